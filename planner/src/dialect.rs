@@ -1,0 +1,22 @@
+//! The SQL dialects that the planner reads.
+
+use serde::Serialize;
+
+/// Which SQL a source speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dialect {
+    /// PostgreSQL.
+    Postgres,
+    /// The embedded staging database: DataFusion's SQL in PostgreSQL's spelling.
+    Staging,
+}
+
+impl Dialect {
+    /// The parser's dialect for it.
+    pub fn parser(self) -> Box<dyn sqlparser::dialect::Dialect> {
+        match self {
+            Dialect::Postgres | Dialect::Staging => Box::new(sqlparser::dialect::PostgreSqlDialect {}),
+        }
+    }
+}

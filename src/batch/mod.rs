@@ -1,0 +1,3 @@
+//! Arrow batches: column types, and building batches from JSON and Python values.
+
+pub mod types;

@@ -1,0 +1,199 @@
+//! Column types: from a type name as a user writes it to Arrow.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use sqlparser::ast::{DataType as SqlType, ExactNumberInfo, TimezoneInfo};
+use sqlparser::dialect::GenericDialect;
+use sqlparser::parser::Parser;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::sources::database::Column;
+
+/// The field metadata key that tells what a text column stands for.
+pub const LOGICAL_KEY: &str = "sequor.type";
+
+/// What a column's text stands for, where Arrow's type alone does not say it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Logical {
+    /// Nothing else than its Arrow type.
+    Plain,
+    /// A decimal of any precision, as text.
+    Numeric,
+    /// JSON, as compact text.
+    Json,
+    /// A type of the database that has no counterpart in Arrow (uuid, inet, ...), as text.
+    Other,
+}
+
+impl Logical {
+    /// The name kept in the field's metadata.
+    pub fn name(self) -> Option<&'static str> {
+        match self {
+            Logical::Plain => None,
+            Logical::Numeric => Some("numeric"),
+            Logical::Json => Some("json"),
+            Logical::Other => Some("other"),
+        }
+    }
+
+    /// Reads it back from a field.
+    pub fn of(field: &Field) -> Logical {
+        match field.metadata().get(LOGICAL_KEY).map(String::as_str) {
+            Some("numeric") => Logical::Numeric,
+            Some("json") => Logical::Json,
+            Some("other") => Logical::Other,
+            _ => Logical::Plain,
+        }
+    }
+
+    /// `field` marked with this meaning.
+    pub fn mark(self, field: Field) -> Field {
+        match self.name() {
+            None => field,
+            Some(name) => field.with_metadata(HashMap::from([(
+                LOGICAL_KEY.to_string(),
+                name.to_string(),
+            )])),
+        }
+    }
+}
+
+/// A column's type: as written, and as held in Arrow.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ColumnType {
+    /// The type as the user wrote it, checked to be a type name and nothing else.
+    pub sql: String,
+    pub arrow: DataType,
+    pub logical: Logical,
+}
+
+/// What a decimal without precision becomes: databases differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BareDecimal {
+    /// Kept as text of any precision, for databases that have such a type.
+    Exact,
+    /// `Decimal128(38, 10)`, DataFusion's own reading of a bare `decimal`.
+    Fixed,
+}
+
+/// Understands a type name. Names that Arrow has no counterpart for are held as text ([`Logical::Other`]).
+///
+/// # Errors
+/// Text that is not one type name: it would end up in a CREATE TABLE.
+pub fn column_type(sql: &str, bare: BareDecimal) -> Result<ColumnType> {
+    let bad = || {
+        Error::new(ErrorKind::Project, format!("`{sql}` is not a column type"))
+            .help("use a type of the target database, like text, bigint, numeric(10,2), timestamp")
+    };
+    let parsed = Parser::new(&GenericDialect {})
+        .try_with_sql(sql)
+        .and_then(|mut p| {
+            let parsed = p.parse_data_type()?;
+            p.expect_token(&sqlparser::tokenizer::Token::EOF)?;
+            Ok(parsed)
+        })
+        .map_err(|_| bad())?;
+    let (arrow, logical) = arrow_type(&parsed, bare).ok_or_else(bad)?;
+    Ok(ColumnType {
+        sql: sql.trim().to_string(),
+        arrow,
+        logical,
+    })
+}
+
+/// The Arrow schema of the batches of a load.
+pub fn arrow_schema(columns: &[Column]) -> SchemaRef {
+    Arc::new(Schema::new(
+        columns
+            .iter()
+            .map(|c| {
+                let field = Field::new(&c.name, c.column_type.arrow.clone(), true);
+                c.column_type.logical.mark(field)
+            })
+            .collect::<Vec<_>>(),
+    ))
+}
+
+fn arrow_type(sql: &SqlType, bare: BareDecimal) -> Option<(DataType, Logical)> {
+    let plain = |t| Some((t, Logical::Plain));
+    match sql {
+        SqlType::Text
+        | SqlType::String(_)
+        | SqlType::Varchar(_)
+        | SqlType::CharVarying(_)
+        | SqlType::CharacterVarying(_)
+        | SqlType::Char(_)
+        | SqlType::Character(_)
+        | SqlType::Nvarchar(_)
+        | SqlType::Clob(_)
+        | SqlType::TinyText
+        | SqlType::MediumText
+        | SqlType::LongText => plain(DataType::Utf8),
+        SqlType::TinyInt(_) | SqlType::SmallInt(_) | SqlType::Int2(_) => plain(DataType::Int16),
+        SqlType::Int(_) | SqlType::Integer(_) | SqlType::Int4(_) | SqlType::MediumInt(_) => {
+            plain(DataType::Int32)
+        }
+        SqlType::BigInt(_) | SqlType::Int8(_) | SqlType::Int64 => plain(DataType::Int64),
+        SqlType::Real | SqlType::Float4 => plain(DataType::Float32),
+        SqlType::Float(_)
+        | SqlType::Float8
+        | SqlType::Float64
+        | SqlType::Double(_)
+        | SqlType::DoublePrecision => plain(DataType::Float64),
+        SqlType::Bool | SqlType::Boolean => plain(DataType::Boolean),
+        SqlType::Numeric(info) | SqlType::Decimal(info) | SqlType::Dec(info) => {
+            decimal(*info, bare)
+        }
+        SqlType::Date => plain(DataType::Date32),
+        SqlType::Time(_, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => {
+            plain(DataType::Time64(TimeUnit::Microsecond))
+        }
+        SqlType::Timestamp(_, zone) => plain(timestamp(zone)),
+        SqlType::Datetime(_) => plain(timestamp(&TimezoneInfo::None)),
+        SqlType::JSON | SqlType::JSONB => Some((DataType::Utf8, Logical::Json)),
+        SqlType::Bytea | SqlType::Blob(_) | SqlType::Binary(_) | SqlType::Varbinary(_) => {
+            plain(DataType::Binary)
+        }
+        SqlType::Uuid | SqlType::Interval { .. } | SqlType::Time(..) | SqlType::Array(_) => {
+            Some((DataType::Utf8, Logical::Other))
+        }
+        SqlType::Custom(name, _) => match name.to_string().to_ascii_lowercase().as_str() {
+            "number" => decimal(ExactNumberInfo::None, bare),
+            "variant" | "object" => Some((DataType::Utf8, Logical::Json)),
+            "timestamp_ntz" => plain(timestamp(&TimezoneInfo::None)),
+            "timestamp_tz" | "timestamp_ltz" => plain(timestamp(&TimezoneInfo::Tz)),
+            _ => Some((DataType::Utf8, Logical::Other)),
+        },
+        _ => None,
+    }
+}
+
+fn timestamp(zone: &TimezoneInfo) -> DataType {
+    let zone = match zone {
+        TimezoneInfo::Tz | TimezoneInfo::WithTimeZone => Some("UTC".into()),
+        TimezoneInfo::None | TimezoneInfo::WithoutTimeZone => None,
+    };
+    DataType::Timestamp(TimeUnit::Microsecond, zone)
+}
+
+/// Arrow's decimal for a precision and scale; text beyond its 38 digits.
+fn decimal(info: ExactNumberInfo, bare: BareDecimal) -> Option<(DataType, Logical)> {
+    let exact = match bare {
+        BareDecimal::Exact => (DataType::Utf8, Logical::Numeric),
+        BareDecimal::Fixed => (DataType::Decimal128(38, 10), Logical::Plain),
+    };
+    let (precision, scale) = match info {
+        ExactNumberInfo::None => return Some(exact),
+        ExactNumberInfo::Precision(p) => (p, 0),
+        ExactNumberInfo::PrecisionAndScale(p, s) => (p, s),
+    };
+    match (u8::try_from(precision), i8::try_from(scale)) {
+        (Ok(p @ 1..=38), Ok(s)) if s >= 0 && s as u8 <= p => {
+            Some((DataType::Decimal128(p, s), Logical::Plain))
+        }
+        (Ok(_) | Err(_), _) if bare == BareDecimal::Exact => Some(exact),
+        _ => None,
+    }
+}

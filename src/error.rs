@@ -1,0 +1,177 @@
+//! The one error type of the engine: a kind, what happened, where, and what to do about it.
+
+use std::fmt;
+
+use sequor_planner::Place;
+
+/// What went wrong, as a class. Retry policy and default advice hang on it (see [`ErrorKind::advice`]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// Project files, environment or command line are wrong.
+    Project,
+    /// A server could not be reached: refused, unknown host, TLS failure, connection reset.
+    Connect,
+    /// A server did not answer in time.
+    Timeout,
+    /// Credentials are missing or were refused.
+    Unauthorized,
+    /// An HTTP response had a status that the step does not accept.
+    Status(u16),
+    /// A response or its data has another shape than the step needs.
+    Data,
+    /// A value does not fit its column.
+    Value,
+    /// A database refused a statement.
+    Sql,
+    /// A table does not exist.
+    NoTable,
+    /// A variable is not defined, or can't be kept.
+    Variable,
+    /// A Jinja template failed.
+    Template,
+    /// Python code raised.
+    Python,
+    /// The local file system.
+    Io,
+    /// No recording answers a request in replay.
+    Replay,
+    /// The run was interrupted.
+    Cancelled,
+    /// A bug in this program.
+    Internal,
+}
+
+impl ErrorKind {
+    /// Whether the same attempt can succeed later: the one place that decides it.
+    pub fn is_transient(self) -> bool {
+        match self {
+            ErrorKind::Connect | ErrorKind::Timeout => true,
+            ErrorKind::Status(status) => {
+                matches!(status, 408 | 425 | 429 | 500 | 502 | 503 | 504)
+            }
+            _ => false,
+        }
+    }
+
+    /// What to try, when the place that failed knows nothing better.
+    pub fn advice(self) -> Option<&'static str> {
+        match self {
+            ErrorKind::Connect => Some("check that the server runs and that host and port are right"),
+            ErrorKind::Timeout => Some("the server is slow or unreachable; `timeout` in the source sets how long to wait"),
+            ErrorKind::Unauthorized => Some("check the credentials in the source's `auth` and in the environment"),
+            ErrorKind::Status(404) => Some("check the url: host, path and API version"),
+            ErrorKind::Status(429) => Some("the API limits its rate: lower `concurrency` in the source"),
+            ErrorKind::Status(500..=599) => Some("the API itself failed; run again later"),
+            ErrorKind::NoTable => Some("check the table's name and source, and that the step which fills it ran"),
+            ErrorKind::Internal => Some("this is a bug in sequor: please report it with the flow"),
+            _ => None,
+        }
+    }
+}
+
+/// An error of the engine.
+#[derive(Debug, Clone)]
+pub struct Error {
+    inner: Box<Inner>,
+}
+
+#[derive(Debug, Clone)]
+struct Inner {
+    kind: ErrorKind,
+    message: String,
+    help: Option<String>,
+    place: Option<Place>,
+    context: Vec<String>,
+}
+
+/// The engine's result.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// An error of `kind` that says `message`.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Error {
+            inner: Box::new(Inner {
+                kind,
+                message: message.into(),
+                help: None,
+                place: None,
+                context: Vec::new(),
+            }),
+        }
+    }
+
+    /// Adds what to do about it; the innermost advice stays.
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.inner.help.get_or_insert_with(|| help.into());
+        self
+    }
+
+    /// Adds where in the project it happened; the innermost place stays.
+    pub fn at(mut self, place: &Place) -> Self {
+        self.inner.place.get_or_insert_with(|| place.clone());
+        self
+    }
+
+    /// Adds what was being done ("table `orders`"), outermost last.
+    pub fn context(mut self, context: impl Into<String>) -> Self {
+        self.inner.context.push(context.into());
+        self
+    }
+
+    /// The class of the error.
+    pub fn kind(&self) -> ErrorKind {
+        self.inner.kind
+    }
+
+    /// What happened, without context and place.
+    pub fn message(&self) -> &str {
+        &self.inner.message
+    }
+
+    /// Where in the project's files it happened.
+    pub fn place(&self) -> Option<&Place> {
+        self.inner.place.as_ref()
+    }
+
+    /// What to do: the advice given where it happened, else that of its kind.
+    pub fn advice(&self) -> Option<&str> {
+        self.inner
+            .help
+            .as_deref()
+            .or_else(|| self.inner.kind.advice())
+    }
+
+    /// The same error with every text passed through `f` (used to remove secrets).
+    pub fn map_text(mut self, f: impl Fn(&str) -> String) -> Self {
+        self.inner.message = f(&self.inner.message);
+        self.inner.help = self.inner.help.as_deref().map(&f);
+        for context in &mut self.inner.context {
+            *context = f(context);
+        }
+        self
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for context in self.inner.context.iter().rev() {
+            write!(f, "{context}: ")?;
+        }
+        f.write_str(&self.inner.message)
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<arrow::error::ArrowError> for Error {
+    fn from(error: arrow::error::ArrowError) -> Self {
+        Error::new(ErrorKind::Internal, error.to_string())
+    }
+}
+
+impl From<std::io::Error> for Error {
+    fn from(error: std::io::Error) -> Self {
+        Error::new(ErrorKind::Io, error.to_string())
+    }
+}

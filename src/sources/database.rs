@@ -1,0 +1,109 @@
+//! What every database can do: the contract between the executor and a database folder.
+
+use std::fmt;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+use sequor_planner::Dialect;
+
+use crate::batch::types::ColumnType;
+use crate::error::Result;
+
+/// A table's full name. Parts are names, not SQL: quoting is the database's work.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct TableName {
+    pub database: Option<String>,
+    pub namespace: Option<String>,
+    pub table: String,
+}
+
+impl TableName {
+    /// A table of the source's default database and namespace.
+    pub fn new(table: impl Into<String>) -> Self {
+        TableName {
+            database: None,
+            namespace: None,
+            table: table.into(),
+        }
+    }
+}
+
+impl fmt::Display for TableName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for part in [&self.database, &self.namespace].into_iter().flatten() {
+            write!(f, "{part}.")?;
+        }
+        f.write_str(&self.table)
+    }
+}
+
+/// A column of a table to be loaded.
+#[derive(Debug, Clone)]
+pub struct Column {
+    pub name: String,
+    pub column_type: ColumnType,
+}
+
+/// What a load or a transform does with the rows that are there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WriteMode {
+    /// The table becomes exactly the new rows.
+    Replace,
+    /// Rows are added; the table is created when missing.
+    Append,
+}
+
+/// Rows as a stream of Arrow batches.
+pub struct Rows {
+    pub schema: SchemaRef,
+    pub batches: BoxStream<'static, Result<RecordBatch>>,
+}
+
+/// A database of the project. Cheap to share; every method can be called concurrently.
+#[async_trait]
+pub trait Database: Send + Sync {
+    /// The SQL it speaks.
+    fn dialect(&self) -> Dialect;
+
+    /// How a column declared with the type name `sql` ("numeric(10,2)") is held in Arrow and in this database.
+    fn column_type(&self, sql: &str) -> Result<ColumnType>;
+
+    /// Runs a query and streams its rows; memory does not grow with the result.
+    async fn query(&self, sql: &str) -> Result<Rows>;
+
+    /// All rows of a table, streamed.
+    async fn scan(&self, table: &TableName) -> Result<Rows>;
+
+    /// Runs one statement; the number of rows it touched, where the database tells.
+    async fn execute(&self, statement: &str) -> Result<Option<u64>>;
+
+    /// Replaces `target` by, or appends to it, the rows of `query`, atomically. The number of rows written.
+    async fn transform(&self, query: &str, target: &TableName, mode: WriteMode) -> Result<u64>;
+
+    /// Starts a load. Nothing of it is seen by others before [`Load::commit`].
+    async fn begin_load(
+        &self,
+        target: &TableName,
+        columns: &[Column],
+        mode: WriteMode,
+    ) -> Result<Box<dyn Load>>;
+
+    /// Gives back connections. Called once, at the end of a run.
+    async fn close(&self) {}
+}
+
+/// A load under way: batches in, one atomic change at the end. Dropped without `commit`: as if it had never been.
+#[async_trait]
+pub trait Load: Send {
+    /// Adds a batch; its schema is that of the columns the load was begun with
+    /// ([`crate::batch::types::arrow_schema`]).
+    async fn write(&mut self, batch: RecordBatch) -> Result<()>;
+
+    /// Makes the rows visible, all at once. The number of rows loaded.
+    async fn commit(self: Box<Self>) -> Result<u64>;
+
+    /// Takes everything back.
+    async fn abort(self: Box<Self>);
+}

@@ -1,0 +1,3 @@
+//! Databases: the contract, the registry, and one folder per database.
+
+pub mod database;
