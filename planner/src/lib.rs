@@ -1,9 +1,30 @@
 //! The compiler of Sequor: project files in, a plan and diagnostics out.
 //!
 //! Pure: no async, no files, no environment, no clock, no network and no Python interpreter. Facts come in as arguments.
+//! Data flows one way:
+//!
+//! text -> [`syntax`] (tree with places) -> [`ops`] and [`expr`] (typed steps) -> `resolve` and [`effects`] (what each
+//! step reads and writes) -> `graph` (order, by petgraph) and `passes` (rewrites) -> [`plan`] -> [`explain`].
 
+mod codes;
+mod compile;
+mod diagnostic;
 mod dialect;
+pub mod effects;
+pub mod explain;
+pub mod expr;
+mod graph;
+mod http_effects;
+pub mod ops;
+mod passes;
+pub mod plan;
+mod resolve;
 mod span;
+mod sql;
+pub mod syntax;
 
+pub use codes::Code;
+pub use compile::{Compiler, File, ProjectFiles, compile};
+pub use diagnostic::{Diagnostic, Diagnostics, Severity, did_you_mean, nearest};
 pub use dialect::Dialect;
 pub use span::Place;

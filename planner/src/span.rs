@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// A place in a file of the project: 1-based line and column (in characters).
 ///
@@ -11,6 +11,7 @@ use serde::Serialize;
 #[derive(Debug, Clone, Serialize)]
 pub struct Place {
     /// Path relative to the project, with `/`.
+    #[serde(serialize_with = "shared_text")]
     pub file: Arc<str>,
     pub line: usize,
     pub column: usize,
@@ -19,6 +20,11 @@ pub struct Place {
     pub start: usize,
     #[serde(skip)]
     pub end: usize,
+}
+
+/// Serializes shared text as the text it is.
+pub(crate) fn shared_text<S: Serializer>(text: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(text)
 }
 
 impl PartialEq for Place {

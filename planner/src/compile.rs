@@ -1,0 +1,140 @@
+//! The stage list: project files in, plan and diagnostics out.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use serde_json::Value as Json;
+
+use crate::codes::Code;
+use crate::diagnostic::{Diagnostic, Diagnostics, did_you_mean};
+use crate::ops::FlowStep;
+use crate::plan::{PLAN_VERSION, Plan, PlannedSource};
+use crate::resolve::{Names, Resolver};
+use crate::syntax::{self, Project, Source};
+
+/// A file of the project: its path relative to the project, with `/`, and its text.
+#[derive(Debug, Clone)]
+pub struct File {
+    pub path: Arc<str>,
+    pub text: String,
+}
+
+/// The files of a project, as found on disk.
+#[derive(Debug, Clone, Default)]
+pub struct ProjectFiles {
+    pub project: Option<File>,
+    /// By name: `salesforce/account_sync`.
+    pub flows: IndexMap<String, File>,
+    /// By name.
+    pub sources: IndexMap<String, File>,
+    /// The environment in use.
+    pub environment: Option<File>,
+}
+
+impl ProjectFiles {
+    /// The text of one of the files, by its path.
+    pub fn text(&self, path: &str) -> Option<&str> {
+        let single = [&self.project, &self.environment];
+        let all = single.into_iter().flatten().chain(self.flows.values()).chain(self.sources.values());
+        all.into_iter().find(|f| *f.path == *path).map(|f| f.text.as_str())
+    }
+}
+
+/// A project, read.
+#[derive(Debug, Clone)]
+pub struct Compiler {
+    pub project: Project,
+    pub sources: IndexMap<String, Source>,
+    /// Variables of the environment.
+    pub environment: IndexMap<String, Json>,
+    flows: IndexMap<String, Vec<FlowStep>>,
+}
+
+impl Compiler {
+    /// Reads every file. Errors are collected; none when `project.yaml` itself can't be used.
+    pub fn read(files: &ProjectFiles, d: &mut Diagnostics) -> Option<Compiler> {
+        let project = match &files.project {
+            Some(file) => syntax::read_project(&file.path, &file.text, d),
+            None => {
+                d.error(Code::MissingKey, None, "there is no project.yaml here")
+                    .help("run in a project's folder, name it with --project-dir, or make one with `sequor init DIR`");
+                None
+            }
+        };
+        let environment = match &files.environment {
+            Some(file) => syntax::read_environment(&file.path, &file.text, d),
+            None => IndexMap::new(),
+        };
+        let mut sources = IndexMap::new();
+        for (name, file) in &files.sources {
+            if let Some(source) = syntax::read_source(name, &file.path, &file.text, d) {
+                sources.insert(name.clone(), source);
+            }
+        }
+        let mut flows = IndexMap::new();
+        for (name, file) in &files.flows {
+            flows.insert(name.clone(), syntax::read_flow(&file.path, &file.text, d));
+        }
+        Some(Compiler {
+            project: project?,
+            sources,
+            environment,
+            flows,
+        })
+    }
+
+    /// The names of the project's flows.
+    pub fn flows(&self) -> impl Iterator<Item = &str> {
+        self.flows.keys().map(String::as_str)
+    }
+
+    /// Compiles one flow. `variables`: names that are set before the run, besides the environment's.
+    pub fn plan(&self, flow: &str, variables: &BTreeSet<String>, d: &mut Diagnostics) -> Option<Plan> {
+        if !self.flows.contains_key(flow) {
+            d.error(Code::UnknownFlow, None, format!("no flow is named `{flow}`"))
+                .maybe_help(did_you_mean(flow, "flows", self.flows()).or_else(|| Some(format!("add flows/{flow}.yaml"))));
+            return None;
+        }
+        let mut known = variables.clone();
+        known.extend(self.environment.keys().cloned());
+        let names = Names {
+            flows: &self.flows,
+            sources: &self.sources,
+            variables: &known,
+        };
+        let mut resolver = Resolver::new(&names, d);
+        let root = resolver.flow(flow);
+        let (used, frames) = (std::mem::take(&mut resolver.used), resolver.frames);
+        let sources = used
+            .iter()
+            .filter_map(|name| {
+                Some(PlannedSource {
+                    name: name.clone(),
+                    kind: self.sources.get(name)?.type_name(),
+                })
+            })
+            .collect();
+        Some(Plan {
+            version: PLAN_VERSION,
+            project: self.project.name.clone(),
+            flow: flow.to_string(),
+            sources,
+            frames,
+            root,
+        })
+    }
+}
+
+/// Compiles one flow of a project: the plan, unless there are errors, and everything found.
+pub fn compile(
+    files: &ProjectFiles,
+    flow: &str,
+    variables: &BTreeSet<String>,
+) -> (Option<(Compiler, Plan)>, Vec<Diagnostic>) {
+    let mut d = Diagnostics::default();
+    let compiled = Compiler::read(files, &mut d)
+        .and_then(|compiler| compiler.plan(flow, variables, &mut d).map(|plan| (compiler, plan)));
+    let compiled = compiled.filter(|_| !d.has_errors());
+    (compiled, d.into_sorted())
+}

@@ -1,0 +1,168 @@
+//! Diagnostics: what the compiler tells the user about the project, and how it is shown.
+
+use annotate_snippets::renderer::DecorStyle;
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use serde::Serialize;
+
+use crate::codes::Code;
+use crate::span::Place;
+
+/// How bad it is: an error keeps the flow from running, a warning does not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    Error,
+    Warning,
+}
+
+/// One finding: a stable code, what is wrong, where, and what to do.
+#[derive(Debug, Clone, Serialize)]
+pub struct Diagnostic {
+    pub severity: Severity,
+    pub code: Code,
+    pub message: String,
+    /// Where; none when it is about the project as a whole.
+    pub place: Option<Place>,
+    pub help: Option<String>,
+}
+
+/// Findings in the order they were made.
+#[derive(Debug, Default, Clone)]
+pub struct Diagnostics {
+    list: Vec<Diagnostic>,
+}
+
+impl Diagnostics {
+    /// Adds an error; the returned reference takes a help line.
+    pub fn error(
+        &mut self,
+        code: Code,
+        place: impl Into<Option<Place>>,
+        message: impl Into<String>,
+    ) -> &mut Diagnostic {
+        self.add(Severity::Error, code, place.into(), message.into())
+    }
+
+    /// Adds a warning.
+    pub fn warning(
+        &mut self,
+        code: Code,
+        place: impl Into<Option<Place>>,
+        message: impl Into<String>,
+    ) -> &mut Diagnostic {
+        self.add(Severity::Warning, code, place.into(), message.into())
+    }
+
+    fn add(
+        &mut self,
+        severity: Severity,
+        code: Code,
+        place: Option<Place>,
+        message: String,
+    ) -> &mut Diagnostic {
+        let at = self.list.len();
+        self.list.push(Diagnostic {
+            severity,
+            code,
+            message,
+            place,
+            help: None,
+        });
+        &mut self.list[at]
+    }
+
+    /// Whether anything found is an error.
+    pub fn has_errors(&self) -> bool {
+        self.list.iter().any(|d| d.severity == Severity::Error)
+    }
+
+    /// The findings, sorted by file and line, the same one only once.
+    pub fn into_sorted(self) -> Vec<Diagnostic> {
+        let mut list = self.list;
+        let key = |d: &Diagnostic| {
+            d.place
+                .as_ref()
+                .map(|p| (p.file.to_string(), p.line, p.column))
+        };
+        list.sort_by_key(key);
+        list.dedup_by(|a, b| a.code == b.code && a.message == b.message && key(a) == key(b));
+        list
+    }
+}
+
+impl Diagnostic {
+    /// Sets the help line.
+    pub fn help(&mut self, help: impl Into<String>) {
+        self.help = Some(help.into());
+    }
+
+    /// Sets the help line when there is one to set.
+    pub fn maybe_help(&mut self, help: Option<String>) {
+        self.help = help;
+    }
+
+    /// The diagnostic as a person reads it: message, `file:line:column`, source line with a caret, help.
+    /// `source` is the text of the file the diagnostic is in.
+    pub fn render(&self, source: Option<&str>, color: bool) -> String {
+        let level = match self.severity {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+        };
+        let mut group = Group::with_title(level.primary_title(&self.message).id(self.code.as_str()));
+        if let Some(place) = &self.place {
+            match source {
+                Some(source) if place.end <= source.len() => {
+                    let end = place.end.max(place.start);
+                    group = group.element(
+                        Snippet::source(source)
+                            .path(place.file.to_string())
+                            .annotation(AnnotationKind::Primary.span(place.start..end)),
+                    );
+                }
+                _ => {
+                    group = group.element(
+                        annotate_snippets::Origin::path(place.file.to_string())
+                            .line(place.line)
+                            .char_column(place.column),
+                    );
+                }
+            }
+        }
+        if let Some(help) = &self.help {
+            group = group.element(Level::HELP.message(help));
+        }
+        let renderer = if color {
+            Renderer::styled()
+        } else {
+            Renderer::plain()
+        };
+        renderer.decor_style(DecorStyle::Ascii).render(&[group])
+    }
+}
+
+/// The candidate nearest to `name`, when it is near enough to be a slip of the keyboard.
+pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    candidates
+        .into_iter()
+        .map(|c| (strsim::damerau_levenshtein(&name.to_lowercase(), &c.to_lowercase()), c))
+        .filter(|(distance, c)| *distance <= 1 + c.chars().count().max(name.chars().count()) / 4)
+        .min()
+        .map(|(_, c)| c)
+}
+
+/// "did you mean `x`?", or the list of what is there.
+pub fn did_you_mean<'a>(
+    name: &str,
+    what: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<String> {
+    let candidates: Vec<&str> = candidates.into_iter().collect();
+    if let Some(near) = nearest(name, candidates.iter().copied()) {
+        return Some(format!("did you mean `{near}`?"));
+    }
+    match candidates.len() {
+        0 => None,
+        1..=24 => Some(format!("{what}: {}", candidates.join(", "))),
+        _ => None,
+    }
+}

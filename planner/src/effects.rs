@@ -1,0 +1,224 @@
+//! What steps read and write, and when two of them must keep their order.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use indexmap::IndexMap;
+use serde::Serialize;
+
+use crate::dialect::Dialect;
+use crate::expr::{Prop, Uses};
+use crate::ops::TableRef;
+use crate::sql::{self, SqlTable};
+use crate::syntax::Source;
+
+/// Something that a step reads or writes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Resource {
+    Table {
+        source: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        database: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        namespace: Option<String>,
+        table: String,
+    },
+    /// Anything in a source: which table is only known when running.
+    Source(String),
+    /// Anything in any source.
+    AnySource,
+    /// A variable of the project or the environment.
+    Variable(String),
+    /// A variable of one run of one flow.
+    Local { frame: usize, name: String },
+    /// Any variable.
+    AnyVariable,
+    /// The API behind an http source, or at a host.
+    Api(String),
+    /// Any API that no source names.
+    AnyApi,
+    Console,
+}
+
+impl Resource {
+    /// Whether the two can be the same thing.
+    pub fn overlaps(&self, other: &Resource) -> bool {
+        use Resource::*;
+        match (self, other) {
+            (
+                Table { source: s1, database: d1, namespace: n1, table: t1 },
+                Table { source: s2, database: d2, namespace: n2, table: t2 },
+            ) => s1 == s2 && same(Some(t1), Some(t2)) && same(n1.as_ref(), n2.as_ref()) && same(d1.as_ref(), d2.as_ref()),
+            (Table { source: a, .. } | Source(a), Table { source: b, .. } | Source(b)) => a == b,
+            (AnySource, Table { .. } | Source(_) | AnySource)
+            | (Table { .. } | Source(_), AnySource)
+            | (AnyVariable, Variable(_) | Local { .. } | AnyVariable)
+            | (Variable(_) | Local { .. }, AnyVariable)
+            | (AnyApi, Api(_) | AnyApi)
+            | (Api(_), AnyApi) => true,
+            (a, b) => a == b,
+        }
+    }
+}
+
+/// Names are compared without regard to case, since databases fold differently; a part not given may be any.
+fn same(a: Option<&String>, b: Option<&String>) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => a.eq_ignore_ascii_case(b),
+        _ => true,
+    }
+}
+
+impl fmt::Display for Resource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Resource::Table { source, database, namespace, table } => {
+                write!(f, "table {source}.")?;
+                for part in [database, namespace].into_iter().flatten() {
+                    write!(f, "{part}.")?;
+                }
+                f.write_str(table)
+            }
+            Resource::Source(source) => write!(f, "anything in {source}"),
+            Resource::AnySource => f.write_str("any table"),
+            Resource::Variable(name) | Resource::Local { name, .. } => write!(f, "variable {name}"),
+            Resource::AnyVariable => f.write_str("any variable"),
+            Resource::Api(name) => write!(f, "API {name}"),
+            Resource::AnyApi => f.write_str("any API"),
+            Resource::Console => f.write_str("console"),
+        }
+    }
+}
+
+/// What a step reads and writes.
+#[derive(Debug, Clone, Default)]
+pub struct Effects {
+    pub reads: BTreeSet<Resource>,
+    pub writes: BTreeSet<Resource>,
+    /// SQL that the planner could not read: the parser's messages.
+    pub opaque: Vec<String>,
+}
+
+/// Facts that effects are computed with.
+pub struct Scope<'a> {
+    /// The flow frame of the step.
+    pub frame: usize,
+    /// Local variables that the frame's flow sets or gets as parameters.
+    pub locals: &'a BTreeSet<String>,
+    /// Names bound around the step: rows of the for_each it stands in.
+    pub bound: &'a [String],
+    pub sources: &'a IndexMap<String, Source>,
+}
+
+impl Effects {
+    /// All of `other`, too.
+    pub fn merge(&mut self, other: Effects) {
+        self.reads.extend(other.reads);
+        self.writes.extend(other.writes);
+        self.opaque.extend(other.opaque);
+    }
+
+    /// What evaluating expressions reads.
+    pub fn read_uses(&mut self, uses: &Uses, scope: &Scope<'_>) {
+        for name in &uses.variables {
+            if scope.bound.contains(name) {
+                continue;
+            }
+            self.reads.insert(variable(name, scope));
+        }
+        if uses.any_variable {
+            self.reads.insert(Resource::AnyVariable);
+        }
+        for t in &uses.tables {
+            self.reads.insert(Resource::Table {
+                source: t.source.clone(),
+                database: t.database.clone(),
+                namespace: t.namespace.clone(),
+                table: t.table.clone(),
+            });
+        }
+        self.reads.extend(uses.sources.iter().cloned().map(Resource::Source));
+        if uses.any_source {
+            self.reads.insert(Resource::AnySource);
+        }
+        for (source, sql) in &uses.queries {
+            self.sql(source, sql, scope, false);
+        }
+    }
+
+    /// What SQL in a source reads, and writes when it `may_write`.
+    pub fn sql(&mut self, source: &str, text: &str, scope: &Scope<'_>, may_write: bool) {
+        let dialect = scope.sources.get(source).and_then(Source::dialect).unwrap_or(Dialect::Postgres);
+        let table = |t: SqlTable| Resource::Table {
+            source: source.to_string(),
+            database: t.database,
+            namespace: t.namespace,
+            table: t.table,
+        };
+        match sql::analyse(text, dialect) {
+            Ok(found) => {
+                self.reads.extend(found.reads.into_iter().map(table));
+                self.writes.extend(found.writes.into_iter().map(table));
+                if found.reads_any {
+                    self.reads.insert(Resource::Source(source.to_string()));
+                }
+                if found.writes_any && may_write {
+                    self.writes.insert(Resource::Source(source.to_string()));
+                }
+            }
+            Err(message) => {
+                self.opaque.push(message);
+                let anything = Resource::Source(source.to_string());
+                self.reads.insert(anything.clone());
+                if may_write {
+                    self.writes.insert(anything);
+                }
+            }
+        }
+    }
+
+    /// SQL given as a property: literal or Jinja text, or Python that makes it.
+    pub fn sql_prop(&mut self, source: &str, sql: &Prop, scope: &Scope<'_>, may_write: bool) {
+        self.read_uses(&sql.uses(), scope);
+        match sql {
+            Prop::Literal(text) => self.sql(source, text.as_str().unwrap_or_default(), scope, may_write),
+            Prop::Jinja { code, .. } => self.sql(source, &code.text, scope, may_write),
+            _ => {
+                let anything = Resource::Source(source.to_string());
+                self.reads.insert(anything.clone());
+                if may_write {
+                    self.writes.insert(anything);
+                }
+            }
+        }
+    }
+
+    /// A table as a resource, and what computing its name reads.
+    pub fn table(&mut self, table: &TableRef, scope: &Scope<'_>) -> Resource {
+        let parts = [table.database.as_ref(), table.namespace.as_ref(), Some(&table.table)];
+        let known = parts.iter().flatten().all(|p| p.as_text().is_some());
+        parts.iter().flatten().for_each(|p| self.read_uses(&p.uses(), scope));
+        let text = |p: &Option<Prop>| p.as_ref().and_then(Prop::as_text).map(str::to_string);
+        match table.table.as_text() {
+            Some(name) if known => Resource::Table {
+                source: table.source.clone(),
+                database: text(&table.database),
+                namespace: text(&table.namespace),
+                table: name.to_string(),
+            },
+            _ => Resource::Source(table.source.clone()),
+        }
+    }
+}
+
+/// The variable that a name means in a scope.
+pub fn variable(name: &str, scope: &Scope<'_>) -> Resource {
+    if scope.locals.contains(name) {
+        return Resource::Local {
+            frame: scope.frame,
+            name: name.to_string(),
+        };
+    }
+    Resource::Variable(name.to_string())
+}

@@ -1,0 +1,112 @@
+//! The plan, shown: as text, DOT and Mermaid. Its JSON form is the plan's own.
+
+mod diagram;
+mod text;
+
+pub use diagram::{dot, mermaid};
+pub use text::text;
+
+use crate::expr::Prop;
+use crate::ops::TableRef;
+use crate::plan::{Action, FanOut, Step};
+
+/// A property in one line.
+fn short(prop: &Prop) -> String {
+    let text = match prop {
+        Prop::Literal(serde_json::Value::String(text)) => text.clone(),
+        Prop::Literal(json) => json.to_string(),
+        Prop::Jinja { code, .. } => code.text.to_string(),
+        Prop::Python { code, .. } => format!("python: {}", code.text.trim()),
+        Prop::Map(entries) => {
+            let entries: Vec<String> = entries.iter().map(|(k, v)| format!("{k}: {}", short(v))).collect();
+            format!("{{{}}}", entries.join(", "))
+        }
+        Prop::List(items) => {
+            let items: Vec<String> = items.iter().map(short).collect();
+            format!("[{}]", items.join(", "))
+        }
+    };
+    let line: Vec<&str> = text.split_whitespace().collect();
+    let line = line.join(" ");
+    match line.char_indices().nth(100) {
+        Some((cut, _)) => format!("{}...", &line[..cut]),
+        None => line,
+    }
+}
+
+fn table(table: &TableRef) -> String {
+    let mut name = table.source.clone();
+    for part in [&table.database, &table.namespace].into_iter().flatten() {
+        name.push('.');
+        name.push_str(&short(part));
+    }
+    format!("{name}.{}", short(&table.table))
+}
+
+/// What a step does, in one line.
+fn summary(step: &Step) -> String {
+    match &step.action {
+        Action::Http(http) => {
+            let r = &http.request.request;
+            let mut line = format!("{} {}", short(&r.method).to_uppercase(), short(&r.url));
+            if let Some(rows) = &http.request.for_each {
+                line.push_str(&format!(", once per row of {}", table(&rows.table)));
+            }
+            if http.request.response.while_.is_some() {
+                line.push_str(", page by page");
+            }
+            line
+        }
+        Action::Transform(t) => format!("{} = {}", table(&t.target), short(&t.query)),
+        Action::Execute(e) => short(&e.statement),
+        Action::SetVariable(set) => {
+            let set: Vec<String> = set.set.iter().map(|v| format!("{} = {}", v.name, short(&v.value))).collect();
+            set.join(", ")
+        }
+        Action::Print(p) => short(&p.message),
+        Action::If { branches, .. } => {
+            let conditions: Vec<String> = branches.iter().map(|b| short(&b.condition)).collect();
+            format!("if {}", conditions.join(", else if "))
+        }
+        Action::ForEach { rows, .. } => format!("each row of {} as {}", table(&rows.table), rows.variable),
+        Action::EnterFlow { flow, parameters, .. } => match parameters {
+            Some(parameters) => format!("start {flow} with {}", short(parameters)),
+            None => format!("start {flow}"),
+        },
+    }
+}
+
+/// Lines about where and how a step runs.
+fn notes(step: &Step) -> Vec<String> {
+    let mut notes = Vec::new();
+    match &step.action {
+        Action::Http(http) => {
+            match &http.fan_out {
+                FanOut::Single => {}
+                FanOut::Concurrent { concurrency } => {
+                    notes.push(format!("requests: up to {concurrency} at the same time"));
+                }
+                FanOut::Sequential { reason } => notes.push(format!("requests: one by one, since {reason}")),
+            }
+            let response = &http.request.response;
+            for t in &response.tables {
+                let native = match &t.data {
+                    Some(prop) if !prop.needs_python() => "read natively",
+                    Some(_) => "by Python",
+                    None => "by the parser",
+                };
+                notes.push(format!("loads {}, rows {native}", table(&t.target)));
+            }
+            if step.outside {
+                notes.push("changes something outside".into());
+            }
+        }
+        Action::Transform(t) => notes.push(format!("SQL runs in {}", t.target.source)),
+        Action::Execute(e) => notes.push(format!("SQL runs in {}", e.source)),
+        _ => {}
+    }
+    if !step.private.is_empty() {
+        notes.push(format!("keeps to itself: {}", step.private.join(", ")));
+    }
+    notes
+}

@@ -1,0 +1,105 @@
+//! The plan as text: stages, and for each step what it does, reads, writes and waits for.
+
+use std::fmt::Write;
+
+use crate::effects::Resource;
+use crate::explain::{notes, summary};
+use crate::plan::{Action, Plan, Region, Step};
+
+/// The plan as a person reads it.
+pub fn text(plan: &Plan) -> String {
+    let mut out = String::new();
+    let sources: Vec<String> = plan.sources.iter().map(|s| format!("{} ({})", s.name, s.kind)).collect();
+    let _ = writeln!(out, "Flow {} of project {}", plan.flow, plan.project);
+    if !sources.is_empty() {
+        let _ = writeln!(out, "Sources: {}", sources.join(", "));
+    }
+    region(&plan.root, 0, &mut out);
+    let (steps, outside) = count(&plan.root);
+    let _ = write!(out, "\nPlan: {}, {}", plural(steps, "step"), plural(plan.root.stages.len(), "stage"));
+    let _ = match outside {
+        0 => writeln!(out, "; nothing outside is changed."),
+        n => writeln!(out, "; {} something outside (marked !).", if n == 1 { "1 step changes".into() } else { format!("{n} steps change") }),
+    };
+    out
+}
+
+fn count(region: &Region) -> (usize, usize) {
+    let mut total = (0, 0);
+    for step in &region.steps {
+        total.0 += 1;
+        total.1 += usize::from(step.outside && matches!(step.action, Action::Http(_)));
+        for (_, inner) in inner(step) {
+            let (steps, outside) = count(inner);
+            total = (total.0 + steps, total.1 + outside);
+        }
+    }
+    total
+}
+
+fn plural(n: usize, what: &str) -> String {
+    match n {
+        1 => format!("1 {what}"),
+        n => format!("{n} {what}s"),
+    }
+}
+
+/// The regions inside a step, each with its heading.
+fn inner(step: &Step) -> Vec<(String, &Region)> {
+    match &step.action {
+        Action::If { branches, otherwise } => {
+            let mut all: Vec<(String, &Region)> = branches
+                .iter()
+                .map(|b| (format!("when {}:", super::short(&b.condition)), &b.then))
+                .collect();
+            if !otherwise.steps.is_empty() {
+                all.push(("else:".into(), otherwise));
+            }
+            all
+        }
+        Action::ForEach { body, .. } => vec![("for each row:".into(), body)],
+        _ => Vec::new(),
+    }
+}
+
+fn region(region: &Region, depth: usize, out: &mut String) {
+    let pad = "  ".repeat(depth);
+    for (number, stage) in region.stages.iter().enumerate() {
+        let together = if stage.len() > 1 { ", at the same time" } else { "" };
+        let _ = writeln!(out, "\n{pad}Stage {}{together}", number + 1);
+        for &at in stage {
+            let step = &region.steps[at];
+            let mark = if step.outside { "!" } else { "-" };
+            let title = step.title.as_ref().map(|t| format!("  # {t}")).unwrap_or_default();
+            let _ = writeln!(out, "{pad}  {mark} {} [{}] {}{title}", step.id, step.op, step.place);
+            let _ = writeln!(out, "{pad}      {}", summary(step));
+            for note in notes(step) {
+                let _ = writeln!(out, "{pad}      {note}");
+            }
+            list("reads:", &step.reads, &pad, out);
+            list("writes:", &step.writes, &pad, out);
+            for edge in region.edges.iter().filter(|e| e.to == at) {
+                let from = &region.steps[edge.from].id;
+                let _ = writeln!(out, "{pad}      waits for {from}: {}", edge.reasons.join("; "));
+            }
+            for (heading, inner) in inner(step) {
+                let _ = write!(out, "{pad}      {heading}");
+                if inner.steps.is_empty() {
+                    out.push_str(" nothing");
+                }
+                out.push('\n');
+                self::region(inner, depth + 4, out);
+            }
+        }
+    }
+    if region.stages.is_empty() && depth == 0 {
+        let _ = writeln!(out, "\nNo steps.");
+    }
+}
+
+fn list(what: &str, resources: &[Resource], pad: &str, out: &mut String) {
+    if !resources.is_empty() {
+        let names: Vec<String> = resources.iter().map(Resource::to_string).collect();
+        let _ = writeln!(out, "{pad}      {what} {}", names.join(", "));
+    }
+}

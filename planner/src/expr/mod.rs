@@ -1,0 +1,12 @@
+//! Values that are computed when a step runs: literal, Jinja or Python. Read and analysed here, never evaluated.
+
+mod jinja;
+mod lower;
+mod prop;
+mod python;
+mod uses;
+
+pub use jinja::{Blank, MARKER, blank};
+pub use lower::{Lowered, PathStep};
+pub use prop::{Code, Prop, entries, has_template, literal, python};
+pub use uses::{TableUse, Uses};

@@ -1,0 +1,238 @@
+//! A property's value: read from YAML, with its Jinja and Python parsed once for what they use.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::Value as Json;
+
+use super::lower::{self, Lowered};
+use super::uses::Uses;
+use super::{jinja, python as python_code};
+use crate::codes::Code as DiagnosticCode;
+use crate::diagnostic::Diagnostics;
+use crate::span::{Place, shared_text};
+use crate::syntax::{Node, Scalar, Value, both_forms};
+
+/// Text in a language, and where it stands.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Code {
+    /// The property's name, as written ("url_expression").
+    #[serde(serialize_with = "shared_text")]
+    pub property: Arc<str>,
+    #[serde(serialize_with = "shared_text")]
+    pub text: Arc<str>,
+    pub place: Place,
+    /// The line of the file on which the text's first line stands.
+    #[serde(skip)]
+    pub first_line: usize,
+}
+
+/// A property's value.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Prop {
+    /// A value without templates.
+    Literal(Json),
+    /// A string with Jinja in it: renders to a string.
+    Jinja {
+        #[serde(flatten)]
+        code: Code,
+        #[serde(skip)]
+        uses: Uses,
+    },
+    /// Python: evaluates to any value.
+    Python {
+        #[serde(flatten)]
+        code: Code,
+        #[serde(skip)]
+        uses: Uses,
+        /// Variables that it sets when it is a response parser; `None`: any.
+        #[serde(skip)]
+        sets: Option<Vec<String>>,
+        /// The same in a form that needs no interpreter, where the code is simple enough.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        lowered: Option<Lowered>,
+    },
+    /// A map with computed entries.
+    Map(Vec<(String, Prop)>),
+    /// A list with computed items.
+    List(Vec<Prop>),
+}
+
+impl Prop {
+    /// The text, when it is a literal string.
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Prop::Literal(Json::String(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Adds what the value uses to `uses`.
+    pub fn collect(&self, all: &mut Uses) {
+        match self {
+            Prop::Literal(_) => {}
+            Prop::Jinja { uses, .. } | Prop::Python { uses, .. } => all.merge(uses),
+            Prop::Map(entries) => entries.iter().for_each(|(_, p)| p.collect(all)),
+            Prop::List(items) => items.iter().for_each(|p| p.collect(all)),
+        }
+    }
+
+    /// What the value uses.
+    pub fn uses(&self) -> Uses {
+        let mut all = Uses::default();
+        self.collect(&mut all);
+        all
+    }
+
+    /// Whether evaluating it needs the Python interpreter.
+    pub fn needs_python(&self) -> bool {
+        match self {
+            Prop::Literal(_) | Prop::Jinja { .. } => false,
+            Prop::Python { lowered, .. } => lowered.is_none(),
+            Prop::Map(entries) => entries.iter().any(|(_, p)| p.needs_python()),
+            Prop::List(items) => items.iter().any(Prop::needs_python),
+        }
+    }
+}
+
+/// Whether text holds Jinja.
+pub fn has_template(text: &str) -> bool {
+    text.contains("{{") || text.contains("{%") || text.contains("{#")
+}
+
+/// Reads a value in which only strings are dynamic (Jinja); keys stay as they are.
+pub fn literal(property: &str, node: &Node, d: &mut Diagnostics) -> Option<Prop> {
+    value(property, node, false, d)
+}
+
+/// Reads a map whose entries may also be given as `entry_expression`.
+pub fn entries(property: &str, node: &Node, d: &mut Diagnostics) -> Option<Prop> {
+    match &node.value {
+        Value::Map(_) => value(property, node, true, d),
+        Value::Scalar(Scalar::Null) => Some(Prop::Map(Vec::new())),
+        _ => {
+            d.error(
+                DiagnosticCode::WrongType,
+                node.place.clone(),
+                format!("`{property}` must be a map, not {}", node.kind()),
+            );
+            None
+        }
+    }
+}
+
+fn value(property: &str, node: &Node, dynamic: bool, d: &mut Diagnostics) -> Option<Prop> {
+    let prop = match &node.value {
+        Value::Scalar(Scalar::Text { text, first_line }) if has_template(text) => {
+            jinja_prop(property, text, &node.place, *first_line, d)?
+        }
+        Value::Scalar(_) => Prop::Literal(node.to_json()),
+        Value::List(items) => {
+            let read = items.iter().filter_map(|n| value(property, n, false, d));
+            fold_list(read.collect())
+        }
+        Value::Map(found) => {
+            let mut read: Vec<(String, Prop)> = Vec::with_capacity(found.len());
+            for (key, place, node) in found {
+                let (name, prop) = match key.strip_suffix("_expression") {
+                    Some(plain) if dynamic => {
+                        if found.iter().any(|(k, ..)| k == plain) {
+                            both_forms(plain, place, d);
+                            continue;
+                        }
+                        (plain, python(key, node, d))
+                    }
+                    _ => (key.as_str(), value(key, node, false, d)),
+                };
+                read.extend(prop.map(|p| (name.to_string(), p)));
+            }
+            fold_map(read)
+        }
+    };
+    Some(prop)
+}
+
+/// A list of literals is a literal.
+fn fold_list(items: Vec<Prop>) -> Prop {
+    if items.iter().all(|p| matches!(p, Prop::Literal(_))) {
+        let literal = |p| match p {
+            Prop::Literal(json) => Some(json),
+            _ => None,
+        };
+        return Prop::Literal(Json::Array(items.into_iter().filter_map(literal).collect()));
+    }
+    Prop::List(items)
+}
+
+/// A map of literals is a literal.
+fn fold_map(entries: Vec<(String, Prop)>) -> Prop {
+    if entries.iter().all(|(_, p)| matches!(p, Prop::Literal(_))) {
+        let literal = |(k, p)| match p {
+            Prop::Literal(json) => Some((k, json)),
+            _ => None,
+        };
+        return Prop::Literal(Json::Object(entries.into_iter().filter_map(literal).collect()));
+    }
+    Prop::Map(entries)
+}
+
+fn jinja_prop(
+    property: &str,
+    text: &Arc<str>,
+    place: &Place,
+    first_line: usize,
+    d: &mut Diagnostics,
+) -> Option<Prop> {
+    let code = Code {
+        property: property.into(),
+        text: text.clone(),
+        place: place.clone(),
+        first_line,
+    };
+    let uses = jinja::analyse(&code, d)?;
+    Some(Prop::Jinja { code, uses })
+}
+
+/// Reads Python code.
+pub fn python(property: &str, node: &Node, d: &mut Diagnostics) -> Option<Prop> {
+    let (text, first_line): (Arc<str>, usize) = match &node.value {
+        Value::Scalar(Scalar::Text { text, first_line }) => (text.clone(), *first_line),
+        // `while_expression: true` and `x_expression: 3` are Python too.
+        Value::Scalar(Scalar::Bool(true)) => ("True".into(), node.place.line),
+        Value::Scalar(Scalar::Bool(false)) => ("False".into(), node.place.line),
+        Value::Scalar(Scalar::Number(n)) => (n.to_string().into(), node.place.line),
+        _ => {
+            d.error(
+                DiagnosticCode::WrongType,
+                node.place.clone(),
+                format!("`{property}` must be Python code, not {}", node.kind()),
+            )
+            .help("one expression, or statements with `return`");
+            return None;
+        }
+    };
+    let code = Code {
+        property: property.into(),
+        text,
+        place: node.place.clone(),
+        first_line,
+    };
+    let mut uses = Uses::default();
+    if has_template(&code.text) {
+        uses.merge(&jinja::analyse(&code, d)?);
+    }
+    let tree = python_code::parse(&code, d)?;
+    python_code::analyse(&tree, &mut uses);
+    let lowered = if has_template(&code.text) {
+        None
+    } else {
+        lower::lower(&tree)
+    };
+    Some(Prop::Python {
+        code,
+        uses,
+        sets: python_code::parser_variables(&tree),
+        lowered,
+    })
+}

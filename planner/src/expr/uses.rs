@@ -1,0 +1,96 @@
+//! What an expression uses of the world around it.
+
+use std::collections::BTreeSet;
+
+/// A table read from an expression.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TableUse {
+    pub source: String,
+    pub database: Option<String>,
+    pub namespace: Option<String>,
+    pub table: String,
+}
+
+/// Variables, tables and queries that an expression reads.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Uses {
+    /// Names given to `var` or `is_var_defined`.
+    pub variables: BTreeSet<String>,
+    /// `var(x)` with a name that only the run knows.
+    pub any_variable: bool,
+    pub tables: BTreeSet<TableUse>,
+    /// Queries: source and SQL.
+    pub queries: BTreeSet<(String, String)>,
+    /// Sources of which anything may be read: the table or the SQL is not a literal.
+    pub sources: BTreeSet<String>,
+    /// A source that only the run knows.
+    pub any_source: bool,
+    /// The response of the step's request.
+    pub response: bool,
+}
+
+impl Uses {
+    /// Adds all of `other`.
+    pub fn merge(&mut self, other: &Uses) {
+        self.variables.extend(other.variables.iter().cloned());
+        self.any_variable |= other.any_variable;
+        self.tables.extend(other.tables.iter().cloned());
+        self.queries.extend(other.queries.iter().cloned());
+        self.sources.extend(other.sources.iter().cloned());
+        self.any_source |= other.any_source;
+        self.response |= other.response;
+    }
+
+    /// Records a call of one of the functions of the language. Arguments are `None` where they are not literal strings.
+    /// Returns whether `function` is one of them.
+    pub fn call(&mut self, function: &str, args: &[Option<&str>], names: &[(&str, Option<&str>)]) -> bool {
+        let arg = |position: usize, name: &str| -> Option<Option<&str>> {
+            let named = names.iter().find(|(n, _)| *n == name).map(|(_, v)| *v);
+            args.get(position).copied().or(named)
+        };
+        match function {
+            "var" | "is_var_defined" => match arg(0, "name") {
+                Some(Some(name)) => {
+                    self.variables.insert(name.to_string());
+                }
+                _ => self.any_variable = true,
+            },
+            "table" | "query" | "query_scalar" => {
+                let Some(Some(source)) = arg(0, "source") else {
+                    self.any_source = true;
+                    return true;
+                };
+                let second = arg(1, if function == "table" { "table" } else { "sql" });
+                match (function, second) {
+                    ("table", Some(Some(table))) => {
+                        let (database, namespace) = (arg(2, "database"), arg(3, "namespace"));
+                        if database == Some(None) || namespace == Some(None) {
+                            self.sources.insert(source.to_string());
+                            return true;
+                        }
+                        self.tables.insert(TableUse {
+                            source: source.to_string(),
+                            database: database.flatten().map(str::to_string),
+                            namespace: namespace.flatten().map(str::to_string),
+                            table: table.to_string(),
+                        });
+                    }
+                    ("query" | "query_scalar", Some(Some(sql))) => {
+                        self.queries.insert((source.to_string(), sql.to_string()));
+                    }
+                    _ => {
+                        self.sources.insert(source.to_string());
+                    }
+                }
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// Something of the language is used in a way that can't be followed: it may read anything.
+    pub fn anything(&mut self) {
+        self.any_variable = true;
+        self.any_source = true;
+    }
+}

@@ -1,0 +1,157 @@
+//! What an http_request reads and writes, and how its requests may follow each other.
+
+use crate::effects::{Effects, Resource, Scope};
+use crate::expr::{Prop, Uses};
+use crate::ops::{HttpRequest, VariableScope, VariableSet};
+use crate::plan::{FanOut, HttpStep};
+use crate::resolve::target;
+use crate::syntax::{DEFAULT_CONCURRENCY, HttpSource};
+
+/// Adds the request's effects to `effects` and decides its fan-out.
+pub fn plan(request: &HttpRequest, source: Option<&HttpSource>, scope: &Scope<'_>, effects: &mut Effects) -> HttpStep {
+    // Names that the step itself defines: reading them reads nothing from outside.
+    let mut bound = scope.bound.to_vec();
+    bound.extend(request.for_each.iter().map(|rows| rows.variable.clone()));
+    bound.extend(source.iter().flat_map(|s| s.variables.iter().map(|v| v.name.clone())));
+    let outer = scope;
+    for variable in &request.init {
+        effects.read_uses(&variable.value.uses(), outer);
+    }
+    bound.extend(request.init.iter().map(|v| v.name.clone()));
+    let scope = &Scope { bound: &bound, ..*outer };
+
+    let asked = request_uses(request, source);
+    effects.read_uses(&asked, scope);
+    if let Some(rows) = &request.for_each {
+        let table = effects.table(&rows.table, outer);
+        effects.reads.insert(table);
+    }
+    let response = &request.response;
+    let mut uses = Uses::default();
+    let parts = [&response.success_status, &response.parser, &response.while_];
+    parts.into_iter().flatten().for_each(|p| p.collect(&mut uses));
+    response.variables.iter().for_each(|v| v.value.collect(&mut uses));
+    response.tables.iter().flat_map(|t| &t.data).for_each(|p| p.collect(&mut uses));
+    effects.read_uses(&uses, scope);
+    for table in &response.tables {
+        let target = effects.table(&table.target, scope);
+        effects.writes.insert(target);
+    }
+    write_variables(request, outer, effects);
+    let api = api(request);
+    match request.is_read() {
+        true => effects.reads.insert(api),
+        false => effects.writes.insert(api),
+    };
+
+    let paging = response.while_.is_some() || parser_may(response.parser.as_ref(), "while");
+    let set = set_by_response(request);
+    let mut row_variables: Vec<String> = Vec::new();
+    if paging {
+        row_variables.extend(request.init.iter().map(|v| v.name.clone()));
+        row_variables.extend(set.iter().flatten().cloned());
+        row_variables.dedup();
+    }
+    HttpStep {
+        request: request.clone(),
+        fan_out: fan_out(request, source, &asked, set, paging),
+        row_variables,
+    }
+}
+
+fn request_uses(request: &HttpRequest, source: Option<&HttpSource>) -> Uses {
+    let mut uses = source.map(HttpSource::uses).unwrap_or_default();
+    let r = &request.request;
+    r.url.collect(&mut uses);
+    r.method.collect(&mut uses);
+    let parts = [&r.parameters, &r.headers, &r.body];
+    parts.into_iter().flatten().for_each(|p| p.collect(&mut uses));
+    uses
+}
+
+fn write_variables(request: &HttpRequest, scope: &Scope<'_>, effects: &mut Effects) {
+    // `scope: local` in `init` means: this step only.
+    let init = request.init.iter().filter(|v| v.scope == VariableScope::Project);
+    let variables: Vec<&VariableSet> = init.chain(&request.response.variables).collect();
+    effects.writes.extend(variables.into_iter().map(|v| target(v, scope)));
+    match &request.response.parser {
+        Some(Prop::Python { sets: Some(names), .. }) => {
+            effects.writes.extend(names.iter().cloned().map(Resource::Variable));
+        }
+        Some(_) => {
+            effects.writes.insert(Resource::AnyVariable);
+        }
+        None => {}
+    }
+}
+
+/// Variables that the response sets; none: any.
+fn set_by_response(request: &HttpRequest) -> Option<Vec<String>> {
+    let mut names: Vec<String> = request.response.variables.iter().map(|v| v.name.clone()).collect();
+    match &request.response.parser {
+        Some(Prop::Python { sets, .. }) => names.extend(sets.clone()?),
+        Some(_) => return None,
+        None => {}
+    }
+    Some(names)
+}
+
+/// Whether a parser's text mentions a key of what it may return.
+fn parser_may(parser: Option<&Prop>, key: &str) -> bool {
+    match parser {
+        Some(Prop::Python { code, .. }) => code.text.contains(key),
+        _ => false,
+    }
+}
+
+fn fan_out(
+    request: &HttpRequest,
+    source: Option<&HttpSource>,
+    asked: &Uses,
+    set: Option<Vec<String>>,
+    paging: bool,
+) -> FanOut {
+    if request.for_each.is_none() {
+        return FanOut::Single;
+    }
+    let row = request.for_each.as_ref().map(|r| r.variable.as_str());
+    let sequential = |reason: String| FanOut::Sequential { reason };
+    match set {
+        // Paging keeps its variables for each row.
+        Some(_) if paging => {}
+        None if !paging && (asked.any_variable || asked.variables.iter().any(|v| Some(v.as_str()) != row)) => {
+            return sequential("the parser may set variables that the request reads".into());
+        }
+        Some(set) if asked.any_variable && !set.is_empty() => {
+            return sequential("the request reads variables by names known only when it runs, and its response sets some".into());
+        }
+        Some(set) => {
+            if let Some(name) = set.iter().find(|name| asked.variables.contains(*name)) {
+                return sequential(format!("the request reads variable {name}, which its own response sets"));
+            }
+        }
+        None => {}
+    }
+    FanOut::Concurrent {
+        concurrency: source.and_then(|s| s.concurrency).unwrap_or(DEFAULT_CONCURRENCY),
+    }
+}
+
+/// The API a request goes to: its source, else the host when the url shows it.
+fn api(request: &HttpRequest) -> Resource {
+    if let Some(source) = &request.request.source {
+        return Resource::Api(source.clone());
+    }
+    let text = match &request.request.url {
+        Prop::Literal(text) => text.as_str(),
+        Prop::Jinja { code, .. } => Some(&*code.text),
+        _ => None,
+    };
+    let host = text
+        .and_then(|url| url.split_once("://"))
+        .map(|(_, rest)| rest.split(['/', '?', '#']).next().unwrap_or(rest));
+    match host {
+        Some(host) if !host.is_empty() && !host.contains('{') => Resource::Api(host.to_lowercase()),
+        _ => Resource::AnyApi,
+    }
+}

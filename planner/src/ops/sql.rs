@@ -1,0 +1,59 @@
+//! `transform` and `execute`: SQL that a database runs.
+
+use serde::Serialize;
+
+use super::common::FlowAction;
+use super::table::{TableRef, WriteMode, read_write_mode};
+use crate::diagnostic::Diagnostics;
+use crate::expr::Prop;
+use crate::span::Place;
+use crate::syntax::Keys;
+
+/// `transform`: the target becomes the result of a query.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Transform {
+    pub query: Prop,
+    pub target: TableRef,
+    pub write_mode: WriteMode,
+}
+
+/// `execute`: statements.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Execute {
+    pub source: String,
+    pub statement: Prop,
+    #[serde(skip)]
+    pub place: Place,
+}
+
+pub(super) fn read_transform(keys: &mut Keys<'_>, d: &mut Diagnostics) -> Option<FlowAction> {
+    let source = keys.required_name("source", d);
+    let query = keys.required_prop("query", d);
+    let table = keys.required_prop("target_table", d);
+    let database = keys.prop("target_database", d);
+    let namespace = keys.prop("target_namespace", d);
+    let write_mode = read_write_mode(keys, d);
+    let (source, place) = source?;
+    Some(FlowAction::Transform(Transform {
+        query: query?,
+        target: TableRef {
+            source,
+            database,
+            namespace,
+            table: table?,
+            place,
+        },
+        write_mode,
+    }))
+}
+
+pub(super) fn read_execute(keys: &mut Keys<'_>, d: &mut Diagnostics) -> Option<FlowAction> {
+    let source = keys.required_name("source", d);
+    let statement = keys.required_prop("statement", d);
+    let (source, place) = source?;
+    Some(FlowAction::Execute(Execute {
+        source,
+        statement: statement?,
+        place,
+    }))
+}

@@ -1,0 +1,3 @@
+//! Rewrites of the resolved steps, one file each.
+
+pub mod rename;

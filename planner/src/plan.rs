@@ -1,0 +1,128 @@
+//! The plan: the contract between the compiler and whoever shows or executes it.
+
+use serde::Serialize;
+
+use crate::effects::Resource;
+use crate::expr::Prop;
+use crate::ops::{Execute, HttpRequest, Print, RowsOf, SetVariable, Transform};
+use crate::span::Place;
+
+/// The version of the plan's JSON form.
+pub const PLAN_VERSION: u32 = 1;
+
+/// What running a flow means: steps, their order, and what each touches.
+#[derive(Debug, Clone, Serialize)]
+pub struct Plan {
+    pub version: u32,
+    pub project: String,
+    pub flow: String,
+    /// Sources that the flow uses, in the order of their names.
+    pub sources: Vec<PlannedSource>,
+    /// How many flow frames (runs of one flow, each with its own local variables) there are; the first is the flow's own.
+    pub frames: usize,
+    pub root: Region,
+}
+
+/// A source that the plan uses.
+#[derive(Debug, Clone, Serialize)]
+pub struct PlannedSource {
+    pub name: String,
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+}
+
+/// Steps and the order between them: a directed acyclic graph.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Region {
+    /// In the order of the flow.
+    pub steps: Vec<Step>,
+    /// By `to`, then `from`; edges that follow from others are left out.
+    pub edges: Vec<Edge>,
+    /// Steps by the earliest moment they can start: those of one stage can run at the same time.
+    pub stages: Vec<Vec<usize>>,
+}
+
+/// Step `to` waits for step `from`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Edge {
+    pub from: usize,
+    pub to: usize,
+    /// Why, in words: "reads orders, written by fetch_orders".
+    pub reasons: Vec<String>,
+}
+
+/// One step of the plan.
+#[derive(Debug, Clone, Serialize)]
+pub struct Step {
+    /// Unique in the plan: the step's `id`, or one made from its operation, below the steps around it.
+    pub id: String,
+    pub op: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    pub place: Place,
+    /// The run of a flow the step belongs to.
+    pub frame: usize,
+    pub reads: Vec<Resource>,
+    pub writes: Vec<Resource>,
+    /// Whether it sends requests that change something outside.
+    pub outside: bool,
+    /// Variables whose value a later step overwrites before anyone reads it: they stay inside the step.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub private: Vec<String>,
+    pub action: Action,
+}
+
+/// What a step does.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    Http(Box<HttpStep>),
+    Transform(Transform),
+    Execute(Execute),
+    SetVariable(SetVariable),
+    Print(Print),
+    If {
+        branches: Vec<PlannedBranch>,
+        otherwise: Region,
+    },
+    ForEach {
+        rows: RowsOf,
+        body: Region,
+    },
+    /// A called flow starts: its parameters become the local variables of its frame.
+    EnterFlow {
+        flow: String,
+        frame: usize,
+        parameters: Option<Prop>,
+    },
+}
+
+/// A condition and the steps that follow from it.
+#[derive(Debug, Clone, Serialize)]
+pub struct PlannedBranch {
+    pub condition: Prop,
+    pub then: Region,
+}
+
+/// An http_request with what the compiler found out about it.
+#[derive(Debug, Clone, Serialize)]
+pub struct HttpStep {
+    #[serde(flatten)]
+    pub request: HttpRequest,
+    pub fan_out: FanOut,
+    /// Variables that live for one row (or the one request) and its paging.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub row_variables: Vec<String>,
+}
+
+/// How the requests of a step follow each other.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FanOut {
+    /// One request, or one after the other while there are pages.
+    Single,
+    /// One per row, up to so many at the same time.
+    Concurrent { concurrency: usize },
+    /// One per row, one after the other, and why.
+    Sequential { reason: String },
+}

@@ -1,0 +1,196 @@
+//! Tables that SQL reads and writes, from sqlparser's tree.
+
+use std::collections::{BTreeSet, HashMap};
+use std::ops::ControlFlow;
+
+use sqlparser::ast::{
+    FromTable, ObjectName, Query, SetExpr, Statement, TableFactor, TableObject, Visit, Visitor,
+};
+use sqlparser::parser::Parser;
+
+use crate::dialect::Dialect;
+use crate::expr::{Blank, MARKER, blank};
+
+/// A table as SQL names it. Unquoted parts are folded to lower case.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SqlTable {
+    pub database: Option<String>,
+    pub namespace: Option<String>,
+    pub table: String,
+}
+
+/// What SQL touches.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct SqlEffects {
+    pub reads: BTreeSet<SqlTable>,
+    pub writes: BTreeSet<SqlTable>,
+    /// A table's name comes from a template: it may read anything.
+    pub reads_any: bool,
+    /// A statement that is not understood, or writes a table that only a template names.
+    pub writes_any: bool,
+}
+
+/// What a query or statements (with Jinja in them) read and write.
+///
+/// # Errors
+/// The parser's message when it can't read the text. The database may still understand it.
+pub fn analyse(sql: &str, dialect: Dialect) -> Result<SqlEffects, String> {
+    let text = blank(sql, Blank::Marker);
+    // `go` on a line of its own ends a statement; sqlparser knows `;` only.
+    let text: Vec<&str> = text
+        .lines()
+        .map(|line| if line.trim().eq_ignore_ascii_case("go") { ";" } else { line })
+        .collect();
+    let statements = Parser::parse_sql(&*dialect.parser(), &text.join("\n"))
+        .map_err(|e| e.to_string().trim_start_matches("sql parser error: ").to_string())?;
+    let mut effects = SqlEffects::default();
+    for statement in &statements {
+        let mut reader = Reader::default();
+        let _ = statement.visit(&mut reader);
+        for name in reader.relations {
+            effects.read(&name);
+        }
+        effects.statement(statement);
+    }
+    Ok(effects)
+}
+
+impl SqlEffects {
+    fn read(&mut self, name: &ObjectName) {
+        match table_name(name) {
+            Some(table) => {
+                self.reads.insert(table);
+            }
+            None => self.reads_any = true,
+        }
+    }
+
+    fn write(&mut self, name: &ObjectName) {
+        match table_name(name) {
+            Some(table) => {
+                self.writes.insert(table);
+            }
+            None => self.writes_any = true,
+        }
+    }
+
+    fn write_factor(&mut self, factor: &TableFactor) {
+        match factor {
+            TableFactor::Table { name, .. } => self.write(name),
+            _ => self.writes_any = true,
+        }
+    }
+
+    fn statement(&mut self, statement: &Statement) {
+        match statement {
+            Statement::Query(query) => self.writing_query(query),
+            Statement::Insert(insert) => match &insert.table {
+                TableObject::TableName(name) => self.write(name),
+                _ => self.writes_any = true,
+            },
+            Statement::Update(update) => self.write_factor(&update.table.relation),
+            Statement::Delete(delete) => {
+                let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) = &delete.from;
+                from.iter().for_each(|t| self.write_factor(&t.relation));
+            }
+            Statement::Merge(merge) => self.write_factor(&merge.table),
+            Statement::CreateTable(create) => self.write(&create.name),
+            Statement::CreateView(create) => self.write(&create.name),
+            Statement::AlterTable(alter) => self.write(&alter.name),
+            Statement::Drop { names, .. } => names.iter().for_each(|n| self.write(n)),
+            Statement::Truncate(truncate) => {
+                truncate.table_names.iter().for_each(|t| self.write(&t.name));
+            }
+            Statement::CreateIndex(create) => self.write(&create.table_name),
+            _ => self.writes_any = true,
+        }
+    }
+
+    /// `WITH x AS (...) INSERT ...` is a query whose body writes.
+    fn writing_query(&mut self, query: &Query) {
+        match &*query.body {
+            SetExpr::Insert(s) | SetExpr::Update(s) | SetExpr::Delete(s) | SetExpr::Merge(s) => {
+                self.statement(s);
+            }
+            _ => {}
+        }
+        for cte in query.with.iter().flat_map(|w| &w.cte_tables) {
+            self.writing_query(&cte.query);
+        }
+    }
+}
+
+/// The name's parts; none where a template's value is part of it.
+fn table_name(name: &ObjectName) -> Option<SqlTable> {
+    let mut parts = Vec::with_capacity(3);
+    for part in &name.0 {
+        let ident = part.as_ident()?;
+        if ident.value.contains(MARKER) {
+            return None;
+        }
+        parts.push(match ident.quote_style {
+            Some(_) => ident.value.clone(),
+            None => ident.value.to_lowercase(),
+        });
+    }
+    let table = parts.pop()?;
+    let namespace = parts.pop();
+    Some(SqlTable {
+        database: parts.pop(),
+        namespace,
+        table,
+    })
+}
+
+/// Collects relations, leaving out the names of CTEs where they are in scope.
+#[derive(Default)]
+struct Reader {
+    relations: Vec<ObjectName>,
+    /// CTE names in scope, one set per query being visited.
+    scopes: Vec<Vec<String>>,
+    /// What a CTE's own query sees, by the query's address: the CTEs before it, itself only when recursive.
+    sees: HashMap<*const Query, Vec<String>>,
+}
+
+impl Visitor for Reader {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        let mut scope = self
+            .sees
+            .remove(&std::ptr::from_ref(query))
+            .unwrap_or_else(|| self.scopes.last().cloned().unwrap_or_default());
+        if let Some(with) = &query.with {
+            for cte in &with.cte_tables {
+                let name = cte.alias.name.value.to_lowercase();
+                let mut seen = scope.clone();
+                if with.recursive {
+                    seen.push(name.clone());
+                }
+                self.sees.insert(std::ptr::from_ref(&*cte.query), seen);
+                scope.push(name);
+            }
+        }
+        self.scopes.push(scope);
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
+        self.scopes.pop();
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_relation(&mut self, name: &ObjectName) -> ControlFlow<()> {
+        let is_cte = match name.0.as_slice() {
+            [part] => part.as_ident().is_some_and(|ident| {
+                let scope = self.scopes.last();
+                scope.is_some_and(|s| s.contains(&ident.value.to_lowercase()))
+            }),
+            _ => false,
+        };
+        if !is_cte {
+            self.relations.push(name.clone());
+        }
+        ControlFlow::Continue(())
+    }
+}

@@ -1,0 +1,79 @@
+//! `project.yaml`, `env.yaml` and `envs/<env>.yaml`.
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use serde_json::Value as Json;
+
+use super::{Keys, Node, Value, parse};
+use crate::codes::Code;
+use crate::diagnostic::Diagnostics;
+
+/// What `project.yaml` says.
+#[derive(Debug, Clone)]
+pub struct Project {
+    pub name: String,
+    pub version: Option<String>,
+}
+
+/// Reads `project.yaml`.
+pub fn read_project(file: &Arc<str>, text: &str, d: &mut Diagnostics) -> Option<Project> {
+    let node = parse(file, text, d)?;
+    let mut keys = Keys::new(&node, "project.yaml", d)?;
+    let name = keys.required_name("name", d);
+    let version = keys.name("version", d);
+    keys.finish(d);
+    let (name, place) = name?;
+    // The name becomes a folder of the home directory.
+    if name.is_empty() || name.contains(['/', '\\']) || name.starts_with('.') {
+        d.error(Code::BadValue, place, format!("`{name}` can't be a project's name"))
+            .help("use letters, digits, `_` and `-`");
+        return None;
+    }
+    Some(Project {
+        name,
+        version: version.map(|(v, _)| v),
+    })
+}
+
+/// Reads the project's `env.yaml`: the environment to use by default.
+pub fn read_default_env(file: &Arc<str>, text: &str, d: &mut Diagnostics) -> Option<String> {
+    let node = parse(file, text, d)?;
+    if node.is_null() {
+        return None;
+    }
+    let mut keys = Keys::new(&node, "env.yaml", d)?;
+    let name = keys.name("env", d);
+    keys.finish(d);
+    name.map(|(name, _)| name)
+}
+
+/// Reads an environment's variables: plain values, no templates.
+pub fn read_environment(file: &Arc<str>, text: &str, d: &mut Diagnostics) -> IndexMap<String, Json> {
+    let mut variables = IndexMap::new();
+    let Some(node) = parse(file, text, d) else { return variables };
+    if node.is_null() {
+        return variables;
+    }
+    let Some(mut keys) = Keys::new(&node, "an environment", d) else { return variables };
+    match keys.node("variables") {
+        Some(Node {
+            value: Value::Map(entries),
+            ..
+        }) => {
+            for (name, _, node) in entries {
+                variables.insert(name.clone(), node.to_json());
+            }
+        }
+        Some(node) if !node.is_null() => {
+            d.error(
+                Code::WrongType,
+                node.place.clone(),
+                format!("`variables` must be a map of names to values, not {}", node.kind()),
+            );
+        }
+        _ => {}
+    }
+    keys.finish(d);
+    variables
+}

@@ -1,0 +1,81 @@
+//! The YAML tree: every value knows its place.
+
+use std::sync::Arc;
+
+use serde_json::Number;
+
+use crate::span::Place;
+
+/// A value of a YAML file and where it stands.
+#[derive(Debug, Clone)]
+pub struct Node {
+    pub value: Value,
+    pub place: Place,
+}
+
+/// A YAML value.
+#[derive(Debug, Clone)]
+pub enum Value {
+    Scalar(Scalar),
+    List(Vec<Node>),
+    /// Entries in the order written; the key's place is that of the `String`'s node.
+    Map(Vec<(String, Place, Node)>),
+}
+
+/// A YAML scalar, resolved by the core schema of YAML 1.2.
+#[derive(Debug, Clone)]
+pub enum Scalar {
+    Null,
+    Bool(bool),
+    Number(Number),
+    Text {
+        text: Arc<str>,
+        /// The line of the file on which the text's first line stands.
+        first_line: usize,
+    },
+}
+
+impl Node {
+    /// What kind of value it is, for messages.
+    pub fn kind(&self) -> &'static str {
+        match &self.value {
+            Value::Scalar(Scalar::Null) => "nothing",
+            Value::Scalar(Scalar::Bool(_)) => "a boolean",
+            Value::Scalar(Scalar::Number(_)) => "a number",
+            Value::Scalar(Scalar::Text { .. }) => "a string",
+            Value::List(_) => "a list",
+            Value::Map(_) => "a map",
+        }
+    }
+
+    /// The text of a string.
+    pub fn as_text(&self) -> Option<&Arc<str>> {
+        match &self.value {
+            Value::Scalar(Scalar::Text { text, .. }) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Whether it is null or empty (`key:` with nothing behind it).
+    pub fn is_null(&self) -> bool {
+        matches!(self.value, Value::Scalar(Scalar::Null))
+    }
+
+    /// The value as JSON, templates not looked at.
+    pub fn to_json(&self) -> serde_json::Value {
+        use serde_json::Value as Json;
+        match &self.value {
+            Value::Scalar(Scalar::Null) => Json::Null,
+            Value::Scalar(Scalar::Bool(b)) => Json::Bool(*b),
+            Value::Scalar(Scalar::Number(n)) => Json::Number(n.clone()),
+            Value::Scalar(Scalar::Text { text, .. }) => Json::String(text.to_string()),
+            Value::List(items) => Json::Array(items.iter().map(Node::to_json).collect()),
+            Value::Map(entries) => Json::Object(
+                entries
+                    .iter()
+                    .map(|(k, _, v)| (k.clone(), v.to_json()))
+                    .collect(),
+            ),
+        }
+    }
+}
