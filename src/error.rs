@@ -82,6 +82,7 @@ struct Inner {
     help: Option<String>,
     place: Option<Place>,
     context: Vec<String>,
+    trace: Option<String>,
 }
 
 /// The engine's result.
@@ -97,6 +98,7 @@ impl Error {
                 help: None,
                 place: None,
                 context: Vec::new(),
+                trace: None,
             }),
         }
     }
@@ -117,6 +119,17 @@ impl Error {
     pub fn context(mut self, context: impl Into<String>) -> Self {
         self.inner.context.push(context.into());
         self
+    }
+
+    /// Adds an interpreter's own traceback, shown on demand.
+    pub fn trace(mut self, trace: impl Into<String>) -> Self {
+        self.inner.trace.get_or_insert_with(|| trace.into());
+        self
+    }
+
+    /// The interpreter's traceback, if there is one.
+    pub fn traceback(&self) -> Option<&str> {
+        self.inner.trace.as_deref()
     }
 
     /// The class of the error.
@@ -146,6 +159,7 @@ impl Error {
     pub fn map_text(mut self, f: impl Fn(&str) -> String) -> Self {
         self.inner.message = f(&self.inner.message);
         self.inner.help = self.inner.help.as_deref().map(&f);
+        self.inner.trace = self.inner.trace.as_deref().map(&f);
         for context in &mut self.inner.context {
             *context = f(context);
         }

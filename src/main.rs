@@ -1,1 +1,5 @@
-fn main(){}
+//! The `sequor` program.
+
+fn main() -> std::process::ExitCode {
+    sequor::cli::main()
+}

@@ -28,3 +28,4 @@ pub use compile::{Compiler, File, ProjectFiles, compile};
 pub use diagnostic::{Diagnostic, Diagnostics, Severity, did_you_mean, nearest};
 pub use dialect::Dialect;
 pub use span::Place;
+pub use sql::split_statements;

@@ -70,6 +70,16 @@ pub trait Database: Send + Sync {
     /// How a column declared with the type name `sql` ("numeric(10,2)") is held in Arrow and in this database.
     fn column_type(&self, sql: &str) -> Result<ColumnType>;
 
+    /// A name as the flow writes it, as the database keeps it: a plain name is folded as unquoted SQL is, so that SQL
+    /// in the same flow finds it; a name with other characters is kept.
+    fn fold(&self, name: &str) -> String {
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        match name.chars().all(plain) && !name.starts_with(|c: char| c.is_ascii_digit()) {
+            true => name.to_ascii_lowercase(),
+            false => name.to_string(),
+        }
+    }
+
     /// Runs a query and streams its rows; memory does not grow with the result.
     async fn query(&self, sql: &str) -> Result<Rows>;
 

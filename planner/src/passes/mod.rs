@@ -1,3 +1,4 @@
 //! Rewrites of the resolved steps, one file each.
 
 pub mod rename;
+pub mod select;

@@ -1,0 +1,77 @@
+//! Keeps only some steps of a plan, in the order they had.
+
+use std::collections::HashMap;
+
+use petgraph::graph::{DiGraph, NodeIndex};
+use petgraph::visit::Dfs;
+
+use crate::diagnostic::did_you_mean;
+use crate::graph;
+use crate::plan::{Edge, Plan, Region};
+
+/// An id that no step has.
+#[derive(Debug)]
+pub struct UnknownStep {
+    pub id: String,
+    pub help: Option<String>,
+}
+
+impl Plan {
+    /// Only the steps with the ids in `only` (all, when it is empty), without those in `without`. An id names a step,
+    /// or the block or called flow whose steps begin with it.
+    ///
+    /// # Errors
+    /// An id that no step of the flow's own level has.
+    pub fn select(mut self, only: &[String], without: &[String]) -> Result<Plan, UnknownStep> {
+        if only.is_empty() && without.is_empty() {
+            return Ok(self);
+        }
+        let names = |step: &str, id: &str| step == id || step.strip_prefix(id).is_some_and(|rest| rest.starts_with('/'));
+        for id in only.iter().chain(without) {
+            if !self.root.steps.iter().any(|s| names(&s.id, id)) {
+                let known = self.root.steps.iter().map(|s| s.id.as_str());
+                return Err(UnknownStep {
+                    help: did_you_mean(id, "steps", known),
+                    id: id.clone(),
+                });
+            }
+        }
+        let chosen = |step: &str, ids: &[String]| ids.iter().any(|id| names(step, id));
+        let kept: Vec<bool> = self
+            .root
+            .steps
+            .iter()
+            .map(|s| (only.is_empty() || chosen(&s.id, only)) && !chosen(&s.id, without))
+            .collect();
+        self.root = keep(self.root, &kept);
+        Ok(self)
+    }
+}
+
+/// The region with only some steps; what was ordered through a step left out stays ordered.
+fn keep(region: Region, kept: &[bool]) -> Region {
+    let mut graph: DiGraph<(), ()> = DiGraph::new();
+    let nodes: Vec<NodeIndex> = region.steps.iter().map(|_| graph.add_node(())).collect();
+    for edge in &region.edges {
+        graph.add_edge(nodes[edge.from], nodes[edge.to], ());
+    }
+    let places: HashMap<usize, usize> =
+        (0..kept.len()).filter(|i| kept[*i]).enumerate().map(|(new, old)| (old, new)).collect();
+    let mut edges = Vec::new();
+    for (&from, &new_from) in &places {
+        let mut dfs = Dfs::new(&graph, nodes[from]);
+        while let Some(node) = dfs.next(&graph) {
+            let Some(&new_to) = places.get(&node.index()).filter(|_| node.index() != from) else { continue };
+            let direct = region.edges.iter().find(|e| e.from == from && e.to == node.index());
+            edges.push(Edge {
+                from: new_from,
+                to: new_to,
+                reasons: direct.map_or_else(|| vec!["comes later in the flow".into()], |e| e.reasons.clone()),
+            });
+        }
+    }
+    edges.sort_by_key(|e| (e.to, e.from));
+    let steps: Vec<_> = region.steps.into_iter().zip(kept).filter(|(_, kept)| **kept).map(|(s, _)| s).collect();
+    let stages = graph::stages(steps.len(), &edges);
+    Region { steps, edges, stages }
+}

@@ -1,0 +1,245 @@
+//! Builds Arrow batches row by row, for columns of declared types.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, BinaryBuilder, BooleanBuilder, Date32Builder, Decimal128Builder, Float32Builder, Float64Builder,
+    Int16Builder, Int32Builder, Int64Builder, RecordBatch, StringBuilder, Time64MicrosecondBuilder,
+    TimestampMicrosecondBuilder,
+};
+use arrow::datatypes::{DataType, SchemaRef};
+
+use super::cell::{self, Cell};
+use super::types::{Logical, arrow_schema};
+use crate::error::{Error, ErrorKind, Result};
+use crate::sources::database::Column;
+
+/// Rows of a batch: enough that costs per batch vanish, few enough that memory stays small.
+pub const BATCH_ROWS: usize = 8192;
+/// Bytes of text after which a batch is full, however few its rows.
+pub const BATCH_BYTES: usize = 8 * 1024 * 1024;
+
+/// Builds batches for one table.
+pub struct BatchBuilder {
+    table: Arc<str>,
+    schema: SchemaRef,
+    columns: Vec<ColumnBuilder>,
+    index: HashMap<String, usize>,
+    /// Whether the row being built has a value for the column.
+    filled: Vec<bool>,
+    rows: usize,
+    bytes: usize,
+    /// Rows of the batches already taken.
+    before: u64,
+}
+
+struct ColumnBuilder {
+    name: String,
+    sql: String,
+    logical: Logical,
+    values: Values,
+}
+
+enum Values {
+    Text(StringBuilder),
+    Bool(BooleanBuilder),
+    Int16(Int16Builder),
+    Int32(Int32Builder),
+    Int64(Int64Builder),
+    Float32(Float32Builder),
+    Float64(Float64Builder),
+    Decimal(Decimal128Builder, u8, i8),
+    Date(Date32Builder),
+    Time(Time64MicrosecondBuilder),
+    Timestamp(TimestampMicrosecondBuilder, bool),
+    Binary(BinaryBuilder),
+}
+
+impl BatchBuilder {
+    /// A builder for `columns` of `table` (the name is for messages). `keys`: what the values are called in the data,
+    /// one for each column.
+    pub fn new(table: impl Into<Arc<str>>, keys: Vec<String>, columns: &[Column]) -> Result<Self> {
+        let schema = arrow_schema(columns);
+        let built = columns
+            .iter()
+            .zip(&keys)
+            .map(|(c, key)| {
+                Ok(ColumnBuilder {
+                    name: key.clone(),
+                    sql: c.column_type.sql.clone(),
+                    logical: c.column_type.logical,
+                    values: Values::new(&c.column_type.arrow)?,
+                })
+            })
+            .collect::<Result<Vec<_>>>()?;
+        Ok(BatchBuilder {
+            table: table.into(),
+            schema,
+            index: keys.into_iter().enumerate().map(|(i, key)| (key, i)).collect(),
+            filled: vec![false; built.len()],
+            columns: built,
+            rows: 0,
+            bytes: 0,
+            before: 0,
+        })
+    }
+
+    /// The position of a column. `guess`, tried first, makes rows of the same shape cheap.
+    pub fn column(&self, name: &str, guess: usize) -> Option<usize> {
+        match self.columns.get(guess) {
+            Some(column) if column.name == name => Some(guess),
+            _ => self.index.get(name).copied(),
+        }
+    }
+
+    /// The names of the columns.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.columns.iter().map(|c| c.name.as_str())
+    }
+
+    /// Gives the current row a value. A second value for the same column is ignored.
+    pub fn set(&mut self, column: usize, cell: Cell<'_>) -> Result<()> {
+        if std::mem::replace(&mut self.filled[column], true) {
+            return Ok(());
+        }
+        let ColumnBuilder { name, sql, logical, values } = &mut self.columns[column];
+        match values.push(&cell, *logical) {
+            Ok(bytes) => {
+                self.bytes += bytes;
+                Ok(())
+            }
+            Err(reason) => {
+                let row = self.before + self.rows as u64 + 1;
+                let message = format!(
+                    "table `{}`, column `{name}`, row {row}: {} does not fit `{sql}`{reason}",
+                    self.table,
+                    cell.shown(),
+                );
+                Err(Error::new(ErrorKind::Value, message)
+                    .help(format!("give column `{name}` a wider type, such as text, or change the value in `data_expression`")))
+            }
+        }
+    }
+
+    /// Ends the row: columns without a value are null.
+    pub fn end_row(&mut self) {
+        for (filled, column) in self.filled.iter_mut().zip(&mut self.columns) {
+            if !std::mem::take(filled) {
+                column.values.push_null();
+            }
+        }
+        self.rows += 1;
+    }
+
+    /// Whether the batch should be taken now.
+    pub fn is_full(&self) -> bool {
+        self.rows >= BATCH_ROWS || self.bytes >= BATCH_BYTES
+    }
+
+    /// Takes the rows built so far, if there are any.
+    pub fn take(&mut self) -> Result<Option<RecordBatch>> {
+        if self.rows == 0 {
+            return Ok(None);
+        }
+        self.before += self.rows as u64;
+        (self.rows, self.bytes) = (0, 0);
+        let arrays: Vec<ArrayRef> = self.columns.iter_mut().map(|c| c.values.finish()).collect();
+        Ok(Some(RecordBatch::try_new(self.schema.clone(), arrays)?))
+    }
+}
+
+impl Values {
+    fn new(arrow: &DataType) -> Result<Values> {
+        Ok(match arrow {
+            DataType::Utf8 => Values::Text(StringBuilder::new()),
+            DataType::Boolean => Values::Bool(BooleanBuilder::new()),
+            DataType::Int16 => Values::Int16(Int16Builder::new()),
+            DataType::Int32 => Values::Int32(Int32Builder::new()),
+            DataType::Int64 => Values::Int64(Int64Builder::new()),
+            DataType::Float32 => Values::Float32(Float32Builder::new()),
+            DataType::Float64 => Values::Float64(Float64Builder::new()),
+            DataType::Decimal128(p, s) => {
+                Values::Decimal(Decimal128Builder::new().with_data_type(arrow.clone()), *p, *s)
+            }
+            DataType::Date32 => Values::Date(Date32Builder::new()),
+            DataType::Time64(_) => Values::Time(Time64MicrosecondBuilder::new()),
+            DataType::Timestamp(_, zone) => Values::Timestamp(
+                TimestampMicrosecondBuilder::new().with_data_type(arrow.clone()),
+                zone.is_some(),
+            ),
+            DataType::Binary => Values::Binary(BinaryBuilder::new()),
+            other => {
+                return Err(Error::new(
+                    ErrorKind::Internal,
+                    format!("no builder for columns of Arrow type {other}"),
+                ));
+            }
+        })
+    }
+
+    /// Adds a value; the bytes of text it took. The error is what to say behind "does not fit", often nothing.
+    fn push(&mut self, cell: &Cell<'_>, logical: Logical) -> Result<usize, String> {
+        if matches!(cell, Cell::Null) {
+            self.push_null();
+            return Ok(0);
+        }
+        match self {
+            Values::Text(b) => {
+                let text = match logical {
+                    Logical::Json => cell::json_text(cell),
+                    Logical::Numeric => cell::number_text(cell)?,
+                    Logical::Plain | Logical::Other => cell::text(cell),
+                };
+                b.append_value(&text);
+                return Ok(text.len());
+            }
+            Values::Bool(b) => b.append_value(cell::boolean(cell)?),
+            Values::Int16(b) => b.append_value(cell::integer(cell)?),
+            Values::Int32(b) => b.append_value(cell::integer(cell)?),
+            Values::Int64(b) => b.append_value(cell::integer(cell)?),
+            Values::Float32(b) => b.append_value(cell::float(cell)? as f32),
+            Values::Float64(b) => b.append_value(cell::float(cell)?),
+            Values::Decimal(b, p, s) => b.append_value(cell::decimal(cell, *p, *s)?),
+            Values::Date(b) => b.append_value(cell::date(cell)?),
+            Values::Time(b) => b.append_value(cell::time(cell)?),
+            Values::Timestamp(b, zoned) => b.append_value(cell::timestamp(cell, *zoned)?),
+            Values::Binary(b) => b.append_value(cell::text(cell).as_bytes()),
+        }
+        Ok(0)
+    }
+
+    fn push_null(&mut self) {
+        match self {
+            Values::Text(b) => b.append_null(),
+            Values::Bool(b) => b.append_null(),
+            Values::Int16(b) => b.append_null(),
+            Values::Int32(b) => b.append_null(),
+            Values::Int64(b) => b.append_null(),
+            Values::Float32(b) => b.append_null(),
+            Values::Float64(b) => b.append_null(),
+            Values::Decimal(b, ..) => b.append_null(),
+            Values::Date(b) => b.append_null(),
+            Values::Time(b) => b.append_null(),
+            Values::Timestamp(b, _) => b.append_null(),
+            Values::Binary(b) => b.append_null(),
+        }
+    }
+
+    fn finish(&mut self) -> ArrayRef {
+        match self {
+            Values::Text(b) => Arc::new(b.finish()),
+            Values::Bool(b) => Arc::new(b.finish()),
+            Values::Int16(b) => Arc::new(b.finish()),
+            Values::Int32(b) => Arc::new(b.finish()),
+            Values::Int64(b) => Arc::new(b.finish()),
+            Values::Float32(b) => Arc::new(b.finish()),
+            Values::Float64(b) => Arc::new(b.finish()),
+            Values::Decimal(b, ..) => Arc::new(b.finish()),
+            Values::Date(b) => Arc::new(b.finish()),
+            Values::Time(b) => Arc::new(b.finish()),
+            Values::Timestamp(b, _) => Arc::new(b.finish()),
+            Values::Binary(b) => Arc::new(b.finish()),
+        }
+    }
+}

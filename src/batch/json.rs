@@ -1,0 +1,236 @@
+//! JSON text to rows of a batch, without a tree in between.
+
+use std::borrow::Cow;
+
+use jiter::{Jiter, JiterError, Peek};
+use sequor_planner::expr::PathStep;
+
+use super::builder::BatchBuilder;
+use super::cell::Cell;
+use crate::error::{Error, ErrorKind, Result};
+
+/// Appends the rows found at `path` of a JSON text: a list of objects. The number of rows.
+///
+/// `full` is called whenever the batch is full, so that a large response does not become a large batch.
+pub fn append_rows(
+    text: &[u8],
+    path: &[PathStep],
+    builder: &mut BatchBuilder,
+    full: &mut dyn FnMut(&mut BatchBuilder) -> Result<()>,
+) -> Result<u64> {
+    // Documents may end in white space or start with a byte order mark.
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    let mut json = Jiter::new(text);
+    let mut rows = 0;
+    let at = Location { text, path };
+    let first = json.peek().map_err(|e| at.not_json(&e))?;
+    at.descend(&mut json, first)?;
+    let found = json.peek().map_err(|e| at.not_json(&e))?;
+    if found != Peek::Array {
+        return Err(at.wrong_shape("a list of objects", found));
+    }
+    let mut item = json.known_array().map_err(|e| at.not_json(&e))?;
+    while let Some(peek) = item {
+        if peek != Peek::Object {
+            return Err(at.wrong_shape("an object in each item of the list", peek));
+        }
+        row(&mut json, &at, builder)?;
+        rows += 1;
+        if builder.is_full() {
+            full(builder)?;
+        }
+        item = json.array_step().map_err(|e| at.not_json(&e))?;
+    }
+    at.finish(&mut json)?;
+    Ok(rows)
+}
+
+fn row(json: &mut Jiter<'_>, at: &Location<'_>, builder: &mut BatchBuilder) -> Result<()> {
+    let mut guess = 0;
+    let mut key = json.known_object().map_err(|e| at.not_json(&e))?;
+    while let Some(name) = key {
+        let column = builder.column(name, guess);
+        match column {
+            Some(column) => {
+                guess = column + 1;
+                value(json, at, column, builder)?;
+            }
+            None => json.next_skip().map_err(|e| at.not_json(&e))?,
+        }
+        key = json.next_key().map_err(|e| at.not_json(&e))?;
+    }
+    builder.end_row();
+    Ok(())
+}
+
+fn value(json: &mut Jiter<'_>, at: &Location<'_>, column: usize, builder: &mut BatchBuilder) -> Result<()> {
+    let peek = json.peek().map_err(|e| at.not_json(&e))?;
+    match peek {
+        Peek::Null => {
+            json.known_null().map_err(|e| at.not_json(&e))?;
+            builder.set(column, Cell::Null)
+        }
+        Peek::True | Peek::False => {
+            let value = json.known_bool(peek).map_err(|e| at.not_json(&e))?;
+            builder.set(column, Cell::Bool(value))
+        }
+        Peek::String => {
+            let text = json.known_str().map_err(|e| at.not_json(&e))?;
+            builder.set(column, Cell::Text(Cow::Borrowed(text)))
+        }
+        Peek::Array | Peek::Object => {
+            let start = json.current_index();
+            json.known_skip(peek).map_err(|e| at.not_json(&e))?;
+            let raw = json.slice_to_current(start);
+            builder.set(column, Cell::Json(compact(raw).into()))
+        }
+        _ => {
+            let number = json.known_number_bytes(peek).map_err(|e| at.not_json(&e))?;
+            builder.set(column, Cell::Number(String::from_utf8_lossy(number)))
+        }
+    }
+}
+
+/// JSON without the white space between its tokens; numbers and strings stay as written.
+pub fn compact(raw: &[u8]) -> String {
+    let mut out = Vec::with_capacity(raw.len());
+    let mut in_string = false;
+    let mut escaped = false;
+    for &byte in raw {
+        if in_string {
+            (in_string, escaped) = match byte {
+                _ if escaped => (true, false),
+                b'\\' => (true, true),
+                b'"' => (false, false),
+                _ => (true, false),
+            };
+        } else if byte.is_ascii_whitespace() {
+            continue;
+        } else if byte == b'"' {
+            in_string = true;
+        }
+        out.push(byte);
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// Where in the response the rows are, for messages.
+struct Location<'a> {
+    text: &'a [u8],
+    path: &'a [PathStep],
+}
+
+impl Location<'_> {
+    fn descend(&self, json: &mut Jiter<'_>, mut peek: Peek) -> Result<()> {
+        for (depth, step) in self.path.iter().enumerate() {
+            match step {
+                PathStep::Key(wanted) => {
+                    if peek != Peek::Object {
+                        return Err(self.wrong_shape_at(depth, "an object", peek));
+                    }
+                    let mut keys = Vec::new();
+                    let mut key = json.known_object().map_err(|e| self.not_json(&e))?.map(str::to_string);
+                    loop {
+                        match key {
+                            Some(name) if name == *wanted => break,
+                            Some(name) => keys.push(name),
+                            None => return Err(self.no_key(depth, wanted, &keys)),
+                        }
+                        json.next_skip().map_err(|e| self.not_json(&e))?;
+                        key = json.next_key().map_err(|e| self.not_json(&e))?.map(str::to_string);
+                    }
+                }
+                PathStep::Index(wanted) => {
+                    if peek != Peek::Array {
+                        return Err(self.wrong_shape_at(depth, "a list", peek));
+                    }
+                    let mut item = json.known_array().map_err(|e| self.not_json(&e))?;
+                    for at in 0..*wanted {
+                        if item.is_none() {
+                            return Err(self.error(format!("{} has {at} items, no [{wanted}]", self.name(depth))));
+                        }
+                        json.next_skip().map_err(|e| self.not_json(&e))?;
+                        item = json.array_step().map_err(|e| self.not_json(&e))?;
+                    }
+                    if item.is_none() {
+                        return Err(self.error(format!("{} has no item [{wanted}]", self.name(depth))));
+                    }
+                }
+            }
+            peek = json.peek().map_err(|e| self.not_json(&e))?;
+        }
+        Ok(())
+    }
+
+    /// Reads what stands behind the rows: a response cut off there is not a good response.
+    fn finish(&self, json: &mut Jiter<'_>) -> Result<()> {
+        for step in self.path.iter().rev() {
+            loop {
+                let more = match step {
+                    PathStep::Key(_) => json.next_key().map(|key| key.is_some()),
+                    PathStep::Index(_) => json.array_step().map(|item| item.is_some()),
+                };
+                if !more.map_err(|e| self.not_json(&e))? {
+                    break;
+                }
+                json.next_skip().map_err(|e| self.not_json(&e))?;
+            }
+        }
+        json.finish().map_err(|e| self.not_json(&e))
+    }
+
+    /// `response.json()` and the first `depth` steps.
+    fn name(&self, depth: usize) -> String {
+        let mut name = "response.json()".to_string();
+        for step in &self.path[..depth] {
+            match step {
+                PathStep::Key(key) => name.push_str(&format!("['{key}']")),
+                PathStep::Index(index) => name.push_str(&format!("[{index}]")),
+            }
+        }
+        name
+    }
+
+    fn error(&self, message: String) -> Error {
+        Error::new(ErrorKind::Data, message).help(format!("the response starts with: {}", start(self.text)))
+    }
+
+    fn no_key(&self, depth: usize, wanted: &str, keys: &[String]) -> Error {
+        let mut message = format!("{} has no key '{wanted}'", self.name(depth));
+        if !keys.is_empty() {
+            message.push_str(&format!(" (it has: {})", keys.iter().take(20).cloned().collect::<Vec<_>>().join(", ")));
+        }
+        self.error(message)
+    }
+
+    fn wrong_shape(&self, wanted: &str, found: Peek) -> Error {
+        self.wrong_shape_at(self.path.len(), wanted, found)
+    }
+
+    fn wrong_shape_at(&self, depth: usize, wanted: &str, found: Peek) -> Error {
+        let found = match found {
+            Peek::Null => "null",
+            Peek::True | Peek::False => "a boolean",
+            Peek::String => "a string",
+            Peek::Array => "a list",
+            Peek::Object => "an object",
+            _ => "a number",
+        };
+        self.error(format!("{} must be {wanted}, and holds {found}", self.name(depth)))
+    }
+
+    fn not_json(&self, error: &JiterError) -> Error {
+        self.error(format!("the response is not valid JSON: {}", error.description(&Jiter::new(self.text))))
+    }
+}
+
+/// The first characters of a response, for messages.
+pub fn start(text: &[u8]) -> String {
+    if text.is_empty() {
+        return "(empty)".into();
+    }
+    let shown = String::from_utf8_lossy(&text[..text.len().min(160)]);
+    let line: Vec<&str> = shown.split_whitespace().collect();
+    let dots = if text.len() > 160 { "..." } else { "" };
+    format!("{}{dots}", line.join(" "))
+}

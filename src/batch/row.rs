@@ -1,0 +1,123 @@
+//! One row of a batch, read column by column when asked.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::{self as types, DataType, TimeUnit};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use chrono::DateTime;
+
+use super::types::Logical;
+use crate::value::Value;
+
+/// A row of a table. Shares its batch with the other rows.
+#[derive(Clone)]
+pub struct Row {
+    batch: Arc<RecordBatch>,
+    index: usize,
+}
+
+impl fmt::Debug for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
+impl Row {
+    /// The row at `index` of the batch; `index` must be below its number of rows.
+    pub fn new(batch: Arc<RecordBatch>, index: usize) -> Row {
+        Row { batch, index }
+    }
+
+    /// The number of columns.
+    pub fn len(&self) -> usize {
+        self.batch.num_columns()
+    }
+
+    /// Whether the row has no column.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The names of the columns.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.batch.schema_ref().fields().iter().map(|f| f.name().as_str())
+    }
+
+    /// The value of a column: by its name as it is, else in any case (warehouses fold names differently).
+    pub fn get(&self, name: &str) -> Option<Value> {
+        let exact = self.names().position(|n| n == name);
+        let column = exact.or_else(|| self.names().position(|n| n.eq_ignore_ascii_case(name)))?;
+        Some(self.value(column))
+    }
+
+    /// Names and values.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, Value)> {
+        self.names().enumerate().map(|(i, name)| (name, self.value(i)))
+    }
+
+    fn value(&self, column: usize) -> Value {
+        let array = self.batch.column(column);
+        let i = self.index;
+        if array.is_null(i) {
+            return Value::Null;
+        }
+        let field = self.batch.schema_ref().field(column);
+        match array.data_type() {
+            DataType::Boolean => Value::Bool(array.as_boolean().value(i)),
+            DataType::Int8 => Value::Int(array.as_primitive::<types::Int8Type>().value(i).into()),
+            DataType::Int16 => Value::Int(array.as_primitive::<types::Int16Type>().value(i).into()),
+            DataType::Int32 => Value::Int(array.as_primitive::<types::Int32Type>().value(i).into()),
+            DataType::Int64 => Value::Int(array.as_primitive::<types::Int64Type>().value(i)),
+            DataType::UInt8 => Value::Int(array.as_primitive::<types::UInt8Type>().value(i).into()),
+            DataType::UInt16 => Value::Int(array.as_primitive::<types::UInt16Type>().value(i).into()),
+            DataType::UInt32 => Value::Int(array.as_primitive::<types::UInt32Type>().value(i).into()),
+            DataType::Float32 => Value::Float(array.as_primitive::<types::Float32Type>().value(i).into()),
+            DataType::Float64 => Value::Float(array.as_primitive::<types::Float64Type>().value(i)),
+            DataType::Decimal128(_, scale) => {
+                let array = array.as_primitive::<types::Decimal128Type>();
+                Value::Number(decimal_text(array.value_as_string(i), *scale).into())
+            }
+            DataType::Utf8 => {
+                let text = array.as_string::<i32>().value(i);
+                match Logical::of(field) {
+                    Logical::Json => serde_json::from_str::<serde_json::Value>(text)
+                        .map_or_else(|_| Value::text(text), |json| Value::from(&json)),
+                    Logical::Numeric => Value::Number(text.into()),
+                    Logical::Plain | Logical::Other => Value::text(text),
+                }
+            }
+            DataType::Binary => Value::Bytes(array.as_binary::<i32>().value(i).into()),
+            DataType::Date32 => array
+                .as_primitive::<types::Date32Type>()
+                .value_as_date(i)
+                .map_or(Value::Null, Value::Date),
+            DataType::Time64(TimeUnit::Microsecond) => array
+                .as_primitive::<types::Time64MicrosecondType>()
+                .value_as_time(i)
+                .map_or(Value::Null, Value::Time),
+            DataType::Timestamp(TimeUnit::Microsecond, zone) => {
+                let micros = array.as_primitive::<types::TimestampMicrosecondType>().value(i);
+                match (DateTime::from_timestamp_micros(micros), zone) {
+                    (Some(time), Some(_)) => Value::Instant(time),
+                    (Some(time), None) => Value::Timestamp(time.naive_utc()),
+                    (None, _) => Value::Null,
+                }
+            }
+            _ => match ArrayFormatter::try_new(array, &FormatOptions::default()) {
+                Ok(formatter) => Value::text(formatter.value(i).to_string()),
+                Err(_) => Value::Null,
+            },
+        }
+    }
+}
+
+/// A decimal of the fixed wide type that stands for "any precision" loses the zeros its scale adds.
+fn decimal_text(text: String, scale: i8) -> String {
+    if scale != 10 || !text.contains('.') {
+        return text;
+    }
+    let short = text.trim_end_matches('0');
+    short.trim_end_matches('.').to_string()
+}

@@ -1,0 +1,158 @@
+//! Commands and options.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+/// Connects databases and APIs with flows in YAML, Jinja, Python and SQL.
+#[derive(Debug, Parser)]
+#[command(name = "sequor", version, propagate_version = true, arg_required_else_help = true)]
+pub struct Args {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options that every command takes.
+#[derive(Debug, ClapArgs)]
+pub struct Global {
+    /// The project's folder
+    #[arg(long, short, global = true, default_value = ".", value_name = "DIR")]
+    pub project_dir: PathBuf,
+    /// Where environments and the state of projects are kept [default: ~/.sequor]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub home_dir: Option<PathBuf>,
+    /// The environment whose variables are used
+    #[arg(long, global = true, value_name = "NAME")]
+    pub env: Option<String>,
+    /// Show only what the flow prints, and errors
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make a new project
+    #[command(after_help = "Example:\n  sequor init my_project && cd my_project && sequor run hello")]
+    Init {
+        /// The folder to make
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
+    /// Environments: named sets of variables
+    Env {
+        #[command(subcommand)]
+        command: EnvCommand,
+    },
+    /// Print the version
+    Version,
+    /// Check the project, or one flow, without running it: all mistakes at once
+    #[command(after_help = "Examples:\n  sequor validate\n  sequor validate salesforce/account_sync --format json")]
+    Validate(Validate),
+    /// Show what `run` would do: stages, reasons, and which requests change something outside
+    #[command(after_help = "Examples:\n  sequor plan orders\n  sequor plan orders --format mermaid > plan.mmd\n  sequor plan orders --format dot | dot -Tsvg > plan.svg")]
+    Plan(Plan),
+    /// Run a flow
+    #[command(after_help = "Examples:\n  sequor run orders --env prod\n  sequor run orders --var day=2024-05-01\n  sequor run orders --record recordings/   # keep every request and response\n  sequor run orders --replay recordings/   # answer from them, without the network\n\nExit codes: 0 done, 1 the flow failed, 2 the project or the command line is wrong, 130 interrupted.")]
+    Run(Run),
+    /// Run a query on a database source and print its rows
+    #[command(after_help = "Example:\n  sequor query stage 'select * from customer_metrics'")]
+    Query(Query),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum EnvCommand {
+    /// Make an environment: a file for variables in the home folder
+    Init {
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct Validate {
+    /// The flow to check; all of them when not given
+    pub flow: Option<String>,
+    /// How findings are written
+    #[arg(long, value_enum, default_value_t = DiagnosticFormat::Text)]
+    pub format: DiagnosticFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DiagnosticFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct Plan {
+    /// The flow, as its path below flows/ without .yaml
+    pub flow: String,
+    #[arg(long, value_enum, default_value_t = PlanFormat::Text)]
+    pub format: PlanFormat,
+    #[command(flatten)]
+    pub selection: Selection,
+    /// A variable, winning over every other place it is set
+    #[arg(long = "var", value_name = "NAME=VALUE")]
+    pub variables: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PlanFormat {
+    Text,
+    Json,
+    Dot,
+    Mermaid,
+}
+
+/// Which steps of the flow.
+#[derive(Debug, Default, ClapArgs)]
+pub struct Selection {
+    /// Only the step with this id
+    #[arg(long, value_name = "ID", conflicts_with_all = ["select", "exclude"])]
+    pub op_id: Option<String>,
+    /// Only the steps with these ids
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    pub select: Vec<String>,
+    /// Not the steps with these ids
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    pub exclude: Vec<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct Run {
+    /// The flow, as its path below flows/ without .yaml
+    pub flow: String,
+    /// A variable, winning over every other place it is set
+    #[arg(long = "var", value_name = "NAME=VALUE")]
+    pub variables: Vec<String>,
+    #[command(flatten)]
+    pub selection: Selection,
+    /// Keep every request and response as files in DIR, secrets removed
+    #[arg(long, value_name = "DIR")]
+    pub record: Option<PathBuf>,
+    /// Answer requests from the recordings in DIR; the network is not touched
+    #[arg(long, value_name = "DIR")]
+    pub replay: Option<PathBuf>,
+    /// How the run is told: text, or one JSON object per event on standard output
+    #[arg(long, value_enum, default_value_t = RunFormat::Text)]
+    pub format: RunFormat,
+    /// Show the traceback of failing Python
+    #[arg(long)]
+    pub stacktrace: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RunFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct Query {
+    /// The database source
+    pub source: String,
+    /// The query
+    pub sql: String,
+}

@@ -1,0 +1,91 @@
+//! What all commands share: where things are, how output looks, and reading the project.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+use indexmap::IndexMap;
+use sequor_planner::{Compiler, Diagnostic, Diagnostics, ProjectFiles, Severity};
+
+use super::args::Global;
+use crate::error::{Error, ErrorKind, Result};
+use crate::project::{Location, Project};
+use crate::value::Value;
+
+/// What all commands share.
+pub struct Context {
+    pub location: Location,
+    pub quiet: bool,
+    /// Whether standard error takes colours.
+    pub color: bool,
+    /// Whether standard error is a terminal that can move its cursor.
+    pub terminal: bool,
+}
+
+impl Context {
+    /// Reads options and the process's environment.
+    pub fn new(global: &Global) -> Context {
+        let set = |name: &str| std::env::var_os(name).is_some_and(|v| !v.is_empty());
+        let dumb = std::env::var("TERM").is_ok_and(|t| t == "dumb");
+        let terminal = std::io::stderr().is_terminal() && !dumb;
+        let home = global.home_dir.clone().or_else(|| {
+            let home = std::env::var_os("HOME").or_else(|| std::env::var_os("USERPROFILE"))?;
+            Some(PathBuf::from(home).join(".sequor"))
+        });
+        Context {
+            location: Location {
+                project: global.project_dir.clone(),
+                home: home.unwrap_or_else(|| PathBuf::from(".sequor")),
+                env: global.env.clone(),
+            },
+            quiet: global.quiet,
+            // https://no-color.org
+            color: terminal && !set("NO_COLOR"),
+            terminal: terminal && !set("CI"),
+        }
+    }
+
+    /// Reads the project and its compiler.
+    pub fn compiler(&self, d: &mut Diagnostics) -> Result<(Project, Option<Compiler>)> {
+        let project = self.location.read()?;
+        let compiler = Compiler::read(&project.files, d);
+        Ok((project, compiler))
+    }
+
+    /// Shows findings on standard error.
+    pub fn show(&self, found: &[Diagnostic], files: &ProjectFiles) {
+        for diagnostic in found {
+            if self.quiet && diagnostic.severity == Severity::Warning {
+                continue;
+            }
+            let source = diagnostic.place.as_ref().and_then(|p| files.text(&p.file));
+            eprintln!("{}\n", diagnostic.render(source, self.color));
+        }
+    }
+}
+
+/// Reads `NAME=VALUE` pairs. Values are text.
+pub fn overrides(pairs: &[String]) -> Result<IndexMap<String, Value>> {
+    let mut variables = IndexMap::with_capacity(pairs.len());
+    for pair in pairs {
+        let Some((name, value)) = pair.split_once('=').filter(|(name, _)| !name.is_empty()) else {
+            return Err(Error::new(ErrorKind::Project, format!("`--var {pair}` is not NAME=VALUE")));
+        };
+        variables.insert(name.to_string(), Value::text(value));
+    }
+    Ok(variables)
+}
+
+/// The count of errors and warnings, in words.
+pub fn tally(found: &[Diagnostic]) -> String {
+    let errors = found.iter().filter(|d| d.severity == Severity::Error).count();
+    let warnings = found.len() - errors;
+    let say = |n: usize, what: &str| match n {
+        1 => format!("1 {what}"),
+        n => format!("{n} {what}s"),
+    };
+    match (errors, warnings) {
+        (0, w) => say(w, "warning"),
+        (e, 0) => say(e, "error"),
+        (e, w) => format!("{}, {}", say(e, "error"), say(w, "warning")),
+    }
+}

@@ -1,0 +1,26 @@
+//! The log file in the home folder.
+
+use std::path::Path;
+use std::sync::Mutex;
+
+use tracing_subscriber::EnvFilter;
+
+/// Past this the log starts anew; the last one is kept beside it.
+const MAX_BYTES: u64 = 10 * 1024 * 1024;
+
+/// Writes what is traced to the log file: `SEQUOR_LOG` sets what (default: `info`). A home that can't be written to
+/// is no reason not to run.
+pub fn start(path: &Path) {
+    let open = || -> std::io::Result<std::fs::File> {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        if std::fs::metadata(path).is_ok_and(|m| m.len() > MAX_BYTES) {
+            std::fs::rename(path, path.with_extension("log.1"))?;
+        }
+        std::fs::OpenOptions::new().create(true).append(true).open(path)
+    };
+    let Ok(file) = open() else { return };
+    let filter = EnvFilter::try_from_env("SEQUOR_LOG").unwrap_or_else(|_| EnvFilter::new("warn,sequor=info"));
+    let _ = tracing_subscriber::fmt().with_writer(Mutex::new(file)).with_ansi(false).with_env_filter(filter).try_init();
+}

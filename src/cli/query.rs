@@ -1,0 +1,79 @@
+//! `sequor query`: a look into a database source.
+
+use arrow::util::pretty::pretty_format_batches;
+use futures::StreamExt;
+use sequor_planner::plan::{PLAN_VERSION, Plan, PlannedSource, Region};
+use sequor_planner::{Diagnostics, did_you_mean};
+use tokio_util::sync::CancellationToken;
+
+use super::Exit;
+use super::args;
+use super::context::Context;
+use super::engine::{Network, assemble};
+use super::plan::Compiled;
+use crate::error::{Error, ErrorKind, Result};
+use crate::exec::Events;
+
+/// Rows shown at most: a look, not an export.
+const MAX_ROWS: usize = 10_000;
+
+/// Runs a query and prints its rows.
+pub fn query(context: &Context, args: &args::Query) -> Result<Exit> {
+    let mut d = Diagnostics::default();
+    let (project, compiler) = context.compiler(&mut d)?;
+    let Some(compiler) = compiler.filter(|_| !d.has_errors()) else {
+        context.show(&d.into_sorted(), &project.files);
+        return Ok(Exit::Wrong);
+    };
+    let Some(source) = compiler.sources.get(&args.source) else {
+        let names = compiler.sources.keys().map(String::as_str);
+        let error = Error::new(ErrorKind::Project, format!("no source is named `{}`", args.source));
+        return Err(match did_you_mean(&args.source, "sources", names) {
+            Some(help) => error.help(help),
+            None => error,
+        });
+    };
+    let plan = Plan {
+        version: PLAN_VERSION,
+        project: compiler.project.name.clone(),
+        flow: String::new(),
+        sources: vec![PlannedSource {
+            name: source.name.clone(),
+            kind: source.type_name(),
+        }],
+        frames: 1,
+        root: Region::default(),
+    };
+    let compiled = Compiled {
+        kept: project.kept_variables(&compiler)?,
+        project,
+        compiler,
+        plan,
+        overrides: Default::default(),
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let (events, _) = Events::channel();
+        let run = assemble(&compiled, &Network::default(), events, CancellationToken::new()).await?;
+        let database = run.databases.get(&args.source)?;
+        let mut rows = database.query(&args.sql).await?;
+        let mut batches = Vec::new();
+        let mut count = 0;
+        while let Some(batch) = rows.batches.next().await {
+            let batch = batch?;
+            let left = MAX_ROWS - count;
+            count += batch.num_rows().min(left);
+            batches.push(batch.slice(0, batch.num_rows().min(left)));
+            if count == MAX_ROWS {
+                eprintln!("only the first {MAX_ROWS} rows are shown");
+                break;
+            }
+        }
+        if batches.is_empty() {
+            batches.push(arrow::array::RecordBatch::new_empty(rows.schema.clone()));
+        }
+        println!("{}", pretty_format_batches(&batches)?);
+        database.close().await;
+        Ok(Exit::Done)
+    })
+}

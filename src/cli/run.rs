@@ -1,0 +1,90 @@
+//! `sequor run`.
+
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+
+use super::Exit;
+use super::args::{self, RunFormat};
+use super::context::Context;
+use super::engine::{Network, assemble};
+use super::log;
+use super::plan::{Compiled, compile};
+use crate::error::{Error, ErrorKind, Result};
+use crate::exec::{Events, execute};
+use crate::report::{SourceText, Style, render, show};
+
+/// How long running steps get to stop in order after an interrupt.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Runs a flow.
+pub fn run(context: &Context, args: &args::Run) -> Result<Exit> {
+    let Some(compiled) = compile(context, &args.flow, &args.variables, &args.selection)? else {
+        return Ok(Exit::Wrong);
+    };
+    log::start(&compiled.project.log());
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let exit = runtime.block_on(run_compiled(context, args, &compiled));
+    // A query of Python's that blocks must not keep the process.
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    exit
+}
+
+async fn run_compiled(context: &Context, args: &args::Run, compiled: &Compiled) -> Result<Exit> {
+    let source = SourceText::new(&compiled.project.files, args.stacktrace);
+    let style = match (args.format, context.quiet, context.terminal) {
+        (RunFormat::Json, ..) => Style::Json,
+        (_, true, _) => Style::Quiet,
+        (_, false, true) => Style::Terminal,
+        (_, false, false) => Style::Lines,
+    };
+    let started = Instant::now();
+    let cancel = CancellationToken::new();
+    let (events, receiver) = Events::channel();
+    let network = Network {
+        record: args.record.as_deref(),
+        replay: args.replay.as_deref(),
+    };
+    let run = match assemble(compiled, &network, events, cancel.clone()).await {
+        Ok(run) => run,
+        Err(error) => {
+            eprintln!("{}", render(&error, "", &source, context.color));
+            return Ok(match error.kind() {
+                ErrorKind::Project | ErrorKind::Variable | ErrorKind::Replay => Exit::Wrong,
+                _ => Exit::Failed,
+            });
+        }
+    };
+    let reporter = tokio::spawn(show(receiver, style, context.color, source));
+    let mut executing = std::pin::pin!(execute(run.clone(), &compiled.plan));
+    let result = tokio::select! {
+        result = &mut executing => result,
+        _ = tokio::signal::ctrl_c() => {
+            cancel.cancel();
+            let stopped = Err(Error::new(ErrorKind::Cancelled, "interrupted"));
+            tokio::time::timeout(GRACE, &mut executing).await.unwrap_or(stopped)
+        }
+    };
+    for database in run.databases.all() {
+        database.close().await;
+    }
+    let variables = run.variables.project();
+    // The last sender of events goes with the run.
+    drop(run);
+    let summary = reporter.await.map_err(|e| Error::new(ErrorKind::Internal, format!("the report broke down: {e}")))?;
+    compiled.project.keep_variables_if_changed(&compiled.compiler, &compiled.kept, &variables)?;
+    let (exit, word) = match &result {
+        Ok(()) => (Exit::Done, "done"),
+        Err(e) if e.kind() == ErrorKind::Cancelled => (Exit::Interrupted, "interrupted"),
+        Err(_) => (Exit::Failed, "failed"),
+    };
+    tracing::info!(flow = %compiled.plan.flow, status = word, seconds = started.elapsed().as_secs_f64(), "run ended");
+    if matches!(style, Style::Lines | Style::Terminal) {
+        let table = summary.render(context.color);
+        if !table.is_empty() {
+            eprintln!("\n{table}");
+        }
+        eprintln!("\nFlow {}: {word} in {:.2} s", compiled.plan.flow, started.elapsed().as_secs_f64());
+    }
+    Ok(exit)
+}

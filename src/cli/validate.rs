@@ -1,0 +1,46 @@
+//! `sequor validate`.
+
+use sequor_planner::{Diagnostics, Severity};
+
+use super::Exit;
+use super::args::{DiagnosticFormat, Validate};
+use super::context::{Context, tally};
+use crate::error::Result;
+
+/// Checks the project, or one flow: every mistake, not just the first.
+pub fn validate(context: &Context, args: &Validate) -> Result<Exit> {
+    let mut d = Diagnostics::default();
+    let (project, compiler) = context.compiler(&mut d)?;
+    let mut checked = 0;
+    if let Some(compiler) = &compiler {
+        let kept = project.kept_variables(compiler)?;
+        let known = project.known_names(&kept, std::iter::empty());
+        let flows: Vec<String> = match &args.flow {
+            Some(flow) => vec![flow.clone()],
+            None => compiler.flows().map(str::to_string).collect(),
+        };
+        for flow in &flows {
+            compiler.plan(flow, &known, &mut d);
+            checked += 1;
+        }
+    }
+    let failed = d.has_errors();
+    let found = d.into_sorted();
+    match args.format {
+        DiagnosticFormat::Json => {
+            println!("{}", serde_json::to_string_pretty(&found).unwrap_or_default());
+        }
+        DiagnosticFormat::Text => {
+            context.show(&found, &project.files);
+            let errors = found.iter().any(|d| d.severity == Severity::Error);
+            if errors || !context.quiet {
+                let flows = if checked == 1 { "1 flow".into() } else { format!("{checked} flows") };
+                match found.is_empty() {
+                    true => println!("{flows} checked: all good"),
+                    false => println!("{flows} checked: {}", tally(&found)),
+                }
+            }
+        }
+    }
+    Ok(if failed { Exit::Wrong } else { Exit::Done })
+}

@@ -1,0 +1,95 @@
+//! Steps that steer: variables, print, if, for_each, and the start of a called flow.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use futures::StreamExt;
+use sequor_planner::expr::Prop;
+use sequor_planner::ops::{RowsOf, VariableScope, VariableSet};
+use sequor_planner::plan::{PlannedBranch, Region};
+
+use super::event::Event;
+use super::run::Run;
+use super::scheduler;
+use super::scope::{Layer, Scope};
+use super::table::table_name;
+use crate::batch::row::Row;
+use crate::error::{Error, ErrorKind, Result};
+use crate::value::Value;
+
+/// Sets variables, all from the values before the step.
+pub async fn set_variables(run: &Arc<Run>, variables: &[VariableSet], scope: &Scope) -> Result<()> {
+    let props = variables.iter().map(|v| v.value.clone()).collect();
+    let values = run.evaluator.all(props, &scope.world(), None).await?;
+    for (variable, value) in variables.iter().zip(values) {
+        publish(run, scope, &variable.name, variable.scope, value);
+    }
+    Ok(())
+}
+
+/// Gives a variable its value in the scope it is kept in.
+pub fn publish(run: &Run, scope: &Scope, name: &str, kept: VariableScope, value: Value) {
+    match kept {
+        VariableScope::Project => run.variables.set_project(name, value),
+        VariableScope::Local => run.variables.set_local(scope.frame(), name, value),
+    }
+}
+
+/// Prints a message.
+pub async fn print(run: &Arc<Run>, message: &Prop, scope: &Scope) -> Result<()> {
+    let value = run.evaluator.one(message, &scope.world(), None).await?;
+    run.events.emit(Event::Printed(run.redactor.redact(&value.to_text()))).await;
+    Ok(())
+}
+
+/// Runs the first branch whose condition is true.
+pub async fn branch(
+    run: &Arc<Run>,
+    branches: &[PlannedBranch],
+    otherwise: &Region,
+    scope: Scope,
+    depth: usize,
+) -> Result<()> {
+    for branch in branches {
+        let condition = run.evaluator.one(&branch.condition, &scope.world(), None).await?;
+        if condition.is_true() {
+            return scheduler::region(run.clone(), branch.then.clone(), scope, depth + 1).await;
+        }
+    }
+    scheduler::region(run.clone(), otherwise.clone(), scope, depth + 1).await
+}
+
+/// Runs the body once per row, in order.
+pub async fn for_each(run: &Arc<Run>, rows: &RowsOf, body: &Region, scope: Scope, depth: usize) -> Result<()> {
+    let table = table_name(run, &rows.table, &scope).await?;
+    let mut batches = run.databases.get(&rows.table.source)?.scan(&table).await?.batches;
+    while let Some(batch) = batches.next().await {
+        let batch = Arc::new(batch?);
+        for index in 0..batch.num_rows() {
+            let row = Value::Row(Row::new(batch.clone(), index));
+            let scope = scope.with(Layer::one(&rows.variable, row));
+            scheduler::region(run.clone(), body.clone(), scope, depth + 1).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Starts a called flow: its parameters are all it sees of its caller.
+pub async fn enter(run: &Arc<Run>, frame: usize, parameters: Option<&Prop>, scope: &Scope) -> Result<()> {
+    let mut locals = HashMap::new();
+    if let Some(prop) = parameters {
+        match run.evaluator.one(prop, &scope.world(), None).await? {
+            Value::Map(entries) => locals.extend(entries.iter().map(|(k, v)| (k.clone(), v.clone()))),
+            Value::Row(row) => locals.extend(row.iter().map(|(k, v)| (k.to_string(), v))),
+            Value::Null => {}
+            other => {
+                return Err(Error::new(
+                    ErrorKind::Data,
+                    format!("`parameters` must be a map of names to values, and is {}", other.kind()),
+                ));
+            }
+        }
+    }
+    run.variables.enter(frame, locals);
+    Ok(())
+}

@@ -1,0 +1,21 @@
+//! Executes a plan: the scheduler, the scopes, and one file per kind of step. Knows traits, not connectors.
+
+mod api;
+mod event;
+mod flow;
+mod http_fan_out;
+mod http_response;
+mod http_step;
+mod run;
+mod scheduler;
+mod scope;
+mod sink;
+mod sql;
+mod table;
+mod variables;
+
+pub use api::Api;
+pub use event::{Counters, Event, Events, Outcome, Totals};
+pub use run::{Databases, Run, execute};
+pub use scope::Scope;
+pub use variables::Variables;

@@ -1,0 +1,143 @@
+//! The scope a step's expressions are evaluated in.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::runtime::Handle;
+
+use super::run::Databases;
+use super::table::collect;
+use super::variables::Variables;
+use crate::batch::row::Row;
+use crate::error::Result;
+use crate::expr::{Ask, World};
+use crate::sources::database::TableName;
+use crate::value::Value;
+
+/// Variables above those of the run: a row, a step's own.
+#[derive(Debug, Default)]
+pub struct Layer(Mutex<HashMap<String, Value>>);
+
+impl Layer {
+    /// A layer with these variables.
+    pub fn new(variables: HashMap<String, Value>) -> Arc<Layer> {
+        Arc::new(Layer(Mutex::new(variables)))
+    }
+
+    /// A layer with one variable.
+    pub fn one(name: &str, value: Value) -> Arc<Layer> {
+        Layer::new(HashMap::from([(name.to_string(), value)]))
+    }
+
+    pub fn get(&self, name: &str) -> Option<Value> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    pub fn set(&self, name: &str, value: Value) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_string(), value);
+    }
+
+    /// A copy of all its variables.
+    pub fn all(&self) -> HashMap<String, Value> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Where names are looked up: command line, layers from the innermost, the flow's locals, project, environment.
+#[derive(Clone)]
+pub struct Scope {
+    variables: Arc<Variables>,
+    databases: Arc<Databases>,
+    runtime: Handle,
+    frame: usize,
+    /// Innermost last. A layer is seen only in its own frame: a called flow sees its parameters and nothing else.
+    layers: Vec<(usize, Arc<Layer>)>,
+}
+
+impl Scope {
+    /// The scope of a flow. Must be called where the runtime is entered.
+    pub fn new(variables: Arc<Variables>, databases: Arc<Databases>) -> Scope {
+        Scope {
+            variables,
+            databases,
+            runtime: Handle::current(),
+            frame: 0,
+            layers: Vec::new(),
+        }
+    }
+
+    /// The same scope, in a frame.
+    pub fn in_frame(&self, frame: usize) -> Scope {
+        Scope {
+            frame,
+            ..self.clone()
+        }
+    }
+
+    /// The scope with one more layer.
+    pub fn with(&self, layer: Arc<Layer>) -> Scope {
+        let mut scope = self.clone();
+        scope.layers.push((self.frame, layer));
+        scope
+    }
+
+    /// The frame that local variables go to.
+    pub fn frame(&self) -> usize {
+        self.frame
+    }
+
+    /// As the evaluator takes it.
+    pub fn world(&self) -> Arc<dyn World> {
+        Arc::new(self.clone())
+    }
+}
+
+impl World for Scope {
+    fn variable(&self, name: &str) -> Option<Value> {
+        let layered = || {
+            let mine = self.layers.iter().rev().filter(|(frame, _)| *frame == self.frame);
+            mine.into_iter().find_map(|(_, layer)| layer.get(name))
+        };
+        self.variables
+            .overridden(name)
+            .or_else(layered)
+            .or_else(|| self.variables.get(self.frame, name))
+    }
+
+    fn near(&self, name: &str) -> Option<String> {
+        let mut names = self.variables.names(self.frame);
+        for (_, layer) in &self.layers {
+            names.extend(layer.all().into_keys());
+        }
+        sequor_planner::nearest(name, names.iter().map(String::as_str)).map(str::to_string)
+    }
+
+    fn rows(&self, ask: &Ask) -> Result<Vec<Row>> {
+        let (Ask::Table { source, .. } | Ask::Query { source, .. }) = ask;
+        let database = self.databases.get(source)?;
+        self.runtime.block_on(async {
+            let rows = match ask {
+                Ask::Table {
+                    table,
+                    database: in_database,
+                    namespace,
+                    ..
+                } => {
+                    let fold = |name: &String| database.fold(name);
+                    let table = TableName {
+                        database: in_database.as_ref().map(fold),
+                        namespace: namespace.as_ref().map(fold),
+                        table: fold(table),
+                    };
+                    database.scan(&table).await?
+                }
+                Ask::Query { sql, .. } => database.query(sql).await?,
+            };
+            collect(rows).await
+        })
+    }
+
+    fn environment(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+}

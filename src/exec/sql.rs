@@ -1,0 +1,58 @@
+//! `transform` and `execute`.
+
+use std::sync::Arc;
+
+use sequor_planner::expr::Prop;
+use sequor_planner::ops::{self, Execute, Transform};
+
+use super::event::Counters;
+use super::run::Run;
+use super::scope::Scope;
+use super::table::table_name;
+use crate::error::{Error, ErrorKind, Result};
+use crate::sources::database::WriteMode;
+
+/// Runs a query where its data is; its result becomes the target.
+pub async fn transform(run: &Arc<Run>, step: &Transform, scope: &Scope, counters: &Counters) -> Result<()> {
+    let query = text(run, &step.query, scope).await?;
+    let query = query.trim().trim_end_matches(|c: char| c == ';' || c.is_whitespace());
+    if query.is_empty() {
+        return Err(Error::new(ErrorKind::Project, "`query` is empty"));
+    }
+    let target = table_name(run, &step.target, scope).await?;
+    let database = run.databases.get(&step.target.source)?;
+    let rows = database
+        .transform(query, &target, write_mode(step.write_mode))
+        .await
+        .map_err(|e| e.context(format!("transform into `{target}`")))?;
+    counters.add_rows(rows);
+    Ok(())
+}
+
+/// Runs statements, one after the other.
+pub async fn execute(run: &Arc<Run>, step: &Execute, scope: &Scope, counters: &Counters) -> Result<()> {
+    let sql = text(run, &step.statement, scope).await?;
+    let database = run.databases.get(&step.source)?;
+    let statements = sequor_planner::split_statements(&sql, database.dialect());
+    let many = statements.len() > 1;
+    for (number, statement) in statements.iter().enumerate() {
+        let touched = database.execute(statement).await.map_err(|e| match many {
+            true => e.context(format!("statement {}", number + 1)),
+            false => e,
+        })?;
+        counters.add_rows(touched.unwrap_or(0));
+    }
+    Ok(())
+}
+
+/// As databases take it.
+pub fn write_mode(mode: ops::WriteMode) -> WriteMode {
+    match mode {
+        ops::WriteMode::Create => WriteMode::Replace,
+        ops::WriteMode::Append => WriteMode::Append,
+    }
+}
+
+async fn text(run: &Run, sql: &Prop, scope: &Scope) -> Result<String> {
+    Ok(run.evaluator.one(sql, &scope.world(), None).await?.to_text())
+}

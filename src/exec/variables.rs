@@ -1,0 +1,85 @@
+//! Variables of a run, in their scopes.
+
+use std::collections::HashMap;
+use std::sync::{PoisonError, RwLock};
+
+use indexmap::IndexMap;
+
+use crate::value::Value;
+
+/// The scopes that outlive a step: command line, frames of flows, project, environment.
+pub struct Variables {
+    overrides: IndexMap<String, Value>,
+    frames: Vec<RwLock<HashMap<String, Value>>>,
+    project: RwLock<IndexMap<String, Value>>,
+    environment: IndexMap<String, Value>,
+}
+
+impl Variables {
+    /// Variables at the start of a run: `--var`, those kept from earlier runs, the environment's.
+    pub fn new(
+        frames: usize,
+        overrides: IndexMap<String, Value>,
+        project: IndexMap<String, Value>,
+        environment: IndexMap<String, Value>,
+    ) -> Self {
+        Variables {
+            overrides,
+            frames: (0..frames.max(1)).map(|_| RwLock::default()).collect(),
+            project: RwLock::new(project),
+            environment,
+        }
+    }
+
+    /// The value from the command line, which wins over every other.
+    pub fn overridden(&self, name: &str) -> Option<Value> {
+        self.overrides.get(name).cloned()
+    }
+
+    /// The value in a frame, the project or the environment.
+    pub fn get(&self, frame: usize, name: &str) -> Option<Value> {
+        let local = self.frames.get(frame).and_then(|locals| {
+            let locals = locals.read().unwrap_or_else(PoisonError::into_inner);
+            locals.get(name).cloned()
+        });
+        local
+            .or_else(|| self.project.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned())
+            .or_else(|| self.environment.get(name).cloned())
+    }
+
+    /// Sets a variable that is kept between runs.
+    pub fn set_project(&self, name: &str, value: Value) {
+        let mut project = self.project.write().unwrap_or_else(PoisonError::into_inner);
+        project.insert(name.to_string(), value);
+    }
+
+    /// Sets a variable of one run of one flow.
+    pub fn set_local(&self, frame: usize, name: &str, value: Value) {
+        if let Some(locals) = self.frames.get(frame) {
+            let mut locals = locals.write().unwrap_or_else(PoisonError::into_inner);
+            locals.insert(name.to_string(), value);
+        }
+    }
+
+    /// Starts a frame anew with its parameters.
+    pub fn enter(&self, frame: usize, parameters: HashMap<String, Value>) {
+        if let Some(locals) = self.frames.get(frame) {
+            *locals.write().unwrap_or_else(PoisonError::into_inner) = parameters;
+        }
+    }
+
+    /// The project's variables, to be kept.
+    pub fn project(&self) -> IndexMap<String, Value> {
+        self.project.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Every name that is defined in a frame's sight.
+    pub fn names(&self, frame: usize) -> Vec<String> {
+        let mut names: Vec<String> = self.overrides.keys().chain(self.environment.keys()).cloned().collect();
+        names.extend(self.project.read().unwrap_or_else(PoisonError::into_inner).keys().cloned());
+        if let Some(locals) = self.frames.get(frame) {
+            names.extend(locals.read().unwrap_or_else(PoisonError::into_inner).keys().cloned());
+        }
+        names
+    }
+}

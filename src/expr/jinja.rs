@@ -1,0 +1,234 @@
+//! Jinja by minijinja. Each template is compiled once: the environment keeps it under its own text.
+
+use std::fmt;
+use std::sync::Arc;
+
+use minijinja::value::{Enumerator, Kwargs, Object, ObjectRepr, Value as JinjaValue};
+use minijinja::{Environment, ErrorKind as JinjaErrorKind, State, UndefinedBehavior};
+use sequor_planner::expr::Code;
+
+use super::world::{Ask, World, scalar, var};
+use crate::batch::row::Row;
+use crate::error::{Error, ErrorKind, Result};
+use crate::value::Value;
+
+const WORLD: &str = "__world";
+
+/// Renders templates.
+pub struct Jinja {
+    environment: Environment<'static>,
+}
+
+/// The scope, as a value that templates carry but can't use.
+struct WorldObject(Arc<dyn World>);
+
+impl fmt::Debug for WorldObject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("world")
+    }
+}
+
+impl Object for WorldObject {}
+
+impl Jinja {
+    /// An environment with the functions of the language and strict undefined.
+    pub fn new() -> Jinja {
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+        environment.set_keep_trailing_newline(true);
+        // A template's name is its text: compiled when first asked for, then kept.
+        environment.set_loader(|text| Ok(Some(text.to_string())));
+        environment.set_formatter(|out, state, value| {
+            if value.is_undefined() {
+                return Err(minijinja::Error::new(JinjaErrorKind::UndefinedError, "the value is not defined"));
+            }
+            match python_spelling(value) {
+                Some(text) => out.write_str(text).map_err(Into::into),
+                None => minijinja::escape_formatter(out, state, value),
+            }
+        });
+        environment.add_function("var", |state: &State, name: &str| {
+            let world = world(state)?;
+            var(&*world, name).map(|v| to_jinja(&v)).map_err(fail)
+        });
+        environment.add_function("is_var_defined", |state: &State, name: &str| {
+            let world = world(state)?;
+            Ok::<_, minijinja::Error>(!matches!(world.variable(name), None | Some(Value::Null)))
+        });
+        environment.add_function("env_var", |state: &State, name: &str, default: Option<JinjaValue>| {
+            let world = world(state)?;
+            match (world.environment(name), default) {
+                (Some(value), _) => Ok(JinjaValue::from(value)),
+                (None, Some(default)) => Ok(default),
+                (None, None) => Err(fail(no_env(name))),
+            }
+        });
+        environment.add_function("query", |state: &State, source: &str, sql: &str| {
+            rows(state, &query(source, sql)).map(|rows| list(&rows))
+        });
+        environment.add_function("query_scalar", |state: &State, source: &str, sql: &str| {
+            let rows = rows(state, &query(source, sql))?;
+            scalar(&rows).map(|v| to_jinja(&v)).map_err(fail)
+        });
+        environment.add_function("table", |state: &State, source: &str, table: &str, kwargs: Kwargs| {
+            let ask = Ask::Table {
+                source: source.into(),
+                table: table.into(),
+                database: kwargs.get("database")?,
+                namespace: kwargs.get("namespace")?,
+            };
+            kwargs.assert_all_used()?;
+            rows(state, &ask).map(|rows| list(&rows))
+        });
+        Jinja { environment }
+    }
+
+    /// Renders the text of a property.
+    pub fn render(&self, code: &Code, scope: &Arc<dyn World>) -> Result<String> {
+        let world = JinjaValue::from_object(WorldObject(scope.clone()));
+        self.environment
+            .get_template(&code.text)
+            .and_then(|template| template.render(minijinja::context! { __world => world }))
+            .map_err(|error| explain(&error, code))
+    }
+}
+
+/// The error for a missing variable of the process's environment.
+pub fn no_env(name: &str) -> Error {
+    Error::new(ErrorKind::Variable, format!("the environment variable {name} is not set"))
+        .help(format!("set {name} before running, or give a default: env_var('{name}', 'default')"))
+}
+
+fn query(source: &str, sql: &str) -> Ask {
+    Ask::Query {
+        source: source.into(),
+        sql: sql.into(),
+    }
+}
+
+fn world(state: &State) -> std::result::Result<Arc<dyn World>, minijinja::Error> {
+    state
+        .lookup(WORLD)
+        .and_then(|v| v.downcast_object_ref::<WorldObject>().map(|w| w.0.clone()))
+        .ok_or_else(|| minijinja::Error::new(JinjaErrorKind::InvalidOperation, "no scope"))
+}
+
+fn rows(state: &State, ask: &Ask) -> std::result::Result<Vec<Row>, minijinja::Error> {
+    world(state)?.rows(ask).map_err(fail)
+}
+
+fn list(rows: &[Row]) -> JinjaValue {
+    rows.iter().map(|row| to_jinja(&Value::Row(row.clone()))).collect()
+}
+
+/// Our error, travelling through minijinja's.
+fn fail(error: Error) -> minijinja::Error {
+    minijinja::Error::new(JinjaErrorKind::InvalidOperation, error.to_string()).with_source(error)
+}
+
+/// The error to show: our own where one was raised, with the line of the template.
+fn explain(error: &minijinja::Error, code: &Code) -> Error {
+    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(current) = source {
+        if let Some(own) = current.downcast_ref::<Error>() {
+            return own.clone().at(&code.place);
+        }
+        source = current.source();
+    }
+    let line = code.first_line + error.line().unwrap_or(1).saturating_sub(1);
+    let detail = match error.detail() {
+        Some(detail) => format!("{}: {detail}", error.kind()),
+        None => error.kind().to_string(),
+    };
+    Error::new(ErrorKind::Template, format!("the Jinja of `{}` failed on line {line}: {detail}", code.property))
+        .at(&code.place)
+}
+
+/// Jinja2 prints what Python prints.
+fn python_spelling(value: &JinjaValue) -> Option<&'static str> {
+    use minijinja::value::ValueKind;
+    match value.kind() {
+        ValueKind::None => Some("None"),
+        ValueKind::Bool => Some(if value.is_true() { "True" } else { "False" }),
+        _ => None,
+    }
+}
+
+/// A value as templates see it.
+pub fn to_jinja(value: &Value) -> JinjaValue {
+    match value {
+        Value::Null => JinjaValue::from(()),
+        Value::Bool(b) => JinjaValue::from(*b),
+        Value::Int(n) => JinjaValue::from(*n),
+        Value::Float(n) => JinjaValue::from(*n),
+        Value::Text(text) => JinjaValue::from(text.clone()),
+        Value::Number(_) | Value::Date(_) | Value::Time(_) | Value::Timestamp(_) | Value::Instant(_) => {
+            JinjaValue::from_object(Printed(value.clone()))
+        }
+        Value::Bytes(bytes) => JinjaValue::from_bytes(bytes.to_vec()),
+        Value::List(items) => items.iter().map(to_jinja).collect(),
+        Value::Map(entries) => entries.iter().map(|(k, v)| (k.as_str(), to_jinja(v))).collect(),
+        Value::Row(row) => JinjaValue::from_object(RowObject(row.clone())),
+    }
+}
+
+/// A decimal, date or time: templates print it.
+#[derive(Debug)]
+struct Printed(Value);
+
+impl Object for Printed {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+
+    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.to_text())
+    }
+}
+
+/// A row: its columns by name, and `get`, `to_dict`, `keys`, `values`, `items`.
+#[derive(Debug)]
+struct RowObject(Row);
+
+impl Object for RowObject {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Map
+    }
+
+    fn get_value(self: &Arc<Self>, key: &JinjaValue) -> Option<JinjaValue> {
+        self.0.get(key.as_str()?).map(|v| to_jinja(&v))
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Values(self.0.names().map(JinjaValue::from).collect())
+    }
+
+    fn call_method(
+        self: &Arc<Self>,
+        _: &State<'_, '_>,
+        method: &str,
+        args: &[JinjaValue],
+    ) -> std::result::Result<JinjaValue, minijinja::Error> {
+        let pairs = || self.0.iter().map(|(name, value)| (name.to_string(), to_jinja(&value)));
+        match (method, args) {
+            ("get", [name, default @ ..]) => {
+                let missing = || {
+                    let columns: Vec<&str> = self.0.names().collect();
+                    let message = format!("the row has no column {name} (it has: {})", columns.join(", "));
+                    minijinja::Error::new(JinjaErrorKind::UndefinedError, message)
+                };
+                let value = name.as_str().and_then(|n| self.0.get(n)).ok_or_else(missing)?;
+                Ok(match (value, default.first()) {
+                    (Value::Null, Some(default)) => default.clone(),
+                    (value, _) => to_jinja(&value),
+                })
+            }
+            ("to_dict", []) => Ok(pairs().collect()),
+            ("keys", []) => Ok(pairs().map(|(k, _)| JinjaValue::from(k)).collect()),
+            ("values", []) => Ok(pairs().map(|(_, v)| v).collect()),
+            ("items", []) => Ok(pairs().map(|(k, v)| JinjaValue::from(vec![JinjaValue::from(k), v])).collect()),
+            _ => Err(minijinja::Error::new(JinjaErrorKind::UnknownMethod, format!("a row has no method {method}"))),
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Evaluates properties: literals as they are, Jinja by minijinja, Python by the interpreter.
+
+mod evaluate;
+mod jinja;
+mod world;
+
+pub use evaluate::Evaluator;
+pub use jinja::no_env;
+pub use world::{Ask, World, scalar, var};

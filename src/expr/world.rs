@@ -1,0 +1,64 @@
+//! What expressions can ask for: the one thing Jinja and Python know of the run around them.
+
+use crate::batch::row::Row;
+use crate::error::{Error, ErrorKind, Result};
+use crate::value::Value;
+
+/// Rows that an expression asks for.
+#[derive(Debug, Clone)]
+pub enum Ask {
+    Table {
+        source: String,
+        table: String,
+        database: Option<String>,
+        namespace: Option<String>,
+    },
+    Query {
+        source: String,
+        sql: String,
+    },
+}
+
+/// The scope an expression is evaluated in.
+pub trait World: Send + Sync {
+    /// The value of a variable, if it is defined.
+    fn variable(&self, name: &str) -> Option<Value>;
+
+    /// A name near to `name`, for a variable that is not defined.
+    fn near(&self, name: &str) -> Option<String>;
+
+    /// Rows of a table or query. Blocks: never called on a thread that drives the runtime.
+    fn rows(&self, ask: &Ask) -> Result<Vec<Row>>;
+
+    /// A variable of the process's environment.
+    fn environment(&self, name: &str) -> Option<String>;
+}
+
+/// `var(name)`: the variable, or the error that says it is not there.
+pub fn var(world: &dyn World, name: &str) -> Result<Value> {
+    world.variable(name).ok_or_else(|| undefined(world, name))
+}
+
+/// The error of a variable that is not defined.
+pub fn undefined(world: &dyn World, name: &str) -> Error {
+    let help = world.near(name).map_or_else(
+        || format!("set it in the environment's `variables`, with `--var {name}=...`, or in a step before"),
+        |near| format!("did you mean `{near}`?"),
+    );
+    Error::new(ErrorKind::Variable, format!("variable '{name}' is not defined")).help(help)
+}
+
+/// The one value of a query's only row.
+pub fn scalar(rows: &[Row]) -> Result<Value> {
+    match rows {
+        [row] if row.len() == 1 => Ok(row.iter().next().map_or(Value::Null, |(_, value)| value)),
+        [row] => Err(Error::new(
+            ErrorKind::Data,
+            format!("query_scalar needs one column, and the query gives {}", row.len()),
+        )),
+        rows => Err(Error::new(
+            ErrorKind::Data,
+            format!("query_scalar needs one row, and the query gives {}", rows.len()),
+        )),
+    }
+}

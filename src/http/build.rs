@@ -1,0 +1,148 @@
+//! From evaluated values to a request.
+
+use bytes::Bytes;
+use reqwest::Method;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use sequor_planner::ops::BodyFormat;
+use url::Url;
+
+use super::message::Request;
+use crate::error::{Error, ErrorKind, Result};
+use crate::value::Value;
+
+/// In a body, text that renders to exactly this is JSON null.
+const NULL: &str = "__NULL__";
+
+/// A body and how to write it.
+#[derive(Debug)]
+pub struct Body {
+    pub format: BodyFormat,
+    pub value: Value,
+}
+
+/// The parts of a request, evaluated.
+#[derive(Debug)]
+pub struct Parts<'a> {
+    pub base_url: Option<&'a str>,
+    pub url: Value,
+    pub method: Value,
+    pub parameters: Option<Value>,
+    /// The source's headers, then the request's own.
+    pub headers: [Option<Value>; 2],
+    pub body: Option<Body>,
+}
+
+/// Builds a request. Nothing of a row's data gets into it unencoded or unchecked: parameters are encoded, header names
+/// and values are checked, the URL must be one.
+pub fn build(parts: Parts<'_>) -> Result<Request> {
+    let method = parts.method.to_text().to_uppercase();
+    let method = Method::from_bytes(method.as_bytes())
+        .map_err(|_| Error::new(ErrorKind::Project, format!("`{method}` is not an HTTP method")))?;
+    let mut url = url(&parts.url, parts.base_url)?;
+    if let Some(parameters) = &parts.parameters {
+        let pairs = pairs(parameters, "parameters")?;
+        if !pairs.is_empty() {
+            url.query_pairs_mut().extend_pairs(pairs);
+        }
+    }
+    let mut headers = HeaderMap::new();
+    for given in parts.headers.iter().flatten() {
+        for (name, value) in pairs(given, "headers")? {
+            let bad = |what: &str| {
+                Error::new(ErrorKind::Data, format!("header `{name}` has {what} that HTTP does not allow"))
+            };
+            let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad("a name"))?;
+            let value = HeaderValue::from_str(&value).map_err(|_| bad("a value"))?;
+            headers.insert(header, value);
+        }
+    }
+    let body = parts.body.map(|b| body(b, &mut headers)).transpose()?;
+    Ok(Request {
+        method,
+        url,
+        headers,
+        body,
+    })
+}
+
+fn url(value: &Value, base: Option<&str>) -> Result<Url> {
+    let Value::Text(text) = value else {
+        return Err(Error::new(ErrorKind::Data, format!("the url must be a string, and is {}", value.kind())));
+    };
+    let text = text.trim();
+    let full = match (text.starts_with('/'), base) {
+        (true, Some(base)) => format!("{}{text}", base.trim_end_matches('/')),
+        (true, None) => {
+            return Err(Error::new(ErrorKind::Project, format!("url `{text}` has no host"))
+                .help("set `base_url` in the http source, or write the whole url"));
+        }
+        (false, _) => text.to_string(),
+    };
+    let url = Url::parse(&full).map_err(|e| {
+        Error::new(ErrorKind::Data, format!("`{full}` is not a url: {e}"))
+            .help("a url looks like https://host/path; check the variables in it")
+    })?;
+    match url.scheme() {
+        "http" | "https" if url.has_host() => Ok(url),
+        scheme => Err(Error::new(ErrorKind::Data, format!("url `{full}` has the scheme `{scheme}`"))
+            .help("use http or https")),
+    }
+}
+
+/// Names and values of parameters, headers or a form. Null is left out; a list gives its name once per item.
+fn pairs(value: &Value, what: &str) -> Result<Vec<(String, String)>> {
+    let entries: Vec<(String, Value)> = match value {
+        Value::Null => Vec::new(),
+        Value::Map(entries) => entries.iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
+        Value::Row(row) => row.iter().map(|(k, v)| (k.to_string(), v)).collect(),
+        other => {
+            return Err(Error::new(
+                ErrorKind::Data,
+                format!("`{what}` must be a map of names to values, and is {}", other.kind()),
+            ));
+        }
+    };
+    let mut pairs = Vec::with_capacity(entries.len());
+    for (name, value) in entries {
+        match value {
+            Value::Null => {}
+            Value::List(items) => {
+                let items = items.iter().filter(|v| !matches!(v, Value::Null));
+                pairs.extend(items.map(|v| (name.clone(), v.to_text())));
+            }
+            value => pairs.push((name, value.to_text())),
+        }
+    }
+    Ok(pairs)
+}
+
+fn body(body: Body, headers: &mut HeaderMap) -> Result<Bytes> {
+    let (bytes, content_type) = match body.format {
+        BodyFormat::Json => {
+            let value = nulls(body.value);
+            let json = serde_json::to_vec(&value)
+                .map_err(|e| Error::new(ErrorKind::Data, format!("the body can't be written as JSON: {e}")))?;
+            (json, "application/json")
+        }
+        BodyFormat::FormUrlencoded => {
+            let mut form = url::form_urlencoded::Serializer::new(String::new());
+            form.extend_pairs(pairs(&body.value, "body")?);
+            (form.finish().into_bytes(), "application/x-www-form-urlencoded")
+        }
+    };
+    headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static(content_type));
+    Ok(bytes.into())
+}
+
+/// Replaces the texts that stand for null.
+fn nulls(value: Value) -> Value {
+    match value {
+        Value::Text(text) if &*text == NULL => Value::Null,
+        Value::List(items) => Value::list(items.iter().cloned().map(nulls).collect()),
+        Value::Map(entries) => {
+            let entries = entries.iter().map(|(k, v)| (k.clone(), nulls(v.clone())));
+            Value::Map(std::sync::Arc::new(entries.collect()))
+        }
+        other => other,
+    }
+}

@@ -1,0 +1,124 @@
+//! The network, by reqwest: pooled connections, time-outs, a limit on what a response may hold.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use futures::StreamExt;
+use reqwest::Client;
+
+use super::message::{Request, Response};
+use super::transport::Transport;
+use crate::error::{Error, ErrorKind, Result};
+
+/// How long a request may take when the source does not say.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+/// A response must fit in memory: a page of an API does, an endless body does not.
+const MAX_BODY: usize = 512 * 1024 * 1024;
+
+/// What a client needs to know of its source.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// For the whole request, connecting and reading the body included.
+    pub timeout: Option<Duration>,
+}
+
+/// A client of one source; its connections are reused.
+pub struct Live {
+    client: Client,
+}
+
+impl Live {
+    /// A client. TLS certificates are verified against the system's roots; redirects to another host lose credentials.
+    pub fn new(settings: &Settings) -> Result<Live> {
+        let client = Client::builder()
+            .user_agent(concat!("sequor/", env!("CARGO_PKG_VERSION")))
+            .timeout(settings.timeout.unwrap_or(DEFAULT_TIMEOUT))
+            .connect_timeout(Duration::from_secs(20))
+            .tcp_nodelay(true)
+            .pool_idle_timeout(Duration::from_secs(60))
+            .build()
+            .map_err(|e| Error::new(ErrorKind::Internal, format!("no HTTP client: {}", chain(&e))))?;
+        Ok(Live { client })
+    }
+}
+
+#[async_trait]
+impl Transport for Live {
+    async fn send(&self, _: &str, request: &Request) -> Result<Response> {
+        let mut sending = self.client.request(request.method.clone(), request.url.clone());
+        sending = sending.headers(request.headers.clone());
+        if let Some(body) = &request.body {
+            sending = sending.body(body.clone());
+        }
+        let response = sending.send().await.map_err(|e| explain(&e, request))?;
+        let (status, headers, url) = (response.status().as_u16(), response.headers().clone(), response.url().clone());
+        let body = read(response, request).await?;
+        Ok(Response::new(status, headers, url, body))
+    }
+}
+
+async fn read(response: reqwest::Response, request: &Request) -> Result<Bytes> {
+    let mut chunks = response.bytes_stream();
+    // One chunk, the usual case for small bodies, is passed on as it is.
+    let first = match chunks.next().await {
+        None => return Ok(Bytes::new()),
+        Some(chunk) => chunk.map_err(|e| explain(&e, request))?,
+    };
+    let mut body: Option<BytesMut> = None;
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|e| explain(&e, request))?;
+        let whole = body.get_or_insert_with(|| BytesMut::from(&first[..]));
+        if whole.len() + chunk.len() > MAX_BODY {
+            return Err(Error::new(
+                ErrorKind::Data,
+                format!("the response of {} is larger than {} MiB", shown(request), MAX_BODY >> 20),
+            )
+            .help("ask for smaller pages"));
+        }
+        whole.extend_from_slice(&chunk);
+    }
+    Ok(body.map_or(first, BytesMut::freeze))
+}
+
+/// A request as messages name it: without its query, where secrets live.
+pub fn shown(request: &Request) -> String {
+    let mut url = request.url.clone();
+    url.set_query(None);
+    url.set_fragment(None);
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    format!("{} {url}", request.method)
+}
+
+fn explain(error: &reqwest::Error, request: &Request) -> Error {
+    let target = shown(request);
+    let host = request.url.host_str().unwrap_or("?");
+    let at = match request.url.port_or_known_default() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_string(),
+    };
+    let why = chain(error);
+    if error.is_timeout() {
+        return Error::new(ErrorKind::Timeout, format!("{target}: no answer in time"));
+    }
+    if error.is_connect() {
+        return Error::new(ErrorKind::Connect, format!("{target}: can't connect to {at}: {why}"));
+    }
+    if error.is_redirect() {
+        return Error::new(ErrorKind::Data, format!("{target}: too many redirects"));
+    }
+    if error.is_decode() {
+        return Error::new(ErrorKind::Data, format!("{target}: the body can't be decoded: {why}"));
+    }
+    Error::new(ErrorKind::Connect, format!("{target}: the connection failed: {why}"))
+}
+
+/// The innermost cause, which says what happened; the outer ones only say that something did.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut inner = error;
+    while let Some(source) = inner.source() {
+        inner = source;
+    }
+    inner.to_string()
+}

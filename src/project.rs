@@ -1,0 +1,219 @@
+//! A project on disk, and its home: the files the compiler reads, the variables kept between runs.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use indexmap::IndexMap;
+use sequor_planner::{Compiler, Diagnostics, File, ProjectFiles, did_you_mean};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::value::Value;
+
+/// Where a project and its state are.
+#[derive(Debug, Clone)]
+pub struct Location {
+    pub project: PathBuf,
+    pub home: PathBuf,
+    /// The environment asked for on the command line.
+    pub env: Option<String>,
+}
+
+/// A project's files, read.
+pub struct Project {
+    pub files: ProjectFiles,
+    /// The environment in use.
+    pub env: Option<String>,
+    location: Location,
+}
+
+impl Location {
+    /// Reads all files of the project. Mistakes in them are the compiler's to tell.
+    pub fn read(&self) -> Result<Project> {
+        if !self.project.join("project.yaml").is_file() {
+            return Err(Error::new(
+                ErrorKind::Project,
+                format!("there is no project.yaml in {}", self.project.display()),
+            )
+            .help("run in a project's folder, name it with --project-dir, or make one: sequor init DIR"));
+        }
+        let mut files = ProjectFiles {
+            project: Some(self.file("project.yaml")?),
+            ..ProjectFiles::default()
+        };
+        for (folder, into) in [("flows", &mut files.flows), ("sources", &mut files.sources)] {
+            let root = self.project.join(folder);
+            let mut found = Vec::new();
+            yaml_files(&root, &mut found).map_err(|e| unreadable(&root, &e))?;
+            found.sort();
+            for path in found {
+                let relative = path.strip_prefix(&root).unwrap_or(&path).with_extension("");
+                let name: Vec<String> =
+                    relative.components().map(|c| c.as_os_str().to_string_lossy().into_owned()).collect();
+                let shown = path.strip_prefix(&self.project).unwrap_or(&path).to_string_lossy().replace('\\', "/");
+                into.insert(name.join("/"), self.file(&shown)?);
+            }
+        }
+        let env = self.environment()?;
+        if let Some(env) = &env {
+            let path = self.env_file(env);
+            let text = std::fs::read_to_string(&path).map_err(|e| self.no_environment(env, &path, &e))?;
+            files.environment = Some(File {
+                path: path.to_string_lossy().into(),
+                text,
+            });
+        }
+        Ok(Project {
+            files,
+            env,
+            location: self.clone(),
+        })
+    }
+
+    /// The file of an environment.
+    pub fn env_file(&self, env: &str) -> PathBuf {
+        self.home.join("envs").join(format!("{env}.yaml"))
+    }
+
+    fn file(&self, relative: &str) -> Result<File> {
+        let path = self.project.join(relative);
+        let text = std::fs::read_to_string(&path).map_err(|e| unreadable(&path, &e))?;
+        Ok(File {
+            path: relative.into(),
+            text,
+        })
+    }
+
+    /// `--env`, else the project's `env.yaml`, else `SEQUOR_ENV`, else none.
+    fn environment(&self) -> Result<Option<String>> {
+        if self.env.is_some() {
+            return Ok(self.env.clone());
+        }
+        let path = self.project.join("env.yaml");
+        if path.is_file() {
+            let file = self.file("env.yaml")?;
+            let mut d = Diagnostics::default();
+            let env = sequor_planner::syntax::read_default_env(&file.path, &file.text, &mut d);
+            if let Some(found) = d.into_sorted().first() {
+                let error = Error::new(ErrorKind::Project, format!("env.yaml: {}", found.message));
+                return Err(match &found.place {
+                    Some(place) => error.at(place),
+                    None => error,
+                });
+            }
+            if env.is_some() {
+                return Ok(env);
+            }
+        }
+        Ok(std::env::var("SEQUOR_ENV").ok().filter(|env| !env.is_empty()))
+    }
+
+    fn no_environment(&self, env: &str, path: &Path, error: &std::io::Error) -> Error {
+        if error.kind() != std::io::ErrorKind::NotFound {
+            return unreadable(path, error);
+        }
+        let mut names = Vec::new();
+        let _ = yaml_files(&self.home.join("envs"), &mut names);
+        let names: Vec<String> =
+            names.iter().filter_map(|p| Some(p.file_stem()?.to_string_lossy().into_owned())).collect();
+        let near = did_you_mean(env, "environments", names.iter().map(String::as_str));
+        let message = format!("there is no environment `{env}` ({} does not exist)", path.display());
+        Error::new(ErrorKind::Project, message)
+            .help(near.unwrap_or_else(|| format!("make it: sequor env init {env}")))
+    }
+}
+
+impl Project {
+    /// The folder of a project's state.
+    pub fn state(&self, name: &str) -> PathBuf {
+        self.location.home.join("project_state").join(name)
+    }
+
+    /// The log file.
+    pub fn log(&self) -> PathBuf {
+        self.location.home.join("logs").join("sequor.log")
+    }
+
+    /// The variables kept from earlier runs.
+    pub fn kept_variables(&self, compiler: &Compiler) -> Result<IndexMap<String, Value>> {
+        let path = self.variables_file(compiler);
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(IndexMap::new()),
+            Err(e) => return Err(unreadable(&path, &e)),
+        };
+        let json: IndexMap<String, serde_json::Value> = serde_saphyr::from_str(&text).map_err(|e| {
+            Error::new(ErrorKind::Project, format!("{} can't be read: {e}", path.display()))
+                .help("it holds the variables kept between runs; repair or delete it")
+        })?;
+        Ok(json.iter().map(|(name, value)| (name.clone(), Value::from(value))).collect())
+    }
+
+    /// Keeps variables for the next run. The file is replaced as a whole, so that a crash leaves the old or the new one.
+    pub fn keep_variables(&self, compiler: &Compiler, variables: &IndexMap<String, Value>) -> Result<()> {
+        let path = self.variables_file(compiler);
+        let folder = path.parent().unwrap_or(Path::new("."));
+        std::fs::create_dir_all(folder).map_err(|e| unwritable(&path, &e))?;
+        let mut json = IndexMap::with_capacity(variables.len());
+        for (name, value) in variables {
+            let value = serde_json::to_value(value)
+                .map_err(|e| Error::new(ErrorKind::Variable, format!("variable `{name}` can't be kept: {e}")))?;
+            json.insert(name, value);
+        }
+        let text = serde_saphyr::to_string(&json).map_err(|e| unwritable(&path, &e))?;
+        let draft = path.with_extension(format!("yaml.{}", std::process::id()));
+        std::fs::write(&draft, text).map_err(|e| unwritable(&draft, &e))?;
+        std::fs::rename(&draft, &path).map_err(|e| unwritable(&path, &e))
+    }
+
+    /// As [`Project::keep_variables`], and nothing is written when nothing changed.
+    pub fn keep_variables_if_changed(
+        &self,
+        compiler: &Compiler,
+        before: &IndexMap<String, Value>,
+        now: &IndexMap<String, Value>,
+    ) -> Result<()> {
+        let json = |variables: &IndexMap<String, Value>| serde_json::to_value(variables).ok();
+        match json(before).is_some() && json(before) == json(now) {
+            true => Ok(()),
+            false => self.keep_variables(compiler, now),
+        }
+    }
+
+    fn variables_file(&self, compiler: &Compiler) -> PathBuf {
+        self.state(&compiler.project.name).join("variables.yaml")
+    }
+
+    /// The names of the variables kept, for the compiler's checks.
+    pub fn known_names<'n>(
+        &self,
+        kept: &IndexMap<String, Value>,
+        overrides: impl Iterator<Item = &'n String>,
+    ) -> BTreeSet<String> {
+        kept.keys().chain(overrides).cloned().collect()
+    }
+}
+
+fn yaml_files(folder: &Path, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(e) => return Err(e),
+    };
+    for entry in entries {
+        let path = entry?.path();
+        if path.is_dir() {
+            yaml_files(&path, found)?;
+        } else if path.extension().is_some_and(|e| e == "yaml" || e == "yml") {
+            found.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Error {
+    Error::new(ErrorKind::Project, format!("{} can't be read: {error}", path.display()))
+}
+
+fn unwritable(path: &Path, error: &dyn std::fmt::Display) -> Error {
+    Error::new(ErrorKind::Io, format!("{} can't be written: {error}", path.display()))
+}

@@ -1,0 +1,126 @@
+//! Calling expressions: the scope and the response set, the result or the exception taken.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use sequor_planner::Place;
+use sequor_planner::expr::Code;
+
+use super::bridge::SequorError;
+use super::convert::from_python;
+use super::interpreter::Visit;
+use crate::error::{Error, ErrorKind, Result};
+use crate::expr::World;
+use crate::http::Response;
+use crate::value::Value;
+
+/// A visit to the interpreter on behalf of one scope and, after a request, its response.
+pub struct Call<'v, 'py> {
+    pub(super) py: Python<'py>,
+    visit: &'v mut super::session::Session,
+    world: Arc<dyn World>,
+    response: Option<Arc<Response>>,
+}
+
+impl<'v, 'py> Call<'v, 'py> {
+    /// Prepares calls in the scope `world`.
+    pub fn new(visit: &'v mut Visit<'_, 'py>, world: &Arc<dyn World>, response: Option<&Arc<Response>>) -> Self {
+        Call {
+            py: visit.py,
+            visit: visit.session,
+            world: world.clone(),
+            response: response.cloned(),
+        }
+    }
+
+    /// Evaluates code to a value. `text`: the code's text with its Jinja rendered.
+    pub fn evaluate(&mut self, code: &Code, text: &Arc<str>) -> Result<Value> {
+        let object = self.object(code, text)?;
+        from_python(&object).map_err(|error| self.explain(&error, code))
+    }
+
+    /// Evaluates code to an object.
+    pub(super) fn object(&mut self, code: &Code, text: &Arc<str>) -> Result<Bound<'py, PyAny>> {
+        self.call(code, text).map_err(|error| self.explain(&error, code))
+    }
+
+    fn call(&mut self, code: &Code, text: &Arc<str>) -> PyResult<Bound<'py, PyAny>> {
+        let response = match self.response.clone() {
+            Some(response) => Some(self.response_object(&response)?),
+            None => None,
+        };
+        let bridge = self.visit.bridge.clone_ref(self.py);
+        bridge.get().enter(self.world.clone());
+        let compiled = self.visit.compiled(self.py, code, text)?;
+        let globals = compiled.globals.bind(self.py);
+        if let Some(response) = response {
+            globals.set_item("response", response)?;
+        }
+        let result = compiled.function.bind(self.py).call0();
+        // A response may be large: it must not outlive its turn in some expression's globals.
+        if self.response.is_some() {
+            globals.del_item("response")?;
+        }
+        result
+    }
+
+    /// The module of the Python side.
+    pub(super) fn prelude(&self) -> &Bound<'py, PyModule> {
+        self.visit.prelude.bind(self.py)
+    }
+
+    /// The response's Python object: made once, so that its JSON is parsed once.
+    fn response_object(&self, response: &Response) -> PyResult<Bound<'py, PyAny>> {
+        if let Some(made) = response.object.get().and_then(|o| o.downcast_ref::<Py<PyAny>>()) {
+            return Ok(made.bind(self.py).clone());
+        }
+        let headers: Vec<(String, String)> = response
+            .headers
+            .iter()
+            .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+            .collect();
+        let args = (
+            response.status,
+            headers,
+            response.url.as_str(),
+            PyBytes::new(self.py, &response.body),
+            response.encoding(),
+        );
+        let made = self.prelude().getattr("Response")?.call1(args)?;
+        let kept: Arc<dyn Any + Send + Sync> = Arc::new(made.clone().unbind());
+        let _ = response.object.set(kept);
+        Ok(made)
+    }
+
+    /// An exception as an error: property, line in the expression, line in the file.
+    pub(super) fn explain(&self, error: &PyErr, code: &Code) -> Error {
+        if error.is_instance_of::<SequorError>(self.py)
+            && let Some(own) = self.visit.bridge.get().take_error()
+        {
+            return own.at(&code.place).context(format!("`{}`", code.property));
+        }
+        let explained: PyResult<(Option<usize>, String, String)> = self
+            .prelude()
+            .getattr("explain")
+            .and_then(|f| f.call1((error.value(self.py), &*code.place.file)))
+            .and_then(|found| found.extract());
+        let (line, message, trace) = explained.unwrap_or_else(|_| (None, error.to_string(), String::new()));
+        let at = match line {
+            Some(line) => {
+                let inner = line.saturating_sub(code.first_line) + 1;
+                format!(" on line {inner} (line {line} of {})", code.place.file)
+            }
+            None => String::new(),
+        };
+        let place = Place {
+            line: line.unwrap_or(code.place.line),
+            column: if line.is_some_and(|l| l != code.place.line) { 1 } else { code.place.column },
+            ..code.place.clone()
+        };
+        Error::new(ErrorKind::Python, format!("the Python of `{}` failed{at}: {message}", code.property))
+            .at(&place)
+            .trace(trace)
+    }
+}

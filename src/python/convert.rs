@@ -1,0 +1,156 @@
+//! Values to Python objects and back.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, Timelike, Utc};
+use indexmap::IndexMap;
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::{
+    PyBool, PyBytes, PyDate, PyDateAccess, PyDateTime, PyDict, PyFloat, PyInt, PyList, PyNone, PyString, PyTime,
+    PyTimeAccess, PyTuple, PyTzInfo,
+};
+
+use super::bridge::PyRow;
+use crate::value::Value;
+
+/// A value as expressions see it: decimals as `decimal.Decimal`, dates and times as `datetime`'s.
+pub fn to_python<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
+    Ok(match value {
+        Value::Null => py.None().into_bound(py),
+        Value::Bool(b) => PyBool::new(py, *b).to_owned().into_any(),
+        Value::Int(n) => n.into_pyobject(py)?.into_any(),
+        Value::Float(n) => PyFloat::new(py, *n).into_any(),
+        Value::Number(text) => py.import("decimal")?.getattr("Decimal")?.call1((&**text,))?,
+        Value::Text(text) => PyString::new(py, text).into_any(),
+        Value::Bytes(bytes) => PyBytes::new(py, bytes).into_any(),
+        Value::Date(d) => PyDate::new(py, d.year(), d.month() as u8, d.day() as u8)?.into_any(),
+        Value::Time(t) => {
+            let micros = t.nanosecond() / 1000;
+            PyTime::new(py, t.hour() as u8, t.minute() as u8, t.second() as u8, micros, None)?.into_any()
+        }
+        Value::Timestamp(t) => timestamp(py, t, None)?,
+        Value::Instant(t) => timestamp(py, &t.naive_utc(), Some(&*PyTzInfo::utc(py)?))?,
+        Value::List(items) => {
+            let items = items.iter().map(|v| to_python(py, v)).collect::<PyResult<Vec<_>>>()?;
+            PyList::new(py, items)?.into_any()
+        }
+        Value::Map(entries) => {
+            let dict = PyDict::new(py);
+            for (key, value) in entries.iter() {
+                dict.set_item(key, to_python(py, value)?)?;
+            }
+            dict.into_any()
+        }
+        Value::Row(row) => Bound::new(py, PyRow::new(row.clone()))?.into_any(),
+    })
+}
+
+fn timestamp<'py>(
+    py: Python<'py>,
+    t: &NaiveDateTime,
+    zone: Option<&Bound<'py, PyTzInfo>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let (month, day) = (t.month() as u8, t.day() as u8);
+    let (hour, minute, second) = (t.hour() as u8, t.minute() as u8, t.second() as u8);
+    let micros = t.nanosecond() / 1000;
+    Ok(PyDateTime::new(py, t.year(), month, day, hour, minute, second, micros, zone)?.into_any())
+}
+
+/// What an expression gave, as a value.
+///
+/// # Errors
+/// Objects that are not data: a function, a set of a class of the user's.
+pub fn from_python(object: &Bound<'_, PyAny>) -> PyResult<Value> {
+    if object.is_instance_of::<PyNone>() {
+        return Ok(Value::Null);
+    }
+    if let Ok(text) = object.cast::<PyString>() {
+        return Ok(Value::text(text.to_str()?));
+    }
+    if let Ok(b) = object.cast::<PyBool>() {
+        return Ok(Value::Bool(b.is_true()));
+    }
+    if object.is_instance_of::<PyInt>() {
+        return Ok(match object.extract::<i64>() {
+            Ok(n) => Value::Int(n),
+            Err(_) => Value::Number(object.call_method0("__repr__")?.extract::<String>()?.into()),
+        });
+    }
+    if let Ok(n) = object.cast::<PyFloat>() {
+        return Ok(Value::Float(n.value()));
+    }
+    if let Ok(dict) = object.cast::<PyDict>() {
+        return map(dict);
+    }
+    if let Ok(list) = object.cast::<PyList>() {
+        let items = list.iter().map(|item| from_python(&item));
+        return items.collect::<PyResult<Vec<_>>>().map(Value::list);
+    }
+    if let Ok(tuple) = object.cast::<PyTuple>() {
+        let items = tuple.iter().map(|item| from_python(&item));
+        return items.collect::<PyResult<Vec<_>>>().map(Value::list);
+    }
+    if let Ok(row) = object.cast::<PyRow>() {
+        return map(&row.get().to_dict(object.py())?);
+    }
+    if let Ok(bytes) = object.cast::<PyBytes>() {
+        return Ok(Value::Bytes(bytes.as_bytes().into()));
+    }
+    if let Ok(t) = object.cast::<PyDateTime>() {
+        return moment(t);
+    }
+    if let Ok(d) = object.cast::<PyDate>() {
+        return date(d).map(Value::Date);
+    }
+    if let Ok(t) = object.cast::<PyTime>() {
+        return clock(t).map(Value::Time);
+    }
+    let kind = object.get_type();
+    if kind.name()? == "Decimal" {
+        return Ok(Value::Number(object.str()?.to_str()?.into()));
+    }
+    // Any other mapping or iterable: generators, dict views, sets, Headers.
+    if object.hasattr("keys")? && object.hasattr("__getitem__")? {
+        let dict = PyDict::new(object.py());
+        dict.update(object.cast::<pyo3::types::PyMapping>()?)?;
+        return map(&dict);
+    }
+    if let Ok(items) = object.try_iter() {
+        let items = items.map(|item| from_python(&item?));
+        return items.collect::<PyResult<Vec<_>>>().map(Value::list);
+    }
+    Err(PyTypeError::new_err(format!("a value of type {} can't be used here", kind.name()?)))
+}
+
+fn map(dict: &Bound<'_, PyDict>) -> PyResult<Value> {
+    let mut entries = IndexMap::with_capacity(dict.len());
+    for (key, value) in dict.iter() {
+        let key = match key.cast::<PyString>() {
+            Ok(text) => text.to_str()?.to_string(),
+            Err(_) => key.str()?.to_str()?.to_string(),
+        };
+        entries.insert(key, from_python(&value)?);
+    }
+    Ok(Value::Map(Arc::new(entries)))
+}
+
+fn date(d: &impl PyDateAccess) -> PyResult<NaiveDate> {
+    NaiveDate::from_ymd_opt(d.get_year(), d.get_month().into(), d.get_day().into())
+        .ok_or_else(|| PyTypeError::new_err("not a date"))
+}
+
+fn clock(t: &impl PyTimeAccess) -> PyResult<NaiveTime> {
+    let (h, m, s) = (t.get_hour().into(), t.get_minute().into(), t.get_second().into());
+    NaiveTime::from_hms_micro_opt(h, m, s, t.get_microsecond()).ok_or_else(|| PyTypeError::new_err("not a time"))
+}
+
+fn moment(t: &Bound<'_, PyDateTime>) -> PyResult<Value> {
+    if t.call_method0("utcoffset")?.is_none() {
+        return Ok(Value::Timestamp(NaiveDateTime::new(date(t)?, clock(t)?)));
+    }
+    let utc = t.call_method1("astimezone", (PyTzInfo::utc(t.py())?,))?;
+    let utc = utc.cast::<PyDateTime>()?;
+    let naive = NaiveDateTime::new(date(utc)?, clock(utc)?);
+    Ok(Value::Instant(DateTime::<Utc>::from_naive_utc_and_offset(naive, Utc)))
+}

@@ -1,0 +1,91 @@
+//! The thread that owns the interpreter. Others send it work and wait without blocking.
+
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+
+use tokio::sync::oneshot;
+
+use super::session::Session;
+use super::start;
+use crate::error::{Error, ErrorKind, Result};
+
+/// The interpreter's lock, held, and what is kept on its thread.
+pub struct Visit<'v, 'py> {
+    pub py: pyo3::Python<'py>,
+    pub session: &'v mut Session,
+}
+
+type Job = Box<dyn FnOnce(&mut Visit<'_, '_>) + Send>;
+
+/// A handle on the interpreter's thread. The thread starts with the first visit.
+#[derive(Default)]
+pub struct Interpreter {
+    jobs: Mutex<Option<mpsc::Sender<Job>>>,
+    /// Why it could not start: every visit says so.
+    broken: Arc<Mutex<Option<Error>>>,
+}
+
+impl Interpreter {
+    /// A handle; starts nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Runs `f` on the interpreter's thread.
+    pub async fn visit<T, F>(&self, f: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Visit<'_, '_>) -> T + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        self.send(Box::new(move |visit| {
+            // The one who asked may be gone: its run was cancelled.
+            let _ = reply.send(f(visit));
+        }))?;
+        answer.await.map_err(|_| {
+            let broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
+            broken
+                .clone()
+                .unwrap_or_else(|| Error::new(ErrorKind::Internal, "the Python thread stopped"))
+        })
+    }
+
+    fn send(&self, job: Job) -> Result<()> {
+        let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        let sender = match &*jobs {
+            Some(sender) => sender,
+            None => {
+                // The queue needs no bound of its own: each waiting task has at most one job in it.
+                let (sender, receiver) = mpsc::channel();
+                let broken = self.broken.clone();
+                std::thread::Builder::new()
+                    .name("python".into())
+                    .spawn(move || work(&receiver, &broken))?;
+                jobs.insert(sender)
+            }
+        };
+        sender
+            .send(job)
+            .map_err(|_| Error::new(ErrorKind::Internal, "the Python thread stopped"))
+    }
+}
+
+fn work(jobs: &mpsc::Receiver<Job>, broken: &Mutex<Option<Error>>) {
+    let session = start::initialize().and_then(|()| pyo3::Python::attach(Session::new));
+    let mut session = match session {
+        Ok(session) => session,
+        Err(error) => {
+            *broken.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+            // Drops every job unanswered: those who wait read the reason.
+            while jobs.recv().is_ok() {}
+            return;
+        }
+    };
+    while let Ok(job) = jobs.recv() {
+        pyo3::Python::attach(|py| {
+            job(&mut Visit {
+                py,
+                session: &mut session,
+            });
+        });
+    }
+}

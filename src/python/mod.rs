@@ -1,0 +1,13 @@
+//! Python: one thread owns the interpreter; expressions are compiled once and called with the scope at hand.
+
+mod bridge;
+mod call;
+mod convert;
+mod interpreter;
+mod rows;
+mod session;
+mod start;
+
+pub use call::Call;
+pub use interpreter::{Interpreter as Python, Visit};
+pub use rows::Parsed;

@@ -1,0 +1,197 @@
+"""The Python side of expressions: compiling them, and the objects they see."""
+
+import ast
+import json
+import sys
+import traceback
+
+
+class JsonFloat(float):
+    """A float that remembers how the JSON wrote it."""
+
+    __slots__ = ("text",)
+
+    def __new__(cls, text):
+        self = float.__new__(cls, text)
+        self.text = text
+        return self
+
+
+def compact_json(value):
+    """JSON without white space. Floats of a response are written as they came."""
+    kind = type(value)
+    if kind is JsonFloat:
+        return value.text
+    if kind is dict:
+        entries = (json.dumps(str(k), ensure_ascii=False) + ":" + compact_json(v) for k, v in value.items())
+        return "{" + ",".join(entries) + "}"
+    if kind is list or kind is tuple:
+        return "[" + ",".join(map(compact_json, value)) + "]"
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+
+
+class _CallableText(str):
+    def __call__(self):
+        return str(self)
+
+
+class _CallableInt(int):
+    def __call__(self):
+        return int(self)
+
+
+class Headers(dict):
+    """Headers by name, in any case; callable, as 1.2 had them."""
+
+    def __init__(self, pairs):
+        super().__init__()
+        for name, value in pairs:
+            key = name.lower()
+            if key in self:
+                value = dict.__getitem__(self, key) + ", " + value
+            dict.__setitem__(self, key, value)
+
+    def __getitem__(self, name):
+        try:
+            return dict.__getitem__(self, name.lower())
+        except KeyError:
+            raise KeyError(name) from None
+
+    def __contains__(self, name):
+        return isinstance(name, str) and dict.__contains__(self, name.lower())
+
+    def get(self, name, default=None):
+        return dict.get(self, name.lower(), default)
+
+    def __call__(self):
+        return self
+
+
+class Response:
+    """A response to an HTTP request."""
+
+    def __init__(self, status, headers, url, content, encoding):
+        self.status_code = _CallableInt(status)
+        self.headers = Headers(headers)
+        self.url = url
+        self.content = content
+        self._encoding = encoding
+        self._text = None
+        self._parsed = False
+        self._json = None
+
+    @property
+    def text(self):
+        if self._text is None:
+            try:
+                self._text = _CallableText(self.content.decode(self._encoding, "replace"))
+            except LookupError:
+                self._text = _CallableText(self.content.decode("utf-8", "replace"))
+        return self._text
+
+    @property
+    def ok(self):
+        return self.status_code < 400
+
+    def json(self):
+        if not self._parsed:
+            try:
+                self._json = json.loads(self.content, parse_float=JsonFloat)
+            except ValueError as error:
+                start = " ".join(self.text[:160].split()) or "(empty)"
+                raise ValueError(
+                    f"the response is not valid JSON: {error}; it starts with: {start}"
+                ) from None
+            self._parsed = True
+        return self._json
+
+    def __repr__(self):
+        return f"<Response [{int(self.status_code)}]>"
+
+
+class _Sources:
+    def __init__(self, bridge):
+        self.query = bridge.query
+        self.query_scalar = bridge.query_scalar
+        self.table = bridge.table
+
+
+class Context:
+    """What `evaluate(context)` gets."""
+
+    def __init__(self, bridge):
+        self.var = bridge.var
+        self.is_var_defined = bridge.is_var_defined
+        self.table = bridge.table
+        self.query = bridge.query
+        self.query_scalar = bridge.query_scalar
+        self.sources = _Sources(bridge)
+
+
+def names(bridge):
+    """The names that an expression can use."""
+    return {
+        "__builtins__": __builtins__,
+        "__name__": "sequor_expression",
+        "var": bridge.var,
+        "is_var_defined": bridge.is_var_defined,
+        "env_var": bridge.env_var,
+        "table": bridge.table,
+        "query": bridge.query,
+        "query_scalar": bridge.query_scalar,
+        "context": Context(bridge),
+    }
+
+
+def compile_expression(text, filename, line, names):
+    """Compiles an expression, or statements with `return`, or the 1.x form with `def evaluate`.
+
+    Gives its globals and a function without parameters. `line` is the file's line of the text's first line.
+    """
+    lead = len(text) - len(text.lstrip("\n"))
+    source = text.strip() if "\n" not in text.strip() else text[lead:]
+    # Lines of the file, in tracebacks too.
+    first = line + lead
+    try:
+        tree = ast.parse(source, filename)
+    except SyntaxError as error:
+        error.lineno = (error.lineno or 1) + first - 1
+        raise
+    ast.increment_lineno(tree, first - 1)
+    scope = dict(names)
+    body = tree.body
+    if any(isinstance(s, ast.FunctionDef) and s.name == "evaluate" for s in body):
+        exec(compile(tree, filename, "exec"), scope)
+        evaluate = scope["evaluate"]
+        if evaluate.__code__.co_argcount >= 2:
+            return scope, lambda: evaluate(scope["context"], scope.get("response"))
+        return scope, lambda: evaluate(scope["context"])
+    if len(body) == 1 and isinstance(body[0], ast.Expr):
+        body = [ast.copy_location(ast.Return(body[0].value), body[0])]
+    wrapper = ast.parse("def expression(): pass", filename)
+    wrapper.body[0].body = body or [ast.Pass()]
+    ast.fix_missing_locations(wrapper)
+    exec(compile(wrapper, filename, "exec"), scope)
+    return scope, scope.pop("expression")
+
+
+def explain(error, filename):
+    """An exception in words: the line of the file it came from, its type and message, and the full traceback."""
+    line = getattr(error, "lineno", None) if isinstance(error, SyntaxError) else None
+    for frame, at in traceback.walk_tb(error.__traceback__):
+        if frame.f_code.co_filename == filename:
+            line = at
+    if isinstance(error, SyntaxError):
+        message = error.msg
+    elif isinstance(error, KeyError) and error.args:
+        message = error.args[0] if isinstance(error.args[0], str) and " " in error.args[0] else repr(error.args[0])
+    else:
+        message = str(error)
+    kind = type(error).__name__
+    full = "".join(traceback.format_exception(error))
+    return line, f"{kind}: {message}" if message else kind, full
+
+
+# What expressions print must be there also when the process ends without closing the interpreter.
+if hasattr(sys.stdout, "reconfigure"):
+    sys.stdout.reconfigure(line_buffering=True)

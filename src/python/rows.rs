@@ -1,0 +1,206 @@
+//! Rows that Python gives - lists of dictionaries - into batches.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyNone, PyString};
+use sequor_planner::expr::Code;
+
+use super::bridge::PyRow;
+use super::call::Call;
+use super::convert::from_python;
+use crate::batch::builder::BatchBuilder;
+use crate::batch::cell::Cell;
+use crate::error::{Error, ErrorKind, Result};
+use crate::value::Value;
+
+/// Called whenever a batch is full: the table's position, and its builder.
+pub type OnFull<'f> = dyn FnMut(usize, &mut BatchBuilder) -> Result<()> + 'f;
+
+/// What a response parser gave besides rows.
+#[derive(Debug, Default)]
+pub struct Parsed {
+    pub variables: IndexMap<String, Value>,
+    pub again: Option<Value>,
+}
+
+impl Call<'_, '_> {
+    /// Appends the rows that code gives to a table's batch. The number of rows.
+    pub fn rows(
+        &mut self,
+        code: &Code,
+        text: &Arc<str>,
+        table: usize,
+        builder: &mut BatchBuilder,
+        full: &mut OnFull<'_>,
+    ) -> Result<u64> {
+        let object = self.object(code, text)?;
+        self.append(&object, code, table, builder, full)
+    }
+
+    /// Evaluates a response parser: rows go to the tables of their names, and what else it gives is returned.
+    pub fn parse(
+        &mut self,
+        code: &Code,
+        text: &Arc<str>,
+        tables: &[String],
+        builders: &mut [BatchBuilder],
+        full: &mut OnFull<'_>,
+    ) -> Result<(Parsed, u64)> {
+        let wrong = |message: String| {
+            Error::new(ErrorKind::Data, message)
+                .help("a parser returns {\"tables\": {name: [rows]}, \"variables\": {...}, \"while\": True}")
+                .at(&code.place)
+        };
+        let object = self.object(code, text)?;
+        let Ok(result) = object.cast::<PyDict>() else {
+            return Err(wrong(format!("the parser must return a dictionary, and gave {}", kind(&object))));
+        };
+        let mut parsed = Parsed::default();
+        let mut rows = 0;
+        let mut given: Vec<String> = Vec::new();
+        for (key, value) in result.iter() {
+            match key.to_string().as_str() {
+                "tables" => {
+                    let Ok(dict) = value.cast::<PyDict>() else {
+                        return Err(wrong(format!("`tables` must be a dictionary, and is {}", kind(&value))));
+                    };
+                    for (name, list) in dict.iter() {
+                        let name = name.to_string();
+                        let Some(at) = tables.iter().position(|t| *t == name) else {
+                            let near = sequor_planner::did_you_mean(&name, "declared tables", tables.iter().map(String::as_str));
+                            let error = wrong(format!("the parser returns table `{name}`, which `response.tables` does not declare"));
+                            return Err(match near {
+                                Some(near) => Error::new(error.kind(), error.message()).help(near).at(&code.place),
+                                None => error,
+                            });
+                        };
+                        rows += self.append(&list, code, at, &mut builders[at], full)?;
+                        given.push(name);
+                    }
+                }
+                "variables" if value.is_none() => {}
+                "variables" => match from_python(&value).map_err(|e| self.explain(&e, code))? {
+                    Value::Map(entries) => {
+                        parsed.variables = Arc::unwrap_or_clone(entries);
+                    }
+                    _ => return Err(wrong(format!("`variables` must be a dictionary, and is {}", kind(&value)))),
+                },
+                "while" => parsed.again = Some(from_python(&value).map_err(|e| self.explain(&e, code))?),
+                other => return Err(wrong(format!("the parser returns an unknown key `{other}`"))),
+            }
+        }
+        match tables.iter().find(|t| !given.contains(t)) {
+            Some(missing) => Err(wrong(format!("the parser returns no table `{missing}`, which `response.tables` declares"))),
+            None => Ok((parsed, rows)),
+        }
+    }
+
+    fn append(
+        &mut self,
+        object: &Bound<'_, PyAny>,
+        code: &Code,
+        table: usize,
+        builder: &mut BatchBuilder,
+        full: &mut OnFull<'_>,
+    ) -> Result<u64> {
+        let shape = |message: String| {
+            Error::new(ErrorKind::Data, message)
+                .help("rows are a list of dictionaries: [{\"column\": value, ...}, ...]")
+                .at(&code.place)
+        };
+        if object.is_instance_of::<PyDict>() || object.is_instance_of::<PyString>() || object.is_none() {
+            return Err(shape(format!("`{}` must give a list of rows, and gave {}", code.property, kind(object))));
+        }
+        let items = object
+            .try_iter()
+            .map_err(|_| shape(format!("`{}` must give a list of rows, and gave {}", code.property, kind(object))))?;
+        let names: Vec<Py<PyString>> = builder.names().map(|n| PyString::intern(self.py, n).unbind()).collect();
+        let mut rows = 0;
+        for item in items {
+            let item = item.map_err(|e| self.explain(&e, code))?;
+            let as_dict;
+            let dict = match (item.cast::<PyDict>(), item.cast::<PyRow>()) {
+                (Ok(dict), _) => dict,
+                (_, Ok(row)) => {
+                    as_dict = row.get().to_dict(self.py).map_err(|e| self.explain(&e, code))?;
+                    &as_dict
+                }
+                _ => {
+                    let message = format!("row {} of `{}` must be a dictionary, and is {}", rows + 1, code.property, kind(&item));
+                    return Err(shape(message));
+                }
+            };
+            for (column, name) in names.iter().enumerate() {
+                let value = dict.get_item(name.bind(self.py)).map_err(|e| self.explain(&e, code))?;
+                if let Some(value) = value {
+                    self.set(&value, code, column, builder)?;
+                }
+            }
+            builder.end_row();
+            rows += 1;
+            if builder.is_full() {
+                full(table, builder)?;
+            }
+        }
+        Ok(rows)
+    }
+
+    fn set(&self, value: &Bound<'_, PyAny>, code: &Code, column: usize, builder: &mut BatchBuilder) -> Result<()> {
+        let failed = |e: PyErr| self.explain(&e, code);
+        if value.is_instance_of::<PyNone>() {
+            return builder.set(column, Cell::Null);
+        }
+        if let Ok(text) = value.cast::<PyString>() {
+            let text = text.to_str().map_err(failed)?;
+            return builder.set(column, Cell::Text(Cow::Borrowed(text)));
+        }
+        if let Ok(b) = value.cast::<PyBool>() {
+            return builder.set(column, Cell::Bool(b.is_true()));
+        }
+        if value.is_instance_of::<PyInt>() {
+            let text = value.str().map_err(failed)?;
+            return builder.set(column, Cell::Number(text.to_str().map_err(failed)?.into()));
+        }
+        if value.is_instance_of::<PyFloat>() {
+            // A float of a response remembers how it was written.
+            let text = match value.is_exact_instance_of::<PyFloat>() {
+                true => value.repr().map_err(failed)?,
+                false => match value.getattr("text") {
+                    Ok(text) => text.cast_into::<PyString>().map_err(|e| failed(e.into()))?,
+                    Err(_) => value.repr().map_err(failed)?,
+                },
+            };
+            return builder.set(column, Cell::Number(text.to_str().map_err(failed)?.into()));
+        }
+        if value.is_instance_of::<PyDict>() || value.is_instance_of::<PyList>() {
+            let json = self.json(value).map_err(failed)?;
+            return builder.set(column, Cell::Json(json.into()));
+        }
+        match from_python(value).map_err(failed)? {
+            Value::Number(text) => builder.set(column, Cell::Number(Cow::Borrowed(&text))),
+            Value::Null => builder.set(column, Cell::Null),
+            Value::Bool(b) => builder.set(column, Cell::Bool(b)),
+            list @ (Value::List(_) | Value::Map(_) | Value::Row(_)) => {
+                let json = serde_json::to_string(&list)
+                    .map_err(|e| Error::new(ErrorKind::Value, e.to_string()).at(&code.place))?;
+                builder.set(column, Cell::Json(json.into()))
+            }
+            other => builder.set(column, Cell::Text(other.to_text().into())),
+        }
+    }
+
+    /// An object or list as compact JSON, its floats as the response wrote them.
+    fn json(&self, value: &Bound<'_, PyAny>) -> PyResult<String> {
+        self.prelude().getattr("compact_json")?.call1((value,))?.extract()
+    }
+}
+
+fn kind(object: &Bound<'_, PyAny>) -> String {
+    if object.is_none() {
+        return "None".into();
+    }
+    object.get_type().name().map_or_else(|_| "?".into(), |name| name.to_string())
+}

@@ -1,0 +1,114 @@
+//! Events to words: progress on a terminal, plain lines elsewhere, JSON lines for programs, and the summary.
+
+mod error;
+mod json;
+mod lines;
+mod summary;
+mod terminal;
+
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use crate::exec::Event;
+
+pub use error::{SourceText, render};
+pub use summary::Summary;
+
+/// How a run is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    /// Moving progress, on a terminal.
+    Terminal,
+    /// A line when a step starts and ends.
+    Lines,
+    /// Only what the flow prints, and errors.
+    Quiet,
+    /// One JSON object per event, on standard output.
+    Json,
+}
+
+/// Something that shows events.
+trait Show: Send {
+    /// An event happened.
+    fn event(&mut self, event: &Event);
+    /// Some time passed.
+    fn tick(&mut self) {}
+    /// All is over.
+    fn end(&mut self) {}
+}
+
+/// How often progress moves.
+const TICK: Duration = Duration::from_millis(120);
+
+/// Shows events until the run is over; gives the summary.
+pub async fn show(mut events: mpsc::Receiver<Event>, style: Style, color: bool, source: SourceText) -> Summary {
+    let mut shown: Box<dyn Show> = match style {
+        Style::Terminal => Box::new(terminal::Terminal::new(color, source)),
+        Style::Lines => Box::new(lines::Lines::new(color, false, source)),
+        Style::Quiet => Box::new(lines::Lines::new(color, true, source)),
+        Style::Json => Box::new(json::Json),
+    };
+    let mut summary = Summary::default();
+    let mut ticks = tokio::time::interval(TICK);
+    loop {
+        tokio::select! {
+            event = events.recv() => match event {
+                Some(event) => {
+                    summary.add(&event);
+                    shown.event(&event);
+                }
+                None => break,
+            },
+            _ = ticks.tick() => shown.tick(),
+        }
+    }
+    shown.end();
+    summary
+}
+
+/// A count with its noun.
+fn count(n: u64, what: &str) -> String {
+    match n {
+        1 => format!("1 {what}"),
+        n => format!("{} {what}s", grouped(n)),
+    }
+}
+
+/// A number with its thousands apart: 1,234,567.
+fn grouped(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// Text in a colour, where colours are wanted.
+fn paint(text: &str, code: &str, color: bool) -> String {
+    match color {
+        true => format!("\x1b[{code}m{text}\x1b[0m"),
+        false => text.to_string(),
+    }
+}
+
+/// What a step did, in words: "120 rows, 3 requests, 1 retry".
+fn done(totals: crate::exec::Totals) -> String {
+    let mut parts = Vec::new();
+    if totals.rows > 0 {
+        parts.push(count(totals.rows, "row"));
+    }
+    if totals.requests > 0 {
+        parts.push(count(totals.requests, "request"));
+    }
+    match totals.retries {
+        0 => {}
+        1 => parts.push("1 retry".into()),
+        n => parts.push(format!("{n} retries")),
+    }
+    parts.join(", ")
+}

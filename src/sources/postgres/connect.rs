@@ -1,0 +1,64 @@
+//! Connection strings and the pool.
+
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+
+use super::error::explain;
+use crate::error::{Error, ErrorKind, Result};
+use crate::secret::Secret;
+
+/// Connections at most: steps and lookups at the same time; loads have their own.
+const MAX_CONNECTIONS: u32 = 8;
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How to reach a server, as the source says it.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `postgresql://user:password@host:5432/db`; SQLAlchemy's `postgresql+psycopg2://` as well.
+    pub conn_str: Secret,
+    pub username: Option<String>,
+    pub password: Option<Secret>,
+}
+
+impl Settings {
+    /// As sqlx takes it. Options that it does not know are the string's mistake, not ours.
+    pub fn options(&self) -> Result<PgConnectOptions> {
+        let text = self.conn_str.reveal().trim();
+        let bad = |why: &str| {
+            Error::new(ErrorKind::Project, format!("`conn_str` is not a PostgreSQL connection string: {why}"))
+                .help("write postgresql://host:5432/database, with `username` and `password` as keys of their own")
+        };
+        let (scheme, rest) = text.split_once("://").ok_or_else(|| bad("it has no `://`"))?;
+        // SQLAlchemy names its Python driver behind a plus.
+        let scheme = scheme.split('+').next().unwrap_or(scheme);
+        if !matches!(scheme, "postgres" | "postgresql") {
+            return Err(bad(&format!("it starts with `{scheme}`")));
+        }
+        let mut options: PgConnectOptions =
+            format!("postgresql://{rest}").parse().map_err(|e: sqlx::Error| bad(&e.to_string()))?;
+        if let Some(username) = &self.username {
+            options = options.username(username);
+        }
+        if let Some(password) = &self.password {
+            options = options.password(password.reveal());
+        }
+        Ok(options.application_name("sequor"))
+    }
+}
+
+/// Connects, and checks that the server answers.
+pub async fn connect(options: &PgConnectOptions) -> Result<PgPool> {
+    let connecting = PgPoolOptions::new()
+        .max_connections(MAX_CONNECTIONS)
+        .acquire_timeout(TIMEOUT)
+        .connect_with(options.clone());
+    match tokio::time::timeout(TIMEOUT, connecting).await {
+        Ok(pool) => pool.map_err(|e| explain(&e).context(server(options))),
+        Err(_) => Err(Error::new(ErrorKind::Timeout, "the server does not answer").context(server(options))),
+    }
+}
+
+fn server(options: &PgConnectOptions) -> String {
+    format!("PostgreSQL at {}:{}", options.get_host(), options.get_port())
+}

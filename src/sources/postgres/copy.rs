@@ -1,0 +1,79 @@
+//! Batches in PostgreSQL's binary COPY format, by pgpq.
+
+use arrow::array::RecordBatch;
+use bytes::{Bytes, BytesMut};
+use pgpq::ArrowToPostgresBinaryEncoder;
+use pgpq::encoders::{BuildEncoder, EncoderBuilder, StringEncoderBuilder};
+use pgpq::pg_schema::PostgresType;
+
+use crate::batch::types::{Logical, arrow_schema};
+use crate::error::{Error, ErrorKind, Result};
+use crate::sources::database::Column;
+
+/// How a column travels: PostgreSQL checks that the bytes are those of the side table's type.
+pub fn side_type(column: &Column) -> String {
+    match travels_as_text(column) {
+        true => "text".into(),
+        false => column.column_type.sql.clone(),
+    }
+}
+
+/// Whether a column goes through COPY as text and gets its type afterwards, in the server.
+pub fn travels_as_text(column: &Column) -> bool {
+    match column.column_type.logical {
+        Logical::Plain => false,
+        Logical::Json => json_type(column).is_none(),
+        Logical::Numeric | Logical::Other => true,
+    }
+}
+
+fn json_type(column: &Column) -> Option<PostgresType> {
+    match column.column_type.sql.to_ascii_lowercase().as_str() {
+        "json" => Some(PostgresType::Json),
+        "jsonb" => Some(PostgresType::Jsonb),
+        _ => None,
+    }
+}
+
+/// Encodes the batches of one load.
+pub struct Encoder {
+    inner: ArrowToPostgresBinaryEncoder,
+    buffer: BytesMut,
+}
+
+impl Encoder {
+    /// An encoder for batches of `columns`.
+    pub fn new(columns: &[Column]) -> Result<Encoder> {
+        let schema = arrow_schema(columns);
+        let mut encoders = std::collections::HashMap::new();
+        for (column, field) in columns.iter().zip(schema.fields()) {
+            let json = json_type(column).filter(|_| column.column_type.logical == Logical::Json);
+            let encoder = match json {
+                Some(json) => StringEncoderBuilder::new_with_output(field.clone(), json).map(EncoderBuilder::String),
+                None => EncoderBuilder::try_new(field.clone()),
+            };
+            encoders.insert(column.name.clone(), encoder.map_err(|e| fail(&e))?);
+        }
+        let mut inner =
+            ArrowToPostgresBinaryEncoder::try_new_with_encoders(&schema, &encoders).map_err(|e| fail(&e))?;
+        let mut buffer = BytesMut::new();
+        inner.write_header(&mut buffer).map_err(|e| fail(&e))?;
+        Ok(Encoder { inner, buffer })
+    }
+
+    /// The bytes of a batch.
+    pub fn batch(&mut self, batch: &RecordBatch) -> Result<Bytes> {
+        self.inner.write_batch(batch, &mut self.buffer).map_err(|e| fail(&e))?;
+        Ok(self.buffer.split().freeze())
+    }
+
+    /// The bytes that end the data.
+    pub fn end(mut self) -> Result<Bytes> {
+        self.inner.write_footer(&mut self.buffer).map_err(|e| fail(&e))?;
+        Ok(self.buffer.freeze())
+    }
+}
+
+fn fail(error: &dyn std::fmt::Display) -> Error {
+    Error::new(ErrorKind::Value, format!("the rows can't be written as PostgreSQL's COPY: {error}"))
+}

@@ -1,0 +1,109 @@
+//! PostgreSQL as the engine sees it.
+
+use async_trait::async_trait;
+use sequor_planner::Dialect;
+use sqlx::postgres::{PgConnectOptions, PgPool};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row as _, Statement as _};
+
+use super::connect::{Settings, connect};
+use super::error::explain;
+use super::replace::{exists, swap};
+use super::{load, query, sql};
+use crate::batch::types::{BareDecimal, ColumnType, column_type};
+use crate::error::Result;
+use crate::secret::Secret;
+use crate::sources::database::{Column, Database, Load, Rows, TableName, WriteMode};
+
+/// A PostgreSQL database.
+pub struct Postgres {
+    pool: PgPool,
+    options: PgConnectOptions,
+}
+
+impl Postgres {
+    /// Connects; the server has answered when this returns.
+    pub async fn open(conn_str: Secret, username: Option<String>, password: Option<Secret>) -> Result<Postgres> {
+        let settings = Settings {
+            conn_str,
+            username,
+            password,
+        };
+        let options = settings.options()?;
+        Ok(Postgres {
+            pool: connect(&options).await?,
+            options,
+        })
+    }
+
+    /// A connection of its own: dropped in the middle of a transaction, the server takes everything back.
+    async fn own_connection(&self) -> Result<PgConnection> {
+        PgConnection::connect_with(&self.options).await.map_err(|e| explain(&e))
+    }
+}
+
+#[async_trait]
+impl Database for Postgres {
+    fn dialect(&self) -> Dialect {
+        Dialect::Postgres
+    }
+
+    fn column_type(&self, sql: &str) -> Result<ColumnType> {
+        column_type(sql, BareDecimal::Exact)
+    }
+
+    async fn query(&self, sql: &str) -> Result<Rows> {
+        query::stream(&self.pool, sql).await
+    }
+
+    async fn scan(&self, table: &TableName) -> Result<Rows> {
+        query::stream(&self.pool, &format!("SELECT * FROM {}", sql::table(table))).await
+    }
+
+    async fn execute(&self, statement: &str) -> Result<Option<u64>> {
+        // The simple protocol takes every statement, also those that can't be prepared.
+        let done = sqlx::raw_sql(AssertSqlSafe(statement)).execute(&self.pool).await;
+        done.map(|done| Some(done.rows_affected())).map_err(|e| explain(&e))
+    }
+
+    async fn transform(&self, query: &str, target: &TableName, mode: WriteMode) -> Result<u64> {
+        let mut connection = self.own_connection().await?;
+        let mut tx = connection.begin().await.map_err(|e| explain(&e))?;
+        let rows = match mode {
+            WriteMode::Append if exists(&mut tx, target).await? => {
+                let prepared = (&mut *tx).prepare(sqlx::SqlStr::from_owned(query)).await.map_err(|e| explain(&e))?;
+                let columns = sql::column_list(prepared.columns().iter().map(sqlx::Column::name));
+                run(&mut tx, &format!("INSERT INTO {} ({columns}) {query}", sql::table(target))).await?
+            }
+            WriteMode::Append => run(&mut tx, &format!("CREATE TABLE {} AS {query}", sql::table(target))).await?,
+            WriteMode::Replace => {
+                let side = sql::side(target);
+                let rows = run(&mut tx, &format!("CREATE TABLE {} AS {query}", sql::table(&side))).await?;
+                swap(&mut tx, &side, target).await?;
+                rows
+            }
+        };
+        tx.commit().await.map_err(|e| explain(&e))?;
+        Ok(rows)
+    }
+
+    async fn begin_load(&self, target: &TableName, columns: &[Column], mode: WriteMode) -> Result<Box<dyn Load>> {
+        let connection = self.own_connection().await?;
+        Ok(Box::new(load::begin(connection, target, columns, mode).await?))
+    }
+
+    async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// Runs one statement of ours; the number of rows it touched.
+pub async fn run(connection: &mut PgConnection, statement: &str) -> Result<u64> {
+    let done = sqlx::raw_sql(AssertSqlSafe(statement)).execute(connection).await;
+    done.map(|done| done.rows_affected()).map_err(|e| explain(&e))
+}
+
+/// Asks for one boolean.
+pub async fn ask(connection: &mut PgConnection, question: &'static str, argument: &str) -> Result<bool> {
+    let row = sqlx::query(question).bind(argument.to_string()).fetch_one(connection).await;
+    row.and_then(|row| row.try_get(0)).map_err(|e| explain(&e))
+}

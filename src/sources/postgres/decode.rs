@@ -1,0 +1,199 @@
+//! PostgreSQL rows to Arrow arrays.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, BinaryBuilder, BooleanBuilder, Date32Builder, Float32Builder, Float64Builder, Int16Builder,
+    Int32Builder, Int64Builder, RecordBatch, RecordBatchOptions, StringBuilder, TimestampMicrosecondBuilder,
+};
+use arrow::datatypes::{DataType, Date32Type, Field, SchemaRef, TimeUnit};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
+use sqlx::Row;
+use sqlx::postgres::PgRow;
+
+use super::error::explain;
+use crate::batch::types::Logical;
+use crate::error::Result;
+
+/// How a column is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Bool,
+    Int2,
+    Int4,
+    Int8,
+    Float4,
+    Float8,
+    Text,
+    Bytes,
+    Date,
+    Timestamp,
+    TimestampTz,
+    Numeric,
+    Json,
+    /// Any other type: the server writes it as text.
+    Other,
+}
+
+impl Kind {
+    /// The kind of a PostgreSQL type.
+    pub fn of(name: &str) -> Kind {
+        match name {
+            "BOOL" => Kind::Bool,
+            "INT2" => Kind::Int2,
+            "INT4" => Kind::Int4,
+            "INT8" => Kind::Int8,
+            "FLOAT4" => Kind::Float4,
+            "FLOAT8" => Kind::Float8,
+            "TEXT" | "VARCHAR" | "CHAR" | "NAME" | "UNKNOWN" => Kind::Text,
+            "BYTEA" => Kind::Bytes,
+            "DATE" => Kind::Date,
+            "TIMESTAMP" => Kind::Timestamp,
+            "TIMESTAMPTZ" => Kind::TimestampTz,
+            "NUMERIC" => Kind::Numeric,
+            "JSON" | "JSONB" => Kind::Json,
+            _ => Kind::Other,
+        }
+    }
+
+    /// Whether the query must write the column as text.
+    pub fn needs_text(self) -> bool {
+        matches!(self, Kind::Numeric | Kind::Json | Kind::Other)
+    }
+
+    /// The column in Arrow.
+    pub fn field(self, name: &str) -> Field {
+        let (arrow, logical) = match self {
+            Kind::Bool => (DataType::Boolean, Logical::Plain),
+            Kind::Int2 => (DataType::Int16, Logical::Plain),
+            Kind::Int4 => (DataType::Int32, Logical::Plain),
+            Kind::Int8 => (DataType::Int64, Logical::Plain),
+            Kind::Float4 => (DataType::Float32, Logical::Plain),
+            Kind::Float8 => (DataType::Float64, Logical::Plain),
+            Kind::Text => (DataType::Utf8, Logical::Plain),
+            Kind::Bytes => (DataType::Binary, Logical::Plain),
+            Kind::Date => (DataType::Date32, Logical::Plain),
+            Kind::Timestamp => (DataType::Timestamp(TimeUnit::Microsecond, None), Logical::Plain),
+            Kind::TimestampTz => (DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())), Logical::Plain),
+            Kind::Numeric => (DataType::Utf8, Logical::Numeric),
+            Kind::Json => (DataType::Utf8, Logical::Json),
+            Kind::Other => (DataType::Utf8, Logical::Other),
+        };
+        logical.mark(Field::new(name, arrow, true))
+    }
+}
+
+/// Collects rows into a batch.
+pub struct Decoder {
+    schema: SchemaRef,
+    columns: Vec<Values>,
+    rows: usize,
+}
+
+enum Values {
+    Bool(BooleanBuilder),
+    Int2(Int16Builder),
+    Int4(Int32Builder),
+    Int8(Int64Builder),
+    Float4(Float32Builder),
+    Float8(Float64Builder),
+    Text(StringBuilder),
+    Bytes(BinaryBuilder),
+    Date(Date32Builder),
+    Timestamp(TimestampMicrosecondBuilder),
+    TimestampTz(TimestampMicrosecondBuilder),
+}
+
+impl Decoder {
+    /// A decoder for rows of these columns.
+    pub fn new(schema: SchemaRef, kinds: Vec<Kind>) -> Decoder {
+        let columns = kinds
+            .into_iter()
+            .map(|kind| match kind {
+                Kind::Bool => Values::Bool(BooleanBuilder::new()),
+                Kind::Int2 => Values::Int2(Int16Builder::new()),
+                Kind::Int4 => Values::Int4(Int32Builder::new()),
+                Kind::Int8 => Values::Int8(Int64Builder::new()),
+                Kind::Float4 => Values::Float4(Float32Builder::new()),
+                Kind::Float8 => Values::Float8(Float64Builder::new()),
+                Kind::Text | Kind::Numeric | Kind::Json | Kind::Other => Values::Text(StringBuilder::new()),
+                Kind::Bytes => Values::Bytes(BinaryBuilder::new()),
+                Kind::Date => Values::Date(Date32Builder::new()),
+                Kind::Timestamp => Values::Timestamp(TimestampMicrosecondBuilder::new()),
+                Kind::TimestampTz => {
+                    Values::TimestampTz(TimestampMicrosecondBuilder::new().with_timezone("UTC"))
+                }
+            })
+            .collect();
+        Decoder {
+            schema,
+            columns,
+            rows: 0,
+        }
+    }
+
+    /// Rows collected since the last batch.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Adds a row.
+    pub fn push(&mut self, row: &PgRow) -> Result<()> {
+        for (i, values) in self.columns.iter_mut().enumerate() {
+            values.push(row, i).map_err(|e| explain(&e))?;
+        }
+        self.rows += 1;
+        Ok(())
+    }
+
+    /// The batch of the rows so far.
+    pub fn take(&mut self) -> Result<RecordBatch> {
+        let arrays: Vec<ArrayRef> = self.columns.iter_mut().map(Values::finish).collect();
+        let options = RecordBatchOptions::new().with_row_count(Some(self.rows));
+        self.rows = 0;
+        Ok(RecordBatch::try_new_with_options(self.schema.clone(), arrays, &options)?)
+    }
+}
+
+impl Values {
+    fn push(&mut self, row: &PgRow, i: usize) -> sqlx::Result<()> {
+        match self {
+            Values::Bool(b) => b.append_option(row.try_get(i)?),
+            Values::Int2(b) => b.append_option(row.try_get(i)?),
+            Values::Int4(b) => b.append_option(row.try_get(i)?),
+            Values::Int8(b) => b.append_option(row.try_get(i)?),
+            Values::Float4(b) => b.append_option(row.try_get(i)?),
+            Values::Float8(b) => b.append_option(row.try_get(i)?),
+            Values::Text(b) => b.append_option(row.try_get_unchecked::<Option<&str>, _>(i)?),
+            Values::Bytes(b) => b.append_option(row.try_get::<Option<&[u8]>, _>(i)?),
+            Values::Date(b) => {
+                let date: Option<NaiveDate> = row.try_get(i)?;
+                b.append_option(date.map(Date32Type::from_naive_date));
+            }
+            Values::Timestamp(b) => {
+                let time: Option<NaiveDateTime> = row.try_get(i)?;
+                b.append_option(time.map(|t| t.and_utc().timestamp_micros()));
+            }
+            Values::TimestampTz(b) => {
+                let time: Option<DateTime<Utc>> = row.try_get(i)?;
+                b.append_option(time.map(|t| t.timestamp_micros()));
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> ArrayRef {
+        match self {
+            Values::Bool(b) => Arc::new(b.finish()),
+            Values::Int2(b) => Arc::new(b.finish()),
+            Values::Int4(b) => Arc::new(b.finish()),
+            Values::Int8(b) => Arc::new(b.finish()),
+            Values::Float4(b) => Arc::new(b.finish()),
+            Values::Float8(b) => Arc::new(b.finish()),
+            Values::Text(b) => Arc::new(b.finish()),
+            Values::Bytes(b) => Arc::new(b.finish()),
+            Values::Date(b) => Arc::new(b.finish()),
+            Values::Timestamp(b) | Values::TimestampTz(b) => Arc::new(b.finish()),
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! sqlx's errors as ours.
+
+use sqlx::postgres::PgDatabaseError;
+
+use crate::error::{Error, ErrorKind};
+
+/// What the server or the connection says, with the server's own detail and hint.
+pub fn explain(error: &sqlx::Error) -> Error {
+    match error {
+        sqlx::Error::Database(database) => match database.try_downcast_ref::<PgDatabaseError>() {
+            Some(pg) => server(pg),
+            None => Error::new(ErrorKind::Sql, database.to_string()),
+        },
+        sqlx::Error::Io(io) => Error::new(ErrorKind::Connect, format!("the connection failed: {io}")),
+        sqlx::Error::Tls(tls) => Error::new(ErrorKind::Connect, format!("TLS failed: {tls}")),
+        sqlx::Error::PoolTimedOut => Error::new(ErrorKind::Timeout, "no connection became free in time"),
+        sqlx::Error::ColumnDecode { index, source } => {
+            Error::new(ErrorKind::Value, format!("column {index} holds a value that can't be read: {source}"))
+        }
+        other => Error::new(ErrorKind::Sql, other.to_string()),
+    }
+}
+
+/// Classes of SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html
+fn server(pg: &PgDatabaseError) -> Error {
+    let code = pg.code();
+    let kind = match code {
+        "42P01" => ErrorKind::NoTable,
+        "3D000" => ErrorKind::Connect,
+        _ if code.starts_with("28") => ErrorKind::Unauthorized,
+        _ if code.starts_with("08") || code.starts_with("57P") => ErrorKind::Connect,
+        _ if code.starts_with("22") || code.starts_with("23") => ErrorKind::Value,
+        _ => ErrorKind::Sql,
+    };
+    let mut message = pg.message().to_string();
+    if let Some(detail) = pg.detail() {
+        message.push_str(&format!(" ({detail})"));
+    }
+    // "COPY side, line 3, column total: ..." says which row.
+    if let Some(at) = pg.r#where().filter(|w| w.starts_with("COPY")) {
+        message.push_str(&format!(" [{}]", at.lines().next().unwrap_or(at)));
+    }
+    let error = Error::new(kind, message);
+    match pg.hint() {
+        Some(hint) => error.help(hint),
+        None => error,
+    }
+}

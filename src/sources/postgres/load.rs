@@ -1,0 +1,160 @@
+//! A load: COPY into a side table in one transaction, which ends with the side table in the target's place.
+
+use arrow::array::RecordBatch;
+use async_trait::async_trait;
+use bytes::Bytes;
+use sqlx::PgConnection;
+use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::copy::{Encoder, side_type, travels_as_text};
+use super::database::run;
+use super::error::explain;
+use super::replace::{exists, swap};
+use super::sql;
+use crate::error::{Error, ErrorKind, Result};
+use crate::sources::database::{Column, Load, TableName, WriteMode};
+
+/// What the load's task is told.
+enum Message {
+    Data(Bytes),
+    /// The data is complete: make it visible. Without it, the end of the channel means: take it back.
+    Commit,
+}
+
+/// A load under way. The connection lives in a task, so that encoding and sending overlap.
+pub struct PgLoad {
+    encoder: Option<Encoder>,
+    messages: mpsc::Sender<Message>,
+    task: AbortOnDropHandle<Result<u64>>,
+}
+
+/// Begins: opens the transaction and makes the side table.
+pub async fn begin(
+    mut connection: PgConnection,
+    target: &TableName,
+    columns: &[Column],
+    mode: WriteMode,
+) -> Result<PgLoad> {
+    let encoder = Encoder::new(columns)?;
+    run(&mut connection, "BEGIN").await?;
+    let side = match mode {
+        WriteMode::Replace => sql::side(target),
+        WriteMode::Append => TableName::new(sql::side(target).table),
+    };
+    let kind = match mode {
+        WriteMode::Replace => "TABLE",
+        WriteMode::Append => "TEMPORARY TABLE",
+    };
+    let definitions = sql::definitions(columns, side_type);
+    run(&mut connection, &format!("CREATE {kind} {} ({definitions})", sql::table(&side))).await?;
+    let (messages, receiver) = mpsc::channel(2);
+    let work = Work {
+        target: target.clone(),
+        side,
+        columns: columns.to_vec(),
+        mode,
+    };
+    Ok(PgLoad {
+        encoder: Some(encoder),
+        messages,
+        task: AbortOnDropHandle::new(tokio::spawn(work.run(connection, receiver))),
+    })
+}
+
+#[async_trait]
+impl Load for PgLoad {
+    async fn write(&mut self, batch: RecordBatch) -> Result<()> {
+        let encoder = self.encoder.as_mut().ok_or_else(over)?;
+        let data = encoder.batch(&batch)?;
+        match self.messages.send(Message::Data(data)).await {
+            Ok(()) => Ok(()),
+            // The task has ended, with the reason.
+            Err(_) => Err(match (&mut self.task).await {
+                Ok(Err(error)) => error,
+                _ => over(),
+            }),
+        }
+    }
+
+    async fn commit(mut self: Box<Self>) -> Result<u64> {
+        let end = self.encoder.take().ok_or_else(over)?.end()?;
+        // A task that has ended does not listen; its result says why.
+        let _ = self.messages.send(Message::Data(end)).await;
+        let _ = self.messages.send(Message::Commit).await;
+        self.task.await.map_err(|_| over())?
+    }
+
+    async fn abort(self: Box<Self>) {
+        drop(self.messages);
+        let _ = self.task.await;
+    }
+}
+
+fn over() -> Error {
+    Error::new(ErrorKind::Internal, "the load is over")
+}
+
+/// What the task does.
+struct Work {
+    target: TableName,
+    side: TableName,
+    columns: Vec<Column>,
+    mode: WriteMode,
+}
+
+impl Work {
+    async fn run(self, mut connection: PgConnection, mut messages: mpsc::Receiver<Message>) -> Result<u64> {
+        let columns = sql::column_list(self.columns.iter().map(|c| c.name.as_str()));
+        let side = sql::table(&self.side);
+        let copy = format!("COPY {side} ({columns}) FROM STDIN (FORMAT binary)");
+        let mut committed = false;
+        let mut sink = connection.copy_in_raw(&copy).await.map_err(|e| explain(&e))?;
+        while let Some(message) = messages.recv().await {
+            match message {
+                Message::Data(bytes) => {
+                    sink.send(bytes).await.map_err(|e| explain(&e))?;
+                }
+                Message::Commit => {
+                    committed = true;
+                    break;
+                }
+            }
+        }
+        if !committed {
+            // The server takes the transaction back when the connection closes.
+            let _ = sink.abort("taken back").await;
+            return Ok(0);
+        }
+        let rows = sink.finish().await.map_err(|e| explain(&e))?;
+        self.settle(&mut connection).await?;
+        run(&mut connection, "COMMIT").await?;
+        Ok(rows)
+    }
+
+    /// Columns get their types, and the rows their place.
+    async fn settle(&self, connection: &mut PgConnection) -> Result<()> {
+        for column in self.columns.iter().filter(|c| travels_as_text(c)) {
+            let (name, sql_type) = (sql::quote(&column.name), &column.column_type.sql);
+            let alter = format!(
+                "ALTER TABLE {} ALTER COLUMN {name} TYPE {sql_type} USING {name}::{sql_type}",
+                sql::table(&self.side)
+            );
+            run(connection, &alter).await.map_err(|e| e.context(format!("column `{}`", column.name)))?;
+        }
+        let (side, target) = (sql::table(&self.side), sql::table(&self.target));
+        match self.mode {
+            WriteMode::Replace => swap(connection, &self.side, &self.target).await,
+            WriteMode::Append => {
+                let columns = sql::column_list(self.columns.iter().map(|c| c.name.as_str()));
+                if !exists(connection, &self.target).await? {
+                    let definitions = sql::definitions(&self.columns, |c| c.column_type.sql.clone());
+                    run(connection, &format!("CREATE TABLE {target} ({definitions})")).await?;
+                }
+                run(connection, &format!("INSERT INTO {target} ({columns}) SELECT {columns} FROM {side}")).await?;
+                run(connection, &format!("DROP TABLE {side}")).await.map(|_| ())
+            }
+        }
+    }
+}
+

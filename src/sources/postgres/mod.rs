@@ -1,0 +1,13 @@
+//! PostgreSQL, by sqlx: streamed queries, loads by binary COPY into a side table, transforms in the server.
+
+mod connect;
+mod copy;
+mod database;
+mod decode;
+mod error;
+mod load;
+mod query;
+mod replace;
+mod sql;
+
+pub use database::Postgres;

@@ -1,0 +1,91 @@
+//! Queries as streams of Arrow batches.
+
+use std::sync::Arc;
+
+use arrow::datatypes::Schema;
+use futures::{StreamExt, TryStreamExt, stream};
+use sqlx::postgres::PgPool;
+use sqlx::{Column as _, Executor, SqlStr, Statement as _, TypeInfo as _};
+use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::decode::{Decoder, Kind};
+use super::error::explain;
+use super::sql::quote;
+use crate::error::Result;
+use crate::sources::database::Rows;
+
+/// Rows of a batch: steps that ask once per row hold one batch at a time.
+const BATCH_ROWS: usize = 4096;
+
+/// Runs a query; its rows come as they are asked for.
+pub async fn stream(pool: &PgPool, sql: &str) -> Result<Rows> {
+    let sql = sql.trim().trim_end_matches(|c: char| c == ';' || c.is_whitespace());
+    let mut connection = pool.acquire().await.map_err(|e| explain(&e))?;
+    let prepared = (&mut *connection).prepare(SqlStr::from_owned(sql)).await.map_err(|e| explain(&e))?;
+    let columns: Vec<(String, Kind)> = prepared
+        .columns()
+        .iter()
+        .map(|c| (c.name().to_string(), Kind::of(c.type_info().name())))
+        .collect();
+    let fields: Vec<_> = columns.iter().map(|(name, kind)| kind.field(name)).collect();
+    let schema = Arc::new(Schema::new(fields));
+    let sql = as_text(sql, &columns);
+    let (sender, receiver) = mpsc::channel(1);
+    let task_schema = schema.clone();
+    // The rows borrow the connection, and the stream must not: a task holds both.
+    let task = AbortOnDropHandle::new(tokio::spawn(async move {
+        let mut rows = sqlx::query(SqlStr::from_owned(sql)).fetch(&mut *connection);
+        let mut decoder = Decoder::new(task_schema, columns.iter().map(|(_, kind)| *kind).collect());
+        loop {
+            match rows.try_next().await {
+                Ok(Some(row)) => {
+                    if let Err(error) = decoder.push(&row) {
+                        let _ = sender.send(Err(error)).await;
+                        return;
+                    }
+                    if decoder.rows() < BATCH_ROWS {
+                        continue;
+                    }
+                    if sender.send(decoder.take()).await.is_err() {
+                        return;
+                    }
+                }
+                Ok(None) => break,
+                Err(error) => {
+                    let _ = sender.send(Err(explain(&error))).await;
+                    return;
+                }
+            }
+        }
+        if decoder.rows() > 0 {
+            let _ = sender.send(decoder.take()).await;
+        }
+    }));
+    let batches = stream::unfold((receiver, task), |(mut receiver, task)| async move {
+        let batch = receiver.recv().await?;
+        Some((batch, (receiver, task)))
+    });
+    Ok(Rows {
+        schema,
+        batches: batches.boxed(),
+    })
+}
+
+/// Has the server write as text what has no counterpart in Arrow.
+fn as_text(sql: &str, columns: &[(String, Kind)]) -> String {
+    if columns.iter().all(|(_, kind)| !kind.needs_text()) {
+        return sql.to_string();
+    }
+    // By position: a query may give two columns the same name.
+    let names: Vec<String> = (1..=columns.len()).map(|n| quote(&format!("c{n}"))).collect();
+    let selected: Vec<String> = names
+        .iter()
+        .zip(columns)
+        .map(|(name, (_, kind))| match kind.needs_text() {
+            true => format!("{name}::text"),
+            false => name.clone(),
+        })
+        .collect();
+    format!("SELECT {} FROM ({sql}\n) AS q({})", selected.join(", "), names.join(", "))
+}

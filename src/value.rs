@@ -1,0 +1,174 @@
+//! A value at run time: what variables hold, what expressions give, what goes into a request.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
+use indexmap::IndexMap;
+use serde::ser::{Error as _, SerializeMap, SerializeSeq};
+use serde::{Serialize, Serializer};
+use serde_json::Value as Json;
+use serde_json::value::RawValue;
+
+use crate::batch::row::Row;
+
+/// A value. Cheap to clone.
+#[derive(Debug, Clone)]
+pub enum Value {
+    Null,
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    /// A decimal, or an integer beyond 64 bits, exactly as text.
+    Number(Arc<str>),
+    Text(Arc<str>),
+    Bytes(Arc<[u8]>),
+    Date(NaiveDate),
+    Time(NaiveTime),
+    /// A timestamp without zone.
+    Timestamp(NaiveDateTime),
+    /// A timestamp with zone.
+    Instant(DateTime<Utc>),
+    List(Arc<Vec<Value>>),
+    Map(Arc<IndexMap<String, Value>>),
+    /// A row of a table.
+    Row(Row),
+}
+
+impl Value {
+    /// A text value.
+    pub fn text(text: impl AsRef<str>) -> Value {
+        Value::Text(text.as_ref().into())
+    }
+
+    /// A list.
+    pub fn list(items: Vec<Value>) -> Value {
+        Value::List(Arc::new(items))
+    }
+
+    /// What kind of value it is, for messages.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Value::Null => "null",
+            Value::Bool(_) => "a boolean",
+            Value::Int(_) | Value::Float(_) | Value::Number(_) => "a number",
+            Value::Text(_) => "a string",
+            Value::Bytes(_) => "bytes",
+            Value::Date(_) => "a date",
+            Value::Time(_) => "a time",
+            Value::Timestamp(_) | Value::Instant(_) => "a timestamp",
+            Value::List(_) => "a list",
+            Value::Map(_) => "an object",
+            Value::Row(_) => "a row",
+        }
+    }
+
+    /// The value as Jinja and Python's `str` print it: `None`, `True`, `False`.
+    pub fn to_text(&self) -> String {
+        match self {
+            Value::Null => "None".into(),
+            Value::Bool(true) => "True".into(),
+            Value::Bool(false) => "False".into(),
+            Value::Int(n) => n.to_string(),
+            Value::Float(n) => float_text(*n),
+            Value::Number(text) | Value::Text(text) => text.to_string(),
+            Value::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+            Value::Date(date) => date.to_string(),
+            Value::Time(time) => time.to_string(),
+            Value::Timestamp(t) => t.format("%Y-%m-%d %H:%M:%S%.f").to_string(),
+            Value::Instant(t) => t.format("%Y-%m-%d %H:%M:%S%.f%:z").to_string(),
+            Value::List(_) | Value::Map(_) | Value::Row(_) => {
+                serde_json::to_string(self).unwrap_or_default()
+            }
+        }
+    }
+
+    /// Whether it is the value that conditions look for: its text is `true`, in any case.
+    pub fn is_true(&self) -> bool {
+        match self {
+            Value::Bool(value) => *value,
+            Value::Text(text) => text.trim().eq_ignore_ascii_case("true"),
+            _ => false,
+        }
+    }
+}
+
+/// A float as Python writes it: `1.0`, not `1`.
+fn float_text(n: f64) -> String {
+    if n.is_nan() {
+        return "nan".into();
+    }
+    if n.is_infinite() {
+        return if n > 0.0 { "inf".into() } else { "-inf".into() };
+    }
+    let text = n.to_string();
+    match n.fract() == 0.0 && n.abs() < 1e16 {
+        true => format!("{text}.0"),
+        false => match n.abs() >= 1e16 || (n != 0.0 && n.abs() < 1e-4) {
+            true => format!("{n:e}"),
+            false => text,
+        },
+    }
+}
+
+impl From<&Json> for Value {
+    fn from(json: &Json) -> Value {
+        match json {
+            Json::Null => Value::Null,
+            Json::Bool(b) => Value::Bool(*b),
+            Json::Number(n) => match (n.as_i64(), n.is_u64()) {
+                (Some(n), _) => Value::Int(n),
+                (None, true) => Value::Number(n.to_string().into()),
+                (None, false) => n.as_f64().map_or(Value::Null, Value::Float),
+            },
+            Json::String(text) => Value::text(text),
+            Json::Array(items) => Value::list(items.iter().map(Value::from).collect()),
+            Json::Object(entries) => Value::Map(Arc::new(
+                entries.iter().map(|(k, v)| (k.clone(), Value::from(v))).collect(),
+            )),
+        }
+    }
+}
+
+/// As JSON: decimals as exact numbers, dates and times in ISO 8601.
+impl Serialize for Value {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Value::Null => serializer.serialize_unit(),
+            Value::Bool(b) => serializer.serialize_bool(*b),
+            Value::Int(n) => serializer.serialize_i64(*n),
+            Value::Float(n) if n.is_finite() => serializer.serialize_f64(*n),
+            Value::Float(n) => Err(S::Error::custom(format!("{n} can't be written in JSON"))),
+            Value::Number(text) => match RawValue::from_string(text.to_string()) {
+                Ok(raw) => raw.serialize(serializer),
+                // NaN and such: JSON has no number for them.
+                Err(_) => serializer.serialize_str(text),
+            },
+            Value::Text(text) => serializer.serialize_str(text),
+            Value::Bytes(bytes) => {
+                use base64::Engine as _;
+                serializer.serialize_str(&base64::engine::general_purpose::STANDARD.encode(bytes))
+            }
+            Value::Date(date) => serializer.serialize_str(&date.to_string()),
+            Value::Time(time) => serializer.serialize_str(&time.to_string()),
+            Value::Timestamp(t) => serializer.collect_str(&t.format("%Y-%m-%dT%H:%M:%S%.f")),
+            Value::Instant(t) => serializer.collect_str(&t.format("%Y-%m-%dT%H:%M:%S%.f%:z")),
+            Value::List(items) => {
+                let mut list = serializer.serialize_seq(Some(items.len()))?;
+                items.iter().try_for_each(|item| list.serialize_element(item))?;
+                list.end()
+            }
+            Value::Map(entries) => {
+                let mut map = serializer.serialize_map(Some(entries.len()))?;
+                entries.iter().try_for_each(|(k, v)| map.serialize_entry(k, v))?;
+                map.end()
+            }
+            Value::Row(row) => {
+                let mut map = serializer.serialize_map(Some(row.len()))?;
+                for (name, value) in row.iter() {
+                    map.serialize_entry(name, &value)?;
+                }
+                map.end()
+            }
+        }
+    }
+}
