@@ -3,3 +3,4 @@
 pub mod batch;
 pub mod error;
 pub mod sources;
+pub mod staging;

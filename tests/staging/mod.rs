@@ -1,0 +1,7 @@
+//! The staging database.
+
+mod dialect;
+mod loads;
+mod statements;
+mod support;
+mod tables;
