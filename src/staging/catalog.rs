@@ -122,7 +122,12 @@ impl SchemaProvider for Namespace {
             TableId::new(Some(&self.of.database), Some(&self.name), table).map_err(external)?;
         // Pinned before it is opened: what is opened then can't be cleaned up in between.
         let pin = self.of.tables.pin(&id);
-        let opened = self.of.tables.require(&id).await.map_err(external)?;
+        let opened = match self.of.tables.open(&id).await.map_err(external)? {
+            Some(opened) => opened,
+            // The planner asks for the name of a table function here as well.
+            None if self.of.session.table_functions().contains_key(table) => return Ok(None),
+            None => return Err(external(self.of.tables.missing(&id).await)),
+        };
         let provider = opened
             .table_provider()
             .with_session(self.of.session.clone())

@@ -32,6 +32,14 @@ pub fn sql(error: DataFusionError) -> Error {
             let message = format!("column `{}` is ambiguous", field.name);
             Error::new(ErrorKind::Sql, message).help("put the table's name or alias in front of it")
         }
+        Root::DataFusion(DataFusionError::NotImplemented(message))
+            if message.contains("InSubquery") || message.contains("Exists(") =>
+        {
+            let message = "IN or EXISTS with a subquery is not supported in this place";
+            Error::new(ErrorKind::Sql, message).help(
+                "it works in WHERE; in the SELECT list use a join, or `(select count(*) ...) > 0`",
+            )
+        }
         Root::DataFusion(error) => Error::new(ErrorKind::Sql, clean(&error.strip_backtrace())),
         Root::Arrow(error) => Error::new(ErrorKind::Sql, clean(&error.to_string())),
         Root::Schema(error) => Error::new(ErrorKind::Sql, clean(&error.to_string())),
@@ -103,6 +111,7 @@ fn clean(message: &str) -> String {
     const CHAINS: &[&str] = &[
         "Error during planning: ",
         "Execution error: ",
+        "This feature is not implemented: ",
         "Arrow error: ",
         "Cast error: ",
         "External error: ",

@@ -20,7 +20,11 @@ pub async fn rows(db: &Staging, insert: Insert) -> Result<u64> {
     if insert.returning.is_some() {
         return Err(unsupported("RETURNING"));
     }
-    if insert.overwrite || insert.replace_into || !insert.assignments.is_empty() {
+    if insert.overwrite
+        || insert.or.is_some()
+        || insert.replace_into
+        || !insert.assignments.is_empty()
+    {
         return Err(unsupported("this form of INSERT"));
     }
     let TableObject::TableName(name) = &insert.table else {
@@ -66,6 +70,11 @@ pub async fn rows(db: &Staging, insert: Insert) -> Result<u64> {
     let query = if defaults.is_empty() {
         Statement::Query(source)
     } else {
+        let given = db.plan(Statement::Query(source.clone())).await?;
+        let given = given.schema().fields().len();
+        if given != columns.len() {
+            return Err(wrong_number(&id, columns.len(), given));
+        }
         let names: Vec<String> = columns.iter().map(|c| quote(c)).collect();
         let values: Vec<String> = defaults
             .iter()
@@ -78,13 +87,9 @@ pub async fn rows(db: &Staging, insert: Insert) -> Result<u64> {
         ))?
     };
     let query = db.plan(query).await?;
-    let given = query.schema().fields().len() - defaults.len();
-    if given != columns.len() {
-        let message = format!(
-            "INSERT into `{id}` names {} columns and gives {given} values",
-            columns.len()
-        );
-        return Err(Error::new(ErrorKind::Sql, message));
+    let given = query.schema().fields().len();
+    if given != columns.len() + defaults.len() {
+        return Err(wrong_number(&id, columns.len(), given - defaults.len()));
     }
     let sources = schema.fields().iter().enumerate().map(|(i, field)| {
         let given = columns.iter().position(|c| c == field.name());
@@ -110,4 +115,9 @@ pub async fn rows(db: &Staging, insert: Insert) -> Result<u64> {
     )
     .await?;
     Ok(rows)
+}
+
+fn wrong_number(id: &TableId, names: usize, values: usize) -> Error {
+    let message = format!("INSERT into `{id}` names {names} columns and gives {values} values");
+    Error::new(ErrorKind::Sql, message)
 }

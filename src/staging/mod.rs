@@ -19,6 +19,7 @@ mod modify;
 mod names;
 mod near;
 mod query;
+mod rewrite;
 mod session;
 mod statement;
 mod tables;

@@ -10,6 +10,9 @@ use crate::sources::database::TableName;
 /// The namespace of tables named without one.
 pub const DEFAULT_NAMESPACE: &str = "main";
 
+/// The namespace of tables that live as long as one statement.
+pub const SCRATCH_NAMESPACE: &str = "sequor_scratch";
+
 /// The catalog's name in SQL, for those who write all three parts.
 pub const CATALOG: &str = "staging";
 

@@ -23,6 +23,8 @@ pub fn session() -> Result<SessionState> {
     options.sql_parser.map_string_types_to_utf8view = false;
     // `1.10` is a decimal, as in PostgreSQL: money stays exact in arithmetic.
     options.sql_parser.parse_float_as_decimal = true;
+    // What `now()` gives is a moment, not the clock of some wall.
+    options.execution.time_zone = Some("UTC".to_string());
     options.execution.parquet.schema_force_view_types = false;
     options.execution.parquet.pushdown_filters = true;
     let mut state = SessionStateBuilder::new()

@@ -11,7 +11,7 @@ use futures::{StreamExt, TryStreamExt};
 use tokio::sync::OwnedMutexGuard;
 use url::Url;
 
-use super::names::{DEFAULT_NAMESPACE, TableId, decode};
+use super::names::{DEFAULT_NAMESPACE, SCRATCH_NAMESPACE, TableId, decode};
 use super::{error, near};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -70,6 +70,11 @@ impl Tables {
         states
             .get(id)
             .is_some_and(|state| Arc::strong_count(&state.reading) > 1)
+    }
+
+    /// Forgets a table that no one will name again.
+    pub fn forget(&self, id: &TableId) {
+        self.states().remove(id);
     }
 
     /// Waits until no one else in this process commits to the table.
@@ -141,7 +146,8 @@ impl Tables {
                 if let (Some(namespace), Some(table)) = (
                     namespace.filename().and_then(decode),
                     table.filename().and_then(decode),
-                ) {
+                ) && namespace != SCRATCH_NAMESPACE
+                {
                     names.push(TableId { namespace, table });
                 }
             }
