@@ -18,6 +18,7 @@ mod load;
 mod modify;
 mod names;
 mod near;
+mod output;
 mod query;
 mod rewrite;
 mod session;

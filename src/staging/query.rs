@@ -14,6 +14,7 @@ use sqlparser::ast::Statement;
 use super::catalog::Catalog;
 use super::convert::Mapping;
 use super::error;
+use super::output;
 use super::tables::{Pin, Tables};
 use super::types::plain_schema;
 use crate::error::Result;
@@ -30,8 +31,9 @@ pub struct Query {
 pub async fn plan(
     session: &SessionState,
     tables: &Arc<Tables>,
-    statement: Statement,
+    mut statement: Statement,
 ) -> Result<Query> {
+    output::name_columns(&mut statement);
     let mut session = session.clone();
     // `now()` is when the statement starts.
     session.mark_start_execution();

@@ -192,13 +192,19 @@ impl Rewrite {
         }
         let mut from = vec![format!("{table} AS {alias}")];
         from.extend(self.others.iter().cloned());
-        format!(
-            "SELECT {}, \"found\".{HIT} FROM {table} AS \"old\" LEFT JOIN \
-             (SELECT DISTINCT ON ({alias}.{row}) {} FROM {} WHERE {}) AS \"found\" ON \"old\".{row} = \"found\".{row}",
-            columns.join(", "),
+        let mut find = format!(
+            "SELECT {} FROM {} WHERE {}",
             found.join(", "),
             from.join(", "),
             self.condition,
+        );
+        if !self.others.is_empty() {
+            find = format!("SELECT DISTINCT ON ({row}) * FROM ({find}) AS \"finds\"");
+        }
+        format!(
+            "SELECT {}, \"found\".{HIT} FROM {table} AS \"old\" \
+             LEFT JOIN ({find}) AS \"found\" ON \"old\".{row} = \"found\".{row}",
+            columns.join(", "),
         )
     }
 }

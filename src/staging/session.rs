@@ -26,7 +26,6 @@ pub fn session() -> Result<SessionState> {
     // What `now()` gives is a moment, not the clock of some wall.
     options.execution.time_zone = Some("UTC".to_string());
     options.execution.parquet.schema_force_view_types = false;
-    options.execution.parquet.pushdown_filters = true;
     let mut state = SessionStateBuilder::new()
         .with_config(config)
         .with_default_features()

@@ -80,7 +80,7 @@ async fn expressions() {
             "select distinct on (x) y from (values (1, 'a'), (1, 'b')) as t(x, y) order by x, y desc",
             "b",
         ),
-        ("select generate_series from generate_series(3, 3)", "3"),
+        ("select value from generate_series(3, 3)", "3"),
         ("select 'x' as \"Odd Name\"", "x"),
         (
             "select count(*) filter (where x > 1) from (values (1), (2)) as t(x)",
@@ -201,6 +201,54 @@ async fn names_fold_as_in_postgres() {
     );
     let message = sql_error(&db, "select \"Id\" from orders").await;
     assert_eq!(message, "column `Id` does not exist");
+}
+
+#[tokio::test]
+async fn columns_without_a_name_get_that_of_postgres() {
+    use sequor::sources::database::Database;
+    let db = db_with(&["create table t as select 1 as id, 'a' as name, 2.5 as x"]).await;
+    for (sql, names) in [
+        ("select count(*), sum(x), max(t.x) from t", "count sum max"),
+        (
+            "select count(id), count(name) from t",
+            "count count(t.name)",
+        ),
+        (
+            "select name::text, (x)::int, upper(name) as u from t",
+            "name x u",
+        ),
+        (
+            "select sum(x)::int, '1'::int, case when true then 1 end from t",
+            "sum int case",
+        ),
+        (
+            "select *, row_number() over (order by id) from t",
+            "id name x row_number",
+        ),
+        (
+            "select count(*) as n, max(x) from t group by id order by max(x)",
+            "n max",
+        ),
+        ("with a as (select max(id) from t) select max from a", "max"),
+        (
+            "select (select max(id) from t), extract(year from now())",
+            "max extract",
+        ),
+        (
+            "select lower(name) from t union all select 'b' order by 1",
+            "lower",
+        ),
+        (
+            "select s.lower from (select lower(name) from t) as s",
+            "lower",
+        ),
+    ] {
+        let rows = db.query(sql).await.unwrap_or_else(|e| panic!("{sql}: {e}"));
+        let schema = rows.schema.clone();
+        let got: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
+        assert_eq!(got.join(" "), names, "{sql}");
+        text(rows).await.unwrap();
+    }
 }
 
 #[tokio::test]

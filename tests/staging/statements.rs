@@ -213,6 +213,14 @@ async fn delete() {
         run(&db, "delete from p where id not in (select id from boss)").await,
         Some(1)
     );
+    // No id is known not to be among these, because one of them is unknown.
+    let db = people().await;
+    run(&db, "insert into boss values (null, 1)").await;
+    let none = "delete from p where id not in (select id from boss)";
+    assert_eq!(run(&db, none).await, Some(0));
+    let some = "delete from p where id in (select id from boss) or name = 'bob'";
+    assert_eq!(run(&db, some).await, Some(3));
+    assert!(db.table_names().await.unwrap() == ["boss", "p"]);
     let db = people().await;
     assert_eq!(
         run(
