@@ -13,7 +13,6 @@ use url::Url;
 
 use super::commit::{Change, commit, current_schema};
 use super::convert::Mapping;
-use super::load;
 use super::names::TableId;
 use super::query::{self, Query};
 use super::session::session;
@@ -21,6 +20,7 @@ use super::statement::{self, parse, parse_query};
 use super::tables::Tables;
 use super::types::stored_schema;
 use super::writer::{TableWriter, Written};
+use super::{load, scan};
 use crate::batch::types::{BareDecimal, ColumnType, column_type};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::database::{Column, Database, Load, Rows, TableName, WriteMode};
@@ -149,8 +149,7 @@ impl Database for Staging {
 
     async fn scan(&self, table: &TableName) -> Result<Rows> {
         let id = TableId::of(table)?;
-        let all = parse(&format!("SELECT * FROM {}", id.sql()))?;
-        self.plan(all).await?.rows()
+        scan::table(&self.session, &self.tables, &id).await
     }
 
     async fn execute(&self, sql: &str) -> Result<Option<u64>> {

@@ -21,6 +21,7 @@ mod near;
 mod output;
 mod query;
 mod rewrite;
+mod scan;
 mod session;
 mod statement;
 mod tables;

@@ -1,18 +1,44 @@
 //! Names that a wrong name was probably meant to be.
 
-use datafusion::common::utils::datafusion_strsim::normalized_levenshtein;
-
 /// The candidates that look like `name`, nearest first, at most three.
-pub fn near<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
-    let name = name.to_lowercase();
-    let mut scored: Vec<(f64, &str)> = candidates
-        .into_iter()
-        .map(|c| (normalized_levenshtein(&name, &c.to_lowercase()), c))
-        .filter(|(score, _)| *score >= 0.6)
+fn near<'a>(name: &str, candidates: &'a [String]) -> Vec<&'a str> {
+    let name: Vec<char> = name.to_lowercase().chars().collect();
+    let mut scored: Vec<(usize, &str)> = candidates
+        .iter()
+        .map(|c| {
+            let candidate: Vec<char> = c.to_lowercase().chars().collect();
+            (edits(&name, &candidate), c.as_str())
+        })
+        .filter(|(edits, _)| *edits <= (name.len() / 3).max(1))
         .collect();
-    scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
-    scored.dedup_by(|a, b| a.1 == b.1);
+    scored.sort_unstable();
+    scored.dedup();
     scored.into_iter().take(3).map(|(_, c)| c).collect()
+}
+
+/// How many letters have to be inserted, deleted, changed or swapped with their neighbour to make `b` of `a`.
+fn edits(a: &[char], b: &[char]) -> usize {
+    let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
+    for i in 0..=a.len() {
+        for j in 0..=b.len() {
+            rows[i][j] = if i == 0 || j == 0 {
+                i + j
+            } else {
+                let change = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
+                let swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+                let swap = if swapped {
+                    rows[i - 2][j - 2] + 1
+                } else {
+                    usize::MAX
+                };
+                change
+                    .min(swap)
+                    .min(rows[i - 1][j] + 1)
+                    .min(rows[i][j - 1] + 1)
+            };
+        }
+    }
+    rows[a.len()][b.len()]
 }
 
 /// Help for a wrong name: what it may have been meant to be, else what there is.
@@ -24,7 +50,7 @@ pub fn help(what: &str, name: &str, candidates: &[String]) -> Option<String> {
             .collect::<Vec<_>>()
             .join(", ")
     };
-    let near = near(name, candidates.iter().map(String::as_str));
+    let near = near(name, candidates);
     if !near.is_empty() {
         return Some(format!("did you mean {}?", list(&near)));
     }

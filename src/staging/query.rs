@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
+use datafusion::common::Result as PlanResult;
 use datafusion::execution::session_state::SessionState;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::sql::parser::Statement as PlannerStatement;
@@ -55,6 +56,15 @@ impl Query {
     /// The schema of the rows as DataFusion makes them.
     pub fn schema(&self) -> SchemaRef {
         self.plan.schema()
+    }
+
+    /// The same query with its plan changed.
+    pub fn map_plan(
+        mut self,
+        change: impl FnOnce(Arc<dyn ExecutionPlan>) -> PlanResult<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Self> {
+        self.plan = change(self.plan).map_err(error::sql)?;
+        Ok(self)
     }
 
     /// Runs it: batches as DataFusion makes them.

@@ -245,3 +245,19 @@ async fn many_processes_at_once() {
     assert_eq!(value(&db, "select n from counter").await, "20");
     assert_eq!(value(&db, "select count(*) from last").await, "1");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_scan_gives_rows_in_the_order_they_came() {
+    let db = db();
+    for i in 0..7 {
+        load(&db, "t", i * 20_000..(i + 1) * 20_000, WriteMode::Append).await;
+    }
+    let ids: Vec<i64> = scan(&db, "t")
+        .await
+        .iter()
+        .map(|row| row.split('|').next().unwrap().parse().unwrap())
+        .collect();
+    assert_eq!(ids.len(), 140_000);
+    let firsts: Vec<i64> = ids.iter().step_by(20_000).copied().collect();
+    assert!(ids.is_sorted(), "{firsts:?}");
+}
