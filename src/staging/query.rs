@@ -58,6 +58,11 @@ impl Query {
         self.plan.schema()
     }
 
+    /// How it is carried out.
+    pub fn plan(&self) -> &Arc<dyn ExecutionPlan> {
+        &self.plan
+    }
+
     /// The same query with its plan changed.
     pub fn map_plan(
         mut self,

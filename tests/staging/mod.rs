@@ -1,5 +1,7 @@
 //! The staging database.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod dialect;
 mod loads;
 mod statements;
