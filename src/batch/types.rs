@@ -52,10 +52,9 @@ impl Logical {
     pub fn mark(self, field: Field) -> Field {
         match self.name() {
             None => field,
-            Some(name) => field.with_metadata(HashMap::from([(
-                LOGICAL_KEY.to_string(),
-                name.to_string(),
-            )])),
+            Some(name) => {
+                field.with_metadata(HashMap::from([(LOGICAL_KEY.to_string(), name.to_string())]))
+            }
         }
     }
 }

@@ -1,0 +1,179 @@
+//! The staging database as the engine sees it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use datafusion::execution::session_state::SessionState;
+use futures::StreamExt;
+use sequor_planner::Dialect;
+use sqlparser::ast::Statement;
+use url::Url;
+
+use super::commit::{Change, commit, current_schema};
+use super::convert::Mapping;
+use super::names::TableId;
+use super::query::{self, Query};
+use super::session::session;
+use super::statement::{self, parse, parse_query};
+use super::tables::Tables;
+use super::types::stored_schema;
+use super::writer::{TableWriter, Written};
+use super::{load, scan};
+use crate::batch::types::{BareDecimal, ColumnType, column_type};
+use crate::error::{Error, ErrorKind, Result};
+use crate::sources::database::{Column, Database, Load, Rows, TableName, WriteMode};
+
+/// The embedded database: tables below one location. Cloning shares it.
+#[derive(Clone)]
+pub struct Staging {
+    pub(super) tables: Arc<Tables>,
+    session: Arc<SessionState>,
+}
+
+impl Staging {
+    /// Opens the database at an object-store URL. A local folder is created when missing; no table is looked at.
+    pub fn open(location: &Url) -> Result<Self> {
+        let mut root = location.clone();
+        if !root.path().ends_with('/') {
+            root.set_path(&format!("{}/", location.path()));
+        }
+        if root.scheme() == "file" {
+            let folder = root.to_file_path().map_err(|()| not_a_location(&root))?;
+            std::fs::create_dir_all(&folder).map_err(|e| {
+                Error::from(e).context(format!("staging folder {}", folder.display()))
+            })?;
+        }
+        Ok(Staging {
+            tables: Arc::new(Tables::new(root)),
+            session: Arc::new(session()?),
+        })
+    }
+
+    /// Opens the database in a local folder.
+    pub fn open_folder(folder: &Path) -> Result<Self> {
+        let absolute = std::path::absolute(folder)?;
+        let url = Url::from_directory_path(&absolute);
+        let url = url.map_err(|()| not_a_location(&absolute.display()))?;
+        Staging::open(&url)
+    }
+
+    /// The names of the tables there are, those outside the default namespace with it.
+    pub async fn table_names(&self) -> Result<Vec<String>> {
+        self.tables.names().await
+    }
+
+    /// Plans a query.
+    pub(super) async fn plan(&self, statement: Statement) -> Result<Query> {
+        query::plan(&self.session, &self.tables, statement).await
+    }
+
+    /// Runs a query for its number of rows.
+    pub(super) async fn count_rows(&self, statement: Statement) -> Result<u64> {
+        let mut batches = self.plan(statement).await?.run()?;
+        let mut rows = 0;
+        while let Some(batch) = batches.next().await {
+            rows += batch?.num_rows() as u64;
+        }
+        Ok(rows)
+    }
+
+    /// Writes the rows of a query to files that the table does not have yet.
+    pub(super) async fn write_files(
+        &self,
+        query: Query,
+        id: &TableId,
+        schema: SchemaRef,
+        mapping: Mapping,
+    ) -> Result<Written> {
+        let mut writer = TableWriter::new(&self.tables.store(id)?, schema, mapping)?;
+        let mut batches = query.run()?;
+        while let Some(batch) = batches.next().await {
+            writer.write(&batch?).await?;
+        }
+        writer.finish().await
+    }
+
+    /// Makes the rows of a query those of a table, or adds them to it.
+    pub(super) async fn write_query(
+        &self,
+        statement: Statement,
+        id: &TableId,
+        change: Change,
+    ) -> Result<u64> {
+        let query = self.plan(statement).await?;
+        let existing = match change {
+            Change::Append => self.tables.open(id).await?,
+            _ => None,
+        };
+        let (schema, mapping) = match &existing {
+            Some(table) => {
+                let schema = current_schema(table)?;
+                let mapping = Mapping::by_name(&query.schema(), schema.clone())?;
+                (schema, mapping)
+            }
+            None => {
+                let schema = stored_schema(&query.schema())?;
+                (schema.clone(), Mapping::by_position(schema))
+            }
+        };
+        let written = self.write_files(query, id, schema.clone(), mapping).await?;
+        let rows = written.rows;
+        let lock = self.tables.lock(id).await;
+        commit(&self.tables, id, &lock, change, &schema, Some(written)).await?;
+        Ok(rows)
+    }
+}
+
+fn not_a_location(what: &dyn std::fmt::Display) -> Error {
+    Error::new(
+        ErrorKind::Project,
+        format!("{what} is not a location for the staging database"),
+    )
+}
+
+#[async_trait]
+impl Database for Staging {
+    fn dialect(&self) -> Dialect {
+        Dialect::Staging
+    }
+
+    fn column_type(&self, sql: &str) -> Result<ColumnType> {
+        column_type(sql, BareDecimal::Fixed)
+    }
+
+    async fn query(&self, sql: &str) -> Result<Rows> {
+        self.plan(parse_query(sql)?).await?.rows()
+    }
+
+    async fn scan(&self, table: &TableName) -> Result<Rows> {
+        let id = TableId::of(table)?;
+        scan::table(&self.session, &self.tables, &id).await
+    }
+
+    async fn execute(&self, sql: &str) -> Result<Option<u64>> {
+        statement::execute(self, parse(sql)?).await
+    }
+
+    async fn transform(&self, query: &str, target: &TableName, mode: WriteMode) -> Result<u64> {
+        let id = TableId::of(target)?;
+        let change = match mode {
+            WriteMode::Replace => Change::Replace,
+            WriteMode::Append => Change::Append,
+        };
+        self.write_query(parse_query(query)?, &id, change).await
+    }
+
+    async fn begin_load(
+        &self,
+        target: &TableName,
+        columns: &[Column],
+        mode: WriteMode,
+    ) -> Result<Box<dyn Load>> {
+        let id = TableId::of(target)?;
+        Ok(Box::new(
+            load::begin(&self.tables, id, columns, mode).await?,
+        ))
+    }
+}

@@ -1,0 +1,31 @@
+//! The embedded database: DataFusion's SQL over Delta tables kept in a folder, no server needed.
+//!
+//! A table is one Delta table in `<root>/<namespace>/<table>/`, so any Delta reader can open it. Every change, whatever
+//! statement asked for it, goes one way: a stream of batches is written to Parquet files ([`writer`]) that nobody sees,
+//! then one commit ([`commit`]) swaps them in. Every statement reads the newest version of each table it names, and
+//! the same version throughout ([`catalog`]).
+
+mod alter;
+mod catalog;
+mod cleanup;
+mod commit;
+mod convert;
+mod create;
+mod database;
+mod error;
+mod insert;
+mod load;
+mod modify;
+mod names;
+mod near;
+mod output;
+mod query;
+mod rewrite;
+mod scan;
+mod session;
+mod statement;
+mod tables;
+mod types;
+mod writer;
+
+pub use database::Staging;

@@ -1,0 +1,97 @@
+//! Planning and running queries.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use datafusion::common::Result as PlanResult;
+use datafusion::execution::session_state::SessionState;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use datafusion::sql::parser::Statement as PlannerStatement;
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use sqlparser::ast::Statement;
+
+use super::catalog::Catalog;
+use super::convert::Mapping;
+use super::error;
+use super::output;
+use super::tables::{Pin, Tables};
+use super::types::plain_schema;
+use crate::error::Result;
+use crate::sources::database::Rows;
+
+/// A query that is planned: its tables are looked up and stay as they are.
+pub struct Query {
+    plan: Arc<dyn ExecutionPlan>,
+    session: SessionState,
+    pins: Vec<Pin>,
+}
+
+/// Plans a query over the newest versions of the tables it names.
+pub async fn plan(
+    session: &SessionState,
+    tables: &Arc<Tables>,
+    mut statement: Statement,
+) -> Result<Query> {
+    output::name_columns(&mut statement);
+    let mut session = session.clone();
+    // `now()` is when the statement starts.
+    session.mark_start_execution();
+    let catalog = Arc::new(Catalog::new(tables.clone(), Arc::new(session.clone())));
+    session.register_catalog_list(catalog.clone());
+    let statement = PlannerStatement::Statement(Box::new(statement));
+    let logical = session.statement_to_plan(statement).await;
+    let logical = logical.map_err(error::sql)?;
+    let plan = session.create_physical_plan(&logical).await;
+    let plan = plan.map_err(error::sql)?;
+    Ok(Query {
+        plan,
+        pins: catalog.pins(),
+        session,
+    })
+}
+
+impl Query {
+    /// The schema of the rows as DataFusion makes them.
+    pub fn schema(&self) -> SchemaRef {
+        self.plan.schema()
+    }
+
+    /// How it is carried out.
+    pub fn plan(&self) -> &Arc<dyn ExecutionPlan> {
+        &self.plan
+    }
+
+    /// The same query with its plan changed.
+    pub fn map_plan(
+        mut self,
+        change: impl FnOnce(Arc<dyn ExecutionPlan>) -> PlanResult<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Self> {
+        self.plan = change(self.plan).map_err(error::sql)?;
+        Ok(self)
+    }
+
+    /// Runs it: batches as DataFusion makes them.
+    pub fn run(self) -> Result<BoxStream<'static, Result<RecordBatch>>> {
+        let stream = execute_stream(self.plan, self.session.task_ctx()).map_err(error::sql)?;
+        let pins = self.pins;
+        let batches = stream.map(move |batch| {
+            // Held by the stream for as long as it is read.
+            let _pinned = &pins;
+            batch.map_err(error::sql)
+        });
+        Ok(batches.boxed())
+    }
+
+    /// Runs it: rows of the few types that the rest of the engine knows.
+    pub fn rows(self) -> Result<Rows> {
+        let schema = plain_schema(&self.schema());
+        let mapping = Mapping::by_position(schema.clone());
+        let batches = self.run()?;
+        Ok(Rows {
+            schema,
+            batches: batches.map(move |batch| mapping.apply(&batch?)).boxed(),
+        })
+    }
+}

@@ -1,0 +1,169 @@
+//! Types: of SQL, of what is stored, and of what is given out.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
+use datafusion::common::Result as PlanResult;
+use datafusion::logical_expr::planner::TypePlanner;
+use datafusion_functions_json::JSON_UNION_DATA_TYPE;
+use sqlparser::ast::DataType as SqlType;
+
+use crate::batch::types::{BareDecimal, LOGICAL_KEY, Logical, column_type};
+use crate::error::{Error, ErrorKind, Result};
+
+/// The field metadata key of a column's default, as SQL.
+pub const DEFAULT_KEY: &str = "sequor.default";
+
+/// Reads type names in casts as column types are read everywhere else (`jsonb`, `uuid`, microsecond timestamps).
+#[derive(Debug)]
+pub struct SqlTypes;
+
+impl TypePlanner for SqlTypes {
+    fn plan_type_field(&self, sql_type: &SqlType) -> PlanResult<Option<FieldRef>> {
+        let known = match sql_type {
+            SqlType::Interval { .. } | SqlType::Array(_) | SqlType::Struct(..) => false,
+            SqlType::Custom(name, _) => matches!(
+                name.to_string().to_ascii_lowercase().as_str(),
+                "number"
+                    | "variant"
+                    | "object"
+                    | "timestamp_ntz"
+                    | "timestamp_tz"
+                    | "timestamp_ltz"
+            ),
+            _ => true,
+        };
+        if !known {
+            return Ok(None);
+        }
+        let Ok(read) = column_type(&sql_type.to_string(), BareDecimal::Fixed) else {
+            return Ok(None);
+        };
+        Ok(Some(Arc::new(Field::new("", read.arrow, true))))
+    }
+}
+
+/// The few types that the rest of the engine sees: no views, dictionaries or unsigned integers, time in microseconds.
+pub fn plain(data_type: &DataType) -> DataType {
+    match data_type {
+        DataType::Utf8View | DataType::LargeUtf8 | DataType::Null => DataType::Utf8,
+        DataType::BinaryView | DataType::LargeBinary | DataType::FixedSizeBinary(_) => {
+            DataType::Binary
+        }
+        DataType::Dictionary(_, values) => plain(values),
+        DataType::RunEndEncoded(_, values) => plain(values.data_type()),
+        DataType::UInt8 => DataType::Int16,
+        DataType::UInt16 => DataType::Int32,
+        // `row_number()` and its like are UInt64: an integer to whoever reads it, not a decimal.
+        DataType::UInt32 | DataType::UInt64 => DataType::Int64,
+        DataType::Float16 => DataType::Float32,
+        DataType::Date64 => DataType::Date32,
+        DataType::Timestamp(_, zone) => {
+            DataType::Timestamp(TimeUnit::Microsecond, zone.as_ref().map(|_| "UTC".into()))
+        }
+        DataType::Time32(_) | DataType::Time64(_) => DataType::Time64(TimeUnit::Microsecond),
+        DataType::Duration(_) | DataType::Interval(_) => DataType::Utf8,
+        DataType::Decimal32(p, s) | DataType::Decimal64(p, s) | DataType::Decimal128(p, s) => {
+            decimal(*p, *s)
+        }
+        DataType::Decimal256(_, s) => decimal(38, *s),
+        DataType::List(item)
+        | DataType::LargeList(item)
+        | DataType::ListView(item)
+        | DataType::LargeListView(item)
+        | DataType::FixedSizeList(item, _) => DataType::List(nested(item, plain)),
+        DataType::Struct(fields) => {
+            DataType::Struct(fields.iter().map(|f| nested(f, plain)).collect())
+        }
+        DataType::Union(..) => DataType::Utf8,
+        other => other.clone(),
+    }
+}
+
+fn decimal(precision: u8, scale: i8) -> DataType {
+    if scale < 0 {
+        return DataType::Decimal128(38, 0);
+    }
+    DataType::Decimal128(precision.clamp(1, 38), scale.min(38))
+}
+
+fn nested(field: &FieldRef, to: fn(&DataType) -> DataType) -> FieldRef {
+    let changed = field.as_ref().clone().with_data_type(to(field.data_type()));
+    Arc::new(changed.with_metadata(Default::default()))
+}
+
+/// The type that a column is stored as: Delta has no time of day.
+fn stored_type(data_type: &DataType) -> DataType {
+    match plain(data_type) {
+        DataType::Time64(_) => DataType::Utf8,
+        DataType::List(item) => DataType::List(nested(&item, stored_type)),
+        DataType::Struct(fields) => {
+            DataType::Struct(fields.iter().map(|f| nested(f, stored_type)).collect())
+        }
+        other => other,
+    }
+}
+
+/// The schema of what a query gives out.
+pub fn plain_schema(schema: &Schema) -> SchemaRef {
+    map_fields(schema, plain, |_| true)
+}
+
+/// The schema of a table that is to hold rows of `schema`. Columns of a new table can be null unless declared
+/// otherwise, whatever the query's analysis says.
+///
+/// # Errors
+/// Two columns with the same name.
+pub fn stored_schema(schema: &Schema) -> Result<SchemaRef> {
+    let stored = map_fields(schema, stored_type, |_| true);
+    check_names(&stored)?;
+    Ok(stored)
+}
+
+/// As [`stored_schema`], for columns that were declared: NOT NULL stays.
+pub fn declared_schema(schema: &Schema) -> Result<SchemaRef> {
+    let stored = map_fields(schema, stored_type, Field::is_nullable);
+    check_names(&stored)?;
+    Ok(stored)
+}
+
+fn map_fields(
+    schema: &Schema,
+    to: fn(&DataType) -> DataType,
+    nullable: fn(&Field) -> bool,
+) -> SchemaRef {
+    let fields = schema.fields().iter().map(|field| {
+        let mapped = Field::new(field.name(), to(field.data_type()), nullable(field));
+        if *field.data_type() == *JSON_UNION_DATA_TYPE {
+            return Logical::Json.mark(mapped);
+        }
+        // Only our own marks: those of Parquet or Delta belong to the files they came from.
+        let marks = [LOGICAL_KEY, DEFAULT_KEY];
+        let kept = field.metadata().iter();
+        let kept = kept.filter(|(key, _)| marks.contains(&key.as_str()));
+        mapped.with_metadata(kept.map(|(k, v)| (k.clone(), v.clone())).collect())
+    });
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+/// Names have to differ in more than case: Delta's rule.
+fn check_names(schema: &Schema) -> Result<()> {
+    let mut seen = std::collections::HashMap::new();
+    for field in schema.fields() {
+        if let Some(other) = seen.insert(field.name().to_lowercase(), field.name()) {
+            let message = if other == field.name() {
+                format!("column `{other}` appears twice")
+            } else {
+                format!(
+                    "columns `{other}` and `{}` differ only in case",
+                    field.name()
+                )
+            };
+            return Err(Error::new(ErrorKind::Sql, message).help("give one of them another name"));
+        }
+    }
+    if schema.fields().is_empty() {
+        return Err(Error::new(ErrorKind::Sql, "a table needs a column"));
+    }
+    Ok(())
+}

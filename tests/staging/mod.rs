@@ -1,0 +1,9 @@
+//! The staging database.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod dialect;
+mod loads;
+mod statements;
+mod support;
+mod tables;
