@@ -41,9 +41,8 @@ async fn clean(before: &DeltaTable, now: DateTime<Utc>) -> Result<()> {
     let mut candidates = Vec::new();
     let mut files = store.list(None);
     while let Some(Ok(file)) = files.next().await {
-        let in_log = file.location.parts().next();
-        let in_log = in_log.is_some_and(|part| part.as_ref() == "_delta_log");
-        if !in_log && !in_use.contains(&file.location) && file.last_modified < now - RETENTION {
+        let ours = is_ours(&file.location) && !in_use.contains(&file.location);
+        if ours && file.last_modified < now - RETENTION {
             candidates.push(file);
         }
     }
@@ -62,4 +61,56 @@ async fn clean(before: &DeltaTable, now: DateTime<Utc>) -> Result<()> {
     });
     let unused: Vec<_> = unused.map(|file| Ok(file.location)).collect();
     delete(&store, futures::stream::iter(unused).boxed()).await
+}
+
+/// Whether a file is of a kind that this database writes: other writers keep more in a table's folder (deletion
+/// vectors, change data), and what the log says of those is not looked at here.
+fn is_ours(location: &Path) -> bool {
+    let first = location.parts().next();
+    let first = first.as_ref().map_or("", |part| part.as_ref());
+    let data = !first.starts_with('_') && location.extension() == Some("parquet");
+    data || first.starts_with("_dropped_")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::sources::database::{Database, TableName, WriteMode};
+    use crate::staging::Staging;
+
+    #[tokio::test]
+    async fn files_of_older_versions_go_after_a_while() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Staging::open_folder(folder.path()).unwrap();
+        for n in 0..12 {
+            let query = format!("select {n} as n");
+            let target = TableName::new("t");
+            db.transform(&query, &target, WriteMode::Replace)
+                .await
+                .unwrap();
+        }
+        // A load of another process that is under way: a file that no version has.
+        let load = folder.path().join("main/t/part-under-way.parquet");
+        std::fs::write(&load, "").unwrap();
+        let files = || {
+            let files = std::fs::read_dir(folder.path().join("main/t")).unwrap();
+            files
+                .filter(|f| f.as_ref().unwrap().path().is_file())
+                .count()
+        };
+        let id = TableId::new(None, None, "t").unwrap();
+        let table = db.tables.open(&id).await.unwrap().unwrap();
+        clean(&table, Utc::now()).await.unwrap();
+        assert_eq!(files(), 13);
+        clean(&table, Utc::now() + RETENTION + TimeDelta::minutes(1))
+            .await
+            .unwrap();
+        assert_eq!(files(), 2);
+        assert!(load.exists());
+        clean(&table, Utc::now() + ORPHAN_RETENTION + TimeDelta::days(1))
+            .await
+            .unwrap();
+        assert_eq!(files(), 1);
+    }
 }
