@@ -186,7 +186,7 @@ impl Project {
     /// The names of the variables kept, for the compiler's checks.
     pub fn known_names<'n>(
         &self,
-        kept: &IndexMap<String, Value>,
+        kept: &'n IndexMap<String, Value>,
         overrides: impl Iterator<Item = &'n String>,
     ) -> BTreeSet<String> {
         kept.keys().chain(overrides).cloned().collect()

@@ -36,7 +36,6 @@ impl Jinja {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
-        environment.set_keep_trailing_newline(true);
         // A template's name is its text: compiled when first asked for, then kept.
         environment.set_loader(|text| Ok(Some(text.to_string())));
         environment.set_formatter(|out, state, value| {
@@ -206,7 +205,7 @@ impl Object for RowObject {
 
     fn call_method(
         self: &Arc<Self>,
-        _: &State<'_, '_>,
+        _: &mut State<'_, '_>,
         method: &str,
         args: &[JinjaValue],
     ) -> std::result::Result<JinjaValue, minijinja::Error> {

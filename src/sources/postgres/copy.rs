@@ -3,7 +3,7 @@
 use arrow::array::RecordBatch;
 use bytes::{Bytes, BytesMut};
 use pgpq::ArrowToPostgresBinaryEncoder;
-use pgpq::encoders::{BuildEncoder, EncoderBuilder, StringEncoderBuilder};
+use pgpq::encoders::{EncoderBuilder, StringEncoderBuilder};
 use pgpq::pg_schema::PostgresType;
 
 use crate::batch::types::{Logical, arrow_schema};

@@ -70,7 +70,7 @@ impl Database for Postgres {
         let mut tx = connection.begin().await.map_err(|e| explain(&e))?;
         let rows = match mode {
             WriteMode::Append if exists(&mut tx, target).await? => {
-                let prepared = (&mut *tx).prepare(sqlx::SqlStr::from_owned(query)).await.map_err(|e| explain(&e))?;
+                let prepared = (&mut *tx).prepare(sql::statement(query)).await.map_err(|e| explain(&e))?;
                 let columns = sql::column_list(prepared.columns().iter().map(sqlx::Column::name));
                 run(&mut tx, &format!("INSERT INTO {} ({columns}) {query}", sql::table(target))).await?
             }

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use arrow::datatypes::Schema;
 use futures::{StreamExt, TryStreamExt, stream};
 use sqlx::postgres::PgPool;
-use sqlx::{Column as _, Executor, SqlStr, Statement as _, TypeInfo as _};
+use sqlx::{Column as _, Executor, Statement as _, TypeInfo as _};
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::decode::{Decoder, Kind};
 use super::error::explain;
-use super::sql::quote;
+use super::sql::{quote, statement};
 use crate::error::Result;
 use crate::sources::database::Rows;
 
@@ -22,7 +22,7 @@ const BATCH_ROWS: usize = 4096;
 pub async fn stream(pool: &PgPool, sql: &str) -> Result<Rows> {
     let sql = sql.trim().trim_end_matches(|c: char| c == ';' || c.is_whitespace());
     let mut connection = pool.acquire().await.map_err(|e| explain(&e))?;
-    let prepared = (&mut *connection).prepare(SqlStr::from_owned(sql)).await.map_err(|e| explain(&e))?;
+    let prepared = (&mut *connection).prepare(statement(sql)).await.map_err(|e| explain(&e))?;
     let columns: Vec<(String, Kind)> = prepared
         .columns()
         .iter()
@@ -35,7 +35,7 @@ pub async fn stream(pool: &PgPool, sql: &str) -> Result<Rows> {
     let task_schema = schema.clone();
     // The rows borrow the connection, and the stream must not: a task holds both.
     let task = AbortOnDropHandle::new(tokio::spawn(async move {
-        let mut rows = sqlx::query(SqlStr::from_owned(sql)).fetch(&mut *connection);
+        let mut rows = sqlx::query(statement(&sql)).fetch(&mut *connection);
         let mut decoder = Decoder::new(task_schema, columns.iter().map(|(_, kind)| *kind).collect());
         loop {
             match rows.try_next().await {

@@ -1,5 +1,7 @@
 //! Names and statements as SQL text. Names are quoted, always.
 
+use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
+
 use crate::sources::database::{Column, TableName};
 
 /// `name` as a quoted identifier.
@@ -24,6 +26,11 @@ pub fn column_list<'a>(names: impl Iterator<Item = &'a str>) -> String {
 pub fn definitions(columns: &[Column], sql_type: impl Fn(&Column) -> String) -> String {
     let columns: Vec<String> = columns.iter().map(|c| format!("{} {}", quote(&c.name), sql_type(c))).collect();
     columns.join(", ")
+}
+
+/// SQL text as sqlx takes it: the flow author's own, or made here of quoted names.
+pub fn statement(sql: &str) -> SqlStr {
+    AssertSqlSafe(sql.to_string()).into_sql_str()
 }
 
 /// A name for a table that takes the place of `target` later, in the same namespace.
