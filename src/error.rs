@@ -56,19 +56,15 @@ impl ErrorKind {
     /// What to try, when the place that failed knows nothing better.
     pub fn advice(self) -> Option<&'static str> {
         match self {
-            ErrorKind::Connect => {
-                Some("check that the server runs and that host and port are right")
+            ErrorKind::Connect => Some("check that the server runs and that host and port are right"),
+            ErrorKind::Timeout => {
+                Some("the server is slow or unreachable; `timeout` in the source sets how long to wait")
             }
-            ErrorKind::Timeout => Some(
-                "the server is slow or unreachable; `timeout` in the source sets how long to wait",
-            ),
             ErrorKind::Unauthorized => {
                 Some("check the credentials in the source's `auth` and in the environment")
             }
             ErrorKind::Status(404) => Some("check the url: host, path and API version"),
-            ErrorKind::Status(429) => {
-                Some("the API limits its rate: lower `concurrency` in the source")
-            }
+            ErrorKind::Status(429) => Some("the API limits its rate: lower `concurrency` in the source"),
             ErrorKind::Status(500..=599) => Some("the API itself failed; run again later"),
             ErrorKind::NoTable => {
                 Some("check the table's name and source, and that the step which fills it ran")
@@ -159,10 +155,7 @@ impl Error {
 
     /// What to do: the advice given where it happened, else that of its kind.
     pub fn advice(&self) -> Option<&str> {
-        self.inner
-            .help
-            .as_deref()
-            .or_else(|| self.inner.kind.advice())
+        self.inner.help.as_deref().or_else(|| self.inner.kind.advice())
     }
 
     /// The same error with every text passed through `f` (used to remove secrets).

@@ -47,9 +47,15 @@ impl Location {
             found.sort();
             for path in found {
                 let relative = path.strip_prefix(&root).unwrap_or(&path).with_extension("");
-                let name: Vec<String> =
-                    relative.components().map(|c| c.as_os_str().to_string_lossy().into_owned()).collect();
-                let shown = path.strip_prefix(&self.project).unwrap_or(&path).to_string_lossy().replace('\\', "/");
+                let name: Vec<String> = relative
+                    .components()
+                    .map(|c| c.as_os_str().to_string_lossy().into_owned())
+                    .collect();
+                let shown = path
+                    .strip_prefix(&self.project)
+                    .unwrap_or(&path)
+                    .to_string_lossy()
+                    .replace('\\', "/");
                 into.insert(name.join("/"), self.file(&shown)?);
             }
         }
@@ -113,10 +119,15 @@ impl Location {
         }
         let mut names = Vec::new();
         let _ = yaml_files(&self.home.join("envs"), &mut names);
-        let names: Vec<String> =
-            names.iter().filter_map(|p| Some(p.file_stem()?.to_string_lossy().into_owned())).collect();
+        let names: Vec<String> = names
+            .iter()
+            .filter_map(|p| Some(p.file_stem()?.to_string_lossy().into_owned()))
+            .collect();
         let near = did_you_mean(env, "environments", names.iter().map(String::as_str));
-        let message = format!("there is no environment `{env}` ({} does not exist)", path.display());
+        let message = format!(
+            "there is no environment `{env}` ({} does not exist)",
+            path.display()
+        );
         Error::new(ErrorKind::Project, message)
             .help(near.unwrap_or_else(|| format!("make it: sequor env init {env}")))
     }
@@ -142,10 +153,16 @@ impl Project {
             Err(e) => return Err(unreadable(&path, &e)),
         };
         let json: IndexMap<String, serde_json::Value> = serde_saphyr::from_str(&text).map_err(|e| {
-            Error::new(ErrorKind::Project, format!("{} can't be read: {e}", path.display()))
-                .help("it holds the variables kept between runs; repair or delete it")
+            Error::new(
+                ErrorKind::Project,
+                format!("{} can't be read: {e}", path.display()),
+            )
+            .help("it holds the variables kept between runs; repair or delete it")
         })?;
-        Ok(json.iter().map(|(name, value)| (name.clone(), Value::from(value))).collect())
+        Ok(json
+            .iter()
+            .map(|(name, value)| (name.clone(), Value::from(value)))
+            .collect())
     }
 
     /// Keeps variables for the next run. The file is replaced as a whole, so that a crash leaves the old or the new one.
@@ -155,8 +172,12 @@ impl Project {
         std::fs::create_dir_all(folder).map_err(|e| unwritable(&path, &e))?;
         let mut json = IndexMap::with_capacity(variables.len());
         for (name, value) in variables {
-            let value = serde_json::to_value(value)
-                .map_err(|e| Error::new(ErrorKind::Variable, format!("variable `{name}` can't be kept: {e}")))?;
+            let value = serde_json::to_value(value).map_err(|e| {
+                Error::new(
+                    ErrorKind::Variable,
+                    format!("variable `{name}` can't be kept: {e}"),
+                )
+            })?;
             json.insert(name, value);
         }
         let text = serde_saphyr::to_string(&json).map_err(|e| unwritable(&path, &e))?;
@@ -211,9 +232,15 @@ fn yaml_files(folder: &Path, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Error {
-    Error::new(ErrorKind::Project, format!("{} can't be read: {error}", path.display()))
+    Error::new(
+        ErrorKind::Project,
+        format!("{} can't be read: {error}", path.display()),
+    )
 }
 
 fn unwritable(path: &Path, error: &dyn std::fmt::Display) -> Error {
-    Error::new(ErrorKind::Io, format!("{} can't be written: {error}", path.display()))
+    Error::new(
+        ErrorKind::Io,
+        format!("{} can't be written: {error}", path.display()),
+    )
 }

@@ -76,9 +76,7 @@ impl Value {
             Value::Time(time) => time.to_string(),
             Value::Timestamp(t) => t.format("%Y-%m-%d %H:%M:%S%.f").to_string(),
             Value::Instant(t) => t.format("%Y-%m-%d %H:%M:%S%.f%:z").to_string(),
-            Value::List(_) | Value::Map(_) | Value::Row(_) => {
-                serde_json::to_string(self).unwrap_or_default()
-            }
+            Value::List(_) | Value::Map(_) | Value::Row(_) => serde_json::to_string(self).unwrap_or_default(),
         }
     }
 

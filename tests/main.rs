@@ -1,1 +1,7 @@
+//! The tests of the engine: one binary, against real servers and the real program.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod flows;
 mod staging;
+mod support;

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BinaryBuilder, BooleanBuilder, Date32Builder, Decimal128Builder, Float32Builder, Float64Builder,
-    Int16Builder, Int32Builder, Int64Builder, RecordBatch, StringBuilder, Time64MicrosecondBuilder,
-    TimestampMicrosecondBuilder,
+    ArrayRef, BinaryBuilder, BooleanBuilder, Date32Builder, Decimal128Builder, Float32Builder,
+    Float64Builder, Int16Builder, Int32Builder, Int64Builder, RecordBatch, StringBuilder,
+    Time64MicrosecondBuilder, TimestampMicrosecondBuilder,
 };
 use arrow::datatypes::{DataType, SchemaRef};
 
@@ -103,7 +103,12 @@ impl BatchBuilder {
         if std::mem::replace(&mut self.filled[column], true) {
             return Ok(());
         }
-        let ColumnBuilder { name, sql, logical, values } = &mut self.columns[column];
+        let ColumnBuilder {
+            name,
+            sql,
+            logical,
+            values,
+        } = &mut self.columns[column];
         match values.push(&cell, *logical) {
             Ok(bytes) => {
                 self.bytes += bytes;

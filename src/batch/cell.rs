@@ -5,7 +5,9 @@
 use std::borrow::Cow;
 
 use arrow::compute::kernels::cast_utils::{Parser, parse_decimal, string_to_datetime};
-use arrow::datatypes::{Date32Type, Decimal128Type, Decimal256Type, DecimalType, Time64MicrosecondType, i256};
+use arrow::datatypes::{
+    Date32Type, Decimal128Type, Decimal256Type, DecimalType, Time64MicrosecondType, i256,
+};
 use chrono::{DateTime, Utc};
 
 /// A value to be put into a column.
@@ -53,7 +55,8 @@ pub fn text<'c>(cell: &'c Cell<'_>) -> Cow<'c, str> {
 pub fn json_text<'c>(cell: &'c Cell<'_>) -> Cow<'c, str> {
     match cell {
         Cell::Text(text) => {
-            let holds_json = text.starts_with(['{', '[']) && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
+            let holds_json =
+                text.starts_with(['{', '[']) && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
             match holds_json {
                 true => Cow::Borrowed(text),
                 false => serde_json::Value::String(text.to_string()).to_string().into(),
@@ -148,7 +151,9 @@ pub fn decimal(cell: &Cell<'_>, precision: u8, scale: i8) -> Fit<i128> {
     let wide = parse_decimal::<Decimal256Type>(text, 76, scale + 1).map_err(|_| unfit(text))?;
     let half = i256::from_i128(if wide.is_negative() { -5 } else { 5 });
     let rounded = wide.wrapping_add(half).wrapping_div(i256::from_i128(10));
-    let value = rounded.to_i128().ok_or_else(|| " (too many digits)".to_string())?;
+    let value = rounded
+        .to_i128()
+        .ok_or_else(|| " (too many digits)".to_string())?;
     Decimal128Type::validate_decimal_precision(value, precision, scale)
         .map(|()| value)
         .map_err(|_| " (too many digits)".to_string())
@@ -188,7 +193,9 @@ pub fn time(cell: &Cell<'_>) -> Fit<i64> {
 /// Microseconds since 1970-01-01. Without zone, the time of the clock is kept and an offset in the text dropped, as
 /// Postgres and Snowflake do; with zone, text without offset is UTC.
 pub fn timestamp(cell: &Cell<'_>, zoned: bool) -> Fit<i64> {
-    let Cell::Text(text) = cell else { return Err(String::new()) };
+    let Cell::Text(text) = cell else {
+        return Err(String::new());
+    };
     let text = text.trim();
     if let Ok(time) = DateTime::parse_from_rfc3339(text) {
         return Ok(match zoned {

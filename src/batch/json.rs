@@ -129,7 +129,10 @@ impl Location<'_> {
                         return Err(self.wrong_shape_at(depth, "an object", peek));
                     }
                     let mut keys = Vec::new();
-                    let mut key = json.known_object().map_err(|e| self.not_json(&e))?.map(str::to_string);
+                    let mut key = json
+                        .known_object()
+                        .map_err(|e| self.not_json(&e))?
+                        .map(str::to_string);
                     loop {
                         match key {
                             Some(name) if name == *wanted => break,
@@ -137,7 +140,10 @@ impl Location<'_> {
                             None => return Err(self.no_key(depth, wanted, &keys)),
                         }
                         json.next_skip().map_err(|e| self.not_json(&e))?;
-                        key = json.next_key().map_err(|e| self.not_json(&e))?.map(str::to_string);
+                        key = json
+                            .next_key()
+                            .map_err(|e| self.not_json(&e))?
+                            .map(str::to_string);
                     }
                 }
                 PathStep::Index(wanted) => {
@@ -147,7 +153,9 @@ impl Location<'_> {
                     let mut item = json.known_array().map_err(|e| self.not_json(&e))?;
                     for at in 0..*wanted {
                         if item.is_none() {
-                            return Err(self.error(format!("{} has {at} items, no [{wanted}]", self.name(depth))));
+                            return Err(
+                                self.error(format!("{} has {at} items, no [{wanted}]", self.name(depth)))
+                            );
                         }
                         json.next_skip().map_err(|e| self.not_json(&e))?;
                         item = json.array_step().map_err(|e| self.not_json(&e))?;
@@ -198,7 +206,10 @@ impl Location<'_> {
     fn no_key(&self, depth: usize, wanted: &str, keys: &[String]) -> Error {
         let mut message = format!("{} has no key '{wanted}'", self.name(depth));
         if !keys.is_empty() {
-            message.push_str(&format!(" (it has: {})", keys.iter().take(20).cloned().collect::<Vec<_>>().join(", ")));
+            message.push_str(&format!(
+                " (it has: {})",
+                keys.iter().take(20).cloned().collect::<Vec<_>>().join(", ")
+            ));
         }
         self.error(message)
     }
@@ -214,13 +225,20 @@ impl Location<'_> {
             Peek::String => "a string",
             Peek::Array => "a list",
             Peek::Object => "an object",
-            _ => "a number",
+            number if number.is_num() => "a number",
+            _ => return self.error("the response is not valid JSON".into()),
         };
-        self.error(format!("{} must be {wanted}, and holds {found}", self.name(depth)))
+        self.error(format!(
+            "{} must be {wanted}, and holds {found}",
+            self.name(depth)
+        ))
     }
 
     fn not_json(&self, error: &JiterError) -> Error {
-        self.error(format!("the response is not valid JSON: {}", error.description(&Jiter::new(self.text))))
+        self.error(format!(
+            "the response is not valid JSON: {}",
+            error.description(&Jiter::new(self.text))
+        ))
     }
 }
 

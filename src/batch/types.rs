@@ -52,9 +52,7 @@ impl Logical {
     pub fn mark(self, field: Field) -> Field {
         match self.name() {
             None => field,
-            Some(name) => {
-                field.with_metadata(HashMap::from([(LOGICAL_KEY.to_string(), name.to_string())]))
-            }
+            Some(name) => field.with_metadata(HashMap::from([(LOGICAL_KEY.to_string(), name.to_string())])),
         }
     }
 }
@@ -142,9 +140,7 @@ fn arrow_type(sql: &SqlType, bare: BareDecimal) -> Option<(DataType, Logical)> {
         | SqlType::Double(_)
         | SqlType::DoublePrecision => plain(DataType::Float64),
         SqlType::Bool | SqlType::Boolean => plain(DataType::Boolean),
-        SqlType::Numeric(info) | SqlType::Decimal(info) | SqlType::Dec(info) => {
-            decimal(*info, bare)
-        }
+        SqlType::Numeric(info) | SqlType::Decimal(info) | SqlType::Dec(info) => decimal(*info, bare),
         SqlType::Date => plain(DataType::Date32),
         SqlType::Time(_, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => {
             plain(DataType::Time64(TimeUnit::Microsecond))

@@ -6,7 +6,12 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 /// Connects databases and APIs with flows in YAML, Jinja, Python and SQL.
 #[derive(Debug, Parser)]
-#[command(name = "sequor", version, propagate_version = true, arg_required_else_help = true)]
+#[command(
+    name = "sequor",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true
+)]
 pub struct Args {
     #[command(flatten)]
     pub global: Global,
@@ -48,13 +53,19 @@ pub enum Command {
     /// Print the version
     Version,
     /// Check the project, or one flow, without running it: all mistakes at once
-    #[command(after_help = "Examples:\n  sequor validate\n  sequor validate salesforce/account_sync --format json")]
+    #[command(
+        after_help = "Examples:\n  sequor validate\n  sequor validate salesforce/account_sync --format json"
+    )]
     Validate(Validate),
     /// Show what `run` would do: stages, reasons, and which requests change something outside
-    #[command(after_help = "Examples:\n  sequor plan orders\n  sequor plan orders --format mermaid > plan.mmd\n  sequor plan orders --format dot | dot -Tsvg > plan.svg")]
+    #[command(
+        after_help = "Examples:\n  sequor plan orders\n  sequor plan orders --format mermaid > plan.mmd\n  sequor plan orders --format dot | dot -Tsvg > plan.svg"
+    )]
     Plan(Plan),
     /// Run a flow
-    #[command(after_help = "Examples:\n  sequor run orders --env prod\n  sequor run orders --var day=2024-05-01\n  sequor run orders --record recordings/   # keep every request and response\n  sequor run orders --replay recordings/   # answer from them, without the network\n\nExit codes: 0 done, 1 the flow failed, 2 the project or the command line is wrong, 130 interrupted.")]
+    #[command(
+        after_help = "Examples:\n  sequor run orders --env prod\n  sequor run orders --var day=2024-05-01\n  sequor run orders --record recordings/   # keep every request and response\n  sequor run orders --replay recordings/   # answer from them, without the network\n\nExit codes: 0 done, 1 the flow failed, 2 the project or the command line is wrong, 130 interrupted."
+    )]
     Run(Run),
     /// Run a query on a database source and print its rows
     #[command(after_help = "Example:\n  sequor query stage 'select * from customer_metrics'")]

@@ -68,7 +68,10 @@ pub fn overrides(pairs: &[String]) -> Result<IndexMap<String, Value>> {
     let mut variables = IndexMap::with_capacity(pairs.len());
     for pair in pairs {
         let Some((name, value)) = pair.split_once('=').filter(|(name, _)| !name.is_empty()) else {
-            return Err(Error::new(ErrorKind::Project, format!("`--var {pair}` is not NAME=VALUE")));
+            return Err(Error::new(
+                ErrorKind::Project,
+                format!("`--var {pair}` is not NAME=VALUE"),
+            ));
         };
         variables.insert(name.to_string(), Value::text(value));
     }

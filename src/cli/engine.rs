@@ -32,7 +32,9 @@ pub async fn assemble(
     cancel: CancellationToken,
 ) -> Result<Arc<Run>> {
     let environment = compiled.compiler.environment.iter();
-    let environment = environment.map(|(name, value)| (name.clone(), Value::from(value))).collect();
+    let environment = environment
+        .map(|(name, value)| (name.clone(), Value::from(value)))
+        .collect();
     let variables = Arc::new(Variables::new(
         compiled.plan.frames,
         compiled.overrides.clone(),
@@ -42,7 +44,12 @@ pub async fn assemble(
     let evaluator = Arc::new(Evaluator::default());
     let redactor = Redactor::default();
     let used: BTreeSet<&str> = compiled.plan.sources.iter().map(|s| s.name.as_str()).collect();
-    let sources: Vec<&Source> = compiled.compiler.sources.values().filter(|s| used.contains(s.name.as_str())).collect();
+    let sources: Vec<&Source> = compiled
+        .compiler
+        .sources
+        .values()
+        .filter(|s| used.contains(s.name.as_str()))
+        .collect();
     let databases = databases(compiled, &sources, &variables, &evaluator, &redactor).await?;
     let apis = apis(&sources, network, &redactor)?;
     Ok(Arc::new(Run {
@@ -65,7 +72,10 @@ async fn databases(
 ) -> Result<Databases> {
     // Settings of a database see variables, not tables.
     let world = Scope::new(variables.clone(), Arc::new(Databases::default())).world();
-    let state = compiled.project.state(&compiled.compiler.project.name).join("staging");
+    let state = compiled
+        .project
+        .state(&compiled.compiler.project.name)
+        .join("staging");
     let opening = Opening {
         evaluator,
         world: &world,
@@ -74,7 +84,10 @@ async fn databases(
     };
     let mut open = HashMap::new();
     for source in sources {
-        let opened = opening.open(source).await.map_err(|e| e.map_text(|text| redactor.redact(text)))?;
+        let opened = opening
+            .open(source)
+            .await
+            .map_err(|e| e.map_text(|text| redactor.redact(text)))?;
         if let Some(database) = opened {
             open.insert(source.name.clone(), database);
         }
@@ -82,7 +95,11 @@ async fn databases(
     Ok(Databases::new(open))
 }
 
-fn apis(sources: &[&Source], network: &Network<'_>, redactor: &Redactor) -> Result<HashMap<String, Arc<Api>>> {
+fn apis(
+    sources: &[&Source],
+    network: &Network<'_>,
+    redactor: &Redactor,
+) -> Result<HashMap<String, Arc<Api>>> {
     let replay: Option<Arc<dyn Transport>> = match network.replay {
         Some(folder) => Some(Arc::new(Replay::read(folder, redactor)?)),
         None => None,

@@ -25,31 +25,62 @@ const FLOW: &str = r#"# A flow is a list of steps. Run it: sequor run hello
 /// Makes a project that runs as it is.
 pub fn project(folder: &Path) -> Result<Exit> {
     if folder.join("project.yaml").exists() {
-        return Err(Error::new(ErrorKind::Project, format!("{} is a project already", folder.display())));
+        return Err(Error::new(
+            ErrorKind::Project,
+            format!("{} is a project already", folder.display()),
+        ));
     }
     let absolute = std::path::absolute(folder)?;
-    let name = absolute.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-    let name: String = name.chars().map(|c| if c.is_alphanumeric() || c == '-' { c } else { '_' }).collect();
-    let name = if name.is_empty() { "my_project".to_string() } else { name };
+    let name = absolute
+        .file_name()
+        .map(|n| n.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    let name: String = name
+        .chars()
+        .map(|c| if c.is_alphanumeric() || c == '-' { c } else { '_' })
+        .collect();
+    let name = if name.is_empty() {
+        "my_project".to_string()
+    } else {
+        name
+    };
     for (file, text) in [
         ("project.yaml", format!("name: {name}\nversion: \"1.0\"\n")),
-        ("flows/hello.yaml", FLOW.replace("var('who')", "env_var('USER', 'sequor')")),
-        ("sources/stage.yaml", "# The embedded database: needs no server.\ntype: staging\n".to_string()),
+        (
+            "flows/hello.yaml",
+            FLOW.replace("var('who')", "env_var('USER', 'sequor')"),
+        ),
+        (
+            "sources/stage.yaml",
+            "# The embedded database: needs no server.\ntype: staging\n".to_string(),
+        ),
     ] {
         write_new(&folder.join(file), &text)?;
     }
-    println!("Made {}.\nTry it:\n  cd {0}\n  sequor plan hello\n  sequor run hello", folder.display());
+    println!(
+        "Made {}.\nTry it:\n  cd {0}\n  sequor plan hello\n  sequor run hello",
+        folder.display()
+    );
     Ok(Exit::Done)
 }
 
 /// Makes an environment's file.
 pub fn environment(context: &Context, name: &str) -> Result<Exit> {
     if name.is_empty() || name.contains(['/', '\\', '.']) {
-        return Err(Error::new(ErrorKind::Project, format!("`{name}` can't be an environment's name")));
+        return Err(Error::new(
+            ErrorKind::Project,
+            format!("`{name}` can't be an environment's name"),
+        ));
     }
     let path = context.location.env_file(name);
-    write_new(&path, "# Variables of this environment: {{ var('name') }} in flows and sources.\nvariables:\n")?;
-    println!("Made {}.\nUse it with --env {name}, or `env: {name}` in the project's env.yaml.", path.display());
+    write_new(
+        &path,
+        "# Variables of this environment: {{ var('name') }} in flows and sources.\nvariables:\n",
+    )?;
+    println!(
+        "Made {}.\nUse it with --env {name}, or `env: {name}` in the project's env.yaml.",
+        path.display()
+    );
     Ok(Exit::Done)
 }
 
@@ -57,12 +88,20 @@ pub fn environment(context: &Context, name: &str) -> Result<Exit> {
 fn write_new(path: &Path, text: &str) -> Result<()> {
     use std::io::Write;
     let failed = |e: std::io::Error| {
-        let what = if e.kind() == std::io::ErrorKind::AlreadyExists { "exists already" } else { "can't be written" };
+        let what = if e.kind() == std::io::ErrorKind::AlreadyExists {
+            "exists already"
+        } else {
+            "can't be written"
+        };
         Error::new(ErrorKind::Project, format!("{} {what}: {e}", path.display()))
     };
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(failed)?;
     }
-    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).open(path).map_err(failed)?;
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(path)
+        .map_err(failed)?;
     file.write_all(text.as_bytes()).map_err(failed)
 }

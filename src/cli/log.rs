@@ -22,5 +22,9 @@ pub fn start(path: &Path) {
     };
     let Ok(file) = open() else { return };
     let filter = EnvFilter::try_from_env("SEQUOR_LOG").unwrap_or_else(|_| EnvFilter::new("warn,sequor=info"));
-    let _ = tracing_subscriber::fmt().with_writer(Mutex::new(file)).with_ansi(false).with_env_filter(filter).try_init();
+    let _ = tracing_subscriber::fmt()
+        .with_writer(Mutex::new(file))
+        .with_ansi(false)
+        .with_env_filter(filter)
+        .try_init();
 }

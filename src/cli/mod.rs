@@ -35,7 +35,9 @@ pub fn main() -> ExitCode {
     let context = Context::new(&args.global);
     let result = match &args.command {
         Command::Init { folder } => init::project(folder),
-        Command::Env { command: EnvCommand::Init { name } } => init::environment(&context, name),
+        Command::Env {
+            command: EnvCommand::Init { name },
+        } => init::environment(&context, name),
         Command::Version => {
             println!("sequor {}", env!("CARGO_PKG_VERSION"));
             Ok(Exit::Done)

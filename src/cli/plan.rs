@@ -31,14 +31,22 @@ pub fn plan(context: &Context, args: &args::Plan) -> Result<Exit> {
         PlanFormat::Mermaid => print!("{}", explain::mermaid(plan)),
         PlanFormat::Json => {
             let json = serde_json::to_string_pretty(plan);
-            println!("{}", json.map_err(|e| Error::new(ErrorKind::Internal, e.to_string()))?);
+            println!(
+                "{}",
+                json.map_err(|e| Error::new(ErrorKind::Internal, e.to_string()))?
+            );
         }
     }
     Ok(Exit::Done)
 }
 
 /// Compiles a flow; none, after showing why, when there are errors.
-pub fn compile(context: &Context, flow: &str, variables: &[String], selection: &Selection) -> Result<Option<Compiled>> {
+pub fn compile(
+    context: &Context,
+    flow: &str,
+    variables: &[String],
+    selection: &Selection,
+) -> Result<Option<Compiled>> {
     let overrides = overrides(variables)?;
     let mut d = Diagnostics::default();
     let (project, compiler) = context.compiler(&mut d)?;

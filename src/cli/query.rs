@@ -27,7 +27,10 @@ pub fn query(context: &Context, args: &args::Query) -> Result<Exit> {
     };
     let Some(source) = compiler.sources.get(&args.source) else {
         let names = compiler.sources.keys().map(String::as_str);
-        let error = Error::new(ErrorKind::Project, format!("no source is named `{}`", args.source));
+        let error = Error::new(
+            ErrorKind::Project,
+            format!("no source is named `{}`", args.source),
+        );
         return Err(match did_you_mean(&args.source, "sources", names) {
             Some(help) => error.help(help),
             None => error,

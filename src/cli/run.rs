@@ -71,8 +71,12 @@ async fn run_compiled(context: &Context, args: &args::Run, compiled: &Compiled) 
     let variables = run.variables.project();
     // The last sender of events goes with the run.
     drop(run);
-    let summary = reporter.await.map_err(|e| Error::new(ErrorKind::Internal, format!("the report broke down: {e}")))?;
-    compiled.project.keep_variables_if_changed(&compiled.compiler, &compiled.kept, &variables)?;
+    let summary = reporter
+        .await
+        .map_err(|e| Error::new(ErrorKind::Internal, format!("the report broke down: {e}")))?;
+    compiled
+        .project
+        .keep_variables_if_changed(&compiled.compiler, &compiled.kept, &variables)?;
     let (exit, word) = match &result {
         Ok(()) => (Exit::Done, "done"),
         Err(e) if e.kind() == ErrorKind::Cancelled => (Exit::Interrupted, "interrupted"),
@@ -84,7 +88,11 @@ async fn run_compiled(context: &Context, args: &args::Run, compiled: &Compiled) 
         if !table.is_empty() {
             eprintln!("\n{table}");
         }
-        eprintln!("\nFlow {}: {word} in {:.2} s", compiled.plan.flow, started.elapsed().as_secs_f64());
+        eprintln!(
+            "\nFlow {}: {word} in {:.2} s",
+            compiled.plan.flow,
+            started.elapsed().as_secs_f64()
+        );
     }
     Ok(exit)
 }

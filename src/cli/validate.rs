@@ -34,7 +34,11 @@ pub fn validate(context: &Context, args: &Validate) -> Result<Exit> {
             context.show(&found, &project.files);
             let errors = found.iter().any(|d| d.severity == Severity::Error);
             if errors || !context.quiet {
-                let flows = if checked == 1 { "1 flow".into() } else { format!("{checked} flows") };
+                let flows = if checked == 1 {
+                    "1 flow".into()
+                } else {
+                    format!("{checked} flows")
+                };
                 match found.is_empty() {
                     true => println!("{flows} checked: all good"),
                     false => println!("{flows} checked: {}", tally(&found)),

@@ -19,7 +19,10 @@ pub struct Api {
 impl Api {
     /// An API that is reached by `transport`.
     pub fn new(transport: Arc<dyn Transport>, source: Option<HttpSource>) -> Api {
-        let concurrency = source.as_ref().and_then(|s| s.concurrency).unwrap_or(DEFAULT_CONCURRENCY);
+        let concurrency = source
+            .as_ref()
+            .and_then(|s| s.concurrency)
+            .unwrap_or(DEFAULT_CONCURRENCY);
         Api {
             transport,
             source,

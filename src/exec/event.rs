@@ -53,7 +53,9 @@ pub enum Outcome {
     /// The error; none when a step inside it failed, which told it already.
     Failed(Option<Error>),
     /// Never started, since this step failed before.
-    Skipped { because: String },
+    Skipped {
+        because: String,
+    },
     /// Stopped by an interrupt.
     Cancelled,
 }

@@ -38,7 +38,9 @@ pub fn publish(run: &Run, scope: &Scope, name: &str, kept: VariableScope, value:
 /// Prints a message.
 pub async fn print(run: &Arc<Run>, message: &Prop, scope: &Scope) -> Result<()> {
     let value = run.evaluator.one(message, &scope.world(), None).await?;
-    run.events.emit(Event::Printed(run.redactor.redact(&value.to_text()))).await;
+    run.events
+        .emit(Event::Printed(run.redactor.redact(&value.to_text())))
+        .await;
     Ok(())
 }
 
@@ -60,7 +62,13 @@ pub async fn branch(
 }
 
 /// Runs the body once per row, in order.
-pub async fn for_each(run: &Arc<Run>, rows: &RowsOf, body: &Region, scope: Scope, depth: usize) -> Result<()> {
+pub async fn for_each(
+    run: &Arc<Run>,
+    rows: &RowsOf,
+    body: &Region,
+    scope: Scope,
+    depth: usize,
+) -> Result<()> {
     let table = table_name(run, &rows.table, &scope).await?;
     let mut batches = run.databases.get(&rows.table.source)?.scan(&table).await?.batches;
     while let Some(batch) = batches.next().await {
@@ -85,7 +93,10 @@ pub async fn enter(run: &Arc<Run>, frame: usize, parameters: Option<&Prop>, scop
             other => {
                 return Err(Error::new(
                     ErrorKind::Data,
-                    format!("`parameters` must be a map of names to values, and is {}", other.kind()),
+                    format!(
+                        "`parameters` must be a map of names to values, and is {}",
+                        other.kind()
+                    ),
                 ));
             }
         }

@@ -15,8 +15,15 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::value::Value;
 
 /// Asks for every row. `own` holds the step's variables, and gets what the last row in order set.
-pub async fn run(asking: &Arc<Asking>, scope: &Scope, own: &Arc<Layer>, init: &HashMap<String, Value>) -> Result<()> {
-    let Some(rows) = &asking.http.request.for_each else { return Ok(()) };
+pub async fn run(
+    asking: &Arc<Asking>,
+    scope: &Scope,
+    own: &Arc<Layer>,
+    init: &HashMap<String, Value>,
+) -> Result<()> {
+    let Some(rows) = &asking.http.request.for_each else {
+        return Ok(());
+    };
     let concurrency = match &asking.http.fan_out {
         FanOut::Concurrent { concurrency } => *concurrency,
         _ => 1,
@@ -29,14 +36,22 @@ pub async fn run(asking: &Arc<Asking>, scope: &Scope, own: &Arc<Layer>, init: &H
         .batches
         .map_ok(|batch| {
             let batch = Arc::new(batch);
-            stream::iter((0..batch.num_rows()).map(move |index| Ok::<_, Error>(Row::new(batch.clone(), index))))
+            stream::iter(
+                (0..batch.num_rows()).map(move |index| Ok::<_, Error>(Row::new(batch.clone(), index))),
+            )
         })
         .try_flatten()
         .enumerate()
         .map(|(number, row)| {
             let row = row?;
-            let layer = if each_own { Layer::new(init.clone()) } else { own.clone() };
-            let scope = scope.with(Layer::one(&rows.variable, Value::Row(row))).with(layer.clone());
+            let layer = if each_own {
+                Layer::new(init.clone())
+            } else {
+                own.clone()
+            };
+            let scope = scope
+                .with(Layer::one(&rows.variable, Value::Row(row)))
+                .with(layer.clone());
             let asking = asking.clone();
             let (table, variable) = (table.to_string(), rows.variable.clone());
             // A task of its own, so that rows use all cores; dropped, it stops.
@@ -46,7 +61,9 @@ pub async fn run(asking: &Arc<Asking>, scope: &Scope, own: &Arc<Layer>, init: &H
                 Ok::<_, Error>(layer.all())
             }));
             Ok(async move {
-                let joined = task.await.map_err(|e| Error::new(ErrorKind::Internal, format!("a request broke down: {e}")))?;
+                let joined = task
+                    .await
+                    .map_err(|e| Error::new(ErrorKind::Internal, format!("a request broke down: {e}")))?;
                 joined.map(|set| (number, set))
             })
         })

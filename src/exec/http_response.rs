@@ -21,14 +21,22 @@ pub enum Turn {
 }
 
 /// Takes a response: all its rows are on their way to the tables when this returns.
-pub async fn take(asking: &Arc<Asking>, scope: &Scope, own: &Arc<Layer>, response: Arc<Response>) -> Result<Turn> {
+pub async fn take(
+    asking: &Arc<Asking>,
+    scope: &Scope,
+    own: &Arc<Layer>,
+    response: Arc<Response>,
+) -> Result<Turn> {
     let given = &asking.http.request.response;
     if !given.tables.is_empty() {
         let filled = native_rows(asking, &response)?;
         asking.sink.send(filled).await?;
     }
     let world = scope.world();
-    let python_tables = given.tables.iter().any(|t| t.data.as_ref().is_some_and(|p| native_path(p).is_none()));
+    let python_tables = given
+        .tables
+        .iter()
+        .any(|t| t.data.as_ref().is_some_and(|p| native_path(p).is_none()));
     let mut parsed = Parsed::default();
     if python_tables || given.parser.is_some() {
         let (found, filled) = python_rows(asking, &world, &response).await?;
@@ -46,7 +54,12 @@ pub async fn take(asking: &Arc<Asking>, scope: &Scope, own: &Arc<Layer>, respons
         own.set(&name, value);
     }
     let again = match (&given.while_, parsed.again) {
-        (Some(prop), _) => asking.run.evaluator.one(prop, &world, Some(&response)).await?.is_true(),
+        (Some(prop), _) => asking
+            .run
+            .evaluator
+            .one(prop, &world, Some(&response))
+            .await?
+            .is_true(),
         (None, Some(again)) => again.is_true(),
         (None, None) => false,
     };
@@ -68,10 +81,16 @@ fn native_rows(asking: &Asking, response: &Response) -> Result<Filled> {
     let tables = &asking.http.request.response.tables;
     let ((), filled) = asking.sink.fill(|builders, filled| {
         for (at, table) in tables.iter().enumerate() {
-            let Some(Prop::Python { code, .. }) = &table.data else { continue };
-            let Some(path) = table.data.as_ref().and_then(native_path) else { continue };
-            json::append_rows(&response.body, path, &mut builders[at], &mut |builder| filled.take(at, builder))
-                .map_err(|e| e.at(&code.place).context(format!("`{}`", code.property)))?;
+            let Some(Prop::Python { code, .. }) = &table.data else {
+                continue;
+            };
+            let Some(path) = table.data.as_ref().and_then(native_path) else {
+                continue;
+            };
+            json::append_rows(&response.body, path, &mut builders[at], &mut |builder| {
+                filled.take(at, builder)
+            })
+            .map_err(|e| e.at(&code.place).context(format!("`{}`", code.property)))?;
         }
         Ok(())
     })?;

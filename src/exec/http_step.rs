@@ -35,7 +35,13 @@ pub struct Asking {
 }
 
 /// Runs the step.
-pub async fn run(run: Arc<Run>, step: &Step, http: &HttpStep, scope: Scope, counters: Arc<Counters>) -> Result<()> {
+pub async fn run(
+    run: Arc<Run>,
+    step: &Step,
+    http: &HttpStep,
+    scope: Scope,
+    counters: Arc<Counters>,
+) -> Result<()> {
     let api = run.api(http.request.request.source.as_deref())?;
     let outer = scope.clone();
     let init = initial(&run, &http.request.init, &scope).await?;
@@ -95,14 +101,24 @@ pub async fn converse(asking: &Arc<Asking>, scope: &Scope, own: &Arc<Layer>) -> 
 async fn render(asking: &Asking, scope: &Scope) -> Result<Request> {
     let given = &asking.http.request.request;
     let source_headers = asking.api.source.as_ref().and_then(|s| s.headers.as_ref());
-    let optional = [given.parameters.as_ref(), source_headers, given.headers.as_ref(), given.body.as_ref()];
+    let optional = [
+        given.parameters.as_ref(),
+        source_headers,
+        given.headers.as_ref(),
+        given.body.as_ref(),
+    ];
     let props: Vec<Prop> = [Some(&given.url), Some(&given.method)]
         .into_iter()
         .chain(optional)
         .flatten()
         .cloned()
         .collect();
-    let mut values = asking.run.evaluator.all(props, &scope.world(), None).await?.into_iter();
+    let mut values = asking
+        .run
+        .evaluator
+        .all(props, &scope.world(), None)
+        .await?
+        .into_iter();
     let mut next = |there: bool| if there { values.next() } else { None };
     let url = next(true).unwrap_or(Value::Null);
     let method = next(true).unwrap_or(Value::Null);
@@ -148,7 +164,9 @@ async fn source_scope(run: &Run, api: &Api, scope: &Scope) -> Result<Scope> {
 
 /// Evaluates auth and base url, and has the secrets masked from now on.
 async fn credentials(run: &Run, api: &Api, scope: &Scope) -> Result<(Option<Auth>, Option<String>)> {
-    let Some(source) = &api.source else { return Ok((None, None)) };
+    let Some(source) = &api.source else {
+        return Ok((None, None));
+    };
     let text = async |prop: &Prop| -> Result<String> {
         Ok(run.evaluator.one(prop, &scope.world(), None).await?.to_text())
     };
@@ -170,7 +188,11 @@ async fn credentials(run: &Run, api: &Api, scope: &Scope) -> Result<(Option<Auth
         Some(AuthSource::Bearer { token }) => Some(Auth::Bearer {
             token: secret(token).await?,
         }),
-        Some(AuthSource::ApiKey { name, value, in_query }) => Some(Auth::ApiKey {
+        Some(AuthSource::ApiKey {
+            name,
+            value,
+            in_query,
+        }) => Some(Auth::ApiKey {
             name: text(name).await?,
             value: secret(value).await?,
             in_query: *in_query,
@@ -181,19 +203,30 @@ async fn credentials(run: &Run, api: &Api, scope: &Scope) -> Result<(Option<Auth
 
 /// Statuses that are a success; none given: any 2xx.
 async fn success(run: &Run, http: &HttpStep, scope: &Scope) -> Result<Vec<u16>> {
-    let Some(prop) = &http.request.response.success_status else { return Ok(Vec::new()) };
+    let Some(prop) = &http.request.response.success_status else {
+        return Ok(Vec::new());
+    };
     let value = run.evaluator.one(prop, &scope.world(), None).await?;
     let items = match value {
         Value::List(items) => items.to_vec(),
         Value::Null => Vec::new(),
         one => vec![one],
     };
-    let status = |v: &Value| v.to_text().trim().parse::<u16>().ok().filter(|s| (100..600).contains(s));
+    let status = |v: &Value| {
+        v.to_text()
+            .trim()
+            .parse::<u16>()
+            .ok()
+            .filter(|s| (100..600).contains(s))
+    };
     items
         .iter()
         .map(|v| {
             status(v).ok_or_else(|| {
-                Error::new(ErrorKind::Project, format!("`success_status` holds {}, which is no HTTP status", v.to_text()))
+                Error::new(
+                    ErrorKind::Project,
+                    format!("`success_status` holds {}, which is no HTTP status", v.to_text()),
+                )
             })
         })
         .collect()
@@ -203,10 +236,15 @@ async fn success(run: &Run, http: &HttpStep, scope: &Scope) -> Result<Vec<u16>> 
 fn publish_all(run: &Run, step: &Step, http: &HttpStep, own: &Layer, scope: &Scope) {
     let init = http.request.init.iter();
     let response = http.request.response.variables.iter();
-    let kept: HashMap<&str, VariableScope> = init.clone().chain(response).map(|v| (v.name.as_str(), v.scope)).collect();
+    let kept: HashMap<&str, VariableScope> = init
+        .clone()
+        .chain(response)
+        .map(|v| (v.name.as_str(), v.scope))
+        .collect();
     let step_local = |name: &str| {
         // `scope: local` in `init` means: this step.
-        init.clone().any(|v| v.name == name && v.scope == VariableScope::Local)
+        init.clone()
+            .any(|v| v.name == name && v.scope == VariableScope::Local)
     };
     for (name, value) in own.all() {
         if step.private.contains(&name) || step_local(&name) {

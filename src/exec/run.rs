@@ -32,7 +32,10 @@ impl Databases {
     pub fn get(&self, source: &str) -> Result<Arc<dyn Database>> {
         self.open.get(source).cloned().ok_or_else(|| {
             let known: Vec<&str> = self.open.keys().map(String::as_str).collect();
-            let error = Error::new(ErrorKind::Project, format!("no database source is named `{source}`"));
+            let error = Error::new(
+                ErrorKind::Project,
+                format!("no database source is named `{source}`"),
+            );
             match sequor_planner::did_you_mean(source, "databases in use", known) {
                 Some(help) => error.help(help),
                 None => error.help(format!("add sources/{source}.yaml")),

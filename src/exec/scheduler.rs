@@ -38,8 +38,11 @@ pub fn region(run: Arc<Run>, region: Region, scope: Scope, depth: usize) -> BoxF
                     unfinished[at] = false;
                 }
             }
-            let Some(joined) = running.join_next().await else { break };
-            let (at, result) = joined.map_err(|e| Error::new(ErrorKind::Internal, format!("a step broke down: {e}")))?;
+            let Some(joined) = running.join_next().await else {
+                break;
+            };
+            let (at, result) =
+                joined.map_err(|e| Error::new(ErrorKind::Internal, format!("a step broke down: {e}")))?;
             match result {
                 Ok(()) => {
                     for next in graph.neighbors(nodes[at]) {
@@ -56,7 +59,9 @@ pub fn region(run: Arc<Run>, region: Region, scope: Scope, depth: usize) -> BoxF
                 }
             }
         }
-        let Some((culprit, error)) = failed else { return Ok(()) };
+        let Some((culprit, error)) = failed else {
+            return Ok(());
+        };
         let mut behind = vec![false; steps.len()];
         let mut dfs = Dfs::new(&graph, nodes[culprit]);
         while let Some(node) = dfs.next(&graph) {
@@ -107,7 +112,9 @@ async fn step_to_end(run: Arc<Run>, step: Arc<Step>, scope: Scope, depth: usize)
     let outcome = match &result {
         Ok(()) => Outcome::Done,
         Err(e) if e.kind() == ErrorKind::Cancelled => Outcome::Cancelled,
-        Err(e) => Outcome::Failed((!nested || e.place().is_none_or(|p| p.start == step.place.start)).then(|| e.clone())),
+        Err(e) => Outcome::Failed(
+            (!nested || e.place().is_none_or(|p| p.start == step.place.start)).then(|| e.clone()),
+        ),
     };
     run.events
         .emit(Event::Finished {
@@ -122,7 +129,13 @@ async fn step_to_end(run: Arc<Run>, step: Arc<Step>, scope: Scope, depth: usize)
     result
 }
 
-async fn perform(run: Arc<Run>, step: Arc<Step>, scope: Scope, counters: Arc<Counters>, depth: usize) -> Result<()> {
+async fn perform(
+    run: Arc<Run>,
+    step: Arc<Step>,
+    scope: Scope,
+    counters: Arc<Counters>,
+    depth: usize,
+) -> Result<()> {
     match &step.action {
         Action::Http(http) => http_step::run(run, &step, http, scope, counters).await,
         Action::Transform(transform) => sql::transform(&run, transform, &scope, &counters).await,
@@ -131,8 +144,8 @@ async fn perform(run: Arc<Run>, step: Arc<Step>, scope: Scope, counters: Arc<Cou
         Action::Print(print) => flow::print(&run, &print.message, &scope).await,
         Action::If { branches, otherwise } => flow::branch(&run, branches, otherwise, scope, depth).await,
         Action::ForEach { rows, body } => flow::for_each(&run, rows, body, scope, depth).await,
-        Action::EnterFlow { frame, parameters, .. } => {
-            flow::enter(&run, *frame, parameters.as_ref(), &scope).await
-        }
+        Action::EnterFlow {
+            frame, parameters, ..
+        } => flow::enter(&run, *frame, parameters.as_ref(), &scope).await,
     }
 }

@@ -30,11 +30,18 @@ impl Layer {
     }
 
     pub fn get(&self, name: &str) -> Option<Value> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(name)
+            .cloned()
     }
 
     pub fn set(&self, name: &str, value: Value) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_string(), value);
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(name.to_string(), value);
     }
 
     /// A copy of all its variables.

@@ -65,7 +65,9 @@ impl Sink {
             senders.push(sender);
             let shown = name.to_string();
             loaders.push(AbortOnDropHandle::new(tokio::spawn(async move {
-                write_all(load, receiver).await.map_err(|e| e.context(format!("table `{shown}`")))
+                write_all(load, receiver)
+                    .await
+                    .map_err(|e| e.context(format!("table `{shown}`")))
             })));
             names.push(name.table);
         }
@@ -79,7 +81,10 @@ impl Sink {
     }
 
     /// Fills builders, synchronously; full batches are given to `f`'s caller to send.
-    pub fn fill<T>(&self, f: impl FnOnce(&mut Vec<BatchBuilder>, &mut Filled) -> Result<T>) -> Result<(T, Filled)> {
+    pub fn fill<T>(
+        &self,
+        f: impl FnOnce(&mut Vec<BatchBuilder>, &mut Filled) -> Result<T>,
+    ) -> Result<(T, Filled)> {
         let mut builders = self.builders.lock().unwrap_or_else(PoisonError::into_inner);
         let mut filled = Filled::default();
         let result = f(&mut builders, &mut filled)?;
@@ -133,11 +138,15 @@ impl Sink {
         // Every load is complete before the first becomes visible.
         let mut loads = Vec::with_capacity(loaders.len());
         for loader in loaders {
-            let load = loader.await.map_err(|e| Error::new(ErrorKind::Internal, format!("a load broke down: {e}")))?;
+            let load = loader
+                .await
+                .map_err(|e| Error::new(ErrorKind::Internal, format!("a load broke down: {e}")))?;
             loads.push(load?);
         }
         for (load, name) in loads.into_iter().zip(&self.names) {
-            load.commit().await.map_err(|e| e.context(format!("table `{name}`")))?;
+            load.commit()
+                .await
+                .map_err(|e| e.context(format!("table `{name}`")))?;
         }
         Ok(())
     }
@@ -157,7 +166,10 @@ impl Filled {
     }
 }
 
-async fn write_all(mut load: Box<dyn Load>, mut batches: mpsc::Receiver<RecordBatch>) -> Result<Box<dyn Load>> {
+async fn write_all(
+    mut load: Box<dyn Load>,
+    mut batches: mpsc::Receiver<RecordBatch>,
+) -> Result<Box<dyn Load>> {
     while let Some(batch) = batches.recv().await {
         if let Err(error) = load.write(batch).await {
             load.abort().await;

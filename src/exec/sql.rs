@@ -15,7 +15,9 @@ use crate::sources::database::WriteMode;
 /// Runs a query where its data is; its result becomes the target.
 pub async fn transform(run: &Arc<Run>, step: &Transform, scope: &Scope, counters: &Counters) -> Result<()> {
     let query = text(run, &step.query, scope).await?;
-    let query = query.trim().trim_end_matches(|c: char| c == ';' || c.is_whitespace());
+    let query = query
+        .trim()
+        .trim_end_matches(|c: char| c == ';' || c.is_whitespace());
     if query.is_empty() {
         return Err(Error::new(ErrorKind::Project, "`query` is empty"));
     }

@@ -14,7 +14,11 @@ use crate::value::Value;
 
 /// The table's name, its computed parts evaluated.
 pub async fn table_name(run: &Run, table: &TableRef, scope: &Scope) -> Result<TableName> {
-    let given = [table.database.as_ref(), table.namespace.as_ref(), Some(&table.table)];
+    let given = [
+        table.database.as_ref(),
+        table.namespace.as_ref(),
+        Some(&table.table),
+    ];
     let props = given.iter().flatten().map(|p| (*p).clone()).collect();
     let values = run.evaluator.all(props, &scope.world(), None).await?;
     let mut values = values.into_iter();
@@ -33,7 +37,8 @@ pub async fn table_name(run: &Run, table: &TableRef, scope: &Scope) -> Result<Ta
     let database = next(given[0])?;
     let namespace = next(given[1])?;
     let name = next(given[2])?;
-    let name = name.ok_or_else(|| Error::new(ErrorKind::Project, "the table's name is empty").at(&table.place))?;
+    let name =
+        name.ok_or_else(|| Error::new(ErrorKind::Project, "the table's name is empty").at(&table.place))?;
     let source = run.databases.get(&table.source)?;
     Ok(TableName {
         database: database.map(|name| source.fold(&name)),

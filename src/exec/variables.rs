@@ -43,7 +43,13 @@ impl Variables {
             locals.get(name).cloned()
         });
         local
-            .or_else(|| self.project.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned())
+            .or_else(|| {
+                self.project
+                    .read()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .get(name)
+                    .cloned()
+            })
             .or_else(|| self.environment.get(name).cloned())
     }
 
@@ -70,15 +76,35 @@ impl Variables {
 
     /// The project's variables, to be kept.
     pub fn project(&self) -> IndexMap<String, Value> {
-        self.project.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.project
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Every name that is defined in a frame's sight.
     pub fn names(&self, frame: usize) -> Vec<String> {
-        let mut names: Vec<String> = self.overrides.keys().chain(self.environment.keys()).cloned().collect();
-        names.extend(self.project.read().unwrap_or_else(PoisonError::into_inner).keys().cloned());
+        let mut names: Vec<String> = self
+            .overrides
+            .keys()
+            .chain(self.environment.keys())
+            .cloned()
+            .collect();
+        names.extend(
+            self.project
+                .read()
+                .unwrap_or_else(PoisonError::into_inner)
+                .keys()
+                .cloned(),
+        );
         if let Some(locals) = self.frames.get(frame) {
-            names.extend(locals.read().unwrap_or_else(PoisonError::into_inner).keys().cloned());
+            names.extend(
+                locals
+                    .read()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .keys()
+                    .cloned(),
+            );
         }
         names
     }

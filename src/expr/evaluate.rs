@@ -59,13 +59,21 @@ impl Evaluator {
         self.python
             .visit(move |py| {
                 let mut call = Call::new(py, &world, response.as_ref());
-                props.iter().map(|p| this.evaluate(p, &world, Some(&mut call))).collect()
+                props
+                    .iter()
+                    .map(|p| this.evaluate(p, &world, Some(&mut call)))
+                    .collect()
             })
             .await?
     }
 
     /// Evaluates a property; Python only where a call is given.
-    pub fn evaluate(&self, prop: &Prop, world: &Arc<dyn World>, call: Option<&mut Call<'_, '_>>) -> Result<Value> {
+    pub fn evaluate(
+        &self,
+        prop: &Prop,
+        world: &Arc<dyn World>,
+        call: Option<&mut Call<'_, '_>>,
+    ) -> Result<Value> {
         match prop {
             Prop::Literal(json) => Ok(Value::from(json)),
             Prop::Jinja { code, .. } => self.jinja.render(code, world).map(Value::text),
@@ -74,7 +82,10 @@ impl Evaluator {
                     let text = self.python_text(prop, world)?;
                     call.evaluate(code, &text)
                 }
-                None => Err(Error::new(ErrorKind::Internal, "Python outside the interpreter's thread")),
+                None => Err(Error::new(
+                    ErrorKind::Internal,
+                    "Python outside the interpreter's thread",
+                )),
             },
             Prop::Map(entries) => {
                 let mut map = IndexMap::with_capacity(entries.len());

@@ -40,7 +40,10 @@ impl Jinja {
         environment.set_loader(|text| Ok(Some(text.to_string())));
         environment.set_formatter(|out, state, value| {
             if value.is_undefined() {
-                return Err(minijinja::Error::new(JinjaErrorKind::UndefinedError, "the value is not defined"));
+                return Err(minijinja::Error::new(
+                    JinjaErrorKind::UndefinedError,
+                    "the value is not defined",
+                ));
             }
             match python_spelling(value) {
                 Some(text) => out.write_str(text).map_err(Into::into),
@@ -55,14 +58,17 @@ impl Jinja {
             let world = world(state)?;
             Ok::<_, minijinja::Error>(!matches!(world.variable(name), None | Some(Value::Null)))
         });
-        environment.add_function("env_var", |state: &State, name: &str, default: Option<JinjaValue>| {
-            let world = world(state)?;
-            match (world.environment(name), default) {
-                (Some(value), _) => Ok(JinjaValue::from(value)),
-                (None, Some(default)) => Ok(default),
-                (None, None) => Err(fail(no_env(name))),
-            }
-        });
+        environment.add_function(
+            "env_var",
+            |state: &State, name: &str, default: Option<JinjaValue>| {
+                let world = world(state)?;
+                match (world.environment(name), default) {
+                    (Some(value), _) => Ok(JinjaValue::from(value)),
+                    (None, Some(default)) => Ok(default),
+                    (None, None) => Err(fail(no_env(name))),
+                }
+            },
+        );
         environment.add_function("query", |state: &State, source: &str, sql: &str| {
             rows(state, &query(source, sql)).map(|rows| list(&rows))
         });
@@ -70,16 +76,19 @@ impl Jinja {
             let rows = rows(state, &query(source, sql))?;
             scalar(&rows).map(|v| to_jinja(&v)).map_err(fail)
         });
-        environment.add_function("table", |state: &State, source: &str, table: &str, kwargs: Kwargs| {
-            let ask = Ask::Table {
-                source: source.into(),
-                table: table.into(),
-                database: kwargs.get("database")?,
-                namespace: kwargs.get("namespace")?,
-            };
-            kwargs.assert_all_used()?;
-            rows(state, &ask).map(|rows| list(&rows))
-        });
+        environment.add_function(
+            "table",
+            |state: &State, source: &str, table: &str, kwargs: Kwargs| {
+                let ask = Ask::Table {
+                    source: source.into(),
+                    table: table.into(),
+                    database: kwargs.get("database")?,
+                    namespace: kwargs.get("namespace")?,
+                };
+                kwargs.assert_all_used()?;
+                rows(state, &ask).map(|rows| list(&rows))
+            },
+        );
         Jinja { environment }
     }
 
@@ -95,8 +104,13 @@ impl Jinja {
 
 /// The error for a missing variable of the process's environment.
 pub fn no_env(name: &str) -> Error {
-    Error::new(ErrorKind::Variable, format!("the environment variable {name} is not set"))
-        .help(format!("set {name} before running, or give a default: env_var('{name}', 'default')"))
+    Error::new(
+        ErrorKind::Variable,
+        format!("the environment variable {name} is not set"),
+    )
+    .help(format!(
+        "set {name} before running, or give a default: env_var('{name}', 'default')"
+    ))
 }
 
 fn query(source: &str, sql: &str) -> Ask {
@@ -118,7 +132,9 @@ fn rows(state: &State, ask: &Ask) -> std::result::Result<Vec<Row>, minijinja::Er
 }
 
 fn list(rows: &[Row]) -> JinjaValue {
-    rows.iter().map(|row| to_jinja(&Value::Row(row.clone()))).collect()
+    rows.iter()
+        .map(|row| to_jinja(&Value::Row(row.clone())))
+        .collect()
 }
 
 /// Our error, travelling through minijinja's.
@@ -140,8 +156,11 @@ fn explain(error: &minijinja::Error, code: &Code) -> Error {
         Some(detail) => format!("{}: {detail}", error.kind()),
         None => error.kind().to_string(),
     };
-    Error::new(ErrorKind::Template, format!("the Jinja of `{}` failed on line {line}: {detail}", code.property))
-        .at(&code.place)
+    Error::new(
+        ErrorKind::Template,
+        format!("the Jinja of `{}` failed on line {line}: {detail}", code.property),
+    )
+    .at(&code.place)
 }
 
 /// Jinja2 prints what Python prints.
@@ -209,7 +228,11 @@ impl Object for RowObject {
         method: &str,
         args: &[JinjaValue],
     ) -> std::result::Result<JinjaValue, minijinja::Error> {
-        let pairs = || self.0.iter().map(|(name, value)| (name.to_string(), to_jinja(&value)));
+        let pairs = || {
+            self.0
+                .iter()
+                .map(|(name, value)| (name.to_string(), to_jinja(&value)))
+        };
         match (method, args) {
             ("get", [name, default @ ..]) => {
                 let missing = || {
@@ -226,8 +249,13 @@ impl Object for RowObject {
             ("to_dict", []) => Ok(pairs().collect()),
             ("keys", []) => Ok(pairs().map(|(k, _)| JinjaValue::from(k)).collect()),
             ("values", []) => Ok(pairs().map(|(_, v)| v).collect()),
-            ("items", []) => Ok(pairs().map(|(k, v)| JinjaValue::from(vec![JinjaValue::from(k), v])).collect()),
-            _ => Err(minijinja::Error::new(JinjaErrorKind::UnknownMethod, format!("a row has no method {method}"))),
+            ("items", []) => Ok(pairs()
+                .map(|(k, v)| JinjaValue::from(vec![JinjaValue::from(k), v]))
+                .collect()),
+            _ => Err(minijinja::Error::new(
+                JinjaErrorKind::UnknownMethod,
+                format!("a row has no method {method}"),
+            )),
         }
     }
 }

@@ -9,9 +9,18 @@ use crate::secret::Secret;
 /// Credentials, evaluated.
 #[derive(Debug, Clone)]
 pub enum Auth {
-    Basic { username: String, password: Secret },
-    Bearer { token: Secret },
-    ApiKey { name: String, value: Secret, in_query: bool },
+    Basic {
+        username: String,
+        password: Secret,
+    },
+    Bearer {
+        token: Secret,
+    },
+    ApiKey {
+        name: String,
+        value: Secret,
+        in_query: bool,
+    },
 }
 
 impl Auth {
@@ -22,16 +31,26 @@ impl Auth {
                 use base64::Engine as _;
                 let pair = format!("{username}:{}", password.reveal());
                 let encoded = base64::engine::general_purpose::STANDARD.encode(pair);
-                request.headers.insert(AUTHORIZATION, sensitive(&format!("Basic {encoded}"))?);
+                request
+                    .headers
+                    .insert(AUTHORIZATION, sensitive(&format!("Basic {encoded}"))?);
             }
             Auth::Bearer { token } => {
                 let value = sensitive(&format!("Bearer {}", token.reveal()))?;
                 request.headers.insert(AUTHORIZATION, value);
             }
-            Auth::ApiKey { name, value, in_query: true } => {
+            Auth::ApiKey {
+                name,
+                value,
+                in_query: true,
+            } => {
                 request.url.query_pairs_mut().append_pair(name, value.reveal());
             }
-            Auth::ApiKey { name, value, in_query: false } => {
+            Auth::ApiKey {
+                name,
+                value,
+                in_query: false,
+            } => {
                 let header = HeaderName::from_bytes(name.as_bytes())
                     .map_err(|_| Error::new(ErrorKind::Project, format!("`{name}` is not a header name")))?;
                 request.headers.insert(header, sensitive(value.reveal())?);
@@ -44,8 +63,11 @@ impl Auth {
 /// A header value that is never printed.
 fn sensitive(text: &str) -> Result<HeaderValue> {
     let mut value = HeaderValue::from_str(text).map_err(|_| {
-        Error::new(ErrorKind::Unauthorized, "the credentials hold characters that a header can't carry")
-            .help("check for line breaks and other control characters in the secret")
+        Error::new(
+            ErrorKind::Unauthorized,
+            "the credentials hold characters that a header can't carry",
+        )
+        .help("check for line breaks and other control characters in the secret")
     })?;
     value.set_sensitive(true);
     Ok(value)

@@ -49,7 +49,10 @@ pub fn build(parts: Parts<'_>) -> Result<Request> {
     for given in parts.headers.iter().flatten() {
         for (name, value) in pairs(given, "headers")? {
             let bad = |what: &str| {
-                Error::new(ErrorKind::Data, format!("header `{name}` has {what} that HTTP does not allow"))
+                Error::new(
+                    ErrorKind::Data,
+                    format!("header `{name}` has {what} that HTTP does not allow"),
+                )
             };
             let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad("a name"))?;
             let value = HeaderValue::from_str(&value).map_err(|_| bad("a value"))?;
@@ -67,14 +70,19 @@ pub fn build(parts: Parts<'_>) -> Result<Request> {
 
 fn url(value: &Value, base: Option<&str>) -> Result<Url> {
     let Value::Text(text) = value else {
-        return Err(Error::new(ErrorKind::Data, format!("the url must be a string, and is {}", value.kind())));
+        return Err(Error::new(
+            ErrorKind::Data,
+            format!("the url must be a string, and is {}", value.kind()),
+        ));
     };
     let text = text.trim();
     let full = match (text.starts_with('/'), base) {
         (true, Some(base)) => format!("{}{text}", base.trim_end_matches('/')),
         (true, None) => {
-            return Err(Error::new(ErrorKind::Project, format!("url `{text}` has no host"))
-                .help("set `base_url` in the http source, or write the whole url"));
+            return Err(
+                Error::new(ErrorKind::Project, format!("url `{text}` has no host"))
+                    .help("set `base_url` in the http source, or write the whole url"),
+            );
         }
         (false, _) => text.to_string(),
     };
@@ -84,8 +92,10 @@ fn url(value: &Value, base: Option<&str>) -> Result<Url> {
     })?;
     match url.scheme() {
         "http" | "https" if url.has_host() => Ok(url),
-        scheme => Err(Error::new(ErrorKind::Data, format!("url `{full}` has the scheme `{scheme}`"))
-            .help("use http or https")),
+        scheme => Err(
+            Error::new(ErrorKind::Data, format!("url `{full}` has the scheme `{scheme}`"))
+                .help("use http or https"),
+        ),
     }
 }
 
@@ -98,7 +108,10 @@ fn pairs(value: &Value, what: &str) -> Result<Vec<(String, String)>> {
         other => {
             return Err(Error::new(
                 ErrorKind::Data,
-                format!("`{what}` must be a map of names to values, and is {}", other.kind()),
+                format!(
+                    "`{what}` must be a map of names to values, and is {}",
+                    other.kind()
+                ),
             ));
         }
     };
@@ -120,8 +133,9 @@ fn body(body: Body, headers: &mut HeaderMap) -> Result<Bytes> {
     let (bytes, content_type) = match body.format {
         BodyFormat::Json => {
             let value = nulls(body.value);
-            let json = serde_json::to_vec(&value)
-                .map_err(|e| Error::new(ErrorKind::Data, format!("the body can't be written as JSON: {e}")))?;
+            let json = serde_json::to_vec(&value).map_err(|e| {
+                Error::new(ErrorKind::Data, format!("the body can't be written as JSON: {e}"))
+            })?;
             (json, "application/json")
         }
         BodyFormat::FormUrlencoded => {
@@ -130,7 +144,9 @@ fn body(body: Body, headers: &mut HeaderMap) -> Result<Bytes> {
             (form.finish().into_bytes(), "application/x-www-form-urlencoded")
         }
     };
-    headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static(content_type));
+    headers
+        .entry(CONTENT_TYPE)
+        .or_insert(HeaderValue::from_static(content_type));
     Ok(bytes.into())
 }
 

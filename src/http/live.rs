@@ -52,7 +52,11 @@ impl Transport for Live {
             sending = sending.body(body.clone());
         }
         let response = sending.send().await.map_err(|e| explain(&e, request))?;
-        let (status, headers, url) = (response.status().as_u16(), response.headers().clone(), response.url().clone());
+        let (status, headers, url) = (
+            response.status().as_u16(),
+            response.headers().clone(),
+            response.url().clone(),
+        );
         let body = read(response, request).await?;
         Ok(Response::new(status, headers, url, body))
     }
@@ -72,7 +76,11 @@ async fn read(response: reqwest::Response, request: &Request) -> Result<Bytes> {
         if whole.len() + chunk.len() > MAX_BODY {
             return Err(Error::new(
                 ErrorKind::Data,
-                format!("the response of {} is larger than {} MiB", shown(request), MAX_BODY >> 20),
+                format!(
+                    "the response of {} is larger than {} MiB",
+                    shown(request),
+                    MAX_BODY >> 20
+                ),
             )
             .help("ask for smaller pages"));
         }
@@ -103,15 +111,24 @@ fn explain(error: &reqwest::Error, request: &Request) -> Error {
         return Error::new(ErrorKind::Timeout, format!("{target}: no answer in time"));
     }
     if error.is_connect() {
-        return Error::new(ErrorKind::Connect, format!("{target}: can't connect to {at}: {why}"));
+        return Error::new(
+            ErrorKind::Connect,
+            format!("{target}: can't connect to {at}: {why}"),
+        );
     }
     if error.is_redirect() {
         return Error::new(ErrorKind::Data, format!("{target}: too many redirects"));
     }
     if error.is_decode() {
-        return Error::new(ErrorKind::Data, format!("{target}: the body can't be decoded: {why}"));
+        return Error::new(
+            ErrorKind::Data,
+            format!("{target}: the body can't be decoded: {why}"),
+        );
     }
-    Error::new(ErrorKind::Connect, format!("{target}: the connection failed: {why}"))
+    Error::new(
+        ErrorKind::Connect,
+        format!("{target}: the connection failed: {why}"),
+    )
 }
 
 /// The innermost cause, which says what happened; the outer ones only say that something did.

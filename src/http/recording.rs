@@ -32,8 +32,14 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::secret::{MASK, Redactor};
 
 /// Headers whose value is a secret wherever it comes from.
-const SECRET_HEADERS: [&str; 6] =
-    ["authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "x-auth-token"];
+const SECRET_HEADERS: [&str; 6] = [
+    "authorization",
+    "proxy-authorization",
+    "cookie",
+    "set-cookie",
+    "x-api-key",
+    "x-auth-token",
+];
 
 /// An exchange, as its file holds it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -170,19 +176,34 @@ impl Transport for Recorder {
 /// A response's headers, without those that describe the bytes on the wire: the body is kept decoded.
 fn response_headers(map: &HeaderMap, redactor: &Redactor) -> IndexMap<String, String> {
     let mut all = headers(map, redactor);
-    for wire in ["content-length", "transfer-encoding", "content-encoding", "connection", "date"] {
+    for wire in [
+        "content-length",
+        "transfer-encoding",
+        "content-encoding",
+        "connection",
+        "date",
+    ] {
         all.shift_remove(wire);
     }
     all
 }
 
 async fn write(file: &Path, exchange: &Exchange) -> Result<()> {
-    let failed = |e: String| Error::new(ErrorKind::Io, format!("the recording {} can't be written: {e}", file.display()));
+    let failed = |e: String| {
+        Error::new(
+            ErrorKind::Io,
+            format!("the recording {} can't be written: {e}", file.display()),
+        )
+    };
     let text = serde_saphyr::to_string(exchange).map_err(|e| failed(e.to_string()))?;
     if let Some(folder) = file.parent() {
-        tokio::fs::create_dir_all(folder).await.map_err(|e| failed(e.to_string()))?;
+        tokio::fs::create_dir_all(folder)
+            .await
+            .map_err(|e| failed(e.to_string()))?;
     }
-    tokio::fs::write(file, text).await.map_err(|e| failed(e.to_string()))
+    tokio::fs::write(file, text)
+        .await
+        .map_err(|e| failed(e.to_string()))
 }
 
 /// Answers from recordings; the network is never touched.
@@ -198,23 +219,33 @@ impl Replay {
     pub fn read(folder: &Path, redactor: &Redactor) -> Result<Replay> {
         let mut files = Vec::new();
         find(folder, &mut files).map_err(|e| {
-            Error::new(ErrorKind::Replay, format!("the recordings in {} can't be read: {e}", folder.display()))
-                .help("record them first: sequor run FLOW --record DIR")
+            Error::new(
+                ErrorKind::Replay,
+                format!("the recordings in {} can't be read: {e}", folder.display()),
+            )
+            .help("record them first: sequor run FLOW --record DIR")
         })?;
         files.sort();
         let mut answers: HashMap<Key, VecDeque<Answered>> = HashMap::new();
         let mut known = Vec::new();
         for file in files {
             let text = std::fs::read_to_string(&file)?;
-            let exchange: Exchange = serde_saphyr::from_str(&text)
-                .map_err(|e| Error::new(ErrorKind::Replay, format!("{} is not a recording: {e}", file.display())))?;
+            let exchange: Exchange = serde_saphyr::from_str(&text).map_err(|e| {
+                Error::new(
+                    ErrorKind::Replay,
+                    format!("{} is not a recording: {e}", file.display()),
+                )
+            })?;
             let key = exchange.request.key();
             known.push(key.clone());
             answers.entry(key).or_default().push_back(exchange.response);
         }
         if known.is_empty() {
-            return Err(Error::new(ErrorKind::Replay, format!("there are no recordings in {}", folder.display()))
-                .help("record them first: sequor run FLOW --record DIR"));
+            return Err(Error::new(
+                ErrorKind::Replay,
+                format!("there are no recordings in {}", folder.display()),
+            )
+            .help("record them first: sequor run FLOW --record DIR"));
         }
         Ok(Replay {
             answers: Mutex::new(answers),
@@ -234,7 +265,8 @@ impl Replay {
         let times = self.known.iter().filter(|k| *k == key).count();
         if times > 0 {
             let message = format!("{method} {url} was recorded {times} times, and is asked for once more");
-            return Error::new(ErrorKind::Replay, message).help("record again: the flow makes other requests now");
+            return Error::new(ErrorKind::Replay, message)
+                .help("record again: the flow makes other requests now");
         }
         let nearest = self.known.iter().min_by_key(|(m, u, b)| {
             let same = |a: &str, b: &str| a.chars().zip(b.chars()).take_while(|(a, b)| a == b).count();
@@ -277,7 +309,12 @@ impl Transport for Replay {
                 .map_err(|e| Error::new(ErrorKind::Replay, format!("a recorded body is not base64: {e}")))?,
             (None, None) => Vec::new(),
         };
-        Ok(Response::new(answer.status, headers, request.url.clone(), body.into()))
+        Ok(Response::new(
+            answer.status,
+            headers,
+            request.url.clone(),
+            body.into(),
+        ))
     }
 }
 

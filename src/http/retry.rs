@@ -54,7 +54,10 @@ fn check(response: Response, request: &Request, success: &[u16]) -> Result<Respo
     if good {
         return Ok(response);
     }
-    let reason = reqwest::StatusCode::from_u16(status).ok().and_then(|s| s.canonical_reason()).unwrap_or("");
+    let reason = reqwest::StatusCode::from_u16(status)
+        .ok()
+        .and_then(|s| s.canonical_reason())
+        .unwrap_or("");
     let wanted = match success {
         [] => String::new(),
         listed => {

@@ -151,7 +151,11 @@ impl PyRow {
     }
 
     fn find<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let own = self.assigned().iter().find(|(n, _)| n == name).map(|(_, v)| v.clone_ref(py));
+        let own = self
+            .assigned()
+            .iter()
+            .find(|(n, _)| n == name)
+            .map(|(_, v)| v.clone_ref(py));
         match own {
             Some(value) => Ok(Some(value.into_bound(py))),
             None => self.row.get(name).map(|value| to_python(py, &value)).transpose(),
@@ -176,7 +180,10 @@ impl PyRow {
             let names = self.names();
             let near = sequor_planner::nearest(name, names.iter().map(String::as_str));
             let hint = near.map_or_else(String::new, |near| format!("; did you mean '{near}'?"));
-            PyKeyError::new_err(format!("the row has no column '{name}' (it has: {}){hint}", names.join(", ")))
+            PyKeyError::new_err(format!(
+                "the row has no column '{name}' (it has: {}){hint}",
+                names.join(", ")
+            ))
         })
     }
 
@@ -188,7 +195,12 @@ impl PyRow {
 
     /// The value; `default` when it is null. A missing column is an error.
     #[pyo3(signature = (name, default=None))]
-    fn get<'py>(&self, py: Python<'py>, name: &str, default: Option<Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyAny>> {
+    fn get<'py>(
+        &self,
+        py: Python<'py>,
+        name: &str,
+        default: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let value = self.__getitem__(py, name)?;
         Ok(match default {
             Some(default) if value.is_none() => default,

@@ -26,7 +26,11 @@ pub struct Call<'v, 'py> {
 
 impl<'v, 'py> Call<'v, 'py> {
     /// Prepares calls in the scope `world`.
-    pub fn new(visit: &'v mut Visit<'_, 'py>, world: &Arc<dyn World>, response: Option<&Arc<Response>>) -> Self {
+    pub fn new(
+        visit: &'v mut Visit<'_, 'py>,
+        world: &Arc<dyn World>,
+        response: Option<&Arc<Response>>,
+    ) -> Self {
         Call {
             py: visit.py,
             visit: visit.session,
@@ -79,7 +83,12 @@ impl<'v, 'py> Call<'v, 'py> {
         let headers: Vec<(String, String)> = response
             .headers
             .iter()
-            .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+            .map(|(name, value)| {
+                (
+                    name.to_string(),
+                    String::from_utf8_lossy(value.as_bytes()).into_owned(),
+                )
+            })
             .collect();
         let args = (
             response.status,
@@ -101,6 +110,10 @@ impl<'v, 'py> Call<'v, 'py> {
         {
             return own.at(&code.place).context(format!("`{}`", code.property));
         }
+        // Before 3.12 an exception taken by the C API does not hold its traceback itself.
+        if let Some(traceback) = error.traceback(self.py) {
+            let _ = error.value(self.py).call_method1("with_traceback", (traceback,));
+        }
         let explained: PyResult<(Option<usize>, String, String)> = self
             .prelude()
             .getattr("explain")
@@ -116,11 +129,18 @@ impl<'v, 'py> Call<'v, 'py> {
         };
         let place = Place {
             line: line.unwrap_or(code.place.line),
-            column: if line.is_some_and(|l| l != code.place.line) { 1 } else { code.place.column },
+            column: if line.is_some_and(|l| l != code.place.line) {
+                1
+            } else {
+                code.place.column
+            },
             ..code.place.clone()
         };
-        Error::new(ErrorKind::Python, format!("the Python of `{}` failed{at}: {message}", code.property))
-            .at(&place)
-            .trace(trace)
+        Error::new(
+            ErrorKind::Python,
+            format!("the Python of `{}` failed{at}: {message}", code.property),
+        )
+        .at(&place)
+        .trace(trace)
     }
 }

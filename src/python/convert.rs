@@ -7,8 +7,8 @@ use indexmap::IndexMap;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{
-    PyBool, PyBytes, PyDate, PyDateAccess, PyDateTime, PyDict, PyFloat, PyInt, PyList, PyNone, PyString, PyTime,
-    PyTimeAccess, PyTuple, PyTzInfo,
+    PyBool, PyBytes, PyDate, PyDateAccess, PyDateTime, PyDict, PyFloat, PyInt, PyList, PyNone, PyString,
+    PyTime, PyTimeAccess, PyTuple, PyTzInfo,
 };
 
 use super::bridge::PyRow;
@@ -27,12 +27,23 @@ pub fn to_python<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyA
         Value::Date(d) => PyDate::new(py, d.year(), d.month() as u8, d.day() as u8)?.into_any(),
         Value::Time(t) => {
             let micros = t.nanosecond() / 1000;
-            PyTime::new(py, t.hour() as u8, t.minute() as u8, t.second() as u8, micros, None)?.into_any()
+            PyTime::new(
+                py,
+                t.hour() as u8,
+                t.minute() as u8,
+                t.second() as u8,
+                micros,
+                None,
+            )?
+            .into_any()
         }
         Value::Timestamp(t) => timestamp(py, t, None)?,
         Value::Instant(t) => timestamp(py, &t.naive_utc(), Some(&*PyTzInfo::utc(py)?))?,
         Value::List(items) => {
-            let items = items.iter().map(|v| to_python(py, v)).collect::<PyResult<Vec<_>>>()?;
+            let items = items
+                .iter()
+                .map(|v| to_python(py, v))
+                .collect::<PyResult<Vec<_>>>()?;
             PyList::new(py, items)?.into_any()
         }
         Value::Map(entries) => {
@@ -120,7 +131,10 @@ pub fn from_python(object: &Bound<'_, PyAny>) -> PyResult<Value> {
         let items = items.map(|item| from_python(&item?));
         return items.collect::<PyResult<Vec<_>>>().map(Value::list);
     }
-    Err(PyTypeError::new_err(format!("a value of type {} can't be used here", kind.name()?)))
+    Err(PyTypeError::new_err(format!(
+        "a value of type {} can't be used here",
+        kind.name()?
+    )))
 }
 
 fn map(dict: &Bound<'_, PyDict>) -> PyResult<Value> {
@@ -142,7 +156,8 @@ fn date(d: &impl PyDateAccess) -> PyResult<NaiveDate> {
 
 fn clock(t: &impl PyTimeAccess) -> PyResult<NaiveTime> {
     let (h, m, s) = (t.get_hour().into(), t.get_minute().into(), t.get_second().into());
-    NaiveTime::from_hms_micro_opt(h, m, s, t.get_microsecond()).ok_or_else(|| PyTypeError::new_err("not a time"))
+    NaiveTime::from_hms_micro_opt(h, m, s, t.get_microsecond())
+        .ok_or_else(|| PyTypeError::new_err("not a time"))
 }
 
 fn moment(t: &Bound<'_, PyDateTime>) -> PyResult<Value> {
@@ -152,5 +167,7 @@ fn moment(t: &Bound<'_, PyDateTime>) -> PyResult<Value> {
     let utc = t.call_method1("astimezone", (PyTzInfo::utc(t.py())?,))?;
     let utc = utc.cast::<PyDateTime>()?;
     let naive = NaiveDateTime::new(date(utc)?, clock(utc)?);
-    Ok(Value::Instant(DateTime::<Utc>::from_naive_utc_and_offset(naive, Utc)))
+    Ok(Value::Instant(DateTime::<Utc>::from_naive_utc_and_offset(
+        naive, Utc,
+    )))
 }

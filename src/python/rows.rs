@@ -56,7 +56,10 @@ impl Call<'_, '_> {
         };
         let object = self.object(code, text)?;
         let Ok(result) = object.cast::<PyDict>() else {
-            return Err(wrong(format!("the parser must return a dictionary, and gave {}", kind(&object))));
+            return Err(wrong(format!(
+                "the parser must return a dictionary, and gave {}",
+                kind(&object)
+            )));
         };
         let mut parsed = Parsed::default();
         let mut rows = 0;
@@ -65,15 +68,26 @@ impl Call<'_, '_> {
             match key.to_string().as_str() {
                 "tables" => {
                     let Ok(dict) = value.cast::<PyDict>() else {
-                        return Err(wrong(format!("`tables` must be a dictionary, and is {}", kind(&value))));
+                        return Err(wrong(format!(
+                            "`tables` must be a dictionary, and is {}",
+                            kind(&value)
+                        )));
                     };
                     for (name, list) in dict.iter() {
                         let name = name.to_string();
                         let Some(at) = tables.iter().position(|t| *t == name) else {
-                            let near = sequor_planner::did_you_mean(&name, "declared tables", tables.iter().map(String::as_str));
-                            let error = wrong(format!("the parser returns table `{name}`, which `response.tables` does not declare"));
+                            let near = sequor_planner::did_you_mean(
+                                &name,
+                                "declared tables",
+                                tables.iter().map(String::as_str),
+                            );
+                            let error = wrong(format!(
+                                "the parser returns table `{name}`, which `response.tables` does not declare"
+                            ));
                             return Err(match near {
-                                Some(near) => Error::new(error.kind(), error.message()).help(near).at(&code.place),
+                                Some(near) => Error::new(error.kind(), error.message())
+                                    .help(near)
+                                    .at(&code.place),
                                 None => error,
                             });
                         };
@@ -86,14 +100,21 @@ impl Call<'_, '_> {
                     Value::Map(entries) => {
                         parsed.variables = Arc::unwrap_or_clone(entries);
                     }
-                    _ => return Err(wrong(format!("`variables` must be a dictionary, and is {}", kind(&value)))),
+                    _ => {
+                        return Err(wrong(format!(
+                            "`variables` must be a dictionary, and is {}",
+                            kind(&value)
+                        )));
+                    }
                 },
                 "while" => parsed.again = Some(from_python(&value).map_err(|e| self.explain(&e, code))?),
                 other => return Err(wrong(format!("the parser returns an unknown key `{other}`"))),
             }
         }
         match tables.iter().find(|t| !given.contains(t)) {
-            Some(missing) => Err(wrong(format!("the parser returns no table `{missing}`, which `response.tables` declares"))),
+            Some(missing) => Err(wrong(format!(
+                "the parser returns no table `{missing}`, which `response.tables` declares"
+            ))),
             None => Ok((parsed, rows)),
         }
     }
@@ -112,12 +133,23 @@ impl Call<'_, '_> {
                 .at(&code.place)
         };
         if object.is_instance_of::<PyDict>() || object.is_instance_of::<PyString>() || object.is_none() {
-            return Err(shape(format!("`{}` must give a list of rows, and gave {}", code.property, kind(object))));
+            return Err(shape(format!(
+                "`{}` must give a list of rows, and gave {}",
+                code.property,
+                kind(object)
+            )));
         }
-        let items = object
-            .try_iter()
-            .map_err(|_| shape(format!("`{}` must give a list of rows, and gave {}", code.property, kind(object))))?;
-        let names: Vec<Py<PyString>> = builder.names().map(|n| PyString::intern(self.py, n).unbind()).collect();
+        let items = object.try_iter().map_err(|_| {
+            shape(format!(
+                "`{}` must give a list of rows, and gave {}",
+                code.property,
+                kind(object)
+            ))
+        })?;
+        let names: Vec<Py<PyString>> = builder
+            .names()
+            .map(|n| PyString::intern(self.py, n).unbind())
+            .collect();
         let mut rows = 0;
         for item in items {
             let item = item.map_err(|e| self.explain(&e, code))?;
@@ -129,12 +161,19 @@ impl Call<'_, '_> {
                     &as_dict
                 }
                 _ => {
-                    let message = format!("row {} of `{}` must be a dictionary, and is {}", rows + 1, code.property, kind(&item));
+                    let message = format!(
+                        "row {} of `{}` must be a dictionary, and is {}",
+                        rows + 1,
+                        code.property,
+                        kind(&item)
+                    );
                     return Err(shape(message));
                 }
             };
             for (column, name) in names.iter().enumerate() {
-                let value = dict.get_item(name.bind(self.py)).map_err(|e| self.explain(&e, code))?;
+                let value = dict
+                    .get_item(name.bind(self.py))
+                    .map_err(|e| self.explain(&e, code))?;
                 if let Some(value) = value {
                     self.set(&value, code, column, builder)?;
                 }
@@ -148,7 +187,13 @@ impl Call<'_, '_> {
         Ok(rows)
     }
 
-    fn set(&self, value: &Bound<'_, PyAny>, code: &Code, column: usize, builder: &mut BatchBuilder) -> Result<()> {
+    fn set(
+        &self,
+        value: &Bound<'_, PyAny>,
+        code: &Code,
+        column: usize,
+        builder: &mut BatchBuilder,
+    ) -> Result<()> {
         let failed = |e: PyErr| self.explain(&e, code);
         if value.is_instance_of::<PyNone>() {
             return builder.set(column, Cell::Null);
@@ -202,5 +247,8 @@ fn kind(object: &Bound<'_, PyAny>) -> String {
     if object.is_none() {
         return "None".into();
     }
-    object.get_type().name().map_or_else(|_| "?".into(), |name| name.to_string())
+    object
+        .get_type()
+        .name()
+        .map_or_else(|_| "?".into(), |name| name.to_string())
 }

@@ -35,7 +35,10 @@ impl Session {
             let code = CString::new(include_str!("prelude.py"))?;
             let prelude = PyModule::from_code(py, &code, c"sequor_prelude.py", c"sequor_prelude")?;
             let bridge = Py::new(py, Bridge::default())?;
-            let names = prelude.getattr("names")?.call1((&bridge,))?.cast_into::<PyDict>()?;
+            let names = prelude
+                .getattr("names")?
+                .call1((&bridge,))?
+                .cast_into::<PyDict>()?;
             Ok(Session {
                 prelude: prelude.unbind(),
                 bridge,
@@ -43,7 +46,12 @@ impl Session {
                 compiled: HashMap::new(),
             })
         };
-        load().map_err(|e| Error::new(ErrorKind::Python, format!("the Python interpreter is not usable: {e}")))
+        load().map_err(|e| {
+            Error::new(
+                ErrorKind::Python,
+                format!("the Python interpreter is not usable: {e}"),
+            )
+        })
     }
 
     /// The compiled form of `text`, the code's text with its Jinja rendered.

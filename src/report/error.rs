@@ -21,7 +21,11 @@ impl SourceText {
     /// The texts of these files.
     pub fn new(files: &ProjectFiles, traceback: bool) -> Self {
         let single = [&files.project, &files.environment];
-        let all = single.into_iter().flatten().chain(files.flows.values()).chain(files.sources.values());
+        let all = single
+            .into_iter()
+            .flatten()
+            .chain(files.flows.values())
+            .chain(files.sources.values());
         SourceText {
             files: Arc::new(all.map(|f| (f.path.to_string(), f.text.clone())).collect()),
             traceback,
@@ -41,10 +45,20 @@ pub fn render(error: &Error, prefix: &str, source: &SourceText, color: bool) -> 
         if let Some(text) = source.line(&place.file, place.line) {
             let number = place.line.to_string();
             let bar = paint("|", "1;34", color);
-            let _ = write!(out, "\n {} {bar} {}", paint(&number, "1;34", color), text.trim_end());
+            let _ = write!(
+                out,
+                "\n {} {bar} {}",
+                paint(&number, "1;34", color),
+                text.trim_end()
+            );
             if place.column > 1 {
                 let caret = paint("^", "1;31", color);
-                let _ = write!(out, "\n {} {bar} {}{caret}", " ".repeat(number.len()), " ".repeat(place.column - 1));
+                let _ = write!(
+                    out,
+                    "\n {} {bar} {}{caret}",
+                    " ".repeat(number.len()),
+                    " ".repeat(place.column - 1)
+                );
             }
         }
     }

@@ -33,9 +33,18 @@ pub fn line(event: &Event, color: bool, quiet: bool, source: &SourceText) -> Opt
     match event {
         Event::Printed(text) => Some((text.clone(), true)),
         Event::Warning(text) => Some((format!("{}: {text}", paint("warning", "1;33", color)), false)),
-        Event::Started { depth: 0, step, op, title, .. } if !quiet => {
+        Event::Started {
+            depth: 0,
+            step,
+            op,
+            title,
+            ..
+        } if !quiet => {
             let title = title.as_ref().map(|t| format!("  {t}")).unwrap_or_default();
-            Some((format!("{} {step} [{op}]{title}", paint("start  ", "36", color)), false))
+            Some((
+                format!("{} {step} [{op}]{title}", paint("start  ", "36", color)),
+                false,
+            ))
         }
         Event::Finished {
             step,
@@ -48,15 +57,29 @@ pub fn line(event: &Event, color: bool, quiet: bool, source: &SourceText) -> Opt
             Outcome::Done if *depth == 0 && !quiet => {
                 let seconds = took.as_secs_f64();
                 let what = done(*totals);
-                let what = if what.is_empty() { String::new() } else { format!("  {what},") };
-                Some((format!("{} {step}{what} {seconds:.2} s", paint("done   ", "32", color)), false))
+                let what = if what.is_empty() {
+                    String::new()
+                } else {
+                    format!("  {what},")
+                };
+                Some((
+                    format!("{} {step}{what} {seconds:.2} s", paint("done   ", "32", color)),
+                    false,
+                ))
             }
-            Outcome::Failed(Some(error)) => Some((render(error, &format!("step {step}: "), source, color), false)),
-            Outcome::Failed(None) if !quiet => Some((format!("{} {step}", paint("failed ", "31", color)), false)),
-            Outcome::Skipped { because } if !quiet => {
-                Some((format!("{} {step}: {because}", paint("skipped", "33", color)), false))
+            Outcome::Failed(Some(error)) => {
+                Some((render(error, &format!("step {step}: "), source, color), false))
             }
-            Outcome::Cancelled if !quiet => Some((format!("{} {step}", paint("stopped", "33", color)), false)),
+            Outcome::Failed(None) if !quiet => {
+                Some((format!("{} {step}", paint("failed ", "31", color)), false))
+            }
+            Outcome::Skipped { because } if !quiet => Some((
+                format!("{} {step}: {because}", paint("skipped", "33", color)),
+                false,
+            )),
+            Outcome::Cancelled if !quiet => {
+                Some((format!("{} {step}", paint("stopped", "33", color)), false))
+            }
             _ => None,
         },
         Event::Started { .. } => None,

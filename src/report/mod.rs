@@ -42,7 +42,12 @@ trait Show: Send {
 const TICK: Duration = Duration::from_millis(120);
 
 /// Shows events until the run is over; gives the summary.
-pub async fn show(mut events: mpsc::Receiver<Event>, style: Style, color: bool, source: SourceText) -> Summary {
+pub async fn show(
+    mut events: mpsc::Receiver<Event>,
+    style: Style,
+    color: bool,
+    source: SourceText,
+) -> Summary {
     let mut shown: Box<dyn Show> = match style {
         Style::Terminal => Box::new(terminal::Terminal::new(color, source)),
         Style::Lines => Box::new(lines::Lines::new(color, false, source)),

@@ -80,14 +80,37 @@ impl Summary {
                     "skipped" => "-".into(),
                     _ => format!("{:.2}", line.took.as_secs_f64()),
                 };
-                let Totals { rows, requests, retries } = line.totals;
-                [name, line.status.into(), number(rows), number(requests), number(retries), seconds]
+                let Totals {
+                    rows,
+                    requests,
+                    retries,
+                } = line.totals;
+                [
+                    name,
+                    line.status.into(),
+                    number(rows),
+                    number(requests),
+                    number(retries),
+                    seconds,
+                ]
             })
             .collect();
-        let width = |i: usize| rows.iter().chain([&header]).map(|r| r[i].chars().count()).max().unwrap_or(0);
+        let width = |i: usize| {
+            rows.iter()
+                .chain([&header])
+                .map(|r| r[i].chars().count())
+                .max()
+                .unwrap_or(0)
+        };
         let widths: [usize; 6] = std::array::from_fn(width);
         let render = |cells: &[String; 6]| {
-            let mut line = format!("{:<w0$}  {:<w1$}", cells[0], cells[1], w0 = widths[0], w1 = widths[1]);
+            let mut line = format!(
+                "{:<w0$}  {:<w1$}",
+                cells[0],
+                cells[1],
+                w0 = widths[0],
+                w1 = widths[1]
+            );
             for i in 2..6 {
                 line.push_str(&format!("  {:>w$}", cells[i], w = widths[i]));
             }

@@ -29,7 +29,8 @@ impl Terminal {
         Terminal {
             bars: MultiProgress::new(),
             running: HashMap::new(),
-            style: ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner()),
+            style: ProgressStyle::with_template(template)
+                .unwrap_or_else(|_| ProgressStyle::default_spinner()),
             color,
             source,
         }
@@ -39,8 +40,16 @@ impl Terminal {
 impl Show for Terminal {
     fn event(&mut self, event: &Event) {
         match event {
-            Event::Started { step, depth: 0, title, counters, .. } => {
-                let bar = self.bars.add(ProgressBar::new_spinner().with_style(self.style.clone()));
+            Event::Started {
+                step,
+                depth: 0,
+                title,
+                counters,
+                ..
+            } => {
+                let bar = self
+                    .bars
+                    .add(ProgressBar::new_spinner().with_style(self.style.clone()));
                 bar.set_prefix(match title {
                     Some(title) => format!("{step} ({title})"),
                     None => step.to_string(),

@@ -27,7 +27,9 @@ impl Opening<'_> {
     pub async fn open(&self, source: &Source) -> Result<Option<Arc<dyn Database>>> {
         let opened: Result<Arc<dyn Database>> = match &source.kind {
             SourceKind::Http(_) => return Ok(None),
-            SourceKind::Staging => Staging::open_folder(&self.staging.join(&source.name)).map(|s| Arc::new(s) as _),
+            SourceKind::Staging => {
+                Staging::open_folder(&self.staging.join(&source.name)).map(|s| Arc::new(s) as _)
+            }
             SourceKind::Postgres(postgres) => {
                 let conn_str = self.text(&postgres.conn_str).await?;
                 self.hide_password_of(&conn_str);
@@ -58,7 +60,10 @@ impl Opening<'_> {
 
     /// A password inside a connection string is a secret like one with a key of its own.
     fn hide_password_of(&self, conn_str: &str) {
-        if let Some(password) = url::Url::parse(conn_str).ok().and_then(|u| u.password().map(str::to_string)) {
+        if let Some(password) = url::Url::parse(conn_str)
+            .ok()
+            .and_then(|u| u.password().map(str::to_string))
+        {
             self.redactor.add(&Secret::new(password));
         }
     }

@@ -152,11 +152,7 @@ impl Columns {
 
     fn find(&mut self, name: &Ident) -> Result<&mut Column> {
         let name = fold(name);
-        let names: Vec<String> = self
-            .columns
-            .iter()
-            .map(|c| c.field.name().clone())
-            .collect();
+        let names: Vec<String> = self.columns.iter().map(|c| c.field.name().clone()).collect();
         match self.columns.iter_mut().find(|c| *c.field.name() == name) {
             Some(column) => Ok(column),
             None => {
@@ -193,9 +189,7 @@ impl Columns {
                 field = field.with_metadata(metadata);
                 false
             }
-            AlterColumnOperation::SetDataType {
-                data_type, using, ..
-            } => {
+            AlterColumnOperation::SetDataType { data_type, using, .. } => {
                 let to = column_type(&data_type.to_string(), BareDecimal::Fixed)?;
                 let retyped = Field::new(field.name(), to.arrow, field.is_nullable());
                 let default = metadata.remove(DEFAULT_KEY);

@@ -46,11 +46,7 @@ impl fmt::Debug for Catalog {
 }
 
 impl CatalogProviderList for Catalog {
-    fn register_catalog(
-        &self,
-        _: String,
-        _: Arc<dyn CatalogProvider>,
-    ) -> Option<Arc<dyn CatalogProvider>> {
+    fn register_catalog(&self, _: String, _: Arc<dyn CatalogProvider>) -> Option<Arc<dyn CatalogProvider>> {
         None
     }
 
@@ -118,8 +114,7 @@ impl SchemaProvider for Namespace {
     }
 
     async fn table(&self, table: &str) -> Result<Option<Arc<dyn TableProvider>>> {
-        let id =
-            TableId::new(Some(&self.of.database), Some(&self.name), table).map_err(external)?;
+        let id = TableId::new(Some(&self.of.database), Some(&self.name), table).map_err(external)?;
         // Pinned before it is opened: what is opened then can't be cleaned up in between.
         let pin = self.of.tables.pin(&id);
         let opened = match self.of.tables.open(&id).await.map_err(external)? {

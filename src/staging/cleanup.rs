@@ -56,9 +56,9 @@ async fn clean(before: &DeltaTable, now: DateTime<Utc>) -> Result<()> {
         Ok(old.then(|| Path::from(tombstone.path().as_ref())))
     });
     let removed: HashSet<Path> = removed.boxed().try_collect().await.map_err(error::delta)?;
-    let unused = candidates.into_iter().filter(|file| {
-        removed.contains(&file.location) || file.last_modified < now - ORPHAN_RETENTION
-    });
+    let unused = candidates
+        .into_iter()
+        .filter(|file| removed.contains(&file.location) || file.last_modified < now - ORPHAN_RETENTION);
     let unused: Vec<_> = unused.map(|file| Ok(file.location)).collect();
     delete(&store, futures::stream::iter(unused).boxed()).await
 }
@@ -86,18 +86,14 @@ mod tests {
         for n in 0..12 {
             let query = format!("select {n} as n");
             let target = TableName::new("t");
-            db.transform(&query, &target, WriteMode::Replace)
-                .await
-                .unwrap();
+            db.transform(&query, &target, WriteMode::Replace).await.unwrap();
         }
         // A load of another process that is under way: a file that no version has.
         let load = folder.path().join("main/t/part-under-way.parquet");
         std::fs::write(&load, "").unwrap();
         let files = || {
             let files = std::fs::read_dir(folder.path().join("main/t")).unwrap();
-            files
-                .filter(|f| f.as_ref().unwrap().path().is_file())
-                .count()
+            files.filter(|f| f.as_ref().unwrap().path().is_file()).count()
         };
         let id = TableId::new(None, None, "t").unwrap();
         let table = db.tables.open(&id).await.unwrap().unwrap();

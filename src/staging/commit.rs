@@ -147,8 +147,7 @@ async fn actions(
         }
         Change::Append => {
             if !same_columns(current_schema(table)?.as_ref(), schema) {
-                let message =
-                    format!("the columns of table `{id}` changed while rows were being added");
+                let message = format!("the columns of table `{id}` changed while rows were being added");
                 return Err(Error::new(ErrorKind::Sql, message).help("run the step again"));
             }
             return Ok(Some(Vec::new()));
@@ -160,16 +159,12 @@ async fn actions(
     if *state.schema() != wanted {
         let metadata = state.metadata().clone().with_schema(&wanted);
         actions.push(Action::Metadata(metadata.map_err(kernel)?));
-        if has_zoneless_timestamp(schema)
-            && !has_zoneless_timestamp(current_schema(table)?.as_ref())
-        {
+        if has_zoneless_timestamp(schema) && !has_zoneless_timestamp(current_schema(table)?.as_ref()) {
             actions.insert(0, Action::Protocol(protocol(schema)?));
         }
     }
     if !matches!(change, Change::Schema { .. }) {
-        let files = state
-            .snapshot()
-            .file_views(table.log_store().as_ref(), None);
+        let files = state.snapshot().file_views(table.log_store().as_ref(), None);
         let removes = files.map_ok(|file| Action::Remove(file.remove_action(true)));
         let removes: Vec<Action> = removes.boxed().try_collect().await.map_err(error::delta)?;
         actions.extend(removes);

@@ -44,10 +44,7 @@ impl Mapping {
                 None => error,
             });
         }
-        let sources = target
-            .fields()
-            .iter()
-            .map(|f| source.index_of(f.name()).ok());
+        let sources = target.fields().iter().map(|f| source.index_of(f.name()).ok());
         Ok(Mapping {
             sources: sources.collect(),
             target,
@@ -74,8 +71,7 @@ impl Mapping {
                 None => check_null(new_null_array(field.data_type(), batch.num_rows()), field),
             })
             .collect::<Result<Vec<_>>>()?;
-        let options =
-            arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
         Ok(RecordBatch::try_new_with_options(
             self.target.clone(),
             columns,
@@ -89,10 +85,7 @@ fn cast(column: &ArrayRef, field: &Field) -> Result<ArrayRef> {
         let text = error.to_string();
         let text = text.trim_start_matches("Cast error: ");
         let text = text.trim_start_matches("Invalid argument error: ");
-        Error::new(
-            ErrorKind::Value,
-            format!("column `{}`: {text}", field.name()),
-        )
+        Error::new(ErrorKind::Value, format!("column `{}`: {text}", field.name()))
     };
     let column = match column.data_type() {
         DataType::Union(..) => &json_text(column)?,
@@ -119,12 +112,7 @@ fn check_null(column: ArrayRef, field: &Field) -> Result<ArrayRef> {
 
 /// The result of `->` as JSON text: a string keeps its quotes, as in PostgreSQL.
 fn json_text(column: &ArrayRef) -> Result<ArrayRef> {
-    let unknown = || {
-        Error::new(
-            ErrorKind::Sql,
-            "a column has a union type that can't be read",
-        )
-    };
+    let unknown = || Error::new(ErrorKind::Sql, "a column has a union type that can't be read");
     let union = column.as_any().downcast_ref::<UnionArray>();
     let union = union.ok_or_else(unknown)?.clone();
     let rows = union.len();

@@ -105,10 +105,7 @@ pub fn field(column: &ColumnDef) -> Result<Field> {
                 field = field.with_metadata(metadata);
             }
             other => {
-                return Err(unsupported(&format!(
-                    "`{other}` of column `{}`",
-                    column.name
-                )));
+                return Err(unsupported(&format!("`{other}` of column `{}`", column.name)));
             }
         }
     }

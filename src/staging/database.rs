@@ -41,9 +41,8 @@ impl Staging {
         }
         if root.scheme() == "file" {
             let folder = root.to_file_path().map_err(|()| not_a_location(&root))?;
-            std::fs::create_dir_all(&folder).map_err(|e| {
-                Error::from(e).context(format!("staging folder {}", folder.display()))
-            })?;
+            std::fs::create_dir_all(&folder)
+                .map_err(|e| Error::from(e).context(format!("staging folder {}", folder.display())))?;
         }
         Ok(Staging {
             tables: Arc::new(Tables::new(root)),
@@ -172,8 +171,6 @@ impl Database for Staging {
         mode: WriteMode,
     ) -> Result<Box<dyn Load>> {
         let id = TableId::of(target)?;
-        Ok(Box::new(
-            load::begin(&self.tables, id, columns, mode).await?,
-        ))
+        Ok(Box::new(load::begin(&self.tables, id, columns, mode).await?))
     }
 }

@@ -13,10 +13,7 @@ use crate::error::{Error, ErrorKind};
 pub fn sql(error: DataFusionError) -> Error {
     match root(&error) {
         Root::Ours(error) => error.clone(),
-        Root::Schema(SchemaError::FieldNotFound {
-            field,
-            valid_fields,
-        }) => {
+        Root::Schema(SchemaError::FieldNotFound { field, valid_fields }) => {
             let name = match &field.relation {
                 Some(relation) => format!("{}.{}", relation.table(), field.name),
                 None => field.name.clone(),
@@ -36,9 +33,8 @@ pub fn sql(error: DataFusionError) -> Error {
             if message.contains("InSubquery") || message.contains("Exists(") =>
         {
             let message = "IN or EXISTS with a subquery is not supported in this place";
-            Error::new(ErrorKind::Sql, message).help(
-                "it works in WHERE; in the SELECT list use a join, or `(select count(*) ...) > 0`",
-            )
+            Error::new(ErrorKind::Sql, message)
+                .help("it works in WHERE; in the SELECT list use a join, or `(select count(*) ...) > 0`")
         }
         Root::DataFusion(error) => Error::new(ErrorKind::Sql, clean(&error.strip_backtrace())),
         Root::Arrow(error) => Error::new(ErrorKind::Sql, clean(&error.to_string())),

@@ -20,11 +20,7 @@ pub async fn rows(db: &Staging, insert: Insert) -> Result<u64> {
     if insert.returning.is_some() {
         return Err(unsupported("RETURNING"));
     }
-    if insert.overwrite
-        || insert.or.is_some()
-        || insert.replace_into
-        || !insert.assignments.is_empty()
-    {
+    if insert.overwrite || insert.or.is_some() || insert.replace_into || !insert.assignments.is_empty() {
         return Err(unsupported("this form of INSERT"));
     }
     let TableObject::TableName(name) = &insert.table else {
@@ -105,15 +101,7 @@ pub async fn rows(db: &Staging, insert: Insert) -> Result<u64> {
         return Ok(0);
     }
     let lock = db.tables.lock(&id).await;
-    commit(
-        &db.tables,
-        &id,
-        &lock,
-        Change::Append,
-        &schema,
-        Some(written),
-    )
-    .await?;
+    commit(&db.tables, &id, &lock, Change::Append, &schema, Some(written)).await?;
     Ok(rows)
 }
 

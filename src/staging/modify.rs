@@ -62,8 +62,7 @@ pub async fn update(db: &Staging, update: Update) -> Result<u64> {
     let change = Rewrite {
         id,
         alias,
-        looks_elsewhere: !others.is_empty()
-            || values.chain(update.selection.as_ref()).any(has_query),
+        looks_elsewhere: !others.is_empty() || values.chain(update.selection.as_ref()).any(has_query),
         assigned: Some(assigned(&update.assignments)?),
         others: others.iter().map(ToString::to_string).collect(),
         condition: condition(update.selection.as_ref()),

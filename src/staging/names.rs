@@ -31,8 +31,9 @@ impl TableId {
     pub fn new(database: Option<&str>, namespace: Option<&str>, table: &str) -> Result<Self> {
         if let Some(database) = database.filter(|d| *d != CATALOG) {
             let message = format!("the staging database has no database `{database}`");
-            return Err(Error::new(ErrorKind::Sql, message)
-                .help("name the table as `table` or `namespace.table`"));
+            return Err(
+                Error::new(ErrorKind::Sql, message).help("name the table as `table` or `namespace.table`")
+            );
         }
         let namespace = namespace.unwrap_or(DEFAULT_NAMESPACE);
         if table.is_empty() || namespace.is_empty() {
@@ -46,11 +47,7 @@ impl TableId {
 
     /// A table named in a flow.
     pub fn of(name: &TableName) -> Result<Self> {
-        TableId::new(
-            name.database.as_deref(),
-            name.namespace.as_deref(),
-            &name.table,
-        )
+        TableId::new(name.database.as_deref(), name.namespace.as_deref(), &name.table)
     }
 
     /// A table named in SQL.

@@ -31,10 +31,7 @@ fn edits(a: &[char], b: &[char]) -> usize {
                 } else {
                     usize::MAX
                 };
-                change
-                    .min(swap)
-                    .min(rows[i - 1][j] + 1)
-                    .min(rows[i][j - 1] + 1)
+                change.min(swap).min(rows[i - 1][j] + 1).min(rows[i][j - 1] + 1)
             };
         }
     }

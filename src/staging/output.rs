@@ -69,9 +69,7 @@ fn derived(expr: &Expr) -> Option<String> {
             return function.name.0.last()?.as_ident().map(fold);
         }
         Expr::Nested(inner) => return derived(inner),
-        Expr::Cast {
-            expr, data_type, ..
-        } => {
+        Expr::Cast { expr, data_type, .. } => {
             let of_type = || {
                 let text = data_type.to_string().to_lowercase();
                 text.split(['(', ' ']).next().map(str::to_string)

@@ -29,11 +29,7 @@ pub struct Query {
 }
 
 /// Plans a query over the newest versions of the tables it names.
-pub async fn plan(
-    session: &SessionState,
-    tables: &Arc<Tables>,
-    mut statement: Statement,
-) -> Result<Query> {
+pub async fn plan(session: &SessionState, tables: &Arc<Tables>, mut statement: Statement) -> Result<Query> {
     output::name_columns(&mut statement);
     let mut session = session.clone();
     // `now()` is when the statement starts.

@@ -145,9 +145,7 @@ impl Rewrite {
     /// The new value of a column, in its type: else CASE would bring the old values to a common type.
     fn new_value(&self, field: &Field) -> Option<String> {
         let assigned = self.assigned.iter().flatten();
-        let (_, value) = assigned
-            .into_iter()
-            .find(|(name, _)| name == field.name())?;
+        let (_, value) = assigned.into_iter().find(|(name, _)| name == field.name())?;
         Some(match field.data_type() {
             DataType::Utf8 => format!("({value})"),
             other => format!("arrow_cast(({value}), '{other}')"),
@@ -235,9 +233,7 @@ impl Scratch {
             let fields = schema.fields().iter().map(|f| f.as_ref().clone());
             let fields = fields.chain([Field::new(ROW, DataType::Int64, false)]);
             let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-            writer
-                .write(&RecordBatch::try_new(schema, columns)?)
-                .await?;
+            writer.write(&RecordBatch::try_new(schema, columns)?).await?;
             next = end;
         }
         let written = Some(writer.finish().await?);

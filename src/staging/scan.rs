@@ -25,11 +25,7 @@ type Places = HashMap<String, (i64, String)>;
 /// All rows of the table, one file after the other, the oldest first.
 pub async fn table(session: &SessionState, tables: &Arc<Tables>, id: &TableId) -> Result<Rows> {
     let mut session = session.clone();
-    session
-        .config_mut()
-        .options_mut()
-        .execution
-        .target_partitions = 1;
+    session.config_mut().options_mut().execution.target_partitions = 1;
     let all = parse(&format!("SELECT * FROM {}", id.sql()))?;
     let planned = query::plan(&session, tables, all).await?;
     if files(planned.plan()) < 2 {
@@ -70,8 +66,7 @@ fn in_order(plan: Arc<dyn ExecutionPlan>, places: &Places) -> PlanResult<Arc<dyn
     };
     plan.transform_up(|node| {
         let source = node.downcast_ref::<DataSourceExec>();
-        let Some(config) = source.and_then(|s| s.data_source().downcast_ref::<FileScanConfig>())
-        else {
+        let Some(config) = source.and_then(|s| s.data_source().downcast_ref::<FileScanConfig>()) else {
             return Ok(Transformed::no(node));
         };
         let groups = config.file_groups.iter();

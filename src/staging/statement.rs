@@ -65,9 +65,7 @@ pub async fn execute(db: &Staging, statement: Statement) -> Result<Option<u64>> 
         Statement::Insert(insert) => insert::rows(db, insert).await.map(Some),
         Statement::Update(update) => modify::update(db, update).await.map(Some),
         Statement::Delete(delete) => modify::delete(db, delete).await.map(Some),
-        Statement::StartTransaction { .. }
-        | Statement::Commit { .. }
-        | Statement::Rollback { .. } => {
+        Statement::StartTransaction { .. } | Statement::Commit { .. } | Statement::Rollback { .. } => {
             let message = "the staging database has no transactions";
             Err(Error::new(ErrorKind::Sql, message).help("each statement is atomic by itself"))
         }

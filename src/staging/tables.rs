@@ -97,11 +97,7 @@ impl Tables {
     /// The newest version of the table, if there is one.
     pub async fn open(&self, id: &TableId) -> Result<Option<DeltaTable>> {
         let store = self.store(id)?;
-        if !store
-            .is_delta_table_location()
-            .await
-            .map_err(error::delta)?
-        {
+        if !store.is_delta_table_location().await.map_err(error::delta)? {
             return Ok(None);
         }
         let mut table = DeltaTable::new(store);
@@ -171,21 +167,13 @@ impl Tables {
             let mut entries: Vec<Path> = entries.try_collect().await.map_err(io)?;
             // From the newest version down: what is left at any moment is a whole log.
             entries.sort_by(|a, b| b.cmp(a));
-            delete(
-                &store,
-                futures::stream::iter(entries.into_iter().map(Ok)).boxed(),
-            )
-            .await?;
+            delete(&store, futures::stream::iter(entries.into_iter().map(Ok)).boxed()).await?;
         }
         if self.is_read(id) {
             // Someone still streams from it; the files are garbage that a later table of this name cleans up.
             return Ok(());
         }
-        delete(
-            &store,
-            store.list(None).map_ok(|meta| meta.location).boxed(),
-        )
-        .await
+        delete(&store, store.list(None).map_ok(|meta| meta.location).boxed()).await
     }
 }
 

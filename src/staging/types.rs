@@ -24,12 +24,7 @@ impl TypePlanner for SqlTypes {
             SqlType::Interval { .. } | SqlType::Array(_) | SqlType::Struct(..) => false,
             SqlType::Custom(name, _) => matches!(
                 name.to_string().to_ascii_lowercase().as_str(),
-                "number"
-                    | "variant"
-                    | "object"
-                    | "timestamp_ntz"
-                    | "timestamp_tz"
-                    | "timestamp_ltz"
+                "number" | "variant" | "object" | "timestamp_ntz" | "timestamp_tz" | "timestamp_ltz"
             ),
             _ => true,
         };
@@ -47,9 +42,7 @@ impl TypePlanner for SqlTypes {
 pub fn plain(data_type: &DataType) -> DataType {
     match data_type {
         DataType::Utf8View | DataType::LargeUtf8 | DataType::Null => DataType::Utf8,
-        DataType::BinaryView | DataType::LargeBinary | DataType::FixedSizeBinary(_) => {
-            DataType::Binary
-        }
+        DataType::BinaryView | DataType::LargeBinary | DataType::FixedSizeBinary(_) => DataType::Binary,
         DataType::Dictionary(_, values) => plain(values),
         DataType::RunEndEncoded(_, values) => plain(values.data_type()),
         DataType::UInt8 => DataType::Int16,
@@ -63,18 +56,14 @@ pub fn plain(data_type: &DataType) -> DataType {
         }
         DataType::Time32(_) | DataType::Time64(_) => DataType::Time64(TimeUnit::Microsecond),
         DataType::Duration(_) | DataType::Interval(_) => DataType::Utf8,
-        DataType::Decimal32(p, s) | DataType::Decimal64(p, s) | DataType::Decimal128(p, s) => {
-            decimal(*p, *s)
-        }
+        DataType::Decimal32(p, s) | DataType::Decimal64(p, s) | DataType::Decimal128(p, s) => decimal(*p, *s),
         DataType::Decimal256(_, s) => decimal(38, *s),
         DataType::List(item)
         | DataType::LargeList(item)
         | DataType::ListView(item)
         | DataType::LargeListView(item)
         | DataType::FixedSizeList(item, _) => DataType::List(nested(item, plain)),
-        DataType::Struct(fields) => {
-            DataType::Struct(fields.iter().map(|f| nested(f, plain)).collect())
-        }
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(|f| nested(f, plain)).collect()),
         DataType::Union(..) => DataType::Utf8,
         other => other.clone(),
     }
@@ -97,9 +86,7 @@ fn stored_type(data_type: &DataType) -> DataType {
     match plain(data_type) {
         DataType::Time64(_) => DataType::Utf8,
         DataType::List(item) => DataType::List(nested(&item, stored_type)),
-        DataType::Struct(fields) => {
-            DataType::Struct(fields.iter().map(|f| nested(f, stored_type)).collect())
-        }
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(|f| nested(f, stored_type)).collect()),
         other => other,
     }
 }
@@ -127,11 +114,7 @@ pub fn declared_schema(schema: &Schema) -> Result<SchemaRef> {
     Ok(stored)
 }
 
-fn map_fields(
-    schema: &Schema,
-    to: fn(&DataType) -> DataType,
-    nullable: fn(&Field) -> bool,
-) -> SchemaRef {
+fn map_fields(schema: &Schema, to: fn(&DataType) -> DataType, nullable: fn(&Field) -> bool) -> SchemaRef {
     let fields = schema.fields().iter().map(|field| {
         let mapped = Field::new(field.name(), to(field.data_type()), nullable(field));
         if *field.data_type() == *JSON_UNION_DATA_TYPE {
@@ -154,10 +137,7 @@ fn check_names(schema: &Schema) -> Result<()> {
             let message = if other == field.name() {
                 format!("column `{other}` appears twice")
             } else {
-                format!(
-                    "columns `{other}` and `{}` differ only in case",
-                    field.name()
-                )
+                format!("columns `{other}` and `{}` differ only in case", field.name())
             };
             return Err(Error::new(ErrorKind::Sql, message).help("give one of them another name"));
         }

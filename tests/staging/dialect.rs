@@ -89,24 +89,12 @@ async fn expressions() {
         ("select '{\"a\": 1}'::jsonb ->> 'a'", "1"),
         ("select '[1, 2]'::json -> 1", "2"),
         ("select json_get_str('{\"a\": \"x\"}', 'a')", "x"),
-        (
-            "select '{\"a\": {\"b\": \"c\"}}'::jsonb -> 'a'",
-            "{\"b\": \"c\"}",
-        ),
-        (
-            "select '{\"a\": {\"b\": \"c\"}}'::jsonb -> 'a' -> 'b'",
-            "\"c\"",
-        ),
-        (
-            "select '{\"a\": {\"b\": \"c\"}}'::jsonb -> 'a' ->> 'b'",
-            "c",
-        ),
+        ("select '{\"a\": {\"b\": \"c\"}}'::jsonb -> 'a'", "{\"b\": \"c\"}"),
+        ("select '{\"a\": {\"b\": \"c\"}}'::jsonb -> 'a' -> 'b'", "\"c\""),
+        ("select '{\"a\": {\"b\": \"c\"}}'::jsonb -> 'a' ->> 'b'", "c"),
         ("select '{\"a\": 1}'::jsonb ? 'a'", "true"),
         ("select ('{\"a\": \"5\"}'::jsonb ->> 'a')::int + 1", "6"),
-        (
-            "select ('{\"a\": 1.25}'::jsonb ->> 'a')::decimal(10,2)",
-            "1.25",
-        ),
+        ("select ('{\"a\": 1.25}'::jsonb ->> 'a')::decimal(10,2)", "1.25"),
         ("select '{\"a\": null}'::jsonb ->> 'a'", "∅"),
         ("select sum(('{\"a\": 5}'::jsonb ->> 'a')::int)", "5"),
     ] {
@@ -130,10 +118,7 @@ async fn decimals_are_exact() {
         ("select sum(price * 1.20) from t", "144.0000"),
         ("select count(*) from t where amount = 0.1", "1"),
         ("select count(*) from t where amount + 0.2 = 0.3", "1"),
-        (
-            "select (0.1::decimal + 0.2::decimal) = 0.3::decimal",
-            "true",
-        ),
+        ("select (0.1::decimal + 0.2::decimal) = 0.3::decimal", "true"),
         (
             "select '12345678901234567890.12'::decimal(38,2)",
             "12345678901234567890.12",
@@ -209,14 +194,8 @@ async fn columns_without_a_name_get_that_of_postgres() {
     let db = db_with(&["create table t as select 1 as id, 'a' as name, 2.5 as x"]).await;
     for (sql, names) in [
         ("select count(*), sum(x), max(t.x) from t", "count sum max"),
-        (
-            "select count(id), count(name) from t",
-            "count count(t.name)",
-        ),
-        (
-            "select name::text, (x)::int, upper(name) as u from t",
-            "name x u",
-        ),
+        ("select count(id), count(name) from t", "count count(t.name)"),
+        ("select name::text, (x)::int, upper(name) as u from t", "name x u"),
         (
             "select sum(x)::int, '1'::int, case when true then 1 end from t",
             "sum int case",
@@ -238,10 +217,7 @@ async fn columns_without_a_name_get_that_of_postgres() {
             "select lower(name) from t union all select 'b' order by 1",
             "lower",
         ),
-        (
-            "select s.lower from (select lower(name) from t) as s",
-            "lower",
-        ),
+        ("select s.lower from (select lower(name) from t) as s", "lower"),
     ] {
         let rows = db.query(sql).await.unwrap_or_else(|e| panic!("{sql}: {e}"));
         let schema = rows.schema.clone();

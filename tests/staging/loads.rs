@@ -26,9 +26,7 @@ fn people(db: &Staging) -> Vec<Column> {
 
 fn batch(columns: &[Column], ids: std::ops::Range<i64>) -> RecordBatch {
     let ids: Vec<i64> = ids.collect();
-    let text: ArrayRef = Arc::new(StringArray::from_iter_values(
-        ids.iter().map(|i| format!("n{i}")),
-    ));
+    let text: ArrayRef = Arc::new(StringArray::from_iter_values(ids.iter().map(|i| format!("n{i}"))));
     let json: ArrayRef = Arc::new(StringArray::from_iter_values(
         ids.iter().map(|i| format!("{{\"i\":{i}}}")),
     ));
@@ -53,9 +51,7 @@ fn files(db: &Db, table: &str) -> usize {
     let Ok(folder) = std::fs::read_dir(db.folder.path().join("main").join(table)) else {
         return 0;
     };
-    folder
-        .filter(|f| f.as_ref().unwrap().path().is_file())
-        .count()
+    folder.filter(|f| f.as_ref().unwrap().path().is_file()).count()
 }
 
 #[tokio::test]
@@ -68,26 +64,13 @@ async fn a_load_is_seen_at_its_commit() {
         .await
         .unwrap();
     for start in [10, 20, 30] {
-        second
-            .write(batch(&columns, start..start + 10))
-            .await
-            .unwrap();
+        second.write(batch(&columns, start..start + 10)).await.unwrap();
     }
     assert_eq!(value(&db, "select count(*) from t").await, "3");
     assert_eq!(second.commit().await.unwrap(), 30);
-    assert_eq!(
-        value(&db, "select count(*), sum(id) from t").await,
-        "30|735"
-    );
-    assert_eq!(
-        value(&db, "select doc ->> 'i' from t where id = 15").await,
-        "15"
-    );
-    assert_eq!(
-        files(&db, "t"),
-        2,
-        "one file for each load, not for each batch"
-    );
+    assert_eq!(value(&db, "select count(*), sum(id) from t").await, "30|735");
+    assert_eq!(value(&db, "select doc ->> 'i' from t where id = 15").await, "15");
+    assert_eq!(files(&db, "t"), 2, "one file for each load, not for each batch");
     let schema = db.scan(&TableName::new("t")).await.unwrap().schema;
     assert_eq!(Logical::of(schema.field(2)), Logical::Json);
     assert_eq!(Logical::of(schema.field(1)), Logical::Plain);
@@ -120,10 +103,7 @@ async fn nothing_stays_of_a_load_that_is_given_up() {
         .unwrap();
     fresh.write(batch(&columns, 5..9)).await.unwrap();
     fresh.abort().await;
-    assert_eq!(
-        error(&db, "select * from fresh").await.kind(),
-        ErrorKind::NoTable
-    );
+    assert_eq!(error(&db, "select * from fresh").await.kind(), ErrorKind::NoTable);
 }
 
 #[tokio::test]
@@ -175,10 +155,7 @@ async fn an_append_has_to_fit() {
         .await
         .err()
         .unwrap();
-    assert_eq!(
-        error.to_string(),
-        "table `t`: the table has no column `nme`"
-    );
+    assert_eq!(error.to_string(), "table `t`: the table has no column `nme`");
     assert_eq!(error.advice(), Some("did you mean `name`?"));
     assert_eq!(rows_sorted(&db).await.len(), 2);
 }
@@ -209,10 +186,7 @@ async fn many_at_once() {
     );
     assert_eq!(value(&db, "select count(*) from last").await, "1");
     for i in 0..8 {
-        assert_eq!(
-            value(&db, &format!("select count(*) from own{i}")).await,
-            "50"
-        );
+        assert_eq!(value(&db, &format!("select count(*) from own{i}")).await, "50");
     }
 }
 

@@ -14,10 +14,7 @@ async fn create_and_drop() {
         sql_error(&db, "create table a (id int)").await,
         "table `a` already exists"
     );
-    assert_eq!(
-        run(&db, "create table if not exists a (other text)").await,
-        None
-    );
+    assert_eq!(run(&db, "create table if not exists a (other text)").await, None);
     assert_eq!(
         run(&db, "create table b as select 1 as x union all select 2").await,
         Some(2)
@@ -48,7 +45,10 @@ async fn create_and_drop() {
 
 #[tokio::test]
 async fn insert() {
-    let db = db_with(&["create table t (id int not null, name text, day date, ok boolean default true, at timestamp)"]).await;
+    let db = db_with(&[
+        "create table t (id int not null, name text, day date, ok boolean default true, at timestamp)",
+    ])
+    .await;
     assert_eq!(
         run(
             &db,
@@ -89,10 +89,7 @@ async fn insert() {
             "insert into t (id, day) values (1, 'soon')",
             "column `day`: Cannot cast string 'soon' to value of Date32 type",
         ),
-        (
-            "insert into t (name) values ('x')",
-            "column `id` can't be null",
-        ),
+        ("insert into t (name) values ('x')", "column `id` can't be null"),
     ] {
         let error = error(&db, sql).await;
         assert_eq!(error.to_string(), expected);
@@ -250,11 +247,7 @@ async fn alter() {
     let db = people().await;
     run(&db, "alter table p add column note text").await;
     run(&db, "alter table p add column if not exists note int").await;
-    run(
-        &db,
-        "alter table p add column n int default 5, drop column age",
-    )
-    .await;
+    run(&db, "alter table p add column n int default 5, drop column age").await;
     assert_eq!(
         rows(&db, "select * from p order by id").await[0],
         "1|ann|10.10|∅|5"
@@ -267,12 +260,7 @@ async fn alter() {
     run(&db, "insert into p (id, note) values (4, 1)").await;
     assert_eq!(
         rows(&db, "select id, full_name, pay, n, note from p order by id").await,
-        [
-            "1|ann|10.10|5|∅",
-            "2|bob|20.20|5|∅",
-            "3|∅|∅|5|∅",
-            "4|∅|∅|5|1"
-        ]
+        ["1|ann|10.10|5|∅", "2|bob|20.20|5|∅", "3|∅|∅|5|∅", "4|∅|∅|5|1"]
     );
     let message = sql_error(&db, "alter table p drop column naem").await;
     assert_eq!(message, "table `p`: column `naem` does not exist");
@@ -286,10 +274,8 @@ async fn alter() {
 
 #[tokio::test]
 async fn keys_are_not_null() {
-    let db = db_with(&[
-        "create table t (id int primary key, a text, b text, unique (a), primary key (b))",
-    ])
-    .await;
+    let db =
+        db_with(&["create table t (id int primary key, a text, b text, unique (a), primary key (b))"]).await;
     assert_eq!(
         error(&db, "insert into t values (null, 'a', 'b')")
             .await
@@ -297,9 +283,7 @@ async fn keys_are_not_null() {
         "column `id` can't be null"
     );
     assert_eq!(
-        error(&db, "insert into t (id) values (1)")
-            .await
-            .to_string(),
+        error(&db, "insert into t (id) values (1)").await.to_string(),
         "column `b` can't be null"
     );
     run(&db, "insert into t values (1, 'a', 'b'), (1, 'a', 'b')").await;
@@ -315,21 +299,12 @@ async fn what_is_not_supported_says_so() {
         ("begin", "the staging database has no transactions"),
         ("select 1; select 2", "2 statements where one was expected"),
         ("", "there is no statement"),
-        (
-            "selec 1",
-            "SQL syntax: Expected: an SQL statement, found: selec",
-        ),
+        ("selec 1", "SQL syntax: Expected: an SQL statement, found: selec"),
         ("copy t to '/tmp/x'", "COPY is not supported"),
         ("select foo(1)", "Invalid function 'foo'"),
-        (
-            "select 'x'::int",
-            "Cannot cast string 'x' to value of Int32 type",
-        ),
+        ("select 'x'::int", "Cannot cast string 'x' to value of Int32 type"),
         ("select 1/0", "Divide by zero"),
-        (
-            "select * from t where idd = 1",
-            "column `idd` does not exist",
-        ),
+        ("select * from t where idd = 1", "column `idd` does not exist"),
         (
             "create table d as select 1 as a, 2 as \"A\"",
             "columns `a` and `A` differ only in case",
@@ -361,10 +336,7 @@ async fn transform() {
     assert_eq!(db.transform(grow, &t, WriteMode::Append).await.unwrap(), 4);
     assert_eq!(value(&db, "select count(*), sum(id) from t").await, "6|11");
     let shape = "select 1.5::decimal as d, now() as at, null as nothing, '10:00'::time as clock, row_number() over () as n, arrow_cast(7, 'UInt64') as u, interval '1 day' as i, [1, 2] as list";
-    assert_eq!(
-        db.transform(shape, &t, WriteMode::Replace).await.unwrap(),
-        1
-    );
+    assert_eq!(db.transform(shape, &t, WriteMode::Replace).await.unwrap(), 1);
     assert_eq!(
         value(&db, "select d, nothing, clock, n, u, list from t").await,
         "1.5000000000|∅|10:00:00|1|7|[1, 2]"

@@ -42,12 +42,8 @@ async fn any_name_is_a_table() {
     ] {
         let table = TableName::new(name);
         let query = format!("select '{}' as name", name.replace('\'', "''"));
-        db.transform(&query, &table, WriteMode::Replace)
-            .await
-            .unwrap();
-        db.transform(&query, &table, WriteMode::Append)
-            .await
-            .unwrap();
+        db.transform(&query, &table, WriteMode::Replace).await.unwrap();
+        db.transform(&query, &table, WriteMode::Append).await.unwrap();
         assert_eq!(scan(&db, name).await, [name, name]);
         let quoted = name.replace('"', "\"\"");
         assert_eq!(
@@ -70,10 +66,7 @@ async fn a_table_that_is_not_there() {
     .await;
     let missing = error(&db, "select * from order_s").await;
     assert_eq!(missing.kind(), ErrorKind::NoTable);
-    assert_eq!(
-        missing.to_string(),
-        "table `order_s` does not exist in staging"
-    );
+    assert_eq!(missing.to_string(), "table `order_s` does not exist in staging");
     assert_eq!(missing.advice(), Some("did you mean `orders`?"));
     let missing = error(&db, "insert into zzz values (1)").await;
     assert_eq!(
@@ -81,21 +74,11 @@ async fn a_table_that_is_not_there() {
         Some("tables in staging: `customers`, `orders`, `crm.people`")
     );
     let missing = error(&db, "select * from crm.peple").await;
-    assert_eq!(
-        missing.to_string(),
-        "table `crm.peple` does not exist in staging"
-    );
+    assert_eq!(missing.to_string(), "table `crm.peple` does not exist in staging");
     assert_eq!(missing.advice(), Some("did you mean `crm.people`?"));
     let wrong = error(&db, "select * from other.main.orders").await;
-    assert_eq!(
-        wrong.to_string(),
-        "the staging database has no database `other`"
-    );
-    assert!(
-        rows(&db, "select * from staging.main.orders")
-            .await
-            .is_empty()
-    );
+    assert_eq!(wrong.to_string(), "the staging database has no database `other`");
+    assert!(rows(&db, "select * from staging.main.orders").await.is_empty());
     let scan = db.scan(&TableName::new("nothing")).await.err().unwrap();
     assert_eq!(scan.kind(), ErrorKind::NoTable);
 }
@@ -165,8 +148,5 @@ async fn opening_is_cheap() {
     let db = Staging::open_folder(&folder.path().join("new/state")).unwrap();
     let opened = start.elapsed();
     assert_eq!(value(&db, "select 1").await, "1");
-    println!(
-        "opened in {opened:?}, first query after {:?}",
-        start.elapsed()
-    );
+    println!("opened in {opened:?}, first query after {:?}", start.elapsed());
 }

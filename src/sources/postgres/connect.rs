@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::Connection;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 
 use super::error::explain;
 use crate::error::{Error, ErrorKind, Result};
@@ -26,8 +27,13 @@ impl Settings {
     pub fn options(&self) -> Result<PgConnectOptions> {
         let text = self.conn_str.reveal().trim();
         let bad = |why: &str| {
-            Error::new(ErrorKind::Project, format!("`conn_str` is not a PostgreSQL connection string: {why}"))
-                .help("write postgresql://host:5432/database, with `username` and `password` as keys of their own")
+            Error::new(
+                ErrorKind::Project,
+                format!("`conn_str` is not a PostgreSQL connection string: {why}"),
+            )
+            .help(
+                "write postgresql://host:5432/database, with `username` and `password` as keys of their own",
+            )
         };
         let (scheme, rest) = text.split_once("://").ok_or_else(|| bad("it has no `://`"))?;
         // SQLAlchemy names its Python driver behind a plus.
@@ -35,8 +41,9 @@ impl Settings {
         if !matches!(scheme, "postgres" | "postgresql") {
             return Err(bad(&format!("it starts with `{scheme}`")));
         }
-        let mut options: PgConnectOptions =
-            format!("postgresql://{rest}").parse().map_err(|e: sqlx::Error| bad(&e.to_string()))?;
+        let mut options: PgConnectOptions = format!("postgresql://{rest}")
+            .parse()
+            .map_err(|e: sqlx::Error| bad(&e.to_string()))?;
         if let Some(username) = &self.username {
             options = options.username(username);
         }
@@ -49,14 +56,18 @@ impl Settings {
 
 /// Connects, and checks that the server answers.
 pub async fn connect(options: &PgConnectOptions) -> Result<PgPool> {
-    let connecting = PgPoolOptions::new()
+    // The pool would try a refused connection again and again; one of our own says at once what is wrong.
+    match tokio::time::timeout(TIMEOUT, PgConnection::connect_with(options)).await {
+        Ok(Ok(connection)) => drop(connection),
+        Ok(Err(e)) => return Err(explain(&e).context(server(options))),
+        Err(_) => {
+            return Err(Error::new(ErrorKind::Timeout, "the server does not answer").context(server(options)));
+        }
+    }
+    Ok(PgPoolOptions::new()
         .max_connections(MAX_CONNECTIONS)
         .acquire_timeout(TIMEOUT)
-        .connect_with(options.clone());
-    match tokio::time::timeout(TIMEOUT, connecting).await {
-        Ok(pool) => pool.map_err(|e| explain(&e).context(server(options))),
-        Err(_) => Err(Error::new(ErrorKind::Timeout, "the server does not answer").context(server(options))),
-    }
+        .connect_lazy_with(options.clone()))
 }
 
 fn server(options: &PgConnectOptions) -> String {

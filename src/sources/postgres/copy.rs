@@ -49,7 +49,9 @@ impl Encoder {
         for (column, field) in columns.iter().zip(schema.fields()) {
             let json = json_type(column).filter(|_| column.column_type.logical == Logical::Json);
             let encoder = match json {
-                Some(json) => StringEncoderBuilder::new_with_output(field.clone(), json).map(EncoderBuilder::String),
+                Some(json) => {
+                    StringEncoderBuilder::new_with_output(field.clone(), json).map(EncoderBuilder::String)
+                }
                 None => EncoderBuilder::try_new(field.clone()),
             };
             encoders.insert(column.name.clone(), encoder.map_err(|e| fail(&e))?);
@@ -63,7 +65,9 @@ impl Encoder {
 
     /// The bytes of a batch.
     pub fn batch(&mut self, batch: &RecordBatch) -> Result<Bytes> {
-        self.inner.write_batch(batch, &mut self.buffer).map_err(|e| fail(&e))?;
+        self.inner
+            .write_batch(batch, &mut self.buffer)
+            .map_err(|e| fail(&e))?;
         Ok(self.buffer.split().freeze())
     }
 
@@ -75,5 +79,8 @@ impl Encoder {
 }
 
 fn fail(error: &dyn std::fmt::Display) -> Error {
-    Error::new(ErrorKind::Value, format!("the rows can't be written as PostgreSQL's COPY: {error}"))
+    Error::new(
+        ErrorKind::Value,
+        format!("the rows can't be written as PostgreSQL's COPY: {error}"),
+    )
 }

@@ -22,7 +22,11 @@ pub struct Postgres {
 
 impl Postgres {
     /// Connects; the server has answered when this returns.
-    pub async fn open(conn_str: Secret, username: Option<String>, password: Option<Secret>) -> Result<Postgres> {
+    pub async fn open(
+        conn_str: Secret,
+        username: Option<String>,
+        password: Option<Secret>,
+    ) -> Result<Postgres> {
         let settings = Settings {
             conn_str,
             username,
@@ -37,7 +41,9 @@ impl Postgres {
 
     /// A connection of its own: dropped in the middle of a transaction, the server takes everything back.
     async fn own_connection(&self) -> Result<PgConnection> {
-        PgConnection::connect_with(&self.options).await.map_err(|e| explain(&e))
+        PgConnection::connect_with(&self.options)
+            .await
+            .map_err(|e| explain(&e))
     }
 }
 
@@ -62,7 +68,8 @@ impl Database for Postgres {
     async fn execute(&self, statement: &str) -> Result<Option<u64>> {
         // The simple protocol takes every statement, also those that can't be prepared.
         let done = sqlx::raw_sql(AssertSqlSafe(statement)).execute(&self.pool).await;
-        done.map(|done| Some(done.rows_affected())).map_err(|e| explain(&e))
+        done.map(|done| Some(done.rows_affected()))
+            .map_err(|e| explain(&e))
     }
 
     async fn transform(&self, query: &str, target: &TableName, mode: WriteMode) -> Result<u64> {
@@ -70,11 +77,24 @@ impl Database for Postgres {
         let mut tx = connection.begin().await.map_err(|e| explain(&e))?;
         let rows = match mode {
             WriteMode::Append if exists(&mut tx, target).await? => {
-                let prepared = (&mut *tx).prepare(sql::statement(query)).await.map_err(|e| explain(&e))?;
+                let prepared = (&mut *tx)
+                    .prepare(sql::statement(query))
+                    .await
+                    .map_err(|e| explain(&e))?;
                 let columns = sql::column_list(prepared.columns().iter().map(sqlx::Column::name));
-                run(&mut tx, &format!("INSERT INTO {} ({columns}) {query}", sql::table(target))).await?
+                run(
+                    &mut tx,
+                    &format!("INSERT INTO {} ({columns}) {query}", sql::table(target)),
+                )
+                .await?
             }
-            WriteMode::Append => run(&mut tx, &format!("CREATE TABLE {} AS {query}", sql::table(target))).await?,
+            WriteMode::Append => {
+                run(
+                    &mut tx,
+                    &format!("CREATE TABLE {} AS {query}", sql::table(target)),
+                )
+                .await?
+            }
             WriteMode::Replace => {
                 let side = sql::side(target);
                 let rows = run(&mut tx, &format!("CREATE TABLE {} AS {query}", sql::table(&side))).await?;
@@ -86,7 +106,12 @@ impl Database for Postgres {
         Ok(rows)
     }
 
-    async fn begin_load(&self, target: &TableName, columns: &[Column], mode: WriteMode) -> Result<Box<dyn Load>> {
+    async fn begin_load(
+        &self,
+        target: &TableName,
+        columns: &[Column],
+        mode: WriteMode,
+    ) -> Result<Box<dyn Load>> {
         let connection = self.own_connection().await?;
         Ok(Box::new(load::begin(connection, target, columns, mode).await?))
     }
@@ -104,6 +129,9 @@ pub async fn run(connection: &mut PgConnection, statement: &str) -> Result<u64> 
 
 /// Asks for one boolean.
 pub async fn ask(connection: &mut PgConnection, question: &'static str, argument: &str) -> Result<bool> {
-    let row = sqlx::query(question).bind(argument.to_string()).fetch_one(connection).await;
+    let row = sqlx::query(question)
+        .bind(argument.to_string())
+        .fetch_one(connection)
+        .await;
     row.and_then(|row| row.try_get(0)).map_err(|e| explain(&e))
 }

@@ -74,7 +74,10 @@ impl Kind {
             Kind::Bytes => (DataType::Binary, Logical::Plain),
             Kind::Date => (DataType::Date32, Logical::Plain),
             Kind::Timestamp => (DataType::Timestamp(TimeUnit::Microsecond, None), Logical::Plain),
-            Kind::TimestampTz => (DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())), Logical::Plain),
+            Kind::TimestampTz => (
+                DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+                Logical::Plain,
+            ),
             Kind::Numeric => (DataType::Utf8, Logical::Numeric),
             Kind::Json => (DataType::Utf8, Logical::Json),
             Kind::Other => (DataType::Utf8, Logical::Other),
@@ -151,7 +154,11 @@ impl Decoder {
         let arrays: Vec<ArrayRef> = self.columns.iter_mut().map(Values::finish).collect();
         let options = RecordBatchOptions::new().with_row_count(Some(self.rows));
         self.rows = 0;
-        Ok(RecordBatch::try_new_with_options(self.schema.clone(), arrays, &options)?)
+        Ok(RecordBatch::try_new_with_options(
+            self.schema.clone(),
+            arrays,
+            &options,
+        )?)
     }
 }
 

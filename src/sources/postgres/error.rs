@@ -14,9 +14,10 @@ pub fn explain(error: &sqlx::Error) -> Error {
         sqlx::Error::Io(io) => Error::new(ErrorKind::Connect, format!("the connection failed: {io}")),
         sqlx::Error::Tls(tls) => Error::new(ErrorKind::Connect, format!("TLS failed: {tls}")),
         sqlx::Error::PoolTimedOut => Error::new(ErrorKind::Timeout, "no connection became free in time"),
-        sqlx::Error::ColumnDecode { index, source } => {
-            Error::new(ErrorKind::Value, format!("column {index} holds a value that can't be read: {source}"))
-        }
+        sqlx::Error::ColumnDecode { index, source } => Error::new(
+            ErrorKind::Value,
+            format!("column {index} holds a value that can't be read: {source}"),
+        ),
         other => Error::new(ErrorKind::Sql, other.to_string()),
     }
 }

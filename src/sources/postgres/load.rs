@@ -47,7 +47,11 @@ pub async fn begin(
         WriteMode::Append => "TEMPORARY TABLE",
     };
     let definitions = sql::definitions(columns, side_type);
-    run(&mut connection, &format!("CREATE {kind} {} ({definitions})", sql::table(&side))).await?;
+    run(
+        &mut connection,
+        &format!("CREATE {kind} {} ({definitions})", sql::table(&side)),
+    )
+    .await?;
     let (messages, receiver) = mpsc::channel(2);
     let work = Work {
         target: target.clone(),
@@ -140,7 +144,9 @@ impl Work {
                 "ALTER TABLE {} ALTER COLUMN {name} TYPE {sql_type} USING {name}::{sql_type}",
                 sql::table(&self.side)
             );
-            run(connection, &alter).await.map_err(|e| e.context(format!("column `{}`", column.name)))?;
+            run(connection, &alter)
+                .await
+                .map_err(|e| e.context(format!("column `{}`", column.name)))?;
         }
         let (side, target) = (sql::table(&self.side), sql::table(&self.target));
         match self.mode {
@@ -151,10 +157,13 @@ impl Work {
                     let definitions = sql::definitions(&self.columns, |c| c.column_type.sql.clone());
                     run(connection, &format!("CREATE TABLE {target} ({definitions})")).await?;
                 }
-                run(connection, &format!("INSERT INTO {target} ({columns}) SELECT {columns} FROM {side}")).await?;
+                run(
+                    connection,
+                    &format!("INSERT INTO {target} ({columns}) SELECT {columns} FROM {side}"),
+                )
+                .await?;
                 run(connection, &format!("DROP TABLE {side}")).await.map(|_| ())
             }
         }
     }
 }
-

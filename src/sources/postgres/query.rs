@@ -20,9 +20,14 @@ const BATCH_ROWS: usize = 4096;
 
 /// Runs a query; its rows come as they are asked for.
 pub async fn stream(pool: &PgPool, sql: &str) -> Result<Rows> {
-    let sql = sql.trim().trim_end_matches(|c: char| c == ';' || c.is_whitespace());
+    let sql = sql
+        .trim()
+        .trim_end_matches(|c: char| c == ';' || c.is_whitespace());
     let mut connection = pool.acquire().await.map_err(|e| explain(&e))?;
-    let prepared = (&mut *connection).prepare(statement(sql)).await.map_err(|e| explain(&e))?;
+    let prepared = (&mut *connection)
+        .prepare(statement(sql))
+        .await
+        .map_err(|e| explain(&e))?;
     let columns: Vec<(String, Kind)> = prepared
         .columns()
         .iter()
@@ -87,5 +92,9 @@ fn as_text(sql: &str, columns: &[(String, Kind)]) -> String {
             false => name.clone(),
         })
         .collect();
-    format!("SELECT {} FROM ({sql}\n) AS q({})", selected.join(", "), names.join(", "))
+    format!(
+        "SELECT {} FROM ({sql}\n) AS q({})",
+        selected.join(", "),
+        names.join(", ")
+    )
 }

@@ -9,7 +9,12 @@ use crate::sources::database::TableName;
 
 /// Whether the table is there.
 pub async fn exists(connection: &mut PgConnection, table: &TableName) -> Result<bool> {
-    ask(connection, "SELECT to_regclass($1) IS NOT NULL", &sql::table(table)).await
+    ask(
+        connection,
+        "SELECT to_regclass($1) IS NOT NULL",
+        &sql::table(table),
+    )
+    .await
 }
 
 /// Makes `side` be `target`. A target that nothing depends on is dropped and the side table gets its name; one with
@@ -18,14 +23,25 @@ pub async fn swap(connection: &mut PgConnection, side: &TableName, target: &Tabl
     let (side_sql, target_sql) = (sql::table(side), sql::table(target));
     if exists(connection, target).await? {
         run(connection, "SAVEPOINT sequor_swap").await?;
-        if run(connection, &format!("DROP TABLE {target_sql}")).await.is_err() {
+        if run(connection, &format!("DROP TABLE {target_sql}"))
+            .await
+            .is_err()
+        {
             run(connection, "ROLLBACK TO SAVEPOINT sequor_swap").await?;
             run(connection, &format!("DELETE FROM {target_sql}")).await?;
-            run(connection, &format!("INSERT INTO {target_sql} SELECT * FROM {side_sql}")).await?;
+            run(
+                connection,
+                &format!("INSERT INTO {target_sql} SELECT * FROM {side_sql}"),
+            )
+            .await?;
             run(connection, &format!("DROP TABLE {side_sql}")).await?;
             return Ok(());
         }
     }
-    run(connection, &format!("ALTER TABLE {side_sql} RENAME TO {}", sql::quote(&target.table))).await?;
+    run(
+        connection,
+        &format!("ALTER TABLE {side_sql} RENAME TO {}", sql::quote(&target.table)),
+    )
+    .await?;
     Ok(())
 }

@@ -24,7 +24,10 @@ pub fn column_list<'a>(names: impl Iterator<Item = &'a str>) -> String {
 
 /// The columns of a CREATE TABLE; `sql_type` gives each its type.
 pub fn definitions(columns: &[Column], sql_type: impl Fn(&Column) -> String) -> String {
-    let columns: Vec<String> = columns.iter().map(|c| format!("{} {}", quote(&c.name), sql_type(c))).collect();
+    let columns: Vec<String> = columns
+        .iter()
+        .map(|c| format!("{} {}", quote(&c.name), sql_type(c)))
+        .collect();
     columns.join(", ")
 }
 

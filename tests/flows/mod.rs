@@ -1,0 +1,9 @@
+//! Flows, run by the program against real servers.
+
+mod bad_data;
+mod bad_project;
+mod example;
+mod http;
+mod language;
+mod order;
+mod recording;

@@ -1,0 +1,5 @@
+//! Real things to test against: a PostgreSQL server, an HTTP server, the program itself.
+
+pub mod postgres;
+pub mod program;
+pub mod server;

@@ -1,0 +1,117 @@
+//! An HTTP server that answers as a test wants and keeps what it was asked.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::response::Response;
+
+/// A request that the server got.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    pub method: String,
+    pub path: String,
+    pub query: String,
+    pub headers: HeaderMap,
+    pub body: String,
+}
+
+impl Asked {
+    /// A header's text.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |v| v.to_str().expect("text"))
+    }
+
+    /// A parameter of the query.
+    pub fn parameter(&self, name: &str) -> Option<String> {
+        url::form_urlencoded::parse(self.query.as_bytes())
+            .find(|(n, _)| n == name)
+            .map(|(_, v)| v.into_owned())
+    }
+}
+
+/// What the server answers.
+pub struct Reply {
+    pub status: u16,
+    pub content_type: &'static str,
+    pub body: String,
+    pub delay: Duration,
+}
+
+/// A JSON answer.
+pub fn json(body: impl Into<String>) -> Reply {
+    Reply {
+        status: 200,
+        content_type: "application/json",
+        body: body.into(),
+        delay: Duration::ZERO,
+    }
+}
+
+impl Reply {
+    pub fn status(mut self, status: u16) -> Reply {
+        self.status = status;
+        self
+    }
+
+    pub fn after(mut self, delay: Duration) -> Reply {
+        self.delay = delay;
+        self
+    }
+}
+
+/// A server on loopback, for as long as it is held.
+pub struct Server {
+    pub url: String,
+    asked: Arc<Mutex<Vec<Asked>>>,
+    _runtime: tokio::runtime::Runtime,
+}
+
+impl Server {
+    /// Starts a server that answers by `answer`.
+    pub fn start(answer: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> Server {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let asked: Arc<Mutex<Vec<Asked>>> = Arc::default();
+        let (kept, answer) = (asked.clone(), Arc::new(answer));
+        let handler = move |method: Method, uri: Uri, headers: HeaderMap, body: Bytes| {
+            let request = Asked {
+                method: method.to_string(),
+                path: uri.path().to_string(),
+                query: uri.query().unwrap_or_default().to_string(),
+                headers,
+                body: String::from_utf8_lossy(&body).into_owned(),
+            };
+            let reply = answer(&request);
+            kept.lock().expect("no panic").push(request);
+            async move {
+                tokio::time::sleep(reply.delay).await;
+                Response::builder()
+                    .status(StatusCode::from_u16(reply.status).expect("a status"))
+                    .header("content-type", reply.content_type)
+                    .body(Body::from(reply.body))
+                    .expect("a response")
+            }
+        };
+        let listener = runtime
+            .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
+            .expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        runtime.spawn(async move { axum::serve(listener, Router::new().fallback(handler)).await });
+        Server {
+            url,
+            asked,
+            _runtime: runtime,
+        }
+    }
+
+    /// What was asked so far.
+    pub fn asked(&self) -> Vec<Asked> {
+        self.asked.lock().expect("no panic").clone()
+    }
+}
