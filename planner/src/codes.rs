@@ -59,8 +59,6 @@ codes! {
     OpaqueSql = "SQ0303";
     /// A type that is not a column type.
     BadColumnType = "SQ0304";
-    /// A step without effect, or a combination that can't work.
-    Meaningless = "SQ0401";
 }
 
 impl Serialize for Code {

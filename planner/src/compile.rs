@@ -49,6 +49,8 @@ pub struct Compiler {
     /// Variables of the environment.
     pub environment: IndexMap<String, Json>,
     flows: IndexMap<String, Vec<FlowStep>>,
+    /// Flows with errors in their own file.
+    broken: BTreeSet<String>,
 }
 
 impl Compiler {
@@ -73,14 +75,20 @@ impl Compiler {
             }
         }
         let mut flows = IndexMap::new();
+        let mut broken = BTreeSet::new();
         for (name, file) in &files.flows {
+            let errors = d.errors();
             flows.insert(name.clone(), syntax::read_flow(&file.path, &file.text, d));
+            if d.errors() > errors {
+                broken.insert(name.clone());
+            }
         }
         Some(Compiler {
             project: project?,
             sources,
             environment,
             flows,
+            broken,
         })
     }
 
@@ -101,6 +109,7 @@ impl Compiler {
         let names = Names {
             flows: &self.flows,
             sources: &self.sources,
+            broken: &self.broken,
             variables: &known,
         };
         let mut resolver = Resolver::new(&names, d);

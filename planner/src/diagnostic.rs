@@ -1,5 +1,7 @@
 //! Diagnostics: what the compiler tells the user about the project, and how it is shown.
 
+use std::ops::Range;
+
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use serde::Serialize;
@@ -71,9 +73,14 @@ impl Diagnostics {
         &mut self.list[at]
     }
 
+    /// How many of the findings are errors.
+    pub fn errors(&self) -> usize {
+        self.list.iter().filter(|d| d.severity == Severity::Error).count()
+    }
+
     /// Whether anything found is an error.
     pub fn has_errors(&self) -> bool {
-        self.list.iter().any(|d| d.severity == Severity::Error)
+        self.errors() > 0
     }
 
     /// The findings, sorted by file and line, the same one only once.
@@ -110,16 +117,15 @@ impl Diagnostic {
         };
         let mut group = Group::with_title(level.primary_title(&self.message).id(self.code.as_str()));
         if let Some(place) = &self.place {
-            match source {
-                Some(source) if place.end <= source.len() => {
-                    let end = place.end.max(place.start);
+            match source.and_then(|source| Some((source, span(place, source)?))) {
+                Some((source, span)) => {
                     group = group.element(
                         Snippet::source(source)
                             .path(place.file.to_string())
-                            .annotation(AnnotationKind::Primary.span(place.start..end)),
+                            .annotation(AnnotationKind::Primary.span(span)),
                     );
                 }
-                _ => {
+                None => {
                     group = group.element(
                         annotate_snippets::Origin::path(place.file.to_string())
                             .line(place.line)
@@ -138,6 +144,19 @@ impl Diagnostic {
         };
         renderer.decor_style(DecorStyle::Ascii).render(&[group])
     }
+}
+
+/// The bytes of a place in its file; those of the whole line when only that is known.
+fn span(place: &Place, source: &str) -> Option<Range<usize>> {
+    if place.end <= source.len() {
+        // The span of a block of text reaches to where the next value begins.
+        let text = source.get(place.start..place.end.max(place.start))?;
+        return Some(place.start..place.start + text.trim_end().len());
+    }
+    let line = source.lines().nth(place.line.checked_sub(1)?)?;
+    let start = line.as_ptr().addr() - source.as_ptr().addr();
+    let indent = line.len() - line.trim_start().len();
+    Some(start + indent..start + line.trim_end().len().max(indent))
 }
 
 /// The candidate nearest to `name`, when it is near enough to be a slip of the keyboard.

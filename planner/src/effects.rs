@@ -98,6 +98,8 @@ pub struct Effects {
     pub writes: BTreeSet<Resource>,
     /// SQL that the planner could not read: the parser's messages.
     pub opaque: Vec<String>,
+    /// Sources that queries run on, whatever tables they name.
+    pub queried: BTreeSet<String>,
 }
 
 /// Facts that effects are computed with.
@@ -117,6 +119,7 @@ impl Effects {
         self.reads.extend(other.reads);
         self.writes.extend(other.writes);
         self.opaque.extend(other.opaque);
+        self.queried.extend(other.queried);
     }
 
     /// What evaluating expressions reads.
@@ -149,6 +152,7 @@ impl Effects {
 
     /// What SQL in a source reads, and writes when it `may_write`.
     pub fn sql(&mut self, source: &str, text: &str, scope: &Scope<'_>, may_write: bool) {
+        self.queried.insert(source.to_string());
         let dialect = scope.sources.get(source).and_then(Source::dialect).unwrap_or(Dialect::Postgres);
         let table = |t: SqlTable| Resource::Table {
             source: source.to_string(),

@@ -61,13 +61,13 @@ pub fn stages(steps: usize, edges: &[Edge]) -> Vec<Vec<usize>> {
 
 /// Why `later` must wait for `earlier`.
 fn conflicts(earlier: &Step, later: &Step, reasons: &mut Vec<String>) {
+    // One reason for each thing is enough.
+    let mut told = Vec::new();
     let mut pairs = |a: &[Resource], b: &[Resource], say: &dyn Fn(&Resource) -> String| {
         for resource in b {
-            if a.iter().any(|r| r.overlaps(resource)) {
-                let reason = say(resource);
-                if !reasons.contains(&reason) {
-                    reasons.push(reason);
-                }
+            if !told.contains(resource) && a.iter().any(|r| r.overlaps(resource)) {
+                told.push(resource.clone());
+                reasons.push(say(resource));
             }
         }
     };

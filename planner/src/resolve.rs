@@ -24,6 +24,8 @@ const MAX_CALLS: usize = 64;
 pub struct Names<'a> {
     pub flows: &'a IndexMap<String, Vec<FlowStep>>,
     pub sources: &'a IndexMap<String, Source>,
+    /// Flows with steps that could not be read: what those set and are is not known.
+    pub broken: &'a BTreeSet<String>,
     /// Names defined before the run: environment, command line, project variables kept from earlier runs.
     pub variables: &'a BTreeSet<String>,
 }
@@ -100,7 +102,7 @@ impl<'a> Resolver<'a> {
     /// Adds steps to `list`. `after`: the step that all of them follow (the start of a called flow).
     fn steps(&mut self, steps: &[FlowStep], frame: &mut Frame, list: &mut List, after: Option<usize>) {
         // What an id of this list of steps stands for: several planned steps when a block or flow was inlined.
-        let mut ids: HashMap<&str, Vec<usize>> = HashMap::new();
+        let mut ids: IndexMap<&str, Vec<usize>> = IndexMap::new();
         let mut later: HashMap<&str, &Place> = HashMap::new();
         for step in steps {
             if let Some((id, place)) = &step.id
@@ -136,6 +138,8 @@ impl<'a> Resolver<'a> {
                             }
                         }
                     }
+                    // It may be one that could not be read.
+                    None if self.names.broken.contains(self.calls.last().map_or("", String::as_str)) => {}
                     None => {
                         let message = match later.contains_key(id.as_str()) {
                             true => format!("step `{id}` comes later, so nothing before it can depend on it"),
@@ -375,6 +379,14 @@ impl<'a> Resolver<'a> {
     }
 
     fn ask(&mut self, effects: &Effects, place: &Place) {
+        for source in &effects.queried {
+            match self.names.sources.contains_key(source) {
+                true => self.used.extend([source.clone()]),
+                false => {
+                    self.source(source, place);
+                }
+            }
+        }
         for resource in &effects.reads {
             match resource {
                 Resource::Variable(name) => {
@@ -398,7 +410,7 @@ impl<'a> Resolver<'a> {
 
     /// A variable that nothing sets: a warning, since code may ask `is_var_defined` first.
     fn check_variables(&mut self) {
-        if self.opaque_setter {
+        if self.opaque_setter || !self.names.broken.is_empty() {
             return;
         }
         let mut asked: Vec<(String, Place)> = std::mem::take(&mut self.asked).into_iter().collect();

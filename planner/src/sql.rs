@@ -82,7 +82,10 @@ impl SqlEffects {
 
     fn statement(&mut self, statement: &Statement) {
         match statement {
-            Statement::Query(query) => self.writing_query(query),
+            Statement::Query(query) => {
+                // Run for its own sake, a query has an effect: a function that it calls.
+                self.writes_any |= !self.writing_query(query);
+            }
             Statement::Insert(insert) => match &insert.table {
                 TableObject::TableName(name) => self.write(name),
                 _ => self.writes_any = true,
@@ -105,16 +108,30 @@ impl SqlEffects {
         }
     }
 
-    /// `WITH x AS (...) INSERT ...` is a query whose body writes.
-    fn writing_query(&mut self, query: &Query) {
-        match &*query.body {
+    /// `WITH x AS (...) INSERT ...` and `SELECT ... INTO x` are queries that write. Returns whether this one does.
+    fn writing_query(&mut self, query: &Query) -> bool {
+        let mut writes = match &*query.body {
             SetExpr::Insert(s) | SetExpr::Update(s) | SetExpr::Delete(s) | SetExpr::Merge(s) => {
                 self.statement(s);
+                true
             }
-            _ => {}
-        }
+            body => self.select_into(body),
+        };
         for cte in query.with.iter().flat_map(|w| &w.cte_tables) {
-            self.writing_query(&cte.query);
+            writes |= self.writing_query(&cte.query);
+        }
+        writes
+    }
+
+    /// The target stands in the first SELECT of a UNION.
+    fn select_into(&mut self, body: &SetExpr) -> bool {
+        match body {
+            SetExpr::Select(select) => {
+                select.into.iter().for_each(|into| self.write(&into.name));
+                select.into.is_some()
+            }
+            SetExpr::SetOperation { left, .. } => self.select_into(left),
+            _ => false,
         }
     }
 }

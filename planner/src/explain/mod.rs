@@ -48,7 +48,8 @@ fn summary(step: &Step) -> String {
     match &step.action {
         Action::Http(http) => {
             let r = &http.request.request;
-            let mut line = format!("{} {}", short(&r.method).to_uppercase(), short(&r.url));
+            let method = http.request.method().unwrap_or_else(|| short(&r.method));
+            let mut line = format!("{method} {}", short(&r.url));
             if let Some(rows) = &http.request.for_each {
                 line.push_str(&format!(", once per row of {}", table(&rows.table)));
             }

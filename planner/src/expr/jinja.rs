@@ -18,12 +18,12 @@ pub fn analyse(code: &Code, d: &mut Diagnostics) -> Option<Uses> {
             Some(uses)
         }
         Err(error) => {
-            let line = code.first_line + error.line().unwrap_or(1).saturating_sub(1);
+            let line = error.line().unwrap_or(1).saturating_sub(1);
             let detail = error.detail().unwrap_or("syntax error");
             d.error(
                 DiagnosticCode::JinjaSyntax,
-                code.place.clone(),
-                format!("the Jinja of `{}` can't be read: {detail} (line {line})", code.property),
+                code.place_of(line),
+                format!("the Jinja of `{}` can't be read: {detail}", code.property),
             );
             None
         }

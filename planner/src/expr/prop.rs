@@ -27,6 +27,22 @@ pub struct Code {
     pub first_line: usize,
 }
 
+impl Code {
+    /// The place of a line of the text (0-based) in the file. Only the line is exact: YAML takes the indentation away.
+    pub fn place_of(&self, line: usize) -> Place {
+        if !self.text.trim_end().contains('\n') {
+            return self.place.clone();
+        }
+        Place {
+            line: self.first_line + line,
+            // The span is that of the whole block.
+            start: usize::MAX,
+            end: usize::MAX,
+            ..self.place.clone()
+        }
+    }
+}
+
 /// A property's value.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -10,7 +10,6 @@ use super::prop::Code;
 use super::uses::Uses;
 use crate::codes::Code as DiagnosticCode;
 use crate::diagnostic::Diagnostics;
-use crate::span::Place;
 
 /// Parses code, its Jinja blanked out; a syntax error goes to `d` with its own line.
 pub fn parse(code: &Code, d: &mut Diagnostics) -> Option<ModModule> {
@@ -22,7 +21,7 @@ pub fn parse(code: &Code, d: &mut Diagnostics) -> Option<ModModule> {
         Err(error) => {
             let offset = error.location.start().to_usize().min(text.len());
             let line = text[..offset].matches('\n').count();
-            let place = place_in(code, line);
+            let place = code.place_of(line);
             d.error(
                 DiagnosticCode::PythonSyntax,
                 place,
@@ -36,21 +35,6 @@ pub fn parse(code: &Code, d: &mut Diagnostics) -> Option<ModModule> {
             .help("one expression, or statements with `return`");
             None
         }
-    }
-}
-
-/// The place of a line of the code (0-based) in the file. Only the line is exact: YAML takes the indentation away.
-fn place_in(code: &Code, line: usize) -> Place {
-    if line == 0 && code.first_line == code.place.line {
-        return code.place.clone();
-    }
-    Place {
-        line: code.first_line + line,
-        column: 1,
-        // The span of the whole block would point at its first line.
-        start: usize::MAX,
-        end: usize::MAX,
-        ..code.place.clone()
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::tree::{Node, Scalar, Value};
 use crate::codes::Code;
-use crate::diagnostic::{Diagnostics, did_you_mean};
+use crate::diagnostic::{Diagnostics, did_you_mean, nearest};
 use crate::expr::{self, Prop};
 use crate::span::Place;
 
@@ -40,6 +40,11 @@ impl<'a> Keys<'a> {
                 None
             }
         }
+    }
+
+    /// Says more exactly what the map is, once that is known.
+    pub fn is(&mut self, what: &'static str) {
+        self.what = what;
     }
 
     /// The place of the map.
@@ -165,7 +170,7 @@ impl<'a> Keys<'a> {
 
     fn missing(&self, key: &str, d: &mut Diagnostics) {
         let near = self.entries.iter().map(|(k, ..)| k.as_str());
-        let near = crate::diagnostic::nearest(key, near.filter(|k| !self.known.contains(k)));
+        let near = nearest(key, near.filter(|k| !self.known.contains(k)));
         d.error(
             Code::MissingKey,
             self.place.clone(),
@@ -186,10 +191,14 @@ impl<'a> Keys<'a> {
                 .iter()
                 .map(|k| format!("{k}{EXPRESSION}"))
                 .collect();
-            let candidates = self.known.iter().copied();
+            let plain = self.known.iter().copied();
+            let dynamic = dynamic.iter().map(String::as_str);
             let help = match key.ends_with(EXPRESSION) {
-                true => did_you_mean(key, "known keys", dynamic.iter().map(String::as_str)),
-                false => did_you_mean(key, "known keys", candidates),
+                true => did_you_mean(key, "known keys", dynamic),
+                false => match nearest(key, plain.clone().chain(dynamic)) {
+                    Some(near) => Some(format!("did you mean `{near}`?")),
+                    None => did_you_mean(key, "known keys", plain),
+                },
             };
             d.error(
                 Code::UnknownKey,

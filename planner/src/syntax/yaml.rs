@@ -125,7 +125,11 @@ impl Builder<'_> {
             }
             Event::Scalar(text, style, anchor, tag) => {
                 let first_line = match style {
-                    ScalarStyle::Literal | ScalarStyle::Folded => span.start.line() + 1,
+                    // The parser's span leaves out the empty lines that a block begins with; the text has them.
+                    ScalarStyle::Literal | ScalarStyle::Folded => {
+                        let empty = text.len() - text.trim_start_matches('\n').len();
+                        span.start.line().saturating_sub(empty)
+                    }
                     _ => span.start.line(),
                 };
                 (Value::Scalar(resolve(&text, style, tag.as_deref(), first_line)), anchor, span)
