@@ -6,7 +6,11 @@ fn main() {
     // The rpath goes into every artefact of this package: binary, tests and benches.
     pyo3_build_config::add_libpython_rpath_link_args();
     let config = pyo3_build_config::get();
-    println!("cargo:rustc-env=SEQUOR_PYTHON_VERSION={}.{}", config.version().major, config.version().minor);
+    println!(
+        "cargo:rustc-env=SEQUOR_PYTHON_VERSION={}.{}",
+        config.version().major,
+        config.version().minor
+    );
     if let Some(python) = config.executable() {
         println!("cargo:rustc-env=SEQUOR_BUILD_PYTHON={python}");
     }

@@ -7,6 +7,7 @@
 pub mod batch;
 pub mod cli;
 pub mod error;
+pub mod exchange;
 pub mod exec;
 pub mod expr;
 pub mod http;

@@ -5,3 +5,4 @@
 mod flows;
 mod staging;
 mod support;
+mod tidy;

@@ -36,8 +36,14 @@ impl ProjectFiles {
     /// The text of one of the files, by its path.
     pub fn text(&self, path: &str) -> Option<&str> {
         let single = [&self.project, &self.environment];
-        let all = single.into_iter().flatten().chain(self.flows.values()).chain(self.sources.values());
-        all.into_iter().find(|f| *f.path == *path).map(|f| f.text.as_str())
+        let all = single
+            .into_iter()
+            .flatten()
+            .chain(self.flows.values())
+            .chain(self.sources.values());
+        all.into_iter()
+            .find(|f| *f.path == *path)
+            .map(|f| f.text.as_str())
     }
 }
 
@@ -101,7 +107,10 @@ impl Compiler {
     pub fn plan(&self, flow: &str, variables: &BTreeSet<String>, d: &mut Diagnostics) -> Option<Plan> {
         if !self.flows.contains_key(flow) {
             d.error(Code::UnknownFlow, None, format!("no flow is named `{flow}`"))
-                .maybe_help(did_you_mean(flow, "flows", self.flows()).or_else(|| Some(format!("add flows/{flow}.yaml"))));
+                .maybe_help(
+                    did_you_mean(flow, "flows", self.flows())
+                        .or_else(|| Some(format!("add flows/{flow}.yaml"))),
+                );
             return None;
         }
         let mut known = variables.clone();
@@ -142,8 +151,11 @@ pub fn compile(
     variables: &BTreeSet<String>,
 ) -> (Option<(Compiler, Plan)>, Vec<Diagnostic>) {
     let mut d = Diagnostics::default();
-    let compiled = Compiler::read(files, &mut d)
-        .and_then(|compiler| compiler.plan(flow, variables, &mut d).map(|plan| (compiler, plan)));
+    let compiled = Compiler::read(files, &mut d).and_then(|compiler| {
+        compiler
+            .plan(flow, variables, &mut d)
+            .map(|plan| (compiler, plan))
+    });
     let compiled = compiled.filter(|_| !d.has_errors());
     (compiled, d.into_sorted())
 }

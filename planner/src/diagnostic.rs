@@ -86,11 +86,7 @@ impl Diagnostics {
     /// The findings, sorted by file and line, the same one only once.
     pub fn into_sorted(self) -> Vec<Diagnostic> {
         let mut list = self.list;
-        let key = |d: &Diagnostic| {
-            d.place
-                .as_ref()
-                .map(|p| (p.file.to_string(), p.line, p.column))
-        };
+        let key = |d: &Diagnostic| d.place.as_ref().map(|p| (p.file.to_string(), p.line, p.column));
         list.sort_by_key(key);
         list.dedup_by(|a, b| a.code == b.code && a.message == b.message && key(a) == key(b));
         list
@@ -163,7 +159,12 @@ fn span(place: &Place, source: &str) -> Option<Range<usize>> {
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     candidates
         .into_iter()
-        .map(|c| (strsim::damerau_levenshtein(&name.to_lowercase(), &c.to_lowercase()), c))
+        .map(|c| {
+            (
+                strsim::damerau_levenshtein(&name.to_lowercase(), &c.to_lowercase()),
+                c,
+            )
+        })
         .filter(|(distance, c)| *distance <= 1 + c.chars().count().max(name.chars().count()) / 4)
         .min()
         .map(|(_, c)| c)

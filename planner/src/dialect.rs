@@ -16,9 +16,7 @@ impl Dialect {
     /// The parser's dialect for it.
     pub fn parser(self) -> Box<dyn sqlparser::dialect::Dialect> {
         match self {
-            Dialect::Postgres | Dialect::Staging => {
-                Box::new(sqlparser::dialect::PostgreSqlDialect {})
-            }
+            Dialect::Postgres | Dialect::Staging => Box::new(sqlparser::dialect::PostgreSqlDialect {}),
         }
     }
 }

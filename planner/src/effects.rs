@@ -31,7 +31,10 @@ pub enum Resource {
     /// A variable of the project or the environment.
     Variable(String),
     /// A variable of one run of one flow.
-    Local { frame: usize, name: String },
+    Local {
+        frame: usize,
+        name: String,
+    },
     /// Any variable.
     AnyVariable,
     /// The API behind an http source, or at a host.
@@ -47,9 +50,24 @@ impl Resource {
         use Resource::*;
         match (self, other) {
             (
-                Table { source: s1, database: d1, namespace: n1, table: t1 },
-                Table { source: s2, database: d2, namespace: n2, table: t2 },
-            ) => s1 == s2 && same(Some(t1), Some(t2)) && same(n1.as_ref(), n2.as_ref()) && same(d1.as_ref(), d2.as_ref()),
+                Table {
+                    source: s1,
+                    database: d1,
+                    namespace: n1,
+                    table: t1,
+                },
+                Table {
+                    source: s2,
+                    database: d2,
+                    namespace: n2,
+                    table: t2,
+                },
+            ) => {
+                s1 == s2
+                    && same(Some(t1), Some(t2))
+                    && same(n1.as_ref(), n2.as_ref())
+                    && same(d1.as_ref(), d2.as_ref())
+            }
             (Table { source: a, .. } | Source(a), Table { source: b, .. } | Source(b)) => a == b,
             (AnySource, Table { .. } | Source(_) | AnySource)
             | (Table { .. } | Source(_), AnySource)
@@ -73,7 +91,12 @@ fn same(a: Option<&String>, b: Option<&String>) -> bool {
 impl fmt::Display for Resource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Resource::Table { source, database, namespace, table } => {
+            Resource::Table {
+                source,
+                database,
+                namespace,
+                table,
+            } => {
                 write!(f, "table {source}.")?;
                 for part in [database, namespace].into_iter().flatten() {
                     write!(f, "{part}.")?;
@@ -141,7 +164,8 @@ impl Effects {
                 table: t.table.clone(),
             });
         }
-        self.reads.extend(uses.sources.iter().cloned().map(Resource::Source));
+        self.reads
+            .extend(uses.sources.iter().cloned().map(Resource::Source));
         if uses.any_source {
             self.reads.insert(Resource::AnySource);
         }
@@ -153,7 +177,11 @@ impl Effects {
     /// What SQL in a source reads, and writes when it `may_write`.
     pub fn sql(&mut self, source: &str, text: &str, scope: &Scope<'_>, may_write: bool) {
         self.queried.insert(source.to_string());
-        let dialect = scope.sources.get(source).and_then(Source::dialect).unwrap_or(Dialect::Postgres);
+        let dialect = scope
+            .sources
+            .get(source)
+            .and_then(Source::dialect)
+            .unwrap_or(Dialect::Postgres);
         let table = |t: SqlTable| Resource::Table {
             source: source.to_string(),
             database: t.database,
@@ -200,9 +228,16 @@ impl Effects {
 
     /// A table as a resource, and what computing its name reads.
     pub fn table(&mut self, table: &TableRef, scope: &Scope<'_>) -> Resource {
-        let parts = [table.database.as_ref(), table.namespace.as_ref(), Some(&table.table)];
+        let parts = [
+            table.database.as_ref(),
+            table.namespace.as_ref(),
+            Some(&table.table),
+        ];
         let known = parts.iter().flatten().all(|p| p.as_text().is_some());
-        parts.iter().flatten().for_each(|p| self.read_uses(&p.uses(), scope));
+        parts
+            .iter()
+            .flatten()
+            .for_each(|p| self.read_uses(&p.uses(), scope));
         let text = |p: &Option<Prop>| p.as_ref().and_then(Prop::as_text).map(str::to_string);
         match table.table.as_text() {
             Some(name) if known => Resource::Table {

@@ -26,7 +26,9 @@ pub fn edges(steps: &[Step], extra: &[(usize, usize, String)]) -> Vec<Edge> {
         }
     }
     // Edges only lead forward, so there is no cycle and the sort can't fail.
-    let Ok(order) = toposort(&graph, None) else { return Vec::new() };
+    let Ok(order) = toposort(&graph, None) else {
+        return Vec::new();
+    };
     let (list, positions) = dag_to_toposorted_adjacency_list::<_, u32>(&graph, &order);
     let (reduced, _) = dag_transitive_reduction_closure(&list);
     let mut edges: Vec<Edge> = graph

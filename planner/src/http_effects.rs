@@ -8,17 +8,29 @@ use crate::resolve::target;
 use crate::syntax::{DEFAULT_CONCURRENCY, HttpSource};
 
 /// Adds the request's effects to `effects` and decides its fan-out.
-pub fn plan(request: &HttpRequest, source: Option<&HttpSource>, scope: &Scope<'_>, effects: &mut Effects) -> HttpStep {
+pub fn plan(
+    request: &HttpRequest,
+    source: Option<&HttpSource>,
+    scope: &Scope<'_>,
+    effects: &mut Effects,
+) -> HttpStep {
     // Names that the step itself defines: reading them reads nothing from outside.
     let mut bound = scope.bound.to_vec();
     bound.extend(request.for_each.iter().map(|rows| rows.variable.clone()));
-    bound.extend(source.iter().flat_map(|s| s.variables.iter().map(|v| v.name.clone())));
+    bound.extend(
+        source
+            .iter()
+            .flat_map(|s| s.variables.iter().map(|v| v.name.clone())),
+    );
     let outer = scope;
     for variable in &request.init {
         effects.read_uses(&variable.value.uses(), outer);
     }
     bound.extend(request.init.iter().map(|v| v.name.clone()));
-    let scope = &Scope { bound: &bound, ..*outer };
+    let scope = &Scope {
+        bound: &bound,
+        ..*outer
+    };
 
     let asked = request_uses(request, source);
     effects.read_uses(&asked, scope);
@@ -31,7 +43,11 @@ pub fn plan(request: &HttpRequest, source: Option<&HttpSource>, scope: &Scope<'_
     let parts = [&response.success_status, &response.parser, &response.while_];
     parts.into_iter().flatten().for_each(|p| p.collect(&mut uses));
     response.variables.iter().for_each(|v| v.value.collect(&mut uses));
-    response.tables.iter().flat_map(|t| &t.data).for_each(|p| p.collect(&mut uses));
+    response
+        .tables
+        .iter()
+        .flat_map(|t| &t.data)
+        .for_each(|p| p.collect(&mut uses));
     effects.read_uses(&uses, scope);
     for table in &response.tables {
         let target = effects.table(&table.target, scope);
@@ -73,10 +89,16 @@ fn write_variables(request: &HttpRequest, scope: &Scope<'_>, effects: &mut Effec
     // `scope: local` in `init` means: this step only.
     let init = request.init.iter().filter(|v| v.scope == VariableScope::Project);
     let variables: Vec<&VariableSet> = init.chain(&request.response.variables).collect();
-    effects.writes.extend(variables.into_iter().map(|v| target(v, scope)));
+    effects
+        .writes
+        .extend(variables.into_iter().map(|v| target(v, scope)));
     match &request.response.parser {
-        Some(Prop::Python { sets: Some(names), .. }) => {
-            effects.writes.extend(names.iter().cloned().map(Resource::Variable));
+        Some(Prop::Python {
+            sets: Some(names), ..
+        }) => {
+            effects
+                .writes
+                .extend(names.iter().cloned().map(Resource::Variable));
         }
         Some(_) => {
             effects.writes.insert(Resource::AnyVariable);
@@ -87,7 +109,12 @@ fn write_variables(request: &HttpRequest, scope: &Scope<'_>, effects: &mut Effec
 
 /// Variables that the response sets; none: any.
 fn set_by_response(request: &HttpRequest) -> Option<Vec<String>> {
-    let mut names: Vec<String> = request.response.variables.iter().map(|v| v.name.clone()).collect();
+    let mut names: Vec<String> = request
+        .response
+        .variables
+        .iter()
+        .map(|v| v.name.clone())
+        .collect();
     match &request.response.parser {
         Some(Prop::Python { sets, .. }) => names.extend(sets.clone()?),
         Some(_) => return None,
@@ -119,15 +146,22 @@ fn fan_out(
     match set {
         // Paging keeps its variables for each row.
         Some(_) if paging => {}
-        None if !paging && (asked.any_variable || asked.variables.iter().any(|v| Some(v.as_str()) != row)) => {
+        None if !paging
+            && (asked.any_variable || asked.variables.iter().any(|v| Some(v.as_str()) != row)) =>
+        {
             return sequential("the parser may set variables that the request reads".into());
         }
         Some(set) if asked.any_variable && !set.is_empty() => {
-            return sequential("the request reads variables by names known only when it runs, and its response sets some".into());
+            return sequential(
+                "the request reads variables by names known only when it runs, and its response sets some"
+                    .into(),
+            );
         }
         Some(set) => {
             if let Some(name) = set.iter().find(|name| asked.variables.contains(*name)) {
-                return sequential(format!("the request reads variable {name}, which its own response sets"));
+                return sequential(format!(
+                    "the request reads variable {name}, which its own response sets"
+                ));
             }
         }
         None => {}

@@ -40,7 +40,8 @@ pub fn analyse(sql: &str, dialect: Dialect) -> Result<SqlEffects, String> {
     let mut statements = Vec::new();
     for statement in split_statements(&text, dialect) {
         let parsed = Parser::parse_sql(&*dialect.parser(), &statement);
-        statements.extend(parsed.map_err(|e| e.to_string().trim_start_matches("sql parser error: ").to_string())?);
+        statements
+            .extend(parsed.map_err(|e| e.to_string().trim_start_matches("sql parser error: ").to_string())?);
     }
     let mut effects = SqlEffects::default();
     for statement in &statements {
@@ -237,9 +238,15 @@ fn separators(text: &str, dialect: Dialect) -> Vec<(usize, usize)> {
         .chain(text.match_indices('\n').map(|(i, _)| i + 1))
         .collect();
     let offset = |location: Location| -> usize {
-        let line = lines.get((location.line as usize).saturating_sub(1)).copied().unwrap_or(text.len());
+        let line = lines
+            .get((location.line as usize).saturating_sub(1))
+            .copied()
+            .unwrap_or(text.len());
         let column = (location.column as usize).saturating_sub(1);
-        text[line..].char_indices().nth(column).map_or(text.len(), |(i, _)| line + i)
+        text[line..]
+            .char_indices()
+            .nth(column)
+            .map_or(text.len(), |(i, _)| line + i)
     };
     let dialect = dialect.parser();
     let Ok(tokens) = Tokenizer::new(&*dialect, text).tokenize_with_location() else {
@@ -266,7 +273,9 @@ fn separators(text: &str, dialect: Dialect) -> Vec<(usize, usize)> {
 
 fn only_comments(text: &str, dialect: Dialect) -> bool {
     let dialect = dialect.parser();
-    Tokenizer::new(&*dialect, text)
-        .tokenize()
-        .is_ok_and(|tokens| tokens.iter().all(|t| matches!(t, Token::Whitespace(_) | Token::EOF)))
+    Tokenizer::new(&*dialect, text).tokenize().is_ok_and(|tokens| {
+        tokens
+            .iter()
+            .all(|t| matches!(t, Token::Whitespace(_) | Token::EOF))
+    })
 }

@@ -9,8 +9,8 @@ use super::scope::{Layer, Scope};
 use super::sink::Filled;
 use crate::batch::json;
 use crate::error::Result;
+use crate::exchange::Response;
 use crate::expr::World;
-use crate::http::Response;
 use crate::python::{Call, Parsed};
 use crate::value::Value;
 

@@ -69,6 +69,7 @@ pub fn region(run: Arc<Run>, region: Region, scope: Scope, depth: usize) -> BoxF
         }
         for (at, step) in steps.iter().enumerate().filter(|(at, _)| unfinished[*at]) {
             let because = match behind[at] {
+                _ if error.kind() == ErrorKind::Cancelled => "the run was interrupted".to_string(),
                 true => format!("it depends on {}, which failed", steps[culprit].id),
                 false => format!("{} failed before it started", steps[culprit].id),
             };

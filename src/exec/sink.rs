@@ -19,12 +19,15 @@ use crate::sources::database::{Column, Load};
 /// Batches waiting for the database. Few: what waits is memory.
 const WAITING: usize = 2;
 
+/// The task of one table's load: gives the load back when all batches are written.
+type Loader = AbortOnDropHandle<Result<Box<dyn Load>>>;
+
 /// The tables that a step fills.
 pub struct Sink {
     /// Builders, filled under a lock that is never held over an await.
     builders: Mutex<Vec<BatchBuilder>>,
     senders: Vec<mpsc::Sender<RecordBatch>>,
-    loaders: Mutex<Vec<AbortOnDropHandle<Result<Box<dyn Load>>>>>,
+    loaders: Mutex<Vec<Loader>>,
     /// Names of the tables, as declared.
     pub names: Vec<String>,
     counters: Arc<Counters>,

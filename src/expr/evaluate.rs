@@ -8,7 +8,7 @@ use sequor_planner::expr::Prop;
 use super::jinja::Jinja;
 use super::world::World;
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::Response;
+use crate::exchange::Response;
 use crate::python::{Call, Python};
 use crate::value::Value;
 

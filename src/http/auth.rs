@@ -2,8 +2,8 @@
 
 use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 
-use super::message::Request;
 use crate::error::{Error, ErrorKind, Result};
+use crate::exchange::Request;
 use crate::secret::Secret;
 
 /// Credentials, evaluated.

@@ -6,8 +6,8 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use sequor_planner::ops::BodyFormat;
 use url::Url;
 
-use super::message::Request;
 use crate::error::{Error, ErrorKind, Result};
+use crate::exchange::Request;
 use crate::value::Value;
 
 /// In a body, text that renders to exactly this is JSON null.

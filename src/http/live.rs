@@ -7,9 +7,9 @@ use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
 use reqwest::Client;
 
-use super::message::{Request, Response};
 use super::transport::Transport;
 use crate::error::{Error, ErrorKind, Result};
+use crate::exchange::{Request, Response};
 
 /// How long a request may take when the source does not say.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);

@@ -3,15 +3,15 @@
 mod auth;
 mod build;
 mod live;
-mod message;
+
 mod recording;
 mod retry;
 mod transport;
 
+pub use crate::exchange::{Request, Response};
 pub use auth::Auth;
 pub use build::{Body, Parts, build};
 pub use live::{Live, Settings};
-pub use message::{Request, Response};
 pub use recording::{Recorder, Replay};
 pub use retry::{Sent, send};
 pub use transport::Transport;

@@ -26,9 +26,9 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
 use serde_saphyr::LitString;
 
-use super::message::{Request, Response};
 use super::transport::Transport;
 use crate::error::{Error, ErrorKind, Result};
+use crate::exchange::{Request, Response};
 use crate::secret::{MASK, Redactor};
 
 /// Headers whose value is a secret wherever it comes from.

@@ -5,10 +5,10 @@ use std::time::Duration;
 use backon::{ExponentialBuilder, Retryable};
 
 use super::live::shown;
-use super::message::{Request, Response};
 use super::transport::Transport;
 use crate::batch::json::start;
 use crate::error::{Error, ErrorKind, Result};
+use crate::exchange::{Request, Response};
 
 /// How often a request is sent at most.
 const MAX_ATTEMPTS: usize = 3;

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 
-use super::message::{Request, Response};
 use crate::error::Result;
+use crate::exchange::{Request, Response};
 
 /// Sends one request, once.
 #[async_trait]

@@ -12,8 +12,8 @@ use super::bridge::SequorError;
 use super::convert::from_python;
 use super::interpreter::Visit;
 use crate::error::{Error, ErrorKind, Result};
+use crate::exchange::Response;
 use crate::expr::World;
-use crate::http::Response;
 use crate::value::Value;
 
 /// A visit to the interpreter on behalf of one scope and, after a request, its response.

@@ -6,4 +6,5 @@ mod example;
 mod http;
 mod language;
 mod order;
+mod python;
 mod recording;

@@ -7,18 +7,41 @@ use crate::plan::{Action, Plan, Region, Step};
 
 /// The plan in Graphviz' language (https://graphviz.org/doc/info/lang.html).
 pub fn dot(plan: &Plan) -> String {
-    let mut out = format!("digraph {} {{\n  rankdir=LR;\n  node [shape=box, fontname=\"sans-serif\"];\n", quoted(&plan.flow));
+    let mut out = format!(
+        "digraph {} {{\n  rankdir=LR;\n  node [shape=box, fontname=\"sans-serif\"];\n",
+        quoted(&plan.flow)
+    );
     each(&plan.root, &mut |line| match line {
         Line::Open(step) => {
-            let _ = writeln!(out, "  subgraph {} {{\n    label={};", quoted(&format!("cluster {}", step.id)), quoted(&label(step)));
+            let _ = writeln!(
+                out,
+                "  subgraph {} {{\n    label={};",
+                quoted(&format!("cluster {}", step.id)),
+                quoted(&label(step))
+            );
         }
         Line::Close => out.push_str("  }\n"),
         Line::Step(step) => {
-            let style = if step.outside { ", style=bold, color=red" } else { "" };
-            let _ = writeln!(out, "  {} [label={}{style}];", quoted(&step.id), quoted(&label(step)));
+            let style = if step.outside {
+                ", style=bold, color=red"
+            } else {
+                ""
+            };
+            let _ = writeln!(
+                out,
+                "  {} [label={}{style}];",
+                quoted(&step.id),
+                quoted(&label(step))
+            );
         }
         Line::Edge(from, to, reasons) => {
-            let _ = writeln!(out, "  {} -> {} [label={}];", quoted(from), quoted(to), quoted(&reasons.join("\n")));
+            let _ = writeln!(
+                out,
+                "  {} -> {} [label={}];",
+                quoted(from),
+                quoted(to),
+                quoted(&reasons.join("\n"))
+            );
         }
     });
     out.push_str("}\n");
@@ -30,7 +53,12 @@ pub fn mermaid(plan: &Plan) -> String {
     let mut out = String::from("flowchart LR\n");
     each(&plan.root, &mut |line| match line {
         Line::Open(step) => {
-            let _ = writeln!(out, "  subgraph {}[\"{}\"]", name(&step.id), escaped(&label(step)));
+            let _ = writeln!(
+                out,
+                "  subgraph {}[\"{}\"]",
+                name(&step.id),
+                escaped(&label(step))
+            );
         }
         Line::Close => out.push_str("  end\n"),
         Line::Step(step) => {
@@ -38,7 +66,13 @@ pub fn mermaid(plan: &Plan) -> String {
             let _ = writeln!(out, "  {}[\"{}\"]{class}", name(&step.id), escaped(&label(step)));
         }
         Line::Edge(from, to, reasons) => {
-            let _ = writeln!(out, "  {} -->|\"{}\"| {}", name(from), escaped(&reasons.join("\n")), name(to));
+            let _ = writeln!(
+                out,
+                "  {} -->|\"{}\"| {}",
+                name(from),
+                escaped(&reasons.join("\n")),
+                name(to)
+            );
         }
     });
     out.push_str("  classDef outside stroke:#c00,stroke-width:2px\n");
@@ -55,7 +89,9 @@ enum Line<'a> {
 fn each<'a>(region: &'a Region, f: &mut impl FnMut(Line<'a>)) {
     for step in &region.steps {
         let inner: Vec<&Region> = match &step.action {
-            Action::If { branches, otherwise } => branches.iter().map(|b| &b.then).chain([otherwise]).collect(),
+            Action::If { branches, otherwise } => {
+                branches.iter().map(|b| &b.then).chain([otherwise]).collect()
+            }
             Action::ForEach { body, .. } => vec![body],
             _ => Vec::new(),
         };
@@ -67,7 +103,11 @@ fn each<'a>(region: &'a Region, f: &mut impl FnMut(Line<'a>)) {
         }
     }
     for edge in &region.edges {
-        f(Line::Edge(&region.steps[edge.from].id, &region.steps[edge.to].id, &edge.reasons));
+        f(Line::Edge(
+            &region.steps[edge.from].id,
+            &region.steps[edge.to].id,
+            &edge.reasons,
+        ));
     }
 }
 
@@ -76,15 +116,33 @@ fn label(step: &Step) -> String {
 }
 
 fn quoted(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
+    format!(
+        "\"{}\"",
+        text.replace('\\', "\\\\")
+            .replace('"', "\\\"")
+            .replace('\n', "\\n")
+    )
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;").replace('>', "&gt;").replace('\n', "<br/>")
+    text.replace('&', "&amp;")
+        .replace('"', "&quot;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('\n', "<br/>")
 }
 
 /// A name that Mermaid takes: letters, digits and `_`, with a prefix so that none is a keyword.
 fn name(id: &str) -> String {
-    let plain: String = id.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_string() } else { format!("_{:x}_", c as u32) }).collect();
+    let plain: String = id
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() {
+                c.to_string()
+            } else {
+                format!("_{:x}_", c as u32)
+            }
+        })
+        .collect();
     format!("s_{plain}")
 }

@@ -18,7 +18,10 @@ fn short(prop: &Prop) -> String {
         Prop::Jinja { code, .. } => code.text.to_string(),
         Prop::Python { code, .. } => format!("python: {}", code.text.trim()),
         Prop::Map(entries) => {
-            let entries: Vec<String> = entries.iter().map(|(k, v)| format!("{k}: {}", short(v))).collect();
+            let entries: Vec<String> = entries
+                .iter()
+                .map(|(k, v)| format!("{k}: {}", short(v)))
+                .collect();
             format!("{{{}}}", entries.join(", "))
         }
         Prop::List(items) => {
@@ -61,7 +64,11 @@ fn summary(step: &Step) -> String {
         Action::Transform(t) => format!("{} = {}", table(&t.target), short(&t.query)),
         Action::Execute(e) => short(&e.statement),
         Action::SetVariable(set) => {
-            let set: Vec<String> = set.set.iter().map(|v| format!("{} = {}", v.name, short(&v.value))).collect();
+            let set: Vec<String> = set
+                .set
+                .iter()
+                .map(|v| format!("{} = {}", v.name, short(&v.value)))
+                .collect();
             set.join(", ")
         }
         Action::Print(p) => short(&p.message),

@@ -9,17 +9,34 @@ use crate::plan::{Action, Plan, Region, Step};
 /// The plan as a person reads it.
 pub fn text(plan: &Plan) -> String {
     let mut out = String::new();
-    let sources: Vec<String> = plan.sources.iter().map(|s| format!("{} ({})", s.name, s.kind)).collect();
+    let sources: Vec<String> = plan
+        .sources
+        .iter()
+        .map(|s| format!("{} ({})", s.name, s.kind))
+        .collect();
     let _ = writeln!(out, "Flow {} of project {}", plan.flow, plan.project);
     if !sources.is_empty() {
         let _ = writeln!(out, "Sources: {}", sources.join(", "));
     }
     region(&plan.root, 0, &mut out);
     let (steps, outside) = count(&plan.root);
-    let _ = write!(out, "\nPlan: {}, {}", plural(steps, "step"), plural(plan.root.stages.len(), "stage"));
+    let _ = write!(
+        out,
+        "\nPlan: {}, {}",
+        plural(steps, "step"),
+        plural(plan.root.stages.len(), "stage")
+    );
     let _ = match outside {
         0 => writeln!(out, "; nothing outside is changed."),
-        n => writeln!(out, "; {} something outside (marked !).", if n == 1 { "1 step changes".into() } else { format!("{n} steps change") }),
+        n => writeln!(
+            out,
+            "; {} something outside (marked !).",
+            if n == 1 {
+                "1 step changes".into()
+            } else {
+                format!("{n} steps change")
+            }
+        ),
     };
     out
 }
@@ -70,8 +87,16 @@ fn region(region: &Region, depth: usize, out: &mut String) {
         for &at in stage {
             let step = &region.steps[at];
             let mark = if step.outside { "!" } else { "-" };
-            let title = step.title.as_ref().map(|t| format!("  # {t}")).unwrap_or_default();
-            let _ = writeln!(out, "{pad}  {mark} {} [{}] {}{title}", step.id, step.op, step.place);
+            let title = step
+                .title
+                .as_ref()
+                .map(|t| format!("  # {t}"))
+                .unwrap_or_default();
+            let _ = writeln!(
+                out,
+                "{pad}  {mark} {} [{}] {}{title}",
+                step.id, step.op, step.place
+            );
             let _ = writeln!(out, "{pad}      {}", summary(step));
             for note in notes(step) {
                 let _ = writeln!(out, "{pad}      {note}");

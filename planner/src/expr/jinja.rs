@@ -89,10 +89,7 @@ fn expression(expr: &Expr<'_>, uses: &mut Uses) {
         },
         Expr::Slice(s) => {
             one(&s.expr);
-            [&s.start, &s.stop, &s.step]
-                .into_iter()
-                .flatten()
-                .for_each(one);
+            [&s.start, &s.stop, &s.step].into_iter().flatten().for_each(one);
         }
         Expr::UnaryOp(u) => one(&u.expr),
         Expr::BinOp(b) => {
@@ -157,10 +154,9 @@ fn call(call: &Call<'_>, uses: &mut Uses) {
 fn arguments(args: &[CallArg<'_>], uses: &mut Uses) {
     for arg in args {
         match arg {
-            CallArg::Pos(e)
-            | CallArg::Kwarg(_, e)
-            | CallArg::PosSplat(e)
-            | CallArg::KwargSplat(e) => expression(e, uses),
+            CallArg::Pos(e) | CallArg::Kwarg(_, e) | CallArg::PosSplat(e) | CallArg::KwargSplat(e) => {
+                expression(e, uses)
+            }
         }
     }
 }

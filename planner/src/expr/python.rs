@@ -4,7 +4,6 @@ use ruff_python_ast::visitor::{Visitor, walk_expr};
 use ruff_python_ast::{Expr, ExprContext, ModModule, Stmt};
 use ruff_python_parser::parse_module;
 
-
 use super::jinja::{Blank, blank};
 use super::prop::Code;
 use super::uses::Uses;
@@ -44,7 +43,11 @@ pub fn analyse(module: &ModModule, uses: &mut Uses) {
         // The 1.x form may call its first parameter what it likes.
         if let Stmt::FunctionDef(def) = stmt
             && def.name.as_str() == "evaluate"
-            && def.parameters.iter().next().is_some_and(|p| p.name() != "context")
+            && def
+                .parameters
+                .iter()
+                .next()
+                .is_some_and(|p| p.name() != "context")
         {
             uses.anything();
         }
@@ -89,8 +92,7 @@ impl<'a> Visitor<'a> for Finder<'_> {
             Expr::Call(call) => {
                 let splat = call.arguments.args.iter().any(Expr::is_starred_expr)
                     || call.arguments.keywords.iter().any(|k| k.arg.is_none());
-                let args: Vec<Option<&str>> =
-                    call.arguments.args.iter().map(literal_string).collect();
+                let args: Vec<Option<&str>> = call.arguments.args.iter().map(literal_string).collect();
                 let names: Vec<(&str, Option<&str>)> = call
                     .arguments
                     .keywords
@@ -118,8 +120,8 @@ impl<'a> Visitor<'a> for Finder<'_> {
             Expr::Name(name) => match name.id.as_str() {
                 "response" => self.uses.response = true,
                 // Given a new name or passed on: what is done with it can't be followed.
-                "var" | "is_var_defined" | "table" | "query" | "query_scalar" | "context"
-                | "globals" | "eval" | "exec"
+                "var" | "is_var_defined" | "table" | "query" | "query_scalar" | "context" | "globals"
+                | "eval" | "exec"
                     if name.ctx == ExprContext::Load =>
                 {
                     self.uses.anything();
@@ -130,7 +132,6 @@ impl<'a> Visitor<'a> for Finder<'_> {
         }
     }
 }
-
 
 /// The variables that a response parser sets: the keys of `"variables": {...}` in what it returns.
 /// `None` when they can't be told from the code.

@@ -69,8 +69,12 @@ pub(super) fn read(op: &'static str, place: Place, keys: &mut Keys<'_>, d: &mut 
         let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
         let good = !id.is_empty() && id.chars().all(plain);
         if !good {
-            d.error(Code::BadValue, place.clone(), format!("`{id}` can't be a step's id"))
-                .help("use letters, digits, `_`, `-` and `.`");
+            d.error(
+                Code::BadValue,
+                place.clone(),
+                format!("`{id}` can't be a step's id"),
+            )
+            .help("use letters, digits, `_`, `-` and `.`");
         }
         good
     });

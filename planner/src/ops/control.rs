@@ -36,7 +36,11 @@ fn steps(key: &'static str, what: &str, keys: &mut Keys<'_>, d: &mut Diagnostics
     match keys.node(key) {
         Some(node) => read_steps(node, d),
         None => {
-            d.error(Code::MissingKey, keys.place().clone(), format!("{what} needs `{key}`"));
+            d.error(
+                Code::MissingKey,
+                keys.place().clone(),
+                format!("{what} needs `{key}`"),
+            );
             Vec::new()
         }
     }
@@ -72,7 +76,10 @@ pub(super) fn read_if(keys: &mut Keys<'_>, d: &mut Diagnostics) -> Option<FlowAc
             Vec::new()
         }
     };
-    let otherwise = keys.node("else").map(|node| read_steps(node, d)).unwrap_or_default();
+    let otherwise = keys
+        .node("else")
+        .map(|node| read_steps(node, d))
+        .unwrap_or_default();
     Some(FlowAction::If { branches, otherwise })
 }
 
@@ -90,7 +97,11 @@ fn read_branch(node: &Node, d: &mut Diagnostics) -> Option<Branch> {
 pub(super) fn read_run_flow(keys: &mut Keys<'_>, d: &mut Diagnostics) -> Option<FlowAction> {
     let flow = keys.required_name("flow", d);
     // `params` is the short name that 1.x accepts.
-    let key = if keys.has("params") { "params" } else { "parameters" };
+    let key = if keys.has("params") {
+        "params"
+    } else {
+        "parameters"
+    };
     let parameters = keys.entries(key, d);
     let (flow, flow_place) = flow?;
     Some(FlowAction::RunFlow(RunFlow {

@@ -84,7 +84,11 @@ pub(super) fn read(keys: &mut Keys<'_>, d: &mut Diagnostics) -> Option<FlowActio
     let request = match keys.node("request") {
         Some(node) => Keys::new(node, "a request", d).and_then(|keys| read_request(keys, d)),
         None => {
-            d.error(Code::MissingKey, keys.place().clone(), "an http_request needs `request`");
+            d.error(
+                Code::MissingKey,
+                keys.place().clone(),
+                "an http_request needs `request`",
+            );
             None
         }
     };
@@ -118,7 +122,11 @@ fn read_request(mut keys: Keys<'_>, d: &mut Diagnostics) -> Option<Request> {
         check_method(method, keys.key_place("method"), d);
     }
     // `params` is the short name that 1.x accepts.
-    let key = if keys.has("params") { "params" } else { "parameters" };
+    let key = if keys.has("params") {
+        "params"
+    } else {
+        "parameters"
+    };
     let parameters = keys.entries(key, d);
     let headers = keys.entries("headers", d);
     let body_format = match keys.name("body_format", d) {
@@ -151,7 +159,11 @@ fn read_request(mut keys: Keys<'_>, d: &mut Diagnostics) -> Option<Request> {
 fn check_method(method: &str, place: Option<&Place>, d: &mut Diagnostics) {
     let methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
     if !methods.contains(&method.to_uppercase().as_str()) {
-        d.error(Code::BadValue, place.cloned(), format!("`{method}` is not an HTTP method"))
-            .maybe_help(did_you_mean(method, "methods", methods));
+        d.error(
+            Code::BadValue,
+            place.cloned(),
+            format!("`{method}` is not an HTTP method"),
+        )
+        .maybe_help(did_you_mean(method, "methods", methods));
     }
 }

@@ -94,8 +94,12 @@ fn check_statuses(statuses: &serde_json::Value, place: Option<&Place>, d: &mut D
         one => is_status(one),
     };
     if !good {
-        d.error(Code::WrongType, place.cloned(), "`success_status` must be a list of HTTP statuses")
-            .help("for example `success_status: [200, 201]`");
+        d.error(
+            Code::WrongType,
+            place.cloned(),
+            "`success_status` must be a list of HTTP statuses",
+        )
+        .help("for example `success_status: [200, 201]`");
     }
 }
 
@@ -117,8 +121,12 @@ fn read_table(
     let columns = match columns {
         Some(node) => read_columns(node, d),
         None => {
-            d.error(Code::MissingKey, node.place.clone(), "a table of a response needs `columns`")
-                .help("for example `columns: {id: bigint, total: \"numeric(10,2)\"}`");
+            d.error(
+                Code::MissingKey,
+                node.place.clone(),
+                "a table of a response needs `columns`",
+            )
+            .help("for example `columns: {id: bigint, total: \"numeric(10,2)\"}`");
             Vec::new()
         }
     };
@@ -132,8 +140,12 @@ fn read_table(
         .help("keep one: a parser gives the rows of all tables");
     }
     if data.is_none() && !has_parser && !keys.has("data") {
-        d.error(Code::MissingKey, node.place.clone(), "a table of a response needs `data_expression`")
-            .help("for example `data_expression: response.json()['orders']`");
+        d.error(
+            Code::MissingKey,
+            node.place.clone(),
+            "a table of a response needs `data_expression`",
+        )
+        .help("for example `data_expression: response.json()['orders']`");
     }
     let write_mode = read_write_mode(&mut keys, d);
     keys.finish(d);

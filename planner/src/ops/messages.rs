@@ -45,8 +45,12 @@ pub(super) fn read_print(keys: &mut Keys<'_>, d: &mut Diagnostics) -> Option<Flo
 
 pub(super) fn read_set_variable(keys: &mut Keys<'_>, d: &mut Diagnostics) -> Option<FlowAction> {
     let Some(node) = keys.node("set") else {
-        d.error(Code::MissingKey, keys.place().clone(), "a set_variable needs `set`")
-            .help("for example `set: {next_page: 1}`");
+        d.error(
+            Code::MissingKey,
+            keys.place().clone(),
+            "a set_variable needs `set`",
+        )
+        .help("for example `set: {next_page: 1}`");
         return None;
     };
     let set = read_variables(node, VariableScope::Project, d);
@@ -94,7 +98,9 @@ pub fn read_variables(node: &Node, default: VariableScope, d: &mut Diagnostics) 
 
 /// Whether a map is the long form of a variable and not a value: it has `value` and nothing but `scope` beside it.
 fn scoped(node: &Node) -> bool {
-    let Value::Map(entries) = &node.value else { return false };
+    let Value::Map(entries) = &node.value else {
+        return false;
+    };
     let value = |k: &str| matches!(k, "value" | "value_expression");
     entries.iter().any(|(k, ..)| value(k)) && entries.iter().all(|(k, ..)| value(k) || k == "scope")
 }

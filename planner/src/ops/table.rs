@@ -133,7 +133,11 @@ pub fn read_columns(node: &Node, d: &mut Diagnostics) -> Vec<ColumnSpec> {
     let mut add = |name: &str, place: &Place, sql_type: Option<String>, d: &mut Diagnostics| {
         let Some(sql_type) = sql_type else { return };
         if columns.iter().any(|c| c.name == name) {
-            d.error(Code::DuplicateKey, place.clone(), format!("column `{name}` is given twice"));
+            d.error(
+                Code::DuplicateKey,
+                place.clone(),
+                format!("column `{name}` is given twice"),
+            );
         }
         columns.push(ColumnSpec {
             name: name.to_string(),
@@ -150,7 +154,9 @@ pub fn read_columns(node: &Node, d: &mut Diagnostics) -> Vec<ColumnSpec> {
         }
         Value::List(items) => {
             for item in items {
-                let Some(mut keys) = Keys::new(item, "a column", d) else { continue };
+                let Some(mut keys) = Keys::new(item, "a column", d) else {
+                    continue;
+                };
                 let name = keys.required_name("name", d);
                 let sql_type = match keys.node("type") {
                     Some(node) => read_type(node, d),

@@ -32,7 +32,9 @@ pub fn privatise(steps: &mut [Step]) {
 
 /// Variables that an http_request sets whatever happens, before it reads them.
 fn defined_first(step: &Step) -> Vec<Resource> {
-    let Action::Http(http) = &step.action else { return Vec::new() };
+    let Action::Http(http) = &step.action else {
+        return Vec::new();
+    };
     http.request
         .init
         .iter()

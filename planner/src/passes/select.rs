@@ -26,7 +26,9 @@ impl Plan {
         if only.is_empty() && without.is_empty() {
             return Ok(self);
         }
-        let names = |step: &str, id: &str| step == id || step.strip_prefix(id).is_some_and(|rest| rest.starts_with('/'));
+        let names = |step: &str, id: &str| {
+            step == id || step.strip_prefix(id).is_some_and(|rest| rest.starts_with('/'))
+        };
         for id in only.iter().chain(without) {
             if !self.root.steps.iter().any(|s| names(&s.id, id)) {
                 let known = self.root.steps.iter().map(|s| s.id.as_str());
@@ -55,14 +57,22 @@ fn keep(region: Region, kept: &[bool]) -> Region {
     for edge in &region.edges {
         graph.add_edge(nodes[edge.from], nodes[edge.to], ());
     }
-    let places: HashMap<usize, usize> =
-        (0..kept.len()).filter(|i| kept[*i]).enumerate().map(|(new, old)| (old, new)).collect();
+    let places: HashMap<usize, usize> = (0..kept.len())
+        .filter(|i| kept[*i])
+        .enumerate()
+        .map(|(new, old)| (old, new))
+        .collect();
     let mut edges = Vec::new();
     for (&from, &new_from) in &places {
         let mut dfs = Dfs::new(&graph, nodes[from]);
         while let Some(node) = dfs.next(&graph) {
-            let Some(&new_to) = places.get(&node.index()).filter(|_| node.index() != from) else { continue };
-            let direct = region.edges.iter().find(|e| e.from == from && e.to == node.index());
+            let Some(&new_to) = places.get(&node.index()).filter(|_| node.index() != from) else {
+                continue;
+            };
+            let direct = region
+                .edges
+                .iter()
+                .find(|e| e.from == from && e.to == node.index());
             edges.push(Edge {
                 from: new_from,
                 to: new_to,
@@ -71,7 +81,13 @@ fn keep(region: Region, kept: &[bool]) -> Region {
         }
     }
     edges.sort_by_key(|e| (e.to, e.from));
-    let steps: Vec<_> = region.steps.into_iter().zip(kept).filter(|(_, kept)| **kept).map(|(s, _)| s).collect();
+    let steps: Vec<_> = region
+        .steps
+        .into_iter()
+        .zip(kept)
+        .filter(|(_, kept)| **kept)
+        .map(|(s, _)| s)
+        .collect();
     let stages = graph::stages(steps.len(), &edges);
     Region { steps, edges, stages }
 }

@@ -81,7 +81,10 @@ impl<'a> Keys<'a> {
                 d.error(
                     Code::WrongType,
                     node.place.clone(),
-                    format!("`{key}` of {} must be a plain name, known when planning", self.what),
+                    format!(
+                        "`{key}` of {} must be a plain name, known when planning",
+                        self.what
+                    ),
                 )
                 .help("write the name without `{{ }}`");
                 None
@@ -117,7 +120,11 @@ impl<'a> Keys<'a> {
                 d.error(
                     Code::WrongType,
                     node.place.clone(),
-                    format!("`{key}` of {} must be true or false, not {}", self.what, node.kind()),
+                    format!(
+                        "`{key}` of {} must be true or false, not {}",
+                        self.what,
+                        node.kind()
+                    ),
                 );
                 None
             }
@@ -186,11 +193,7 @@ impl<'a> Keys<'a> {
             if self.known.contains(key.as_str()) || plain.is_some_and(|k| self.dynamic.contains(k)) {
                 continue;
             }
-            let dynamic: Vec<String> = self
-                .dynamic
-                .iter()
-                .map(|k| format!("{k}{EXPRESSION}"))
-                .collect();
+            let dynamic: Vec<String> = self.dynamic.iter().map(|k| format!("{k}{EXPRESSION}")).collect();
             let plain = self.known.iter().copied();
             let dynamic = dynamic.iter().map(String::as_str);
             let help = match key.ends_with(EXPRESSION) {

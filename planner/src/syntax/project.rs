@@ -26,8 +26,12 @@ pub fn read_project(file: &Arc<str>, text: &str, d: &mut Diagnostics) -> Option<
     let (name, place) = name?;
     // The name becomes a folder of the home directory.
     if name.is_empty() || name.contains(['/', '\\']) || name.starts_with('.') {
-        d.error(Code::BadValue, place, format!("`{name}` can't be a project's name"))
-            .help("use letters, digits, `_` and `-`");
+        d.error(
+            Code::BadValue,
+            place,
+            format!("`{name}` can't be a project's name"),
+        )
+        .help("use letters, digits, `_` and `-`");
         return None;
     }
     Some(Project {
@@ -51,11 +55,15 @@ pub fn read_default_env(file: &Arc<str>, text: &str, d: &mut Diagnostics) -> Opt
 /// Reads an environment's variables: plain values, no templates.
 pub fn read_environment(file: &Arc<str>, text: &str, d: &mut Diagnostics) -> IndexMap<String, Json> {
     let mut variables = IndexMap::new();
-    let Some(node) = parse(file, text, d) else { return variables };
+    let Some(node) = parse(file, text, d) else {
+        return variables;
+    };
     if node.is_null() {
         return variables;
     }
-    let Some(mut keys) = Keys::new(&node, "an environment", d) else { return variables };
+    let Some(mut keys) = Keys::new(&node, "an environment", d) else {
+        return variables;
+    };
     match keys.node("variables") {
         Some(Node {
             value: Value::Map(entries),
@@ -69,7 +77,10 @@ pub fn read_environment(file: &Arc<str>, text: &str, d: &mut Diagnostics) -> Ind
             d.error(
                 Code::WrongType,
                 node.place.clone(),
-                format!("`variables` must be a map of names to values, not {}", node.kind()),
+                format!(
+                    "`variables` must be a map of names to values, not {}",
+                    node.kind()
+                ),
             );
         }
         _ => {}

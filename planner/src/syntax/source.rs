@@ -27,7 +27,7 @@ pub struct Source {
 #[derive(Debug, Clone)]
 pub enum SourceKind {
     Http(Box<HttpSource>),
-    Postgres(PostgresSource),
+    Postgres(Box<PostgresSource>),
     Staging,
 }
 
@@ -116,7 +116,7 @@ pub fn read_source(name: &str, file: &Arc<str>, text: &str, d: &mut Diagnostics)
     let (kind, place) = keys.required_name("type", d)?;
     let kind = match kind.as_str() {
         "http" => read_http(&mut keys, d).map(|http| SourceKind::Http(Box::new(http))),
-        "postgres" => read_postgres(&mut keys, d).map(SourceKind::Postgres),
+        "postgres" => read_postgres(&mut keys, d).map(|postgres| SourceKind::Postgres(Box::new(postgres))),
         "staging" => Some(SourceKind::Staging),
         _ => {
             d.error(Code::BadValue, place, format!("`{kind}` is not a type of source"))
@@ -150,7 +150,10 @@ fn read_http(keys: &mut Keys<'_>, d: &mut Diagnostics) -> Option<HttpSource> {
         .map(|node| read_variables(node, VariableScope::Local, d))
         .unwrap_or_default();
     let headers = keys.entries("headers", d);
-    let auth = keys.node("auth").filter(|n| !n.is_null()).map(|node| read_auth(node, d));
+    let auth = keys
+        .node("auth")
+        .filter(|n| !n.is_null())
+        .map(|node| read_auth(node, d));
     let timeout = positive("timeout", keys, d);
     let concurrency = positive("concurrency", keys, d).map(|n| (n as usize).max(1));
     Some(HttpSource {
@@ -171,7 +174,11 @@ fn positive(key: &'static str, keys: &mut Keys<'_>, d: &mut Diagnostics) -> Opti
     match node.to_json() {
         Json::Number(n) if n.as_f64().is_some_and(|n| n > 0.0) => n.as_f64(),
         _ => {
-            d.error(Code::WrongType, node.place.clone(), format!("`{key}` must be a number above 0"));
+            d.error(
+                Code::WrongType,
+                node.place.clone(),
+                format!("`{key}` must be a number above 0"),
+            );
             None
         }
     }
@@ -223,11 +230,15 @@ fn read_auth(node: &Node, d: &mut Diagnostics) -> Option<Auth> {
 
 /// Reads a flow's file: its steps.
 pub fn read_flow(file: &Arc<str>, text: &str, d: &mut Diagnostics) -> Vec<crate::ops::FlowStep> {
-    let Some(node) = parse(file, text, d) else { return Vec::new() };
+    let Some(node) = parse(file, text, d) else {
+        return Vec::new();
+    };
     // 1.x wrote a flow as a map with `steps`, or as the list alone.
     match &node.value {
         Value::Map(_) => {
-            let Some(mut keys) = Keys::new(&node, "a flow", d) else { return Vec::new() };
+            let Some(mut keys) = Keys::new(&node, "a flow", d) else {
+                return Vec::new();
+            };
             keys.name("description", d);
             keys.name("title", d);
             let steps = match keys.node("steps") {

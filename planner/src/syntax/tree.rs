@@ -70,12 +70,9 @@ impl Node {
             Value::Scalar(Scalar::Number(n)) => Json::Number(n.clone()),
             Value::Scalar(Scalar::Text { text, .. }) => Json::String(text.to_string()),
             Value::List(items) => Json::Array(items.iter().map(Node::to_json).collect()),
-            Value::Map(entries) => Json::Object(
-                entries
-                    .iter()
-                    .map(|(k, _, v)| (k.clone(), v.to_json()))
-                    .collect(),
-            ),
+            Value::Map(entries) => {
+                Json::Object(entries.iter().map(|(k, _, v)| (k.clone(), v.to_json())).collect())
+            }
         }
     }
 }

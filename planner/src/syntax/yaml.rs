@@ -39,12 +39,7 @@ pub fn parse(file: &Arc<str>, text: &str, diagnostics: &mut Diagnostics) -> Opti
 
 /// Byte offset of every character, since the parser counts characters. None for ASCII text, where they are the same.
 fn char_offsets(text: &str) -> Option<Vec<usize>> {
-    (!text.is_ascii()).then(|| {
-        text.char_indices()
-            .map(|(i, _)| i)
-            .chain([text.len()])
-            .collect()
-    })
+    (!text.is_ascii()).then(|| text.char_indices().map(|(i, _)| i).chain([text.len()]).collect())
 }
 
 struct Problem {
@@ -110,7 +105,10 @@ impl Builder<'_> {
     ) -> Result<Node, Problem> {
         self.nodes += 1;
         if depth > MAX_DEPTH {
-            return Err(problem(&span, format!("values nest deeper than {MAX_DEPTH} levels")));
+            return Err(problem(
+                &span,
+                format!("values nest deeper than {MAX_DEPTH} levels"),
+            ));
         }
         if self.nodes > MAX_NODES {
             return Err(problem(&span, format!("more than {MAX_NODES} values")));
@@ -118,8 +116,7 @@ impl Builder<'_> {
         let (value, anchor, end) = match event {
             Event::Alias(id) => {
                 let node = self.anchors.get(&id).cloned();
-                let node =
-                    node.ok_or_else(|| problem(&span, "the alias names no anchor before it"))?;
+                let node = node.ok_or_else(|| problem(&span, "the alias names no anchor before it"))?;
                 self.nodes += count(&node);
                 return Ok(node);
             }
@@ -132,7 +129,11 @@ impl Builder<'_> {
                     }
                     _ => span.start.line(),
                 };
-                (Value::Scalar(resolve(&text, style, tag.as_deref(), first_line)), anchor, span)
+                (
+                    Value::Scalar(resolve(&text, style, tag.as_deref(), first_line)),
+                    anchor,
+                    span,
+                )
             }
             Event::SequenceStart(anchor, _) => {
                 let mut items = Vec::new();
@@ -196,7 +197,11 @@ impl Builder<'_> {
                     }
                 }
                 _ => {
-                    let node = if node.is_null() { at(node, &key_place) } else { node };
+                    let node = if node.is_null() {
+                        at(node, &key_place)
+                    } else {
+                        node
+                    };
                     entries.push((key.into_owned(), key_place, node));
                 }
             }

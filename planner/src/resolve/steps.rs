@@ -1,21 +1,22 @@
-//! From flows as written to regions of planned steps: names resolved, called flows inlined, effects found.
+//! Steps as written to steps of the plan.
 
 use std::collections::{BTreeSet, HashMap};
 
 use indexmap::IndexMap;
 use serde_json::Value as Json;
 
+use super::frame::{Frame, collect_locals, scope, target};
 use crate::codes::Code;
 use crate::diagnostic::{Diagnostics, did_you_mean};
-use crate::effects::{Effects, Resource, Scope};
+use crate::effects::{Effects, Resource};
 use crate::expr::Prop;
 use crate::graph;
 use crate::http_effects;
-use crate::ops::{FlowAction, FlowStep, RunFlow, TableRef, VariableScope, VariableSet};
+use crate::ops::{FlowAction, FlowStep, RunFlow};
 use crate::passes::rename;
 use crate::plan::{Action, PlannedBranch, Region, Step};
 use crate::span::Place;
-use crate::syntax::{Source, SourceKind};
+use crate::syntax::Source;
 
 /// How deep flows may call each other.
 const MAX_CALLS: usize = 64;
@@ -32,7 +33,7 @@ pub struct Names<'a> {
 
 /// Resolves one flow.
 pub struct Resolver<'a> {
-    names: &'a Names<'a>,
+    pub(super) names: &'a Names<'a>,
     pub d: &'a mut Diagnostics,
     /// Sources in use.
     pub used: BTreeSet<String>,
@@ -42,18 +43,8 @@ pub struct Resolver<'a> {
     /// Variables that some step sets, project scope.
     pub set: BTreeSet<String>,
     /// Variables asked for, and where first: checked at the end, when all that is set is known.
-    asked: HashMap<String, Place>,
-    opaque_setter: bool,
-}
-
-/// One run of one flow, while it is resolved.
-struct Frame {
-    id: usize,
-    locals: BTreeSet<String>,
-    /// Rows of the for_each blocks around.
-    bound: Vec<String>,
-    /// Path of the steps around, for ids.
-    path: String,
+    pub(super) asked: HashMap<String, Place>,
+    pub(super) opaque_setter: bool,
 }
 
 impl<'a> Resolver<'a> {
@@ -72,7 +63,9 @@ impl<'a> Resolver<'a> {
 
     /// Resolves the flow `name` as the plan's root.
     pub fn flow(&mut self, name: &str) -> Region {
-        let Some(steps) = self.names.flows.get(name) else { return Region::default() };
+        let Some(steps) = self.names.flows.get(name) else {
+            return Region::default();
+        };
         let mut frame = self.frame(steps, None, String::new());
         self.calls.push(name.to_string());
         let mut list = List::default();
@@ -126,7 +119,11 @@ impl<'a> Resolver<'a> {
             let added: Vec<usize> = (first..list.steps.len()).collect();
             if let Some(after) = after {
                 for to in &added {
-                    list.extra.push((after, *to, format!("is part of the flow that {} starts", list.steps[after].id)));
+                    list.extra.push((
+                        after,
+                        *to,
+                        format!("is part of the flow that {} starts", list.steps[after].id),
+                    ));
                 }
             }
             for (id, place) in &step.depends_on {
@@ -139,14 +136,19 @@ impl<'a> Resolver<'a> {
                         }
                     }
                     // It may be one that could not be read.
-                    None if self.names.broken.contains(self.calls.last().map_or("", String::as_str)) => {}
+                    None if self
+                        .names
+                        .broken
+                        .contains(self.calls.last().map_or("", String::as_str)) => {}
                     None => {
                         let message = match later.contains_key(id.as_str()) {
                             true => format!("step `{id}` comes later, so nothing before it can depend on it"),
                             false => format!("no step has the id `{id}`"),
                         };
                         let near = did_you_mean(id, "steps before", ids.keys().copied());
-                        self.d.error(Code::UnknownStep, place.clone(), message).maybe_help(near);
+                        self.d
+                            .error(Code::UnknownStep, place.clone(), message)
+                            .maybe_help(near);
                     }
                 }
             }
@@ -176,7 +178,10 @@ impl<'a> Resolver<'a> {
                 for table in request.response.tables.iter().map(|t| &t.target) {
                     self.database(table);
                 }
-                request.for_each.iter().for_each(|rows| self.database(&rows.table));
+                request
+                    .for_each
+                    .iter()
+                    .for_each(|rows| self.database(&rows.table));
                 let source = request.request.source.as_ref().and_then(|name| {
                     let place = request.request.source_place.as_ref();
                     self.http_source(name, place.unwrap_or(&step.place))
@@ -234,7 +239,10 @@ impl<'a> Resolver<'a> {
                 }
                 let otherwise = self.region(otherwise, frame, &mut effects, &mut outside);
                 frame.path = path;
-                Action::If { branches: planned, otherwise }
+                Action::If {
+                    branches: planned,
+                    otherwise,
+                }
             }
             FlowAction::ForEach(each) => {
                 self.database(&each.rows.table);
@@ -245,12 +253,19 @@ impl<'a> Resolver<'a> {
                 let body = self.region(&each.steps, frame, &mut effects, &mut outside);
                 frame.bound.pop();
                 frame.path = path;
-                Action::ForEach { rows: each.rows.clone(), body }
+                Action::ForEach {
+                    rows: each.rows.clone(),
+                    body,
+                }
             }
         };
         for message in &effects.opaque {
             self.d
-                .warning(Code::OpaqueSql, step.place.clone(), format!("the planner can't read this SQL: {message}"))
+                .warning(
+                    Code::OpaqueSql,
+                    step.place.clone(),
+                    format!("the planner can't read this SQL: {message}"),
+                )
                 .help("it runs as it is; until then the step counts as touching everything in the source");
         }
         self.ask(&effects, &step.place);
@@ -291,13 +306,19 @@ impl<'a> Resolver<'a> {
             let flows = self.names.flows.keys().map(String::as_str);
             let help = did_you_mean(&run.flow, "flows", flows);
             let message = format!("no flow is named `{}`", run.flow);
-            self.d.error(Code::UnknownFlow, run.flow_place.clone(), message).maybe_help(help);
+            self.d
+                .error(Code::UnknownFlow, run.flow_place.clone(), message)
+                .maybe_help(help);
             return;
         };
         if self.calls.contains(name) || self.calls.len() >= MAX_CALLS {
             let circle = format!("{} -> {name}", self.calls.join(" -> "));
             self.d
-                .error(Code::FlowCycle, run.flow_place.clone(), format!("flows call each other in a circle: {circle}"))
+                .error(
+                    Code::FlowCycle,
+                    run.flow_place.clone(),
+                    format!("flows call each other in a circle: {circle}"),
+                )
                 .help("a plan has an end: break the circle");
             return;
         }
@@ -308,7 +329,10 @@ impl<'a> Resolver<'a> {
         self.ask(&effects, &step.place);
         let mut inner = self.frame(steps, run.parameters.as_ref(), format!("{id}/"));
         inner.bound = Vec::new();
-        let locals = inner.locals.iter().map(|name| Resource::Local { frame: inner.id, name: name.clone() });
+        let locals = inner.locals.iter().map(|name| Resource::Local {
+            frame: inner.id,
+            name: name.clone(),
+        });
         let enter = list.steps.len();
         list.steps.push(Step {
             id: id.to_string(),
@@ -330,105 +354,6 @@ impl<'a> Resolver<'a> {
         self.steps(steps, &mut inner, list, Some(enter));
         self.calls.pop();
     }
-
-    fn database(&mut self, table: &TableRef) {
-        self.database_named(&table.source, &table.place);
-    }
-
-    fn database_named(&mut self, name: &str, place: &Place) {
-        if let Some(source) = self.source(name, place)
-            && source.dialect().is_none()
-        {
-            let message = format!("source `{name}` is an API, and a database is needed here");
-            self.d.error(Code::WrongSourceKind, place.clone(), message);
-        }
-    }
-
-    fn http_source(&mut self, name: &str, place: &Place) -> Option<&'a crate::syntax::HttpSource> {
-        let source = self.source(name, place)?;
-        match &source.kind {
-            SourceKind::Http(http) => Some(http),
-            _ => {
-                let message = format!("source `{name}` is a database, and an http source is needed here");
-                self.d.error(Code::WrongSourceKind, place.clone(), message);
-                None
-            }
-        }
-    }
-
-    fn source(&mut self, name: &str, place: &Place) -> Option<&'a Source> {
-        match self.names.sources.get(name) {
-            Some(source) => {
-                self.used.insert(name.to_string());
-                Some(source)
-            }
-            None => {
-                let sources = self.names.sources.keys().map(String::as_str);
-                let help = did_you_mean(name, "sources", sources)
-                    .unwrap_or_else(|| format!("add sources/{name}.yaml"));
-                self.d
-                    .error(Code::UnknownSource, place.clone(), format!("no source is named `{name}`"))
-                    .help(help);
-                None
-            }
-        }
-    }
-
-    fn sets(&mut self, variables: &[VariableSet]) {
-        self.set.extend(variables.iter().map(|v| v.name.clone()));
-    }
-
-    fn ask(&mut self, effects: &Effects, place: &Place) {
-        for source in &effects.queried {
-            match self.names.sources.contains_key(source) {
-                true => self.used.extend([source.clone()]),
-                false => {
-                    self.source(source, place);
-                }
-            }
-        }
-        for resource in &effects.reads {
-            match resource {
-                Resource::Variable(name) => {
-                    self.asked.entry(name.clone()).or_insert_with(|| place.clone());
-                }
-                Resource::Table { source, .. } | Resource::Source(source) => {
-                    if self.names.sources.contains_key(source) {
-                        self.used.insert(source.clone());
-                    } else {
-                        self.source(source, place);
-                    }
-                }
-                Resource::AnySource => {
-                    let databases = self.names.sources.values().filter(|s| s.dialect().is_some());
-                    self.used.extend(databases.map(|s| s.name.clone()));
-                }
-                _ => {}
-            }
-        }
-    }
-
-    /// A variable that nothing sets: a warning, since code may ask `is_var_defined` first.
-    fn check_variables(&mut self) {
-        if self.opaque_setter || !self.names.broken.is_empty() {
-            return;
-        }
-        let mut asked: Vec<(String, Place)> = std::mem::take(&mut self.asked).into_iter().collect();
-        asked.sort_by(|a, b| a.0.cmp(&b.0));
-        for (name, place) in asked {
-            if self.set.contains(&name) || self.names.variables.contains(&name) {
-                continue;
-            }
-            let known = self.set.iter().chain(self.names.variables).map(String::as_str);
-            let help = crate::diagnostic::nearest(&name, known).map_or_else(
-                || format!("set it in the environment's `variables`, or with `--var {name}=...`"),
-                |near| format!("did you mean `{near}`?"),
-            );
-            self.d
-                .warning(Code::UnknownVariable, place, format!("nothing sets the variable `{name}`"))
-                .help(help);
-        }
-    }
 }
 
 /// Steps being collected, and the edges between them that effects do not tell.
@@ -444,50 +369,4 @@ fn finish(list: List) -> Region {
     let edges = graph::edges(&steps, &list.extra);
     let stages = graph::stages(steps.len(), &edges);
     Region { steps, edges, stages }
-}
-
-fn scope<'s>(frame: &'s Frame, names: &'s Names<'_>) -> Scope<'s> {
-    Scope {
-        frame: frame.id,
-        locals: &frame.locals,
-        bound: &frame.bound,
-        sources: names.sources,
-    }
-}
-
-/// Local variables that a flow's steps set, nested ones included.
-fn collect_locals(steps: &[FlowStep], locals: &mut BTreeSet<String>) {
-    let mut add = |variables: &[VariableSet]| {
-        let local = variables.iter().filter(|v| v.scope == VariableScope::Local);
-        locals.extend(local.map(|v| v.name.clone()));
-    };
-    for step in steps {
-        match &step.action {
-            FlowAction::SetVariable(set) => add(&set.set),
-            FlowAction::HttpRequest(request) => add(&request.response.variables),
-            _ => {}
-        }
-    }
-    for step in steps {
-        match &step.action {
-            FlowAction::Block(steps) => collect_locals(steps, locals),
-            FlowAction::ForEach(each) => collect_locals(&each.steps, locals),
-            FlowAction::If { branches, otherwise } => {
-                branches.iter().for_each(|b| collect_locals(&b.then, locals));
-                collect_locals(otherwise, locals);
-            }
-            _ => {}
-        }
-    }
-}
-
-/// Where a variable that is set goes.
-pub fn target(variable: &VariableSet, scope: &Scope<'_>) -> Resource {
-    match variable.scope {
-        VariableScope::Local => Resource::Local {
-            frame: scope.frame,
-            name: variable.name.clone(),
-        },
-        VariableScope::Project => Resource::Variable(variable.name.clone()),
-    }
 }

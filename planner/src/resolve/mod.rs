@@ -1,0 +1,8 @@
+//! From flows as written to regions of planned steps: names resolved, called flows inlined, effects found.
+
+mod frame;
+mod lookup;
+mod steps;
+
+pub use frame::target;
+pub use steps::{Names, Resolver};
