@@ -4,10 +4,8 @@
 
 use std::borrow::Cow;
 
-use arrow::compute::kernels::cast_utils::{Parser, parse_decimal, string_to_datetime};
-use arrow::datatypes::{
-    Date32Type, Decimal128Type, Decimal256Type, DecimalType, Time64MicrosecondType, i256,
-};
+use arrow::compute::kernels::cast_utils::{Parser, string_to_datetime};
+use arrow::datatypes::{Date32Type, Decimal128Type, DecimalType, Time64MicrosecondType};
 use chrono::{DateTime, Utc};
 
 /// A value to be put into a column.
@@ -70,22 +68,9 @@ pub fn json_text<'c>(cell: &'c Cell<'_>) -> Cow<'c, str> {
 pub fn number_text<'c>(cell: &'c Cell<'_>) -> Fit<Cow<'c, str>> {
     match cell {
         Cell::Number(text) => Ok(Cow::Borrowed(text)),
-        Cell::Text(text) => {
-            let text = text.trim();
-            // 76 digits are what can be checked; the database checks the rest.
-            match parse_decimal::<Decimal256Type>(text, 76, 20) {
-                Ok(_) => Ok(Cow::Borrowed(text)),
-                Err(_) if is_decimal(text) => Ok(Cow::Borrowed(text)),
-                Err(_) => Err(String::new()),
-            }
-        }
+        Cell::Text(text) if Digits::read(text.trim()).is_some() => Ok(Cow::Borrowed(text.trim())),
         _ => Err(String::new()),
     }
-}
-
-fn is_decimal(text: &str) -> bool {
-    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
-    digits.parse::<f64>().is_ok() && digits.starts_with(|c: char| c.is_ascii_digit() || c == '.')
 }
 
 /// A boolean: `true`, `false` and their texts.
@@ -140,29 +125,79 @@ pub fn decimal(cell: &Cell<'_>, precision: u8, scale: i8) -> Fit<i128> {
         Cell::Text(text) => text.trim(),
         _ => return Err(String::new()),
     };
-    // Bytes, since a fraction is ASCII; an exponent goes the long way.
-    let fraction = text.split_once('.').map_or(0, |(_, f)| f.len());
-    if fraction <= scale as usize && !text.contains(['e', 'E']) {
-        let value = parse_decimal::<Decimal128Type>(text, precision, scale).map_err(|_| unfit(text))?;
-        return Decimal128Type::validate_decimal_precision(value, precision, scale)
-            .map(|()| value)
-            .map_err(|_| " (too many digits)".to_string());
-    }
-    let wide = parse_decimal::<Decimal256Type>(text, 76, scale + 1).map_err(|_| unfit(text))?;
-    let half = i256::from_i128(if wide.is_negative() { -5 } else { 5 });
-    let rounded = wide.wrapping_add(half).wrapping_div(i256::from_i128(10));
-    let value = rounded
-        .to_i128()
-        .ok_or_else(|| " (too many digits)".to_string())?;
+    let number = Digits::read(text).ok_or_else(String::new)?;
+    let value = number.units(scale.unsigned_abs()).ok_or_else(too_long)?;
     Decimal128Type::validate_decimal_precision(value, precision, scale)
         .map(|()| value)
-        .map_err(|_| " (too many digits)".to_string())
+        .map_err(|_| too_long())
 }
 
-fn unfit(text: &str) -> String {
-    match is_decimal(text) {
-        true => " (too many digits)".to_string(),
-        false => String::new(),
+fn too_long() -> String {
+    " (too many digits)".to_string()
+}
+
+/// A decimal number as its text has it. (Arrow's own parser lets large exponents and long numbers overflow.)
+struct Digits<'a> {
+    negative: bool,
+    whole: &'a [u8],
+    fraction: &'a [u8],
+    exponent: i64,
+}
+
+impl<'a> Digits<'a> {
+    fn read(text: &'a str) -> Option<Digits<'a>> {
+        let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+            // An exponent that i64 can't hold is as good as any other out of reach.
+            Some((mantissa, exponent)) => match exponent.parse::<i64>() {
+                Ok(exponent) => (mantissa, exponent),
+                Err(e) if *e.kind() == std::num::IntErrorKind::PosOverflow => (mantissa, i64::MAX),
+                Err(e) if *e.kind() == std::num::IntErrorKind::NegOverflow => (mantissa, i64::MIN),
+                Err(_) => return None,
+            },
+            None => (text, 0),
+        };
+        let negative = mantissa.starts_with('-');
+        let mantissa = mantissa.strip_prefix(['-', '+']).unwrap_or(mantissa);
+        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
+        let some = !(whole.is_empty() && fraction.is_empty());
+        (some && digits(whole) && digits(fraction)).then_some(Digits {
+            negative,
+            whole: whole.as_bytes(),
+            fraction: fraction.as_bytes(),
+            exponent,
+        })
+    }
+
+    /// The number in units of 10^-scale, rounded; none when it is beyond 128 bits.
+    fn units(&self, scale: u8) -> Option<i128> {
+        let digits = || {
+            self.whole
+                .iter()
+                .chain(self.fraction)
+                .map(|b| i128::from(b - b'0'))
+        };
+        let point = i64::try_from(self.whole.len()).ok()?;
+        // How many of the digits stand before the unit's place.
+        let kept = point.saturating_add(self.exponent).saturating_add(scale.into());
+        let mut value: i128 = 0;
+        let mut round_up = false;
+        for (place, digit) in (0i64..).zip(digits()) {
+            if place < kept {
+                value = value.checked_mul(10)?.checked_add(digit)?;
+            } else {
+                round_up = place == kept && digit >= 5;
+                break;
+            }
+        }
+        let given = point.saturating_add(i64::try_from(self.fraction.len()).ok()?);
+        if value != 0 {
+            for _ in given..kept.max(given) {
+                value = value.checked_mul(10)?;
+            }
+        }
+        let value = value.checked_add(round_up.into())?;
+        Some(if self.negative { -value } else { value })
     }
 }
 
