@@ -64,6 +64,13 @@ impl Redactor {
         secrets.sort_by_key(|s| std::cmp::Reverse(s.reveal().len()));
     }
 
+    /// As [`Redactor::add`], when the value's name says that it is a secret.
+    pub fn add_named(&self, name: &str, value: &str) {
+        if is_secret_name(name) {
+            self.add(&Secret::new(value));
+        }
+    }
+
     /// `text` with every secret masked.
     pub fn redact(&self, text: &str) -> String {
         let secrets = self.secrets.read().unwrap_or_else(PoisonError::into_inner);
@@ -74,5 +81,94 @@ impl Redactor {
             }
         }
         text
+    }
+}
+
+/// Whether a value of this name is a secret, wherever it comes from. Tokens that page through results are not.
+pub fn is_secret_name(name: &str) -> bool {
+    const ENDINGS: [&str; 14] = [
+        "password",
+        "passwd",
+        "pwd",
+        "pw",
+        "secret",
+        "accesstoken",
+        "refreshtoken",
+        "authtoken",
+        "apitoken",
+        "idtoken",
+        "apikey",
+        "privatekey",
+        "authorization",
+        "credential",
+    ];
+    let plain: String = name
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .collect::<String>()
+        .to_ascii_lowercase();
+    let paging = ["page", "next", "cursor", "continuation", "sync"]
+        .iter()
+        .any(|p| plain.contains(p));
+    plain == "token" || (!paging && (ENDINGS.iter().any(|e| plain.ends_with(e)) || plain.ends_with("token")))
+}
+
+/// A URL without its password and without the values of parameters that are named like secrets.
+pub fn mask_url(url: &url::Url) -> String {
+    let mut shown = url.clone();
+    if shown.password().is_some() {
+        let _ = shown.set_password(Some("***"));
+    }
+    if shown.query_pairs().any(|(name, _)| is_secret_name(&name)) {
+        let pairs: Vec<(String, String)> = shown.query_pairs().into_owned().collect();
+        shown
+            .query_pairs_mut()
+            .clear()
+            .extend_pairs(pairs.iter().map(|(name, value)| {
+                let value = if is_secret_name(name) { MASK } else { value };
+                (name.as_str(), value)
+            }));
+    }
+    shown.to_string()
+}
+
+/// A JSON or form body without the values that are named like secrets; the rest of the text stays as it is.
+pub fn mask_body(text: &str) -> String {
+    let mut values = Vec::new();
+    match serde_json::from_str::<serde_json::Value>(text) {
+        Ok(json) => secret_values(&json, &mut values),
+        Err(_) if text.contains('=') && !text.contains(['\n', '<', '{', ' ']) => {
+            let named = text.split('&').filter_map(|pair| pair.split_once('='));
+            values.extend(
+                named
+                    .filter(|(name, _)| is_secret_name(name))
+                    .map(|(_, value)| value.to_string()),
+            );
+        }
+        Err(_) => {}
+    }
+    let mut masked = text.to_string();
+    for value in values.iter().filter(|v| v.len() >= MIN_LENGTH) {
+        masked = masked.replace(value.as_str(), MASK);
+    }
+    masked
+}
+
+/// The strings under secret names, as JSON text writes them.
+fn secret_values(json: &serde_json::Value, values: &mut Vec<String>) {
+    match json {
+        serde_json::Value::Object(entries) => {
+            for (name, value) in entries {
+                match value {
+                    serde_json::Value::String(text) if is_secret_name(name) => {
+                        let quoted = serde_json::Value::from(text.as_str()).to_string();
+                        values.push(quoted.trim_matches('"').to_string());
+                    }
+                    value => secret_values(value, values),
+                }
+            }
+        }
+        serde_json::Value::Array(items) => items.iter().for_each(|item| secret_values(item, values)),
+        _ => {}
     }
 }

@@ -57,6 +57,8 @@ pub struct Compiler {
     flows: IndexMap<String, Vec<FlowStep>>,
     /// Flows with errors in their own file.
     broken: BTreeSet<String>,
+    /// What was found when reading each flow.
+    found: IndexMap<String, Diagnostics>,
 }
 
 impl Compiler {
@@ -82,12 +84,14 @@ impl Compiler {
         }
         let mut flows = IndexMap::new();
         let mut broken = BTreeSet::new();
+        let mut found = IndexMap::new();
         for (name, file) in &files.flows {
-            let errors = d.errors();
-            flows.insert(name.clone(), syntax::read_flow(&file.path, &file.text, d));
-            if d.errors() > errors {
+            let mut own = Diagnostics::default();
+            flows.insert(name.clone(), syntax::read_flow(&file.path, &file.text, &mut own));
+            if own.has_errors() {
                 broken.insert(name.clone());
             }
+            found.insert(name.clone(), own);
         }
         Some(Compiler {
             project: project?,
@@ -95,6 +99,7 @@ impl Compiler {
             environment,
             flows,
             broken,
+            found,
         })
     }
 
@@ -124,6 +129,12 @@ impl Compiler {
         let mut resolver = Resolver::new(&names, d);
         let root = resolver.flow(flow);
         let (used, frames) = (std::mem::take(&mut resolver.used), resolver.frames);
+        // Mistakes in a flow concern those who run it: others of the project stay usable.
+        for flow in std::mem::take(&mut resolver.visited) {
+            if let Some(own) = self.found.get(&flow) {
+                d.extend(own);
+            }
+        }
         let sources = used
             .iter()
             .filter_map(|name| {

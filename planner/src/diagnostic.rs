@@ -78,6 +78,11 @@ impl Diagnostics {
         self.list.iter().filter(|d| d.severity == Severity::Error).count()
     }
 
+    /// Adds all of `other`.
+    pub fn extend(&mut self, other: &Diagnostics) {
+        self.list.extend(other.list.iter().cloned());
+    }
+
     /// Whether anything found is an error.
     pub fn has_errors(&self) -> bool {
         self.errors() > 0
@@ -157,6 +162,10 @@ fn span(place: &Place, source: &str) -> Option<Range<usize>> {
 
 /// The candidate nearest to `name`, when it is near enough to be a slip of the keyboard.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // Of one or two letters anything is one slip away.
+    if name.chars().count() < 3 {
+        return candidates.into_iter().find(|c| c.eq_ignore_ascii_case(name));
+    }
     candidates
         .into_iter()
         .map(|c| {

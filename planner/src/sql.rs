@@ -4,7 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    FromTable, ObjectName, Query, SetExpr, Statement, TableFactor, TableObject, Visit, Visitor,
+    AlterTableOperation, FromTable, ObjectName, Query, SetExpr, Statement, TableFactor, TableObject, Visit,
+    Visitor,
 };
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Location, Token, Tokenizer};
@@ -99,7 +100,13 @@ impl SqlEffects {
             Statement::Merge(merge) => self.write_factor(&merge.table),
             Statement::CreateTable(create) => self.write(&create.name),
             Statement::CreateView(create) => self.write(&create.name),
-            Statement::AlterTable(alter) => self.write(&alter.name),
+            Statement::AlterTable(alter) => {
+                self.write(&alter.name);
+                // A new name may be that of any table.
+                let renames =
+                    |op: &AlterTableOperation| matches!(op, AlterTableOperation::RenameTable { .. });
+                self.writes_any |= alter.operations.iter().any(renames);
+            }
             Statement::Drop { names, .. } => names.iter().for_each(|n| self.write(n)),
             Statement::Truncate(truncate) => {
                 truncate.table_names.iter().for_each(|t| self.write(&t.name));

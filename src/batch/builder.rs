@@ -28,6 +28,8 @@ pub struct BatchBuilder {
     index: HashMap<String, usize>,
     /// Whether the row being built has a value for the column.
     filled: Vec<bool>,
+    /// Whether any row had the key.
+    seen: Vec<bool>,
     rows: usize,
     bytes: usize,
     /// Rows of the batches already taken.
@@ -78,6 +80,7 @@ impl BatchBuilder {
             schema,
             index: keys.into_iter().enumerate().map(|(i, key)| (key, i)).collect(),
             filled: vec![false; built.len()],
+            seen: vec![false; built.len()],
             columns: built,
             rows: 0,
             bytes: 0,
@@ -103,6 +106,7 @@ impl BatchBuilder {
         if std::mem::replace(&mut self.filled[column], true) {
             return Ok(());
         }
+        self.seen[column] = true;
         let ColumnBuilder {
             name,
             sql,
@@ -135,6 +139,18 @@ impl BatchBuilder {
             }
         }
         self.rows += 1;
+    }
+
+    /// Columns that no row so far had a value or null for: a slip in their names, most likely. None before any row.
+    pub fn never_seen(&self) -> Vec<&str> {
+        if self.before == 0 && self.rows == 0 {
+            return Vec::new();
+        }
+        let columns = self.columns.iter().zip(&self.seen);
+        columns
+            .filter(|(_, seen)| !**seen)
+            .map(|(c, _)| c.name.as_str())
+            .collect()
     }
 
     /// Whether the batch should be taken now.
@@ -203,7 +219,7 @@ impl Values {
             Values::Int16(b) => b.append_value(cell::integer(cell)?),
             Values::Int32(b) => b.append_value(cell::integer(cell)?),
             Values::Int64(b) => b.append_value(cell::integer(cell)?),
-            Values::Float32(b) => b.append_value(cell::float(cell)? as f32),
+            Values::Float32(b) => b.append_value(cell::small_float(cell)?),
             Values::Float64(b) => b.append_value(cell::float(cell)?),
             Values::Decimal(b, p, s) => b.append_value(cell::decimal(cell, *p, *s)?),
             Values::Date(b) => b.append_value(cell::date(cell)?),

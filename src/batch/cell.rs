@@ -112,9 +112,27 @@ pub fn integer<T: TryFrom<i64> + std::str::FromStr>(cell: &Cell<'_>) -> Fit<T> {
 /// A float.
 pub fn float(cell: &Cell<'_>) -> Fit<f64> {
     match cell {
-        Cell::Number(text) => text.parse().map_err(|_| String::new()),
-        Cell::Text(text) => text.trim().parse().map_err(|_| String::new()),
+        Cell::Number(text) | Cell::Text(text) => finite(text.trim()),
         _ => Err(String::new()),
+    }
+}
+
+/// A number too large for a float is not infinite.
+fn finite(text: &str) -> Fit<f64> {
+    let value: f64 = text.parse().map_err(|_| String::new())?;
+    match value.is_infinite() && text.contains(|c: char| c.is_ascii_digit()) {
+        true => Err(" (out of range)".to_string()),
+        false => Ok(value),
+    }
+}
+
+/// A float of 32 bits.
+pub fn small_float(cell: &Cell<'_>) -> Fit<f32> {
+    let value = float(cell)?;
+    let small = value as f32;
+    match small.is_infinite() && value.is_finite() {
+        true => Err(" (out of range)".to_string()),
+        false => Ok(small),
     }
 }
 

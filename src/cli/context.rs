@@ -58,7 +58,7 @@ impl Context {
                 continue;
             }
             let source = diagnostic.place.as_ref().and_then(|p| files.text(&p.file));
-            eprintln!("{}\n", diagnostic.render(source, self.color));
+            crate::report::err(format!("{}\n", diagnostic.render(source, self.color)));
         }
     }
 }

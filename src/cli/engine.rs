@@ -43,6 +43,12 @@ pub async fn assemble(
     ));
     let evaluator = Arc::new(Evaluator::default());
     let redactor = Redactor::default();
+    // Variables of the environment that are named like secrets are masked from the start.
+    for (name, value) in &compiled.compiler.environment {
+        if let Some(text) = value.as_str() {
+            redactor.add_named(name, text);
+        }
+    }
     let used: BTreeSet<&str> = compiled.plan.sources.iter().map(|s| s.name.as_str()).collect();
     let sources: Vec<&Source> = compiled
         .compiler
@@ -71,7 +77,12 @@ async fn databases(
     redactor: &Redactor,
 ) -> Result<Databases> {
     // Settings of a database see variables, not tables.
-    let world = Scope::new(variables.clone(), Arc::new(Databases::default())).world();
+    let world = Scope::new(
+        variables.clone(),
+        Arc::new(Databases::default()),
+        redactor.clone(),
+    )
+    .world();
     let state = compiled
         .project
         .state(&compiled.compiler.project.name)

@@ -57,10 +57,10 @@ pub fn project(folder: &Path) -> Result<Exit> {
     ] {
         write_new(&folder.join(file), &text)?;
     }
-    println!(
+    crate::report::out(format!(
         "Made {}.\nTry it:\n  cd {0}\n  sequor plan hello\n  sequor run hello",
         folder.display()
-    );
+    ));
     Ok(Exit::Done)
 }
 
@@ -77,10 +77,10 @@ pub fn environment(context: &Context, name: &str) -> Result<Exit> {
         &path,
         "# Variables of this environment: {{ var('name') }} in flows and sources.\nvariables:\n",
     )?;
-    println!(
+    crate::report::out(format!(
         "Made {}.\nUse it with --env {name}, or `env: {name}` in the project's env.yaml.",
         path.display()
-    );
+    ));
     Ok(Exit::Done)
 }
 

@@ -39,7 +39,7 @@ pub fn main() -> ExitCode {
             command: EnvCommand::Init { name },
         } => init::environment(&context, name),
         Command::Version => {
-            println!("sequor {}", env!("CARGO_PKG_VERSION"));
+            crate::report::out(format!("sequor {}", env!("CARGO_PKG_VERSION")));
             Ok(Exit::Done)
         }
         Command::Validate(args) => validate::validate(&context, args),
@@ -48,7 +48,7 @@ pub fn main() -> ExitCode {
         Command::Query(args) => query::query(&context, args),
     };
     let exit = result.unwrap_or_else(|error| {
-        eprintln!("{}", render(&error, "", &SourceText::default(), context.color));
+        crate::report::err(render(&error, "", &SourceText::default(), context.color));
         match error.kind() {
             ErrorKind::Cancelled => Exit::Interrupted,
             ErrorKind::Project => Exit::Wrong,

@@ -8,6 +8,7 @@ use super::args::{self, PlanFormat, Selection};
 use super::context::{Context, overrides, tally};
 use crate::error::{Error, ErrorKind, Result};
 use crate::project::Project;
+use crate::report::out;
 use crate::value::Value;
 
 /// A flow, compiled, with what its run starts from.
@@ -26,15 +27,12 @@ pub fn plan(context: &Context, args: &args::Plan) -> Result<Exit> {
     };
     let plan = &compiled.plan;
     match args.format {
-        PlanFormat::Text => print!("{}", explain::text(plan)),
-        PlanFormat::Dot => print!("{}", explain::dot(plan)),
-        PlanFormat::Mermaid => print!("{}", explain::mermaid(plan)),
+        PlanFormat::Text => out(explain::text(plan).trim_end()),
+        PlanFormat::Dot => out(explain::dot(plan).trim_end()),
+        PlanFormat::Mermaid => out(explain::mermaid(plan).trim_end()),
         PlanFormat::Json => {
             let json = serde_json::to_string_pretty(plan);
-            println!(
-                "{}",
-                json.map_err(|e| Error::new(ErrorKind::Internal, e.to_string()))?
-            );
+            crate::report::out(json.map_err(|e| Error::new(ErrorKind::Internal, e.to_string()))?);
         }
     }
     Ok(Exit::Done)
@@ -64,7 +62,7 @@ pub fn compile(
     let found = d.into_sorted();
     context.show(&found, &project.files);
     let Some((compiler, plan)) = planned.filter(|_| !failed) else {
-        eprintln!("{}", tally(&found));
+        crate::report::err(tally(&found));
         return Ok(None);
     };
     let plan = select(plan, selection)?;

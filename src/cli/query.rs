@@ -36,6 +36,13 @@ pub fn query(context: &Context, args: &args::Query) -> Result<Exit> {
             None => error,
         });
     };
+    if source.dialect().is_none() {
+        let message = format!(
+            "source `{}` is an API, and a database is needed here",
+            args.source
+        );
+        return Err(Error::new(ErrorKind::Project, message));
+    }
     let plan = Plan {
         version: PLAN_VERSION,
         project: compiler.project.name.clone(),
@@ -68,14 +75,14 @@ pub fn query(context: &Context, args: &args::Query) -> Result<Exit> {
             count += batch.num_rows().min(left);
             batches.push(batch.slice(0, batch.num_rows().min(left)));
             if count == MAX_ROWS {
-                eprintln!("only the first {MAX_ROWS} rows are shown");
+                crate::report::err(format!("only the first {MAX_ROWS} rows are shown"));
                 break;
             }
         }
         if batches.is_empty() {
             batches.push(arrow::array::RecordBatch::new_empty(rows.schema.clone()));
         }
-        println!("{}", pretty_format_batches(&batches)?);
+        crate::report::out(pretty_format_batches(&batches)?);
         database.close().await;
         Ok(Exit::Done)
     })

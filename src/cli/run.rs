@@ -17,6 +17,9 @@ use crate::report::{SourceText, Style, render, show};
 /// How long running steps get to stop in order after an interrupt.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// How long connections get to close.
+const CLOSING: Duration = Duration::from_secs(2);
+
 /// Runs a flow.
 pub fn run(context: &Context, args: &args::Run) -> Result<Exit> {
     let Some(compiled) = compile(context, &args.flow, &args.variables, &args.selection)? else {
@@ -48,7 +51,7 @@ async fn run_compiled(context: &Context, args: &args::Run, compiled: &Compiled) 
     let run = match assemble(compiled, &network, events, cancel.clone()).await {
         Ok(run) => run,
         Err(error) => {
-            eprintln!("{}", render(&error, "", &source, context.color));
+            crate::report::err(render(&error, "", &source, context.color));
             return Ok(match error.kind() {
                 ErrorKind::Project | ErrorKind::Variable | ErrorKind::Replay => Exit::Wrong,
                 _ => Exit::Failed,
@@ -61,12 +64,17 @@ async fn run_compiled(context: &Context, args: &args::Run, compiled: &Compiled) 
         result = &mut executing => result,
         _ = tokio::signal::ctrl_c() => {
             cancel.cancel();
-            let stopped = Err(Error::new(ErrorKind::Cancelled, "interrupted"));
-            tokio::time::timeout(GRACE, &mut executing).await.unwrap_or(stopped)
+            let stopped = || Err(Error::new(ErrorKind::Cancelled, "interrupted"));
+            tokio::select! {
+                result = tokio::time::timeout(GRACE, &mut executing) => result.unwrap_or_else(|_| stopped()),
+                // A second interrupt: at once.
+                _ = tokio::signal::ctrl_c() => std::process::exit(Exit::Interrupted as i32),
+            }
         }
     };
     for database in run.databases.all() {
-        database.close().await;
+        // A statement under way after an interrupt keeps its connection: the server ends it when we are gone.
+        let _ = tokio::time::timeout(CLOSING, database.close()).await;
     }
     let variables = run.variables.project();
     // The last sender of events goes with the run.
@@ -83,16 +91,21 @@ async fn run_compiled(context: &Context, args: &args::Run, compiled: &Compiled) 
         Err(_) => (Exit::Failed, "failed"),
     };
     tracing::info!(flow = %compiled.plan.flow, status = word, seconds = started.elapsed().as_secs_f64(), "run ended");
+    if style == Style::Json {
+        let seconds = started.elapsed().as_secs_f64();
+        let event = serde_json::json!({"event": "flow", "flow": compiled.plan.flow, "status": word, "seconds": seconds});
+        crate::report::out(event);
+    }
     if matches!(style, Style::Lines | Style::Terminal) {
         let table = summary.render(context.color);
         if !table.is_empty() {
-            eprintln!("\n{table}");
+            crate::report::err(format!("\n{table}"));
         }
-        eprintln!(
+        crate::report::err(format!(
             "\nFlow {}: {word} in {:.2} s",
             compiled.plan.flow,
             started.elapsed().as_secs_f64()
-        );
+        ));
     }
     Ok(exit)
 }

@@ -28,7 +28,7 @@ pub fn validate(context: &Context, args: &Validate) -> Result<Exit> {
     let found = d.into_sorted();
     match args.format {
         DiagnosticFormat::Json => {
-            println!("{}", serde_json::to_string_pretty(&found).unwrap_or_default());
+            crate::report::out(serde_json::to_string_pretty(&found).unwrap_or_default());
         }
         DiagnosticFormat::Text => {
             context.show(&found, &project.files);
@@ -40,8 +40,8 @@ pub fn validate(context: &Context, args: &Validate) -> Result<Exit> {
                     format!("{checked} flows")
                 };
                 match found.is_empty() {
-                    true => println!("{flows} checked: all good"),
-                    false => println!("{flows} checked: {}", tally(&found)),
+                    true => crate::report::out(format!("{flows} checked: all good")),
+                    false => crate::report::out(format!("{flows} checked: {}", tally(&found))),
                 }
             }
         }

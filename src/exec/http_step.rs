@@ -70,7 +70,7 @@ pub async fn run(
     // Requests are over: this is the last holder.
     let asking = Arc::into_inner(asking)
         .ok_or_else(|| Error::new(ErrorKind::Internal, "requests outlived their step"))?;
-    asking.sink.commit().await?;
+    asking.sink.commit(&run).await?;
     publish_all(&run, step, http, &own, &outer);
     Ok(())
 }
@@ -181,10 +181,12 @@ async fn credentials(run: &Run, api: &Api, scope: &Scope) -> Result<(Option<Auth
     };
     let auth = match &source.auth {
         None => None,
-        Some(AuthSource::Basic { username, password }) => Some(Auth::Basic {
-            username: text(username).await?,
-            password: secret(password).await?,
-        }),
+        Some(AuthSource::Basic { username, password }) => {
+            let username = text(username).await?;
+            let password = secret(password).await?;
+            run.redactor.add(&Auth::basic_pair(&username, &password));
+            Some(Auth::Basic { username, password })
+        }
         Some(AuthSource::Bearer { token }) => Some(Auth::Bearer {
             token: secret(token).await?,
         }),

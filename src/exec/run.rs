@@ -75,6 +75,6 @@ impl Run {
 
 /// Executes a plan. The first error of a step; the events tell all.
 pub async fn execute(run: Arc<Run>, plan: &Plan) -> Result<()> {
-    let scope = Scope::new(run.variables.clone(), run.databases.clone());
+    let scope = Scope::new(run.variables.clone(), run.databases.clone(), run.redactor.clone());
     scheduler::region(run, plan.root.clone(), scope, 0).await
 }

@@ -11,6 +11,7 @@ use super::variables::Variables;
 use crate::batch::row::Row;
 use crate::error::Result;
 use crate::expr::{Ask, World};
+use crate::secret::Redactor;
 use crate::sources::database::TableName;
 use crate::value::Value;
 
@@ -55,6 +56,7 @@ impl Layer {
 pub struct Scope {
     variables: Arc<Variables>,
     databases: Arc<Databases>,
+    redactor: Redactor,
     runtime: Handle,
     frame: usize,
     /// Innermost last. A layer is seen only in its own frame: a called flow sees its parameters and nothing else.
@@ -63,10 +65,11 @@ pub struct Scope {
 
 impl Scope {
     /// The scope of a flow. Must be called where the runtime is entered.
-    pub fn new(variables: Arc<Variables>, databases: Arc<Databases>) -> Scope {
+    pub fn new(variables: Arc<Variables>, databases: Arc<Databases>, redactor: Redactor) -> Scope {
         Scope {
             variables,
             databases,
+            redactor,
             runtime: Handle::current(),
             frame: 0,
             layers: Vec::new(),
@@ -145,6 +148,8 @@ impl World for Scope {
     }
 
     fn environment(&self, name: &str) -> Option<String> {
-        std::env::var(name).ok()
+        let value = std::env::var(name).ok()?;
+        self.redactor.add_named(name, &value);
+        Some(value)
     }
 }

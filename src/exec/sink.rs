@@ -7,7 +7,7 @@ use sequor_planner::ops::ResponseTable;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::event::Counters;
+use super::event::{Counters, Event};
 use super::run::Run;
 use super::scope::Scope;
 use super::sql::write_mode;
@@ -126,8 +126,26 @@ impl Sink {
         }
     }
 
+    /// A warning for each table with columns that no row had.
+    fn never_seen(&self) -> Vec<String> {
+        let builders = self.builders.lock().unwrap_or_else(PoisonError::into_inner);
+        let tables = builders.iter().zip(&self.names);
+        tables
+            .filter_map(|(builder, table)| match builder.never_seen().as_slice() {
+                [] => None,
+                [column] => Some(format!(
+                    "table `{table}`: no row has `{column}`, so the column is null"
+                )),
+                columns => Some(format!(
+                    "table `{table}`: no row has any of `{}`, so the columns are null",
+                    columns.join("`, `")
+                )),
+            })
+            .collect()
+    }
+
     /// Sends what is left and makes the tables visible.
-    pub async fn commit(self) -> Result<()> {
+    pub async fn commit(self, run: &Run) -> Result<()> {
         let mut rest = Filled::default();
         {
             let mut builders = self.builders.lock().unwrap_or_else(PoisonError::into_inner);
@@ -136,6 +154,9 @@ impl Sink {
             }
         }
         self.send(rest).await?;
+        for warning in self.never_seen() {
+            run.events.emit(Event::Warning(warning)).await;
+        }
         drop(self.senders);
         let loaders = self.loaders.into_inner().unwrap_or_else(PoisonError::into_inner);
         // Every load is complete before the first becomes visible.

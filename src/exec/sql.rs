@@ -23,6 +23,14 @@ pub async fn transform(run: &Arc<Run>, step: &Transform, scope: &Scope, counters
     }
     let target = table_name(run, &step.target, scope).await?;
     let database = run.databases.get(&step.target.source)?;
+    let statements = sequor_planner::split_statements(query, database.dialect()).len();
+    if statements > 1 {
+        return Err(Error::new(
+            ErrorKind::Sql,
+            format!("`query` must be one query, and holds {statements} statements"),
+        )
+        .help("use `execute` for statements"));
+    }
     let rows = database
         .transform(query, &target, write_mode(step.write_mode))
         .await
@@ -39,7 +47,15 @@ pub async fn execute(run: &Arc<Run>, step: &Execute, scope: &Scope, counters: &C
     let many = statements.len() > 1;
     for (number, statement) in statements.iter().enumerate() {
         let touched = database.execute(statement).await.map_err(|e| match many {
-            true => e.context(format!("statement {}", number + 1)),
+            true if number > 0 => {
+                let kept = if number == 1 {
+                    "statement 1 was".to_string()
+                } else {
+                    format!("statements 1 to {number} were")
+                };
+                e.context(format!("statement {} ({kept} carried out)", number + 1))
+            }
+            true => e.context("statement 1".to_string()),
             false => e,
         })?;
         counters.add_rows(touched.unwrap_or(0));

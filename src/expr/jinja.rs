@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use indexmap::IndexMap;
+
 use minijinja::value::{Enumerator, Kwargs, Object, ObjectRepr, Value as JinjaValue};
 use minijinja::{Environment, ErrorKind as JinjaErrorKind, State, UndefinedBehavior};
 use sequor_planner::expr::Code;
@@ -36,6 +38,8 @@ impl Jinja {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+        // The methods that strings, lists and maps have in Python.
+        environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
         // A template's name is its text: compiled when first asked for, then kept.
         environment.set_loader(|text| Ok(Some(text.to_string())));
         environment.set_formatter(|out, state, value| {
@@ -186,7 +190,7 @@ pub fn to_jinja(value: &Value) -> JinjaValue {
         }
         Value::Bytes(bytes) => JinjaValue::from_bytes(bytes.to_vec()),
         Value::List(items) => items.iter().map(to_jinja).collect(),
-        Value::Map(entries) => entries.iter().map(|(k, v)| (k.as_str(), to_jinja(v))).collect(),
+        Value::Map(entries) => JinjaValue::from_object(MapObject(entries.clone())),
         Value::Row(row) => JinjaValue::from_object(RowObject(row.clone())),
     }
 }
@@ -203,6 +207,30 @@ impl Object for Printed {
     fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.to_text())
     }
+}
+
+/// A map: its entries by name, read when asked for.
+#[derive(Debug)]
+struct MapObject(Arc<IndexMap<String, Value>>);
+
+impl Object for MapObject {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Map
+    }
+
+    fn get_value(self: &Arc<Self>, key: &JinjaValue) -> Option<JinjaValue> {
+        self.0.get(key.as_str()?).map(to_jinja)
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Values(self.0.keys().map(|k| JinjaValue::from(k.as_str())).collect())
+    }
+}
+
+/// A row as a map.
+fn row_map(row: &Row) -> JinjaValue {
+    let entries = row.iter().map(|(name, value)| (name.to_string(), value));
+    JinjaValue::from_object(MapObject(Arc::new(entries.collect())))
 }
 
 /// A row: its columns by name, and `get`, `to_dict`, `keys`, `values`, `items`.
@@ -246,7 +274,7 @@ impl Object for RowObject {
                     (value, _) => to_jinja(&value),
                 })
             }
-            ("to_dict", []) => Ok(pairs().collect()),
+            ("to_dict", []) => Ok(row_map(&self.0)),
             ("keys", []) => Ok(pairs().map(|(k, _)| JinjaValue::from(k)).collect()),
             ("values", []) => Ok(pairs().map(|(_, v)| v).collect()),
             ("items", []) => Ok(pairs()

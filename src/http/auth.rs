@@ -24,16 +24,21 @@ pub enum Auth {
 }
 
 impl Auth {
+    /// User name and password as basic auth sends them (RFC 7617): a secret like the password itself.
+    pub fn basic_pair(username: &str, password: &Secret) -> Secret {
+        use base64::Engine as _;
+        let pair = format!("{username}:{}", password.reveal());
+        Secret::new(base64::engine::general_purpose::STANDARD.encode(pair))
+    }
+
     /// Adds the credentials to a request.
     pub fn apply(&self, request: &mut Request) -> Result<()> {
         match self {
             Auth::Basic { username, password } => {
-                use base64::Engine as _;
-                let pair = format!("{username}:{}", password.reveal());
-                let encoded = base64::engine::general_purpose::STANDARD.encode(pair);
+                let pair = Auth::basic_pair(username, password);
                 request
                     .headers
-                    .insert(AUTHORIZATION, sensitive(&format!("Basic {encoded}"))?);
+                    .insert(AUTHORIZATION, sensitive(&format!("Basic {}", pair.reveal()))?);
             }
             Auth::Bearer { token } => {
                 let value = sensitive(&format!("Bearer {}", token.reveal()))?;

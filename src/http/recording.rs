@@ -29,7 +29,7 @@ use serde_saphyr::LitString;
 use super::transport::Transport;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::{Request, Response};
-use crate::secret::{MASK, Redactor};
+use crate::secret::{MASK, Redactor, is_secret_name, mask_body, mask_url};
 
 /// Headers whose value is a secret wherever it comes from.
 const SECRET_HEADERS: [&str; 6] = [
@@ -83,7 +83,7 @@ impl Asked {
         let (body, body_base64) = text_or_base64(request.body.as_deref().unwrap_or_default(), redactor);
         Asked {
             method: request.method.to_string(),
-            url: redactor.redact(request.url.as_str()),
+            url: redactor.redact(&mask_url(&request.url)),
             headers: headers(&request.headers, redactor),
             body,
             body_base64,
@@ -100,7 +100,7 @@ impl Asked {
 fn text_or_base64(body: &[u8], redactor: &Redactor) -> (Option<LitString>, Option<String>) {
     match std::str::from_utf8(body) {
         Ok("") => (None, None),
-        Ok(text) => (Some(LitString(redactor.redact(text))), None),
+        Ok(text) => (Some(LitString(redactor.redact(&mask_body(text)))), None),
         Err(_) => (None, Some(BASE64.encode(body))),
     }
 }
@@ -108,7 +108,8 @@ fn text_or_base64(body: &[u8], redactor: &Redactor) -> (Option<LitString>, Optio
 fn headers(map: &HeaderMap, redactor: &Redactor) -> IndexMap<String, String> {
     let mut all = IndexMap::new();
     for (name, value) in map {
-        let secret = value.is_sensitive() || SECRET_HEADERS.contains(&name.as_str());
+        let secret =
+            value.is_sensitive() || SECRET_HEADERS.contains(&name.as_str()) || is_secret_name(name.as_str());
         let text = match secret {
             true => MASK.to_string(),
             false => redactor.redact(&String::from_utf8_lossy(value.as_bytes())),

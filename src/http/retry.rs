@@ -38,6 +38,10 @@ pub async fn send(transport: &dyn Transport, step: &str, request: &Request, succ
         .retry(backoff)
         .when(|error: &Error| request.is_idempotent() && error.kind().is_transient())
         .await;
+    let result = match attempts {
+        0 | 1 => result,
+        n => result.map_err(|e| e.context(format!("after {n} attempts"))),
+    };
     Sent {
         result,
         retries: attempts.saturating_sub(1),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyNone, PyString};
+use pyo3::types::{PyBool, PyDateTime, PyDict, PyFloat, PyInt, PyList, PyNone, PyString};
 use sequor_planner::expr::Code;
 
 use super::bridge::PyRow;
@@ -223,6 +223,13 @@ impl Call<'_, '_> {
         if value.is_instance_of::<PyDict>() || value.is_instance_of::<PyList>() {
             let json = self.json(value).map_err(failed)?;
             return builder.set(column, Cell::Json(json.into()));
+        }
+        if let Ok(time) = value.cast::<PyDateTime>() {
+            let text: String = time
+                .call_method0("isoformat")
+                .and_then(|t| t.extract())
+                .map_err(failed)?;
+            return builder.set(column, Cell::Text(text.into()));
         }
         match from_python(value).map_err(failed)? {
             Value::Number(text) => builder.set(column, Cell::Number(Cow::Borrowed(&text))),

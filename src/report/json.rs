@@ -38,7 +38,7 @@ impl Show for Json {
             Event::Printed(text) => json!({"event": "printed", "text": text}),
             Event::Warning(text) => json!({"event": "warning", "text": text}),
         };
-        println!("{object}");
+        crate::report::out(format!("{object}"));
     }
 }
 

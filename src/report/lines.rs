@@ -1,6 +1,7 @@
 //! Plain lines: for logs, CI and pipes.
 
 use super::error::{SourceText, render};
+use super::out::{err, out};
 use super::{Show, done, paint};
 use crate::exec::{Event, Outcome};
 
@@ -21,8 +22,8 @@ impl Show for Lines {
     fn event(&mut self, event: &Event) {
         if let Some((line, to_stdout)) = line(event, self.color, self.quiet, &self.source) {
             match to_stdout {
-                true => println!("{line}"),
-                false => eprintln!("{line}"),
+                true => out(line),
+                false => err(line),
             }
         }
     }

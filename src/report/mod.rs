@@ -3,6 +3,7 @@
 mod error;
 mod json;
 mod lines;
+mod out;
 mod summary;
 mod terminal;
 
@@ -13,6 +14,7 @@ use tokio::sync::mpsc;
 use crate::exec::Event;
 
 pub use error::{SourceText, render};
+pub use out::{err, out};
 pub use summary::Summary;
 
 /// How a run is told.

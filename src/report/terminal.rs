@@ -67,8 +67,8 @@ impl Show for Terminal {
         }
         if let Some((line, to_stdout)) = line(event, self.color, false, &self.source) {
             self.bars.suspend(|| match to_stdout {
-                true => println!("{line}"),
-                false => eprintln!("{line}"),
+                true => crate::report::out(line),
+                false => crate::report::err(line),
             });
         }
     }

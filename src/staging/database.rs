@@ -21,7 +21,7 @@ use super::tables::Tables;
 use super::types::stored_schema;
 use super::writer::{TableWriter, Written};
 use super::{load, scan};
-use crate::batch::types::{BareDecimal, ColumnType, column_type};
+use crate::batch::types::{BareDecimal, ColumnType, Logical, column_type};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::database::{Column, Database, Load, Rows, TableName, WriteMode};
 
@@ -139,7 +139,17 @@ impl Database for Staging {
     }
 
     fn column_type(&self, sql: &str) -> Result<ColumnType> {
-        column_type(sql, BareDecimal::Fixed)
+        let found = column_type(sql, BareDecimal::Fixed)?;
+        // A name that stands for nothing here is a slip, or a type of another database.
+        let word = |c: char| c.is_alphanumeric() || c == '_';
+        let unknown = found.logical == Logical::Other
+            && found.sql.chars().all(word)
+            && !found.sql.eq_ignore_ascii_case("uuid");
+        if unknown && !found.sql.eq_ignore_ascii_case("interval") {
+            return Err(Error::new(ErrorKind::Project, format!("the staging database has no type `{sql}`"))
+                .help("use text, integer, bigint, numeric(10,2), double precision, boolean, date, timestamp, jsonb, ..."));
+        }
+        Ok(found)
     }
 
     async fn query(&self, sql: &str) -> Result<Rows> {

@@ -198,3 +198,51 @@ fn python_and_sql_errors() {
             .fails(1, &["missing", "flows/table.yaml:1:"]);
     }
 }
+
+#[test]
+fn queries_read_and_transforms_are_one_query() {
+    let flow =
+        |query: &str| format!("- {{op: transform, source: db, target_table: x, query: \"{query}\"}}\n");
+    for database in [None, Some(Database::new())] {
+        let project = Project::new()
+            .file("flows/before.yaml", "- {op: execute, source: db, statement: \"create table t (id bigint); insert into t values (42)\"}\n")
+            .file("flows/two.yaml", &flow("select 1 as a; drop table t"))
+            .file("flows/write.yaml", "- {op: print, message_expression: \"len(query('db', 'delete from t'))\"}\n")
+            .file("flows/half.yaml", "- {op: execute, source: db, statement: \"insert into t values (43); insert into t (nope) values (1)\"}\n");
+        project.write(
+            "sources/db.yaml",
+            &database.map_or("type: staging\n".into(), |d| d.source()),
+        );
+        project.run("before");
+        project
+            .sequor(&["run", "two"])
+            .fails(1, &["must be one query, and holds 2 statements"]);
+        assert_eq!(project.sequor(&["run", "write"]).code, 1);
+        assert_ne!(project.sequor(&["query", "db", "delete from t"]).code, 0);
+        assert_eq!(project.rows("db", "select id from t"), ["42"]);
+        project
+            .sequor(&["run", "half"])
+            .fails(1, &["statement 2 (statement 1 was carried out)", "nope"]);
+    }
+}
+
+#[test]
+fn numbers_out_of_range_and_keys_that_no_row_has() {
+    let server = Server::start(|_| json(r#"{"rows": [{"id": 1e400}]}"#));
+    let table = |column: &str| {
+        format!(
+            "- op: http_request\n  request: {{url: \"{}/\"}}\n  response:\n    tables:\n      - {{source: stage, table: t, columns: {{{column}}}, data_expression: \"response.json()['rows']\"}}\n",
+            server.url
+        )
+    };
+    let project = Project::new()
+        .file("flows/double.yaml", &table("id: double precision"))
+        .file("flows/slip.yaml", &table("idd: text"))
+        .file("flows/type.yaml", &table("id: integr"));
+    project
+        .sequor(&["run", "double"])
+        .fails(1, &["1e400 does not fit `double precision` (out of range)"]);
+    let ran = project.run("slip");
+    assert!(ran.stderr.contains("no row has `idd`"), "{}", ran.stderr);
+    project.sequor(&["run", "type"]).fails(1, &["no type `integr`"]);
+}

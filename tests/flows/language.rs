@@ -111,3 +111,66 @@ fn environments_and_init() {
         .fails(2, &["is a project already"]);
     assert_eq!(project.sequor(&["version"]).code, 0);
 }
+
+#[test]
+fn maps_and_python_methods_in_jinja() {
+    let project = Project::new().file("home/envs/e.yaml", "variables: {site: {host: H, ports: [1, 2]}}\n").file(
+        "flows/f.yaml",
+        r#"
+- op: print
+  message: "{{ var('site').host.lower() }} {{ var('site')['ports'][1] }} {{ var('site').get('nope', 'd') }} {{ var('site') | tojson }}"
+- op: print
+  message: "{% for row in query('stage', \"select 'a b' as s, 1 as n\") %}{{ row.s.split(' ')[1] }} {{ row.to_dict().n }}{% endfor %} {{ 'a b' | urlencode }}"
+- &base {op: print, message: base}
+- {<<: *base, message: overridden}
+"#,
+    );
+    let ran = project.sequor(&["run", "f", "--env", "e", "-q"]);
+    assert_eq!(
+        ran.stdout, "h 2 d {\"host\": \"H\", \"ports\": [1, 2]}\nb 1 a%20b\nbase\noverridden\n",
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn a_broken_flow_concerns_only_those_who_run_it() {
+    let project = Project::new()
+        .file("flows/good.yaml", "- {op: print, message: good}\n")
+        .file("flows/bad.yaml", "- {op: prnt}\n")
+        .file("flows/caller.yaml", "- {op: run_flow, flow: bad}\n")
+        .file(
+            "flows/nested.yaml",
+            "- op: block\n  id: b\n  steps:\n    - {op: print, id: x, message: x}\n    - {op: print, id: y, message: y}\n",
+        );
+    assert_eq!(project.run("good").stdout, "good\n");
+    project
+        .sequor(&["run", "caller"])
+        .fails(2, &["unknown operation `prnt`"]);
+    project
+        .sequor(&["validate"])
+        .fails(2, &["unknown operation `prnt`"]);
+    assert_eq!(
+        project.sequor(&["run", "nested", "--op-id", "y", "-q"]).stdout,
+        "y\n"
+    );
+    assert_eq!(
+        project.sequor(&["run", "nested", "--op-id", "b", "-q"]).stdout,
+        "x\ny\n"
+    );
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_crash() {
+    let project = Project::new();
+    let program = env!("CARGO_BIN_EXE_sequor");
+    let script = format!(
+        "{{ {program} --home-dir home query stage 'select * from generate_series(1, 9000)'; echo \"code $?\" >&2; }} | head -1"
+    );
+    let output = std::process::Command::new("bash")
+        .args(["-c", &script])
+        .current_dir(project.path())
+        .output();
+    let text = String::from_utf8_lossy(&output.expect("runs").stderr).into_owned();
+    assert!(text.contains("code 0") && !text.contains("panicked"), "{text}");
+}

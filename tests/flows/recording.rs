@@ -50,3 +50,50 @@ fn replay_answers_without_the_network() {
         .sequor(&["run", "f", "--var", "day=1", "--replay", "nowhere"])
         .fails(2, &["nowhere", "--record"]);
 }
+
+#[test]
+fn what_is_named_like_a_secret_is_not_recorded() {
+    let server = Server::start(|_| {
+        json(r#"{"access_token": "ANSWERED-SECRET", "next_page_token": "page2", "ok": 1}"#)
+    });
+    let host = server.url.trim_start_matches("http://").to_string();
+    let project = Project::new()
+        .file(
+            "home/envs/e.yaml",
+            "variables: {api_token: ENV-SECRET, city: Paris}\n",
+        )
+        .file(
+            "flows/f.yaml",
+            &format!(
+                r#"
+- op: http_request
+  request:
+    url: "http://user:URL-SECRET@{host}/x?api_key=QUERY-SECRET&city={{{{ var('city') }}}}"
+    method: POST
+    headers: {{X-Custom-Token: HEADER-SECRET}}
+    body: {{client_secret: BODY-SECRET, note: "{{{{ var('api_token') }}}} {{{{ env_var('MY_PASSWORD') }}}}"}}
+- {{op: print, message: "{{{{ var('api_token') }}}}"}}
+- {{op: print, message_expression: "int(var('api_token'))"}}
+"#
+            ),
+        );
+    let output = project
+        .command(&["run", "f", "--env", "e", "--record", "rec"])
+        .env("MY_PASSWORD", "PROCESS-SECRET")
+        .output();
+    let output = output.expect("runs");
+    let text = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let recording = project.read("rec/http_request_1/0001.yaml");
+    for shown in [&text, &recording, &project.read("home/logs/sequor.log")] {
+        assert!(!shown.contains("-SECRET"), "{shown}");
+    }
+    assert!(
+        recording.contains("city=Paris") && recording.contains("page2"),
+        "{recording}"
+    );
+    assert!(server.asked()[0].body.contains("BODY-SECRET"));
+}

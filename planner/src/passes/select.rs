@@ -26,9 +26,9 @@ impl Plan {
         if only.is_empty() && without.is_empty() {
             return Ok(self);
         }
-        let names = |step: &str, id: &str| {
-            step == id || step.strip_prefix(id).is_some_and(|rest| rest.starts_with('/'))
-        };
+        let below = |step: &str, id: &str| step.strip_prefix(id).is_some_and(|rest| rest.starts_with('/'));
+        let inside = |step: &str, id: &str| step.strip_suffix(id).is_some_and(|path| path.ends_with('/'));
+        let names = |step: &str, id: &str| step == id || below(step, id) || inside(step, id);
         for id in only.iter().chain(without) {
             if !self.root.steps.iter().any(|s| names(&s.id, id)) {
                 let known = self.root.steps.iter().map(|s| s.id.as_str());

@@ -38,6 +38,8 @@ pub struct Resolver<'a> {
     /// Sources in use.
     pub used: BTreeSet<String>,
     pub frames: usize,
+    /// Flows that are part of the plan.
+    pub visited: BTreeSet<String>,
     /// Flows being inlined, outermost first.
     calls: Vec<String>,
     /// Variables that some step sets, project scope.
@@ -54,6 +56,7 @@ impl<'a> Resolver<'a> {
             d,
             used: BTreeSet::new(),
             frames: 0,
+            visited: BTreeSet::new(),
             calls: Vec::new(),
             set: BTreeSet::new(),
             asked: HashMap::new(),
@@ -67,6 +70,7 @@ impl<'a> Resolver<'a> {
             return Region::default();
         };
         let mut frame = self.frame(steps, None, String::new());
+        self.visited.insert(name.to_string());
         self.calls.push(name.to_string());
         let mut list = List::default();
         self.steps(steps, &mut frame, &mut list, None);
@@ -350,6 +354,7 @@ impl<'a> Resolver<'a> {
                 parameters: run.parameters.clone(),
             },
         });
+        self.visited.insert(name.clone());
         self.calls.push(name.clone());
         self.steps(steps, &mut inner, list, Some(enter));
         self.calls.pop();

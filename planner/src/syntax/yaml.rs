@@ -169,6 +169,7 @@ impl Builder<'_> {
         depth: usize,
     ) -> Result<Vec<(String, Place, Node)>, Problem> {
         let mut entries: Vec<(String, Place, Node)> = Vec::new();
+        let mut merged: Vec<String> = Vec::new();
         loop {
             let (event, span) = self.next(parser)?;
             if matches!(event, Event::MappingEnd) {
@@ -178,6 +179,11 @@ impl Builder<'_> {
                 return Err(problem(&span, "a key must be plain text"));
             };
             let key_place = self.place(&span);
+            // What `<<` brought in is there to be overridden.
+            if let Some(at) = merged.iter().position(|k| *k == *key) {
+                entries.retain(|(k, ..)| *k != *key);
+                merged.swap_remove(at);
+            }
             if let Some((_, first, _)) = entries.iter().find(|(k, ..)| *k == *key) {
                 return Err(Problem {
                     code: Code::DuplicateKey,
@@ -189,9 +195,10 @@ impl Builder<'_> {
             let node = self.node(parser, event, span, depth + 1)?;
             // `<<: *anchor` takes over the anchor's entries, as YAML 1.1 readers do.
             match (key.as_ref(), &node.value) {
-                ("<<", Value::Map(merged)) => {
-                    for entry in merged {
+                ("<<", Value::Map(taken)) => {
+                    for entry in taken {
                         if !entries.iter().any(|(k, ..)| *k == entry.0) {
+                            merged.push(entry.0.clone());
                             entries.push(entry.clone());
                         }
                     }

@@ -39,7 +39,10 @@ fn server(pg: &PgDatabaseError) -> Error {
     }
     // "COPY side, line 3, column total: ..." says which row.
     if let Some(at) = pg.r#where().filter(|w| w.starts_with("COPY")) {
-        message.push_str(&format!(" [{}]", at.lines().next().unwrap_or(at)));
+        // The table named there is the side table: only the row and the column say something.
+        let first = at.lines().next().unwrap_or(at);
+        let place = first.split_once(", ").map_or(first, |(_, place)| place);
+        message.push_str(&format!(" [{}]", place.replacen("line", "row", 1)));
     }
     let error = Error::new(kind, message);
     match pg.hint() {

@@ -23,7 +23,11 @@ pub async fn stream(pool: &PgPool, sql: &str) -> Result<Rows> {
     let sql = sql
         .trim()
         .trim_end_matches(|c: char| c == ';' || c.is_whitespace());
-    let mut connection = pool.acquire().await.map_err(|e| explain(&e))?;
+    // A query reads: what writes belongs into `execute`, where the plan sees it.
+    let mut connection = pool
+        .begin_with("BEGIN READ ONLY")
+        .await
+        .map_err(|e| explain(&e))?;
     let prepared = (&mut *connection)
         .prepare(statement(sql))
         .await
