@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 use crate::codes::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics, did_you_mean};
 use crate::ops::FlowStep;
+use crate::passes::views::{self, KnownTables};
 use crate::plan::{PLAN_VERSION, Plan, PlannedSource};
 use crate::resolve::{Names, Resolver};
 use crate::syntax::{self, Project, Source};
@@ -57,6 +58,8 @@ pub struct Compiler {
     flows: IndexMap<String, Vec<FlowStep>>,
     /// Flows with errors in their own file.
     broken: BTreeSet<String>,
+    /// Tables that the flows make.
+    tables: KnownTables,
     /// What was found when reading each flow.
     found: IndexMap<String, Diagnostics>,
 }
@@ -93,6 +96,14 @@ impl Compiler {
             }
             found.insert(name.clone(), own);
         }
+        if project.is_none() {
+            // Nothing will be planned: what is wrong with the flows is told now.
+            found.values().for_each(|own| d.extend(own));
+        }
+        let mut tables = KnownTables::new();
+        flows
+            .values()
+            .for_each(|steps| views::collect(steps, &sources, &mut tables));
         Some(Compiler {
             project: project?,
             sources,
@@ -100,6 +111,7 @@ impl Compiler {
             flows,
             broken,
             found,
+            tables,
         })
     }
 
@@ -125,6 +137,7 @@ impl Compiler {
             sources: &self.sources,
             broken: &self.broken,
             variables: &known,
+            tables: &self.tables,
         };
         let mut resolver = Resolver::new(&names, d);
         let root = resolver.flow(flow);

@@ -13,6 +13,14 @@ pub enum Dialect {
 }
 
 impl Dialect {
+    /// Whether a name in a query may stand for a view.
+    pub fn has_views(self) -> bool {
+        match self {
+            Dialect::Postgres => true,
+            Dialect::Staging => false,
+        }
+    }
+
     /// The parser's dialect for it.
     pub fn parser(self) -> Box<dyn sqlparser::dialect::Dialect> {
         match self {

@@ -26,6 +26,8 @@ pub struct SqlTable {
 pub struct SqlEffects {
     pub reads: BTreeSet<SqlTable>,
     pub writes: BTreeSet<SqlTable>,
+    /// Tables (not views) that it makes.
+    pub creates: BTreeSet<SqlTable>,
     /// A table's name comes from a template: it may read anything.
     pub reads_any: bool,
     /// A statement that is not understood, or writes a table that only a template names.
@@ -98,7 +100,10 @@ impl SqlEffects {
                 from.iter().for_each(|t| self.write_factor(&t.relation));
             }
             Statement::Merge(merge) => self.write_factor(&merge.table),
-            Statement::CreateTable(create) => self.write(&create.name),
+            Statement::CreateTable(create) => {
+                self.write(&create.name);
+                self.creates.extend(table_name(&create.name));
+            }
             Statement::CreateView(create) => self.write(&create.name),
             Statement::AlterTable(alter) => {
                 self.write(&alter.name);

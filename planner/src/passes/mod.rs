@@ -2,3 +2,4 @@
 
 pub mod rename;
 pub mod select;
+pub mod views;

@@ -14,6 +14,7 @@ use crate::graph;
 use crate::http_effects;
 use crate::ops::{FlowAction, FlowStep, RunFlow};
 use crate::passes::rename;
+use crate::passes::views::{self, KnownTables};
 use crate::plan::{Action, PlannedBranch, Region, Step};
 use crate::span::Place;
 use crate::syntax::Source;
@@ -29,6 +30,8 @@ pub struct Names<'a> {
     pub broken: &'a BTreeSet<String>,
     /// Names defined before the run: environment, command line, project variables kept from earlier runs.
     pub variables: &'a BTreeSet<String>,
+    /// Tables that flows of the project make.
+    pub tables: &'a KnownTables,
 }
 
 /// Resolves one flow.
@@ -273,6 +276,7 @@ impl<'a> Resolver<'a> {
                 .help("it runs as it is; until then the step counts as touching everything in the source");
         }
         self.ask(&effects, &step.place);
+        views::look_behind(&mut effects.reads, self.names.sources, self.names.tables);
         list.steps.push(Step {
             id,
             op: step.op,
