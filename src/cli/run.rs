@@ -90,6 +90,9 @@ async fn run_compiled(context: &Context, args: &args::Run, compiled: &Compiled) 
         Err(e) if e.kind() == ErrorKind::Cancelled => (Exit::Interrupted, "interrupted"),
         Err(_) => (Exit::Failed, "failed"),
     };
+    if let Err(error) = &result {
+        tracing::error!(flow = %compiled.plan.flow, %error, "step failed");
+    }
     tracing::info!(flow = %compiled.plan.flow, status = word, seconds = started.elapsed().as_secs_f64(), "run ended");
     if style == Style::Json {
         let seconds = started.elapsed().as_secs_f64();

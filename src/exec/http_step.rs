@@ -88,7 +88,7 @@ pub async fn converse(asking: &Arc<Asking>, scope: &Scope, own: &Arc<Layer>) -> 
         let place = &asking.http.request.request.source_place;
         let response = sent.result.map_err(|e| match place {
             Some(place) if e.kind() == ErrorKind::Unauthorized => e.at(place),
-            _ => e,
+            _ => e.at(&asking.http.request.request.url_place),
         })?;
         match http_response::take(asking, scope, own, Arc::new(response)).await? {
             Turn::Again => {}

@@ -34,7 +34,10 @@ pub async fn transform(run: &Arc<Run>, step: &Transform, scope: &Scope, counters
     let rows = database
         .transform(query, &target, write_mode(step.write_mode))
         .await
-        .map_err(|e| e.context(format!("transform into `{target}`")))?;
+        .map_err(|e| {
+            e.at(&step.query_place)
+                .context(format!("transform into `{target}`"))
+        })?;
     counters.add_rows(rows);
     Ok(())
 }
@@ -46,18 +49,22 @@ pub async fn execute(run: &Arc<Run>, step: &Execute, scope: &Scope, counters: &C
     let statements = sequor_planner::split_statements(&sql, database.dialect());
     let many = statements.len() > 1;
     for (number, statement) in statements.iter().enumerate() {
-        let touched = database.execute(statement).await.map_err(|e| match many {
-            true if number > 0 => {
-                let kept = if number == 1 {
-                    "statement 1 was".to_string()
-                } else {
-                    format!("statements 1 to {number} were")
-                };
-                e.context(format!("statement {} ({kept} carried out)", number + 1))
-            }
-            true => e.context("statement 1".to_string()),
-            false => e,
-        })?;
+        let touched = database
+            .execute(statement)
+            .await
+            .map_err(|e| e.at(&step.statement_place))
+            .map_err(|e| match many {
+                true if number > 0 => {
+                    let kept = if number == 1 {
+                        "statement 1 was".to_string()
+                    } else {
+                        format!("statements 1 to {number} were")
+                    };
+                    e.context(format!("statement {} ({kept} carried out)", number + 1))
+                }
+                true => e.context("statement 1".to_string()),
+                false => e,
+            })?;
         counters.add_rows(touched.unwrap_or(0));
     }
     Ok(())

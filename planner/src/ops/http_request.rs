@@ -29,6 +29,9 @@ pub struct Request {
     #[serde(skip)]
     pub source_place: Option<Place>,
     pub url: Prop,
+    /// Where the url stands.
+    #[serde(skip)]
+    pub url_place: Place,
     pub method: Prop,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parameters: Option<Prop>,
@@ -142,12 +145,14 @@ fn read_request(mut keys: Keys<'_>, d: &mut Diagnostics) -> Option<Request> {
         },
     };
     let body = keys.prop("body", d);
+    let url_place = keys.place_of("url").unwrap_or(keys.place()).clone();
     keys.finish(d);
     let (source, source_place) = source.unzip();
     Some(Request {
         source,
         source_place,
         url: url?,
+        url_place,
         method: method?,
         parameters,
         headers,

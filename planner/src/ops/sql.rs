@@ -15,6 +15,9 @@ pub struct Transform {
     pub query: Prop,
     pub target: TableRef,
     pub write_mode: WriteMode,
+    /// Where the query stands.
+    #[serde(skip)]
+    pub query_place: Place,
 }
 
 /// `execute`: statements.
@@ -24,6 +27,9 @@ pub struct Execute {
     pub statement: Prop,
     #[serde(skip)]
     pub place: Place,
+    /// Where the statement stands.
+    #[serde(skip)]
+    pub statement_place: Place,
 }
 
 pub(super) fn read_transform(keys: &mut Keys<'_>, d: &mut Diagnostics) -> Option<FlowAction> {
@@ -34,6 +40,7 @@ pub(super) fn read_transform(keys: &mut Keys<'_>, d: &mut Diagnostics) -> Option
     let namespace = keys.prop("target_namespace", d);
     let write_mode = read_write_mode(keys, d);
     let (source, place) = source?;
+    let query_place = keys.place_of("query").unwrap_or(&place).clone();
     Some(FlowAction::Transform(Transform {
         query: query?,
         target: TableRef {
@@ -44,6 +51,7 @@ pub(super) fn read_transform(keys: &mut Keys<'_>, d: &mut Diagnostics) -> Option
             place,
         },
         write_mode,
+        query_place,
     }))
 }
 
@@ -51,9 +59,11 @@ pub(super) fn read_execute(keys: &mut Keys<'_>, d: &mut Diagnostics) -> Option<F
     let source = keys.required_name("source", d);
     let statement = keys.required_prop("statement", d);
     let (source, place) = source?;
+    let statement_place = keys.place_of("statement").unwrap_or(&place).clone();
     Some(FlowAction::Execute(Execute {
         source,
         statement: statement?,
         place,
+        statement_place,
     }))
 }

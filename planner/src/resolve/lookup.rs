@@ -40,6 +40,8 @@ impl<'a> Resolver<'a> {
                 self.used.insert(name.to_string());
                 Some(source)
             }
+            // One step asks for it in several ways.
+            None if !self.unknown.insert((name.to_string(), place.line)) => None,
             None => {
                 let sources = self.names.sources.keys().map(String::as_str);
                 let help = did_you_mean(name, "sources", sources)
@@ -60,13 +62,18 @@ impl<'a> Resolver<'a> {
         self.set.extend(variables.iter().map(|v| v.name.clone()));
     }
 
+    /// A source that an expression or SQL names: told once, and not again where the step's own key was told.
+    fn ask_unknown(&mut self, source: &str, place: &Place) {
+        if !self.unknown.iter().any(|(name, _)| name == source) {
+            self.source(source, place);
+        }
+    }
+
     pub(super) fn ask(&mut self, effects: &Effects, place: &Place) {
         for source in &effects.queried {
             match self.names.sources.contains_key(source) {
                 true => self.used.extend([source.clone()]),
-                false => {
-                    self.source(source, place);
-                }
+                false => self.ask_unknown(source, place),
             }
         }
         for resource in &effects.reads {
@@ -78,7 +85,7 @@ impl<'a> Resolver<'a> {
                     if self.names.sources.contains_key(source) {
                         self.used.insert(source.clone());
                     } else {
-                        self.source(source, place);
+                        self.ask_unknown(source, place);
                     }
                 }
                 Resource::AnySource => {

@@ -41,6 +41,8 @@ pub struct Resolver<'a> {
     /// Sources in use.
     pub used: BTreeSet<String>,
     pub frames: usize,
+    /// Unknown sources already told, with the line: a step may name one several times.
+    pub(super) unknown: BTreeSet<(String, usize)>,
     /// Flows that are part of the plan.
     pub visited: BTreeSet<String>,
     /// Flows being inlined, outermost first.
@@ -59,6 +61,7 @@ impl<'a> Resolver<'a> {
             d,
             used: BTreeSet::new(),
             frames: 0,
+            unknown: BTreeSet::new(),
             visited: BTreeSet::new(),
             calls: Vec::new(),
             set: BTreeSet::new(),

@@ -59,6 +59,12 @@ impl<'a> Keys<'a> {
             .map(|(_, place, node)| (place, node))
     }
 
+    /// The place of `key` or `key_expression`, whichever is there.
+    pub fn place_of(&self, key: &str) -> Option<&'a Place> {
+        self.key_place(key)
+            .or_else(|| self.key_place(&format!("{key}{EXPRESSION}")))
+    }
+
     /// The value of a key as it stands.
     pub fn node(&mut self, key: &'static str) -> Option<&'a Node> {
         self.known.insert(key);
