@@ -77,7 +77,7 @@ pub struct Step {
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     Http(Box<HttpStep>),
-    Transform(Transform),
+    Transform(Box<Transform>),
     Execute(Execute),
     SetVariable(SetVariable),
     Print(Print),
@@ -86,7 +86,7 @@ pub enum Action {
         otherwise: Region,
     },
     ForEach {
-        rows: RowsOf,
+        rows: Box<RowsOf>,
         body: Region,
     },
     /// A called flow starts: its parameters become the local variables of its frame.

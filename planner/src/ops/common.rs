@@ -26,7 +26,7 @@ pub struct FlowStep {
 #[derive(Debug, Clone)]
 pub enum FlowAction {
     HttpRequest(Box<HttpRequest>),
-    Transform(Transform),
+    Transform(Box<Transform>),
     Execute(Execute),
     SetVariable(SetVariable),
     Print(Print),
@@ -34,7 +34,7 @@ pub enum FlowAction {
         branches: Vec<Branch>,
         otherwise: Vec<FlowStep>,
     },
-    ForEach(ForEach),
+    ForEach(Box<ForEach>),
     Block(Vec<FlowStep>),
     RunFlow(RunFlow),
 }

@@ -53,7 +53,7 @@ pub(super) fn read_block(keys: &mut Keys<'_>, d: &mut Diagnostics) -> Option<Flo
 pub(super) fn read_for_each(keys: &mut Keys<'_>, d: &mut Diagnostics) -> Option<FlowAction> {
     let rows = read_rows(keys, d);
     let steps = steps("steps", "a for_each", keys, d);
-    Some(FlowAction::ForEach(ForEach { rows: rows?, steps }))
+    Some(FlowAction::ForEach(Box::new(ForEach { rows: rows?, steps })))
 }
 
 pub(super) fn read_if(keys: &mut Keys<'_>, d: &mut Diagnostics) -> Option<FlowAction> {

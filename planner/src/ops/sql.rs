@@ -41,7 +41,7 @@ pub(super) fn read_transform(keys: &mut Keys<'_>, d: &mut Diagnostics) -> Option
     let write_mode = read_write_mode(keys, d);
     let (source, place) = source?;
     let query_place = keys.place_of("query").unwrap_or(&place).clone();
-    Some(FlowAction::Transform(Transform {
+    Some(FlowAction::Transform(Box::new(Transform {
         query: query?,
         target: TableRef {
             source,
@@ -52,7 +52,7 @@ pub(super) fn read_transform(keys: &mut Keys<'_>, d: &mut Diagnostics) -> Option
         },
         write_mode,
         query_place,
-    }))
+    })))
 }
 
 pub(super) fn read_execute(keys: &mut Keys<'_>, d: &mut Diagnostics) -> Option<FlowAction> {

@@ -264,7 +264,7 @@ impl<'a> Resolver<'a> {
                 frame.bound.pop();
                 frame.path = path;
                 Action::ForEach {
-                    rows: each.rows.clone(),
+                    rows: Box::new(each.rows.clone()),
                     body,
                 }
             }
