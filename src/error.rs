@@ -89,6 +89,7 @@ struct Inner {
     place: Option<Place>,
     context: Vec<String>,
     trace: Option<String>,
+    told: bool,
 }
 
 /// The engine's result.
@@ -105,6 +106,7 @@ impl Error {
                 place: None,
                 context: Vec::new(),
                 trace: None,
+                told: false,
             }),
         }
     }
@@ -136,6 +138,17 @@ impl Error {
     /// The interpreter's traceback, if there is one.
     pub fn traceback(&self) -> Option<&str> {
         self.inner.trace.as_deref()
+    }
+
+    /// Marks the error as reported by the step where it happened: the steps around need not repeat it.
+    pub fn told(mut self) -> Self {
+        self.inner.told = true;
+        self
+    }
+
+    /// Whether a step has reported it.
+    pub fn is_told(&self) -> bool {
+        self.inner.told
     }
 
     /// The class of the error.

@@ -10,7 +10,7 @@ use sequor_planner::plan::{PlannedBranch, Region};
 
 use super::event::Event;
 use super::run::Run;
-use super::scheduler;
+use super::scheduler::{self, Prepared};
 use super::scope::{Layer, Scope};
 use super::table::table_name;
 use crate::batch::row::Row;
@@ -55,10 +55,10 @@ pub async fn branch(
     for branch in branches {
         let condition = run.evaluator.one(&branch.condition, &scope.world(), None).await?;
         if condition.is_true() {
-            return scheduler::region(run.clone(), branch.then.clone(), scope, depth + 1).await;
+            return scheduler::region(run.clone(), Prepared::new(&branch.then), scope, depth + 1).await;
         }
     }
-    scheduler::region(run.clone(), otherwise.clone(), scope, depth + 1).await
+    scheduler::region(run.clone(), Prepared::new(otherwise), scope, depth + 1).await
 }
 
 /// Runs the body once per row, in order.
@@ -69,6 +69,7 @@ pub async fn for_each(
     scope: Scope,
     depth: usize,
 ) -> Result<()> {
+    let body = Prepared::new(body);
     let table = table_name(run, &rows.table, &scope).await?;
     let mut batches = run.databases.get(&rows.table.source)?.scan(&table).await?.batches;
     while let Some(batch) = batches.next().await {

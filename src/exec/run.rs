@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::api::Api;
 use super::event::Events;
-use super::scheduler;
+use super::scheduler::{self, Prepared};
 use super::scope::Scope;
 use super::variables::Variables;
 use crate::error::{Error, ErrorKind, Result};
@@ -76,5 +76,5 @@ impl Run {
 /// Executes a plan. The first error of a step; the events tell all.
 pub async fn execute(run: Arc<Run>, plan: &Plan) -> Result<()> {
     let scope = Scope::new(run.variables.clone(), run.databases.clone(), run.redactor.clone());
-    scheduler::region(run, plan.root.clone(), scope, 0).await
+    scheduler::region(run, Prepared::new(&plan.root), scope, 0).await
 }

@@ -15,10 +15,19 @@ use super::scope::Scope;
 use super::{flow, http_step, sql};
 use crate::error::{Error, ErrorKind, Result};
 
-/// Runs a region to its end. After a failure nothing new starts; what runs is let finish; the first error is returned.
-pub fn region(run: Arc<Run>, region: Region, scope: Scope, depth: usize) -> BoxFuture<'static, Result<()>> {
-    Box::pin(async move {
-        let steps: Vec<Arc<Step>> = region.steps.into_iter().map(Arc::new).collect();
+/// A region ready to run, as often as need be.
+pub struct Prepared {
+    steps: Vec<Arc<Step>>,
+    graph: DiGraph<(), ()>,
+    nodes: Vec<NodeIndex>,
+    /// How many steps each one waits for.
+    waits_for: Vec<usize>,
+}
+
+impl Prepared {
+    /// Prepares a region.
+    pub fn new(region: &Region) -> Arc<Prepared> {
+        let steps: Vec<Arc<Step>> = region.steps.iter().cloned().map(Arc::new).collect();
         let mut graph: DiGraph<(), ()> = DiGraph::new();
         let nodes: Vec<NodeIndex> = steps.iter().map(|_| graph.add_node(())).collect();
         let mut waits_for = vec![0usize; steps.len()];
@@ -26,6 +35,30 @@ pub fn region(run: Arc<Run>, region: Region, scope: Scope, depth: usize) -> BoxF
             graph.add_edge(nodes[edge.from], nodes[edge.to], ());
             waits_for[edge.to] += 1;
         }
+        Arc::new(Prepared {
+            steps,
+            graph,
+            nodes,
+            waits_for,
+        })
+    }
+}
+
+/// Runs a region to its end. After a failure nothing new starts; what runs is let finish; the first error is returned.
+pub fn region(
+    run: Arc<Run>,
+    region: Arc<Prepared>,
+    scope: Scope,
+    depth: usize,
+) -> BoxFuture<'static, Result<()>> {
+    Box::pin(async move {
+        let Prepared {
+            steps,
+            graph,
+            nodes,
+            waits_for,
+        } = &*region;
+        let mut waits_for = waits_for.clone();
         let mut ready: Vec<usize> = (0..steps.len()).filter(|at| waits_for[*at] == 0).collect();
         let mut unfinished: Vec<bool> = vec![true; steps.len()];
         let mut running: JoinSet<(usize, Result<()>)> = JoinSet::new();
@@ -63,8 +96,8 @@ pub fn region(run: Arc<Run>, region: Region, scope: Scope, depth: usize) -> BoxF
             return Ok(());
         };
         let mut behind = vec![false; steps.len()];
-        let mut dfs = Dfs::new(&graph, nodes[culprit]);
-        while let Some(node) = dfs.next(&graph) {
+        let mut dfs = Dfs::new(graph, nodes[culprit]);
+        while let Some(node) = dfs.next(graph) {
             behind[node.index()] = true;
         }
         for (at, step) in steps.iter().enumerate().filter(|(at, _)| unfinished[*at]) {
@@ -108,14 +141,11 @@ async fn step_to_end(run: Arc<Run>, step: Arc<Step>, scope: Scope, depth: usize)
         () = run.cancel.cancelled() => Err(Error::new(ErrorKind::Cancelled, "interrupted")),
         result = perform(run.clone(), step.clone(), scope, counters.clone(), depth) => result,
     };
-    let nested = matches!(step.action, Action::If { .. } | Action::ForEach { .. });
     let result = result.map_err(|e| e.map_text(|text| run.redactor.redact(text)).at(&step.place));
     let outcome = match &result {
         Ok(()) => Outcome::Done,
         Err(e) if e.kind() == ErrorKind::Cancelled => Outcome::Cancelled,
-        Err(e) => Outcome::Failed(
-            (!nested || e.place().is_none_or(|p| p.start == step.place.start)).then(|| e.clone()),
-        ),
+        Err(e) => Outcome::Failed((!e.is_told()).then(|| e.clone())),
     };
     run.events
         .emit(Event::Finished {
@@ -127,7 +157,7 @@ async fn step_to_end(run: Arc<Run>, step: Arc<Step>, scope: Scope, depth: usize)
             took: started.elapsed(),
         })
         .await;
-    result
+    result.map_err(Error::told)
 }
 
 async fn perform(

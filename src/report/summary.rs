@@ -56,11 +56,6 @@ impl Summary {
         line.runs += 1;
     }
 
-    /// How many steps did not run to their end.
-    pub fn skipped(&self) -> usize {
-        self.steps.values().filter(|l| l.status == "skipped").count()
-    }
-
     /// The table, and nothing for a run without steps.
     pub fn render(&self, color: bool) -> String {
         if self.steps.is_empty() {

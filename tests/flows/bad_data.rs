@@ -246,3 +246,26 @@ fn numbers_out_of_range_and_keys_that_no_row_has() {
     assert!(ran.stderr.contains("no row has `idd`"), "{}", ran.stderr);
     project.sequor(&["run", "type"]).fails(1, &["no type `integr`"]);
 }
+
+#[test]
+fn an_error_inside_others_is_told_once_and_one_of_their_own_too() {
+    let project = Project::new()
+        .file(
+            "flows/own.yaml",
+            "- op: if\n  id: choose\n  conditions:\n    - condition_expression: 1 / 0\n      then:\n        - {op: print, message: x}\n",
+        )
+        .file(
+            "flows/inner.yaml",
+            "- op: if\n  id: choose\n  conditions:\n    - condition: true\n      then:\n        - {op: print, id: p, message_expression: 1 / 0}\n",
+        )
+        .file("flows/rows.yaml", "- {op: for_each, source: stage, table: missing, as: r, steps: []}\n");
+    project
+        .sequor(&["run", "own"])
+        .fails(1, &["step choose: ", "ZeroDivisionError", "flows/own.yaml:4:"]);
+    let ran = project.sequor(&["run", "inner"]);
+    ran.fails(1, &["step choose/p: ", "ZeroDivisionError", "failed  choose"]);
+    assert_eq!(ran.all().matches("ZeroDivisionError").count(), 1);
+    project
+        .sequor(&["run", "rows"])
+        .fails(1, &["step for_each_1: ", "missing"]);
+}

@@ -33,17 +33,12 @@ fn auth_kinds_reach_the_wire_and_no_output() {
             "flows/f.yaml",
             &["basic", "bearer", "header", "query"].map(request).concat(),
         );
-    let output = project
-        .command(&["run", "f", "--record", "rec"])
-        .env("TEST_TOKEN", "s3cret-bearer")
-        .output();
-    let output = output.expect("runs");
-    let text = format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
+    let ran = project.sequor_with(
+        &["run", "f", "--record", "rec"],
+        &[("TEST_TOKEN", "s3cret-bearer")],
     );
-    assert!(output.status.success() && !text.contains("s3cret"), "{text}");
+    let text = ran.all();
+    assert!(ran.code == 0 && !text.contains("s3cret"), "{text}");
     let asked = server.asked();
     let of = |path: &str| asked.iter().find(|a| a.path == path).expect("asked");
     assert_eq!(of("/basic").header("authorization"), "Basic bWU6czNjcmV0LWJhc2lj");

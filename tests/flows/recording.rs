@@ -77,16 +77,10 @@ fn what_is_named_like_a_secret_is_not_recorded() {
 "#
             ),
         );
-    let output = project
-        .command(&["run", "f", "--env", "e", "--record", "rec"])
-        .env("MY_PASSWORD", "PROCESS-SECRET")
-        .output();
-    let output = output.expect("runs");
-    let text = format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let environment = [("MY_PASSWORD", "PROCESS-SECRET")];
+    let text = project
+        .sequor_with(&["run", "f", "--env", "e", "--record", "rec"], &environment)
+        .all();
     let recording = project.read("rec/http_request_1/0001.yaml");
     for shown in [&text, &recording, &project.read("home/logs/sequor.log")] {
         assert!(!shown.contains("-SECRET"), "{shown}");

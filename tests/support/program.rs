@@ -92,7 +92,16 @@ impl Project {
 
     /// Runs the program.
     pub fn sequor(&self, args: &[&str]) -> Ran {
-        let output = self.command(args).output().expect("sequor runs");
+        self.sequor_with(args, &[])
+    }
+
+    /// Runs the program with variables in its environment.
+    pub fn sequor_with(&self, args: &[&str], environment: &[(&str, &str)]) -> Ran {
+        let output = self
+            .command(args)
+            .envs(environment.iter().copied())
+            .output()
+            .expect("sequor runs");
         Ran {
             code: output.status.code().unwrap_or(-1),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -125,9 +134,14 @@ impl Project {
 }
 
 impl Ran {
+    /// Everything it wrote.
+    pub fn all(&self) -> String {
+        format!("{}\n{}", self.stdout, self.stderr)
+    }
+
     /// The run failed with this exit code, and says all of these.
     pub fn fails(&self, code: i32, says: &[&str]) {
-        let all = format!("{}\n{}", self.stdout, self.stderr);
+        let all = self.all();
         assert_eq!(self.code, code, "{all}");
         for text in says {
             assert!(all.contains(text), "no `{text}` in:\n{all}");

@@ -54,14 +54,14 @@ pub enum Prop {
         #[serde(flatten)]
         code: Code,
         #[serde(skip)]
-        uses: Uses,
+        uses: Arc<Uses>,
     },
     /// Python: evaluates to any value.
     Python {
         #[serde(flatten)]
         code: Code,
         #[serde(skip)]
-        uses: Uses,
+        uses: Arc<Uses>,
         /// Variables that it sets when it is a response parser; `None`: any.
         #[serde(skip)]
         sets: Option<Vec<String>>,
@@ -207,7 +207,10 @@ fn jinja_prop(
         first_line,
     };
     let uses = jinja::analyse(&code, d)?;
-    Some(Prop::Jinja { code, uses })
+    Some(Prop::Jinja {
+        code,
+        uses: Arc::new(uses),
+    })
 }
 
 /// Reads Python code.
@@ -247,7 +250,7 @@ pub fn python(property: &str, node: &Node, d: &mut Diagnostics) -> Option<Prop> 
     };
     Some(Prop::Python {
         code,
-        uses,
+        uses: Arc::new(uses),
         sets: python_code::parser_variables(&tree),
         lowered,
     })
