@@ -35,6 +35,8 @@ pub enum ErrorKind {
     Io,
     /// No recording answers a request in replay.
     Replay,
+    /// Something went on for longer than it may.
+    Limit,
     /// The run was interrupted.
     Cancelled,
     /// A bug in this program.

@@ -4,6 +4,7 @@
 
 mod batch;
 mod flows;
+mod language;
 mod staging;
 mod support;
 mod tidy;

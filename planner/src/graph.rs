@@ -1,5 +1,7 @@
 //! From what steps read and write to the order between them.
 
+use std::collections::{BTreeSet, HashMap};
+
 use petgraph::algo::toposort;
 use petgraph::algo::tred::{dag_to_toposorted_adjacency_list, dag_transitive_reduction_closure};
 use petgraph::graph::{DiGraph, NodeIndex};
@@ -10,20 +12,12 @@ use crate::plan::{Edge, Step};
 /// Joins two steps, earlier first, by an edge when one writes what the other reads or writes; adds `extra` edges
 /// (from, to, reason). Edges that follow from others are left out. Steps with no path between them are unordered.
 pub fn edges(steps: &[Step], extra: &[(usize, usize, String)]) -> Vec<Edge> {
-    let mut graph: DiGraph<(), Vec<String>, u32> = DiGraph::new();
+    let mut graph: DiGraph<(), (), u32> = DiGraph::new();
     let nodes: Vec<NodeIndex> = steps.iter().map(|_| graph.add_node(())).collect();
-    for to in 0..steps.len() {
-        for from in 0..to {
-            let mut reasons: Vec<String> = extra
-                .iter()
-                .filter(|(f, t, _)| (*f, *t) == (from, to))
-                .map(|(_, _, reason)| reason.clone())
-                .collect();
-            conflicts(&steps[from], &steps[to], &mut reasons);
-            if !reasons.is_empty() {
-                graph.add_edge(nodes[from], nodes[to], reasons);
-            }
-        }
+    let mut pairs: BTreeSet<(usize, usize)> = extra.iter().map(|(from, to, _)| (*from, *to)).collect();
+    History::default().pairs(steps, &mut pairs);
+    for (from, to) in pairs {
+        graph.add_edge(nodes[from], nodes[to], ());
     }
     // Edges only lead forward, so there is no cycle and the sort can't fail.
     let Ok(order) = toposort(&graph, None) else {
@@ -36,15 +30,151 @@ pub fn edges(steps: &[Step], extra: &[(usize, usize, String)]) -> Vec<Edge> {
         .filter_map(|e| {
             let (from, to) = graph.edge_endpoints(e)?;
             let kept = reduced.contains_edge(positions[from.index()], positions[to.index()]);
+            let (from, to) = (from.index(), to.index());
             kept.then(|| Edge {
-                from: from.index(),
-                to: to.index(),
-                reasons: graph[e].clone(),
+                from,
+                to,
+                reasons: reasons(steps, extra, from, to),
             })
         })
         .collect();
     edges.sort_by_key(|e| (e.to, e.from));
     edges
+}
+
+/// Why step `to` waits for step `from`.
+fn reasons(steps: &[Step], extra: &[(usize, usize, String)], from: usize, to: usize) -> Vec<String> {
+    let given = extra.iter().filter(|(f, t, _)| (*f, *t) == (from, to));
+    let mut reasons: Vec<String> = given.map(|(_, _, reason)| reason.clone()).collect();
+    conflicts(&steps[from], &steps[to], &mut reasons);
+    reasons
+}
+
+/// Who last touched each thing, while the steps go by: what a step must wait for, without comparing it with every step
+/// before it.
+#[derive(Default)]
+struct History<'s> {
+    /// Resources that can be the same thing are in one group.
+    groups: HashMap<Group<'s>, Vec<Touched<'s>>>,
+}
+
+/// Only resources of one group can overlap, or those of a group and the kind's wildcard.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Group<'s> {
+    Source(&'s str),
+    Variable(&'s str),
+    Api(&'s str),
+    Console,
+    AnySource,
+    AnyVariable,
+    AnyApi,
+}
+
+/// One resource: who wrote it last, who read it since.
+struct Touched<'s> {
+    resource: &'s Resource,
+    writer: Option<usize>,
+    readers: Vec<usize>,
+}
+
+fn group(resource: &Resource) -> Group<'_> {
+    match resource {
+        Resource::Table { source, .. } | Resource::Source(source) => Group::Source(source),
+        Resource::Variable(name) | Resource::Local { name, .. } => Group::Variable(name),
+        Resource::Api(name) => Group::Api(name),
+        Resource::Console => Group::Console,
+        Resource::AnySource => Group::AnySource,
+        Resource::AnyVariable => Group::AnyVariable,
+        Resource::AnyApi => Group::AnyApi,
+    }
+}
+
+impl<'s> History<'s> {
+    /// Adds the pairs (earlier, later) of steps that touch the same thing, unless others imply them.
+    fn pairs(mut self, steps: &'s [Step], pairs: &mut BTreeSet<(usize, usize)>) {
+        for (at, step) in steps.iter().enumerate() {
+            for resource in &step.reads {
+                self.each(resource, |touched| pairs.extend(touched.writer.map(|w| (w, at))));
+            }
+            for resource in &step.writes {
+                self.each(resource, |touched| {
+                    pairs.extend(touched.writer.map(|w| (w, at)));
+                    pairs.extend(touched.readers.iter().map(|r| (*r, at)));
+                });
+            }
+            for resource in &step.reads {
+                self.entry(resource).readers.push(at);
+            }
+            for resource in &step.writes {
+                // Who comes later and waits for this step waits for all it covers.
+                self.each(resource, |touched| {
+                    if covers(resource, touched.resource) {
+                        touched.writer = Some(at);
+                        touched.readers.clear();
+                    }
+                });
+                let touched = self.entry(resource);
+                touched.writer = Some(at);
+                touched.readers.clear();
+            }
+        }
+        pairs.retain(|(from, to)| from != to);
+    }
+
+    fn entry(&mut self, resource: &'s Resource) -> &mut Touched<'s> {
+        let group = self.groups.entry(group(resource)).or_default();
+        let at = match group.iter().position(|t| t.resource == resource) {
+            Some(at) => at,
+            None => {
+                group.push(Touched {
+                    resource,
+                    writer: None,
+                    readers: Vec::new(),
+                });
+                group.len() - 1
+            }
+        };
+        &mut group[at]
+    }
+
+    /// Calls `f` with everything so far that can be the same as `resource`.
+    fn each(&mut self, resource: &'s Resource, mut f: impl FnMut(&mut Touched<'s>)) {
+        let own = group(resource);
+        let wild = match &own {
+            Group::Source(_) => Some(Group::AnySource),
+            Group::Variable(_) => Some(Group::AnyVariable),
+            Group::Api(_) => Some(Group::AnyApi),
+            _ => None,
+        };
+        let all = matches!(own, Group::AnySource | Group::AnyVariable | Group::AnyApi);
+        let mut visit = |touched: &mut Vec<Touched<'s>>| {
+            touched
+                .iter_mut()
+                .filter(|t| t.resource.overlaps(resource))
+                .for_each(&mut f);
+        };
+        match all {
+            true => self.groups.values_mut().for_each(visit),
+            false => {
+                for key in std::iter::once(own).chain(wild) {
+                    if let Some(touched) = self.groups.get_mut(&key) {
+                        visit(touched);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Whether everything that `small` can be is part of `large`.
+fn covers(large: &Resource, small: &Resource) -> bool {
+    match (large, small) {
+        (Resource::Source(a), Resource::Table { source: b, .. }) => a == b,
+        (Resource::AnySource, Resource::Table { .. } | Resource::Source(_))
+        | (Resource::AnyVariable, Resource::Variable(_) | Resource::Local { .. })
+        | (Resource::AnyApi, Resource::Api(_)) => true,
+        (a, b) => a == b,
+    }
 }
 
 /// The steps by the length of the longest path that leads to them.

@@ -1,8 +1,8 @@
 //! What an http_request reads and writes, and how its requests may follow each other.
 
 use crate::effects::{Effects, Resource, Scope};
-use crate::expr::{Prop, Uses};
-use crate::ops::{HttpRequest, VariableScope, VariableSet};
+use crate::expr::{Prop, Returned, Uses};
+use crate::ops::{Columns, HttpRequest, TableDefaults, TableRef, VariableScope, VariableSet};
 use crate::plan::{FanOut, HttpStep};
 use crate::resolve::target;
 use crate::syntax::{DEFAULT_CONCURRENCY, HttpSource};
@@ -48,10 +48,20 @@ pub fn plan(
         .iter()
         .flat_map(|t| &t.data)
         .for_each(|p| p.collect(&mut uses));
+    for table in &response.tables {
+        if let Columns::Computed(prop) = &table.columns {
+            prop.collect(&mut uses);
+        }
+    }
     effects.read_uses(&uses, scope);
     for table in &response.tables {
         let target = effects.table(&table.target, scope);
         effects.writes.insert(target);
+    }
+    if response.tables.is_empty()
+        && let Some(parser) = &response.parser
+    {
+        write_returned(parser, &response.defaults, scope, effects);
     }
     write_variables(request, outer, effects);
     let api = api(request);
@@ -92,18 +102,59 @@ fn write_variables(request: &HttpRequest, scope: &Scope<'_>, effects: &mut Effec
     effects
         .writes
         .extend(variables.into_iter().map(|v| target(v, scope)));
-    match &request.response.parser {
-        Some(Prop::Python {
-            sets: Some(names), ..
-        }) => {
-            effects
-                .writes
-                .extend(names.iter().cloned().map(Resource::Variable));
-        }
-        Some(_) => {
+    let Some(parser) = &request.response.parser else {
+        return;
+    };
+    match parser.returns().and_then(|r| r.variables.as_ref()) {
+        Some(set) => effects.writes.extend(set.iter().map(|v| match v.local {
+            true => Resource::Local {
+                frame: scope.frame,
+                name: v.name.clone(),
+            },
+            false => Resource::Variable(v.name.clone()),
+        })),
+        None => {
             effects.writes.insert(Resource::AnyVariable);
         }
-        None => {}
+    }
+}
+
+/// Tables that a parser fills without their being declared.
+fn write_returned(parser: &Prop, defaults: &TableDefaults, scope: &Scope<'_>, effects: &mut Effects) {
+    let Some(tables) = parser.returns().and_then(|r| r.tables.as_ref()) else {
+        effects.writes.insert(Resource::AnySource);
+        return;
+    };
+    for table in tables {
+        let source = match &table.source {
+            Returned::Literal(source) => Some(source.clone()),
+            Returned::Left => defaults.source.clone(),
+            Returned::Any => None,
+        };
+        let Some(source) = source else {
+            effects.writes.insert(Resource::AnySource);
+            continue;
+        };
+        let name = match &table.table {
+            Returned::Literal(name) => Some(Prop::Literal(name.clone().into())),
+            Returned::Left => defaults.table.clone(),
+            Returned::Any => None,
+        };
+        effects.queried.insert(source.clone());
+        let target = match (name, parser) {
+            (Some(table), Prop::Python { code, .. }) => effects.table(
+                &TableRef {
+                    source,
+                    database: defaults.database.clone(),
+                    namespace: defaults.namespace.clone(),
+                    table,
+                    place: code.place.clone(),
+                },
+                scope,
+            ),
+            _ => Resource::Source(source),
+        };
+        effects.writes.insert(target);
     }
 }
 
@@ -115,10 +166,9 @@ fn set_by_response(request: &HttpRequest) -> Option<Vec<String>> {
         .iter()
         .map(|v| v.name.clone())
         .collect();
-    match &request.response.parser {
-        Some(Prop::Python { sets, .. }) => names.extend(sets.clone()?),
-        Some(_) => return None,
-        None => {}
+    if let Some(parser) = &request.response.parser {
+        let set = parser.returns()?.variables.as_ref()?;
+        names.extend(set.iter().map(|v| v.name.clone()));
     }
     Some(names)
 }

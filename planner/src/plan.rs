@@ -4,7 +4,9 @@ use serde::Serialize;
 
 use crate::effects::Resource;
 use crate::expr::Prop;
-use crate::ops::{Execute, HttpRequest, Print, RowsOf, SetVariable, Transform};
+use crate::ops::{
+    Execute, HttpRequest, MigrateSchema, OnError, Print, RowsOf, SetVariable, Transform,
+};
 use crate::span::Place;
 
 /// The version of the plan's JSON form.
@@ -62,6 +64,8 @@ pub struct Step {
     pub place: Place,
     /// The run of a flow the step belongs to.
     pub frame: usize,
+    #[serde(skip_serializing_if = "is_stop")]
+    pub on_error: OnError,
     pub reads: Vec<Resource>,
     pub writes: Vec<Resource>,
     /// Whether it sends requests that change something outside.
@@ -70,6 +74,53 @@ pub struct Step {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub private: Vec<String>,
     pub action: Action,
+}
+
+fn is_stop(on_error: &OnError) -> bool {
+    *on_error == OnError::Stop
+}
+
+impl Action {
+    /// The regions inside, in the order of the flow, each with what it is in words.
+    pub fn regions(&self) -> Vec<(&'static str, &Region)> {
+        match self {
+            Action::If { branches, otherwise } => {
+                let branches = branches.iter().map(|b| ("when", &b.then));
+                branches.chain([("else", otherwise)]).collect()
+            }
+            Action::ForEach { body, .. } => vec![("for each row", body)],
+            Action::While { body, .. } => vec![("each round", body)],
+            Action::Try {
+                steps,
+                catch,
+                finally,
+            } => {
+                let catch = catch.iter().map(|c| ("on an error", c));
+                std::iter::once(("try", steps))
+                    .chain(catch)
+                    .chain([("at the end", finally)])
+                    .collect()
+            }
+            Action::Group(body) => vec![("steps", body)],
+            _ => Vec::new(),
+        }
+    }
+
+    /// The same regions, to be changed.
+    pub fn regions_mut(&mut self) -> Vec<&mut Region> {
+        match self {
+            Action::If { branches, otherwise } => {
+                branches.iter_mut().map(|b| &mut b.then).chain([otherwise]).collect()
+            }
+            Action::ForEach { body, .. } | Action::While { body, .. } | Action::Group(body) => vec![body],
+            Action::Try {
+                steps,
+                catch,
+                finally,
+            } => std::iter::once(steps).chain(catch).chain([finally]).collect(),
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// What a step does.
@@ -89,6 +140,23 @@ pub enum Action {
         rows: Box<RowsOf>,
         body: Region,
     },
+    /// The body is run again and again while the condition is true.
+    While {
+        condition: Prop,
+        body: Region,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        max_iterations: Option<u64>,
+    },
+    /// When a step fails, `catch` runs and the error ends there; `finally` runs whatever happened.
+    Try {
+        steps: Region,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        catch: Option<Region>,
+        finally: Region,
+    },
+    /// Steps that stand together: a block or called flow whose failure does not stop the flow.
+    Group(Region),
+    MigrateSchema(Box<MigrateSchema>),
     /// A called flow starts: its parameters become the local variables of its frame.
     EnterFlow {
         flow: String,

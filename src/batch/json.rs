@@ -7,15 +7,16 @@ use sequor_planner::expr::PathStep;
 
 use super::builder::BatchBuilder;
 use super::cell::Cell;
+use super::target::RowTarget;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Appends the rows found at `path` of a JSON text: a list of objects. The number of rows.
 ///
-/// `full` is called whenever the batch is full, so that a large response does not become a large batch.
+/// `full` is called whenever a batch is full, so that a large response does not become a large batch.
 pub fn append_rows(
     text: &[u8],
     path: &[PathStep],
-    builder: &mut BatchBuilder,
+    target: &mut RowTarget,
     full: &mut dyn FnMut(&mut BatchBuilder) -> Result<()>,
 ) -> Result<u64> {
     // Documents may end in white space or start with a byte order mark.
@@ -34,15 +35,34 @@ pub fn append_rows(
         if peek != Peek::Object {
             return Err(at.wrong_shape("an object in each item of the list", peek));
         }
-        row(&mut json, &at, builder)?;
-        rows += 1;
-        if builder.is_full() {
-            full(builder)?;
+        match target {
+            RowTarget::Typed(builder) => {
+                row(&mut json, &at, builder)?;
+                if builder.is_full() {
+                    full(builder)?;
+                }
+            }
+            RowTarget::Open(spool) => {
+                let start = json.current_index();
+                json.known_skip(peek).map_err(|e| at.not_json(&e))?;
+                spool.push(json.slice_to_current(start))?;
+            }
         }
+        rows += 1;
         item = json.array_step().map_err(|e| at.not_json(&e))?;
     }
     at.finish(&mut json)?;
     Ok(rows)
+}
+
+/// Appends one row: the text of a JSON object.
+pub fn append_object(text: &[u8], builder: &mut BatchBuilder) -> Result<()> {
+    let mut json = Jiter::new(text);
+    let at = Location { text, path: &[] };
+    match json.peek().map_err(|e| at.not_json(&e))? {
+        Peek::Object => row(&mut json, &at, builder),
+        other => Err(at.wrong_shape("an object", other)),
+    }
 }
 
 fn row(json: &mut Jiter<'_>, at: &Location<'_>, builder: &mut BatchBuilder) -> Result<()> {

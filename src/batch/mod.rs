@@ -4,4 +4,6 @@ pub mod builder;
 pub mod cell;
 pub mod json;
 pub mod row;
+pub mod spool;
+pub mod target;
 pub mod types;

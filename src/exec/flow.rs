@@ -83,6 +83,55 @@ pub async fn for_each(
     Ok(())
 }
 
+/// Runs the body while the condition is true.
+pub async fn repeat(
+    run: &Arc<Run>,
+    condition: &Prop,
+    body: &Region,
+    max: Option<u64>,
+    scope: Scope,
+    depth: usize,
+) -> Result<()> {
+    let body = Prepared::new(body);
+    let mut rounds = 0;
+    loop {
+        let again = run.evaluator.one(condition, &scope.world(), None).await?;
+        if !again.is_true() {
+            return Ok(());
+        }
+        if Some(rounds) == max {
+            let message = format!("the condition is still true after {rounds} rounds");
+            return Err(Error::new(ErrorKind::Limit, message));
+        }
+        scheduler::region(run.clone(), body.clone(), scope.clone(), depth + 1).await?;
+        rounds += 1;
+    }
+}
+
+/// Runs steps; an error of theirs ends in `catch`, where there is one. `finally` runs whatever happened, save after an
+/// interrupt.
+pub async fn attempt(
+    run: &Arc<Run>,
+    steps: &Region,
+    catch: Option<&Region>,
+    finally: &Region,
+    scope: Scope,
+    depth: usize,
+) -> Result<()> {
+    let tried = scheduler::region(run.clone(), Prepared::new(steps), scope.clone(), depth + 1).await;
+    let result = match (tried, catch) {
+        (Err(error), _) if error.kind() == ErrorKind::Cancelled => return Err(error),
+        (Err(error), Some(catch)) => {
+            let scope = scope.with(Layer::one("error", Value::text(error.to_string())));
+            scheduler::region(run.clone(), Prepared::new(catch), scope, depth + 1).await
+        }
+        (result, _) => result,
+    };
+    let ended = scheduler::region(run.clone(), Prepared::new(finally), scope, depth + 1).await;
+    // The first error says what went wrong.
+    result.and(ended)
+}
+
 /// Starts a called flow: its parameters are all it sees of its caller.
 pub async fn enter(run: &Arc<Run>, frame: usize, parameters: Option<&Prop>, scope: &Scope) -> Result<()> {
     let mut locals = HashMap::new();

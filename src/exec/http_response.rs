@@ -3,15 +3,17 @@
 use std::sync::Arc;
 
 use sequor_planner::expr::{Lowered, PathStep, Prop};
+use sequor_planner::ops::VariableScope;
 
 use super::http_step::Asking;
 use super::scope::{Layer, Scope};
 use super::sink::Filled;
 use crate::batch::json;
-use crate::error::Result;
+use crate::batch::target::RowTarget;
+use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::Response;
 use crate::expr::World;
-use crate::python::{Call, Parsed};
+use crate::python::{Call, OnFull, Parsed, ParserTables};
 use crate::value::Value;
 
 /// Whether the conversation goes on.
@@ -50,8 +52,13 @@ pub async fn take(
             own.set(&variable.name, value);
         }
     }
-    for (name, value) in parsed.variables {
+    for (name, (value, local)) in parsed.variables {
         own.set(&name, value);
+        match local {
+            Some(true) => own.set_scope(&name, VariableScope::Local),
+            Some(false) => own.set_scope(&name, VariableScope::Project),
+            None => {}
+        }
     }
     let again = match (&given.while_, parsed.again) {
         (Some(prop), _) => asking
@@ -78,19 +85,19 @@ fn native_path(data: &Prop) -> Option<&[PathStep]> {
 }
 
 fn native_rows(asking: &Asking, response: &Response) -> Result<Filled> {
-    let tables = &asking.http.request.response.tables;
-    let ((), filled) = asking.sink.fill(|builders, filled| {
-        for (at, table) in tables.iter().enumerate() {
+    let declared = &asking.http.request.response.tables;
+    let ((), filled) = asking.sink.fill(|tables| {
+        for (at, table) in declared.iter().enumerate() {
             let Some(Prop::Python { code, .. }) = &table.data else {
                 continue;
             };
             let Some(path) = table.data.as_ref().and_then(native_path) else {
                 continue;
             };
-            json::append_rows(&response.body, path, &mut builders[at], &mut |builder| {
-                filled.take(at, builder)
-            })
-            .map_err(|e| e.at(&code.place).context(format!("`{}`", code.property)))?;
+            let rows = tables.with(at, &mut |target, full| {
+                json::append_rows(&response.body, path, target, full)
+            });
+            rows.map_err(|e| e.at(&code.place).context(format!("`{}`", code.property)))?;
         }
         Ok(())
     })?;
@@ -111,23 +118,21 @@ async fn python_rows(
         .visit(move |visit| {
             let mut call = Call::new(visit, &world, Some(&response));
             let given = &asking.http.request.response;
-            asking.sink.fill(|builders, filled| {
-                let mut full = |at: usize, builder: &mut _| filled.take(at, builder);
+            asking.sink.fill(|tables| {
                 if let Some(parser @ Prop::Python { code, .. }) = &given.parser {
                     let text = evaluator.python_text(parser, &world)?;
-                    let (parsed, _) = call.parse(code, &text, &asking.sink.names, builders, &mut full)?;
-                    return Ok(parsed);
+                    return call.parse(code, &text, tables);
                 }
                 for (at, table) in given.tables.iter().enumerate() {
                     match &table.data {
                         Some(data) if native_path(data).is_some() => {}
                         Some(data @ Prop::Python { code, .. }) => {
                             let text = evaluator.python_text(data, &world)?;
-                            call.rows(code, &text, at, &mut builders[at], &mut full)?;
+                            tables.with(at, &mut |target, full| call.rows(code, &text, target, full))?;
                         }
                         Some(data) => {
                             let value = evaluator.evaluate(data, &world, None)?;
-                            literal_rows(&value, &mut builders[at], &mut |b| full(at, b))?;
+                            tables.with(at, &mut |target, full| literal_rows(&value, target, full))?;
                         }
                         None => {}
                     }
@@ -139,15 +144,10 @@ async fn python_rows(
 }
 
 /// Rows given as a literal or as Jinja that renders to JSON.
-fn literal_rows(
-    value: &Value,
-    builder: &mut crate::batch::builder::BatchBuilder,
-    full: &mut dyn FnMut(&mut crate::batch::builder::BatchBuilder) -> Result<()>,
-) -> Result<()> {
+fn literal_rows(value: &Value, target: &mut RowTarget, full: &mut OnFull<'_>) -> Result<u64> {
     let text = match value {
         Value::Text(text) => text.to_string(),
-        other => serde_json::to_string(other)
-            .map_err(|e| crate::error::Error::new(crate::error::ErrorKind::Data, e.to_string()))?,
+        other => serde_json::to_string(other).map_err(|e| Error::new(ErrorKind::Data, e.to_string()))?,
     };
-    json::append_rows(text.as_bytes(), &[], builder, full).map(|_| ())
+    json::append_rows(text.as_bytes(), &[], target, full)
 }

@@ -49,7 +49,7 @@ pub async fn run(
     // The source's variables lie below the step's own.
     let scope = source_scope(&run, &api, &scope).await?.with(own.clone());
     let (auth, base_url) = credentials(&run, &api, &scope).await?;
-    let sink = Sink::begin(&run, &http.request.response.tables, &scope, &counters).await?;
+    let sink = Sink::begin(&run, &http.request, &scope, &counters).await?;
     let asking = Arc::new(Asking {
         step: step.id.clone(),
         success: success(&run, http, &scope).await?,
@@ -243,6 +243,7 @@ fn publish_all(run: &Run, step: &Step, http: &HttpStep, own: &Layer, scope: &Sco
         .chain(response)
         .map(|v| (v.name.as_str(), v.scope))
         .collect();
+    let returned = own.scopes();
     let step_local = |name: &str| {
         // `scope: local` in `init` means: this step.
         init.clone()
@@ -252,7 +253,8 @@ fn publish_all(run: &Run, step: &Step, http: &HttpStep, own: &Layer, scope: &Sco
         if step.private.contains(&name) || step_local(&name) {
             continue;
         }
-        let scope_of = kept.get(name.as_str()).copied().unwrap_or(VariableScope::Project);
+        let scope_of = returned.get(&name).or_else(|| kept.get(name.as_str())).copied();
+        let scope_of = scope_of.unwrap_or(VariableScope::Project);
         publish(run, scope, &name, scope_of, value);
     }
 }

@@ -1,15 +1,18 @@
 //! Executes a plan: the scheduler, the scopes, and one file per kind of step. Knows traits, not connectors.
 
 mod api;
+mod columns;
 mod event;
 mod flow;
 mod http_fan_out;
 mod http_response;
 mod http_step;
+mod migrate;
 mod run;
 mod scheduler;
 mod scope;
 mod sink;
+mod spooled;
 mod sql;
 mod table;
 mod variables;

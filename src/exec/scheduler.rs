@@ -6,13 +6,14 @@ use std::time::Instant;
 use futures::future::BoxFuture;
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::Dfs;
+use sequor_planner::ops::OnError;
 use sequor_planner::plan::{Action, Region, Step};
 use tokio::task::JoinSet;
 
 use super::event::{Counters, Event, Outcome};
 use super::run::Run;
 use super::scope::Scope;
-use super::{flow, http_step, sql};
+use super::{flow, http_step, migrate, sql};
 use crate::error::{Error, ErrorKind, Result};
 
 /// A region ready to run, as often as need be.
@@ -157,7 +158,11 @@ async fn step_to_end(run: Arc<Run>, step: Arc<Step>, scope: Scope, depth: usize)
             took: started.elapsed(),
         })
         .await;
-    result.map_err(Error::told)
+    match result {
+        // The failure is told; to the flow the step is done.
+        Err(error) if step.on_error == OnError::Continue && error.kind() != ErrorKind::Cancelled => Ok(()),
+        result => result.map_err(Error::told),
+    }
 }
 
 async fn perform(
@@ -175,6 +180,18 @@ async fn perform(
         Action::Print(print) => flow::print(&run, &print.message, &scope).await,
         Action::If { branches, otherwise } => flow::branch(&run, branches, otherwise, scope, depth).await,
         Action::ForEach { rows, body } => flow::for_each(&run, rows, body, scope, depth).await,
+        Action::While {
+            condition,
+            body,
+            max_iterations,
+        } => flow::repeat(&run, condition, body, *max_iterations, scope, depth).await,
+        Action::Try {
+            steps,
+            catch,
+            finally,
+        } => flow::attempt(&run, steps, catch.as_ref(), finally, scope, depth).await,
+        Action::Group(body) => region(run, Prepared::new(body), scope, depth + 1).await,
+        Action::MigrateSchema(migrate) => migrate::run(&run, migrate, &scope).await,
         Action::EnterFlow {
             frame, parameters, ..
         } => flow::enter(&run, *frame, parameters.as_ref(), &scope).await,

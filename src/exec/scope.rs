@@ -1,8 +1,9 @@
 //! The scope a step's expressions are evaluated in.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use sequor_planner::ops::VariableScope;
 use tokio::runtime::Handle;
 
 use super::run::Databases;
@@ -17,12 +18,19 @@ use crate::value::Value;
 
 /// Variables above those of the run: a row, a step's own.
 #[derive(Debug, Default)]
-pub struct Layer(Mutex<HashMap<String, Value>>);
+pub struct Layer {
+    values: Mutex<HashMap<String, Value>>,
+    /// Where a response parser says that a variable goes when the step is done.
+    scopes: Mutex<HashMap<String, VariableScope>>,
+}
 
 impl Layer {
     /// A layer with these variables.
     pub fn new(variables: HashMap<String, Value>) -> Arc<Layer> {
-        Arc::new(Layer(Mutex::new(variables)))
+        Arc::new(Layer {
+            values: Mutex::new(variables),
+            scopes: Mutex::default(),
+        })
     }
 
     /// A layer with one variable.
@@ -31,24 +39,31 @@ impl Layer {
     }
 
     pub fn get(&self, name: &str) -> Option<Value> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(name)
-            .cloned()
+        lock(&self.values).get(name).cloned()
     }
 
     pub fn set(&self, name: &str, value: Value) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(name.to_string(), value);
+        lock(&self.values).insert(name.to_string(), value);
+    }
+
+    /// Notes the scope that a parser gives a variable.
+    pub fn set_scope(&self, name: &str, scope: VariableScope) {
+        lock(&self.scopes).insert(name.to_string(), scope);
     }
 
     /// A copy of all its variables.
     pub fn all(&self) -> HashMap<String, Value> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.values).clone()
     }
+
+    /// The scopes that parsers gave.
+    pub fn scopes(&self) -> HashMap<String, VariableScope> {
+        lock(&self.scopes).clone()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Where names are looked up: command line, layers from the innermost, the flow's locals, project, environment.

@@ -1,20 +1,26 @@
-//! The pipeline from rows to a table: builders fill batches, a task per table loads them meanwhile.
+//! The pipeline from rows to tables: builders fill batches, a task per table loads them meanwhile. Tables whose columns
+//! come from the data wait aside until all rows are there.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::RecordBatch;
-use sequor_planner::ops::ResponseTable;
+use sequor_planner::ops::{HttpRequest, ResponseTable};
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::columns::{declared, typed};
 use super::event::{Counters, Event};
 use super::run::Run;
 use super::scope::Scope;
+use super::spooled::{self, Later};
 use super::sql::write_mode;
-use super::table::table_name;
+use super::table::{Defaults, table_name};
 use crate::batch::builder::BatchBuilder;
+use crate::batch::spool::Spool;
+use crate::batch::target::RowTarget;
 use crate::error::{Error, ErrorKind, Result};
-use crate::sources::database::{Column, Load};
+use crate::python::{NamedTable, OnFull, ParserTables};
+use crate::sources::database::Load;
 
 /// Batches waiting for the database. Few: what waits is memory.
 const WAITING: usize = 2;
@@ -24,86 +30,82 @@ type Loader = AbortOnDropHandle<Result<Box<dyn Load>>>;
 
 /// The tables that a step fills.
 pub struct Sink {
-    /// Builders, filled under a lock that is never held over an await.
-    builders: Mutex<Vec<BatchBuilder>>,
-    senders: Vec<mpsc::Sender<RecordBatch>>,
-    loaders: Mutex<Vec<Loader>>,
-    /// Names of the tables, as declared.
-    pub names: Vec<String>,
+    /// Filled under a lock that is never held over an await.
+    tables: Mutex<Tables>,
     counters: Arc<Counters>,
+}
+
+/// The tables of a sink.
+pub struct Tables {
+    run: Arc<Run>,
+    defaults: Defaults,
+    targets: Vec<Target>,
+    /// How many of the targets the response declares; the others a parser named.
+    declared: usize,
+    filled: Filled,
+}
+
+struct Target {
+    /// The table's name, as declared.
+    name: String,
+    rows: RowTarget,
+    loading: Loading,
+}
+
+enum Loading {
+    Now {
+        sender: mpsc::Sender<RecordBatch>,
+        loader: Option<Loader>,
+    },
+    Later(Box<Later>),
 }
 
 impl Sink {
     /// Begins the loads. Nothing is seen by others before [`Sink::commit`].
     pub async fn begin(
         run: &Arc<Run>,
-        tables: &[ResponseTable],
+        request: &HttpRequest,
         scope: &Scope,
         counters: &Arc<Counters>,
     ) -> Result<Sink> {
-        let mut builders = Vec::with_capacity(tables.len());
-        let mut senders = Vec::with_capacity(tables.len());
-        let mut loaders = Vec::with_capacity(tables.len());
-        let mut names = Vec::with_capacity(tables.len());
-        for table in tables {
-            let name = table_name(run, &table.target, scope).await?;
-            let database = run.databases.get(&table.target.source)?;
-            let columns = table
-                .columns
-                .iter()
-                .map(|c| {
-                    Ok(Column {
-                        name: database.fold(&c.name),
-                        column_type: database.column_type(&c.sql_type).map_err(|e| e.at(&c.place))?,
-                    })
-                })
-                .collect::<Result<Vec<_>>>()?;
-            let keys = table.columns.iter().map(|c| c.name.clone()).collect();
-            builders.push(BatchBuilder::new(name.table.as_str(), keys, &columns)?);
-            let load = database
-                .begin_load(&name, &columns, write_mode(table.write_mode))
-                .await
-                .map_err(|e| e.context(format!("table `{name}`")).at(&table.place))?;
-            let (sender, receiver) = mpsc::channel(WAITING);
-            senders.push(sender);
-            let shown = name.to_string();
-            loaders.push(AbortOnDropHandle::new(tokio::spawn(async move {
-                write_all(load, receiver)
-                    .await
-                    .map_err(|e| e.context(format!("table `{shown}`")))
-            })));
-            names.push(name.table);
+        let response = &request.response;
+        let mut targets = Vec::with_capacity(response.tables.len());
+        for table in &response.tables {
+            targets.push(target(run, table, scope).await?);
         }
         Ok(Sink {
-            builders: Mutex::new(builders),
-            senders,
-            loaders: Mutex::new(loaders),
-            names,
+            tables: Mutex::new(Tables {
+                run: run.clone(),
+                defaults: Defaults::evaluate(run, &response.defaults, &request.place, scope).await?,
+                declared: targets.len(),
+                targets,
+                filled: Filled::default(),
+            }),
             counters: counters.clone(),
         })
     }
 
-    /// Fills builders, synchronously; full batches are given to `f`'s caller to send.
-    pub fn fill<T>(
-        &self,
-        f: impl FnOnce(&mut Vec<BatchBuilder>, &mut Filled) -> Result<T>,
-    ) -> Result<(T, Filled)> {
-        let mut builders = self.builders.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut filled = Filled::default();
-        let result = f(&mut builders, &mut filled)?;
-        for (table, builder) in builders.iter_mut().enumerate() {
-            if builder.is_full() {
-                filled.take(table, builder)?;
+    /// Fills tables, synchronously. Batches that got full are to be sent.
+    pub fn fill<T>(&self, f: impl FnOnce(&mut Tables) -> Result<T>) -> Result<(T, Filled)> {
+        let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = f(&mut tables)?;
+        let Tables { targets, filled, .. } = &mut *tables;
+        for (at, target) in targets.iter_mut().enumerate() {
+            if let RowTarget::Typed(builder) = &mut target.rows
+                && builder.is_full()
+            {
+                filled.take(at, builder)?;
             }
         }
-        Ok((result, filled))
+        Ok((result, std::mem::take(filled)))
     }
 
     /// Passes full batches on to the loads; waits while those are behind.
     pub async fn send(&self, filled: Filled) -> Result<()> {
         for (table, batch) in filled.batches {
             let rows = batch.num_rows() as u64;
-            if self.senders[table].send(batch).await.is_err() {
+            let Some(sender) = self.sender(table) else { continue };
+            if sender.send(batch).await.is_err() {
                 return Err(self.loader_error(table).await);
             }
             self.counters.add_rows(rows);
@@ -111,11 +113,22 @@ impl Sink {
         Ok(())
     }
 
+    fn sender(&self, table: usize) -> Option<mpsc::Sender<RecordBatch>> {
+        let tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        match &tables.targets.get(table)?.loading {
+            Loading::Now { sender, .. } => Some(sender.clone()),
+            Loading::Later(_) => None,
+        }
+    }
+
     /// Why a load gave up.
     async fn loader_error(&self, table: usize) -> Error {
         let loader = {
-            let mut loaders = self.loaders.lock().unwrap_or_else(PoisonError::into_inner);
-            (table < loaders.len()).then(|| loaders.remove(table))
+            let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+            match tables.targets.get_mut(table).map(|t| &mut t.loading) {
+                Some(Loading::Now { loader, .. }) => loader.take(),
+                _ => None,
+            }
         };
         match loader {
             Some(loader) => match loader.await {
@@ -126,53 +139,137 @@ impl Sink {
         }
     }
 
-    /// A warning for each table with columns that no row had.
-    fn never_seen(&self) -> Vec<String> {
-        let builders = self.builders.lock().unwrap_or_else(PoisonError::into_inner);
-        let tables = builders.iter().zip(&self.names);
-        tables
-            .filter_map(|(builder, table)| match builder.never_seen().as_slice() {
-                [] => None,
-                [column] => Some(format!(
-                    "table `{table}`: no row has `{column}`, so the column is null"
-                )),
-                columns => Some(format!(
-                    "table `{table}`: no row has any of `{}`, so the columns are null",
-                    columns.join("`, `")
-                )),
-            })
-            .collect()
-    }
-
     /// Sends what is left and makes the tables visible.
     pub async fn commit(self, run: &Run) -> Result<()> {
-        let mut rest = Filled::default();
-        {
-            let mut builders = self.builders.lock().unwrap_or_else(PoisonError::into_inner);
-            for (table, builder) in builders.iter_mut().enumerate() {
-                rest.take(table, builder)?;
+        let rest = {
+            let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut rest = Filled::default();
+            for (at, target) in tables.targets.iter_mut().enumerate() {
+                if let RowTarget::Typed(builder) = &mut target.rows {
+                    rest.take(at, builder)?;
+                }
+            }
+            rest
+        };
+        self.send(rest).await?;
+        let tables = self.tables.into_inner().unwrap_or_else(PoisonError::into_inner);
+        // Every load is complete before the first becomes visible.
+        let mut loads = Vec::with_capacity(tables.targets.len());
+        for target in tables.targets {
+            if let RowTarget::Typed(builder) = &target.rows
+                && let Some(warning) = never_seen(&target.name, builder)
+            {
+                run.events.emit(Event::Warning(warning)).await;
+            }
+            match (target.loading, target.rows) {
+                (Loading::Now { sender, loader }, _) => {
+                    drop(sender);
+                    let Some(loader) = loader else { continue };
+                    let load = loader
+                        .await
+                        .map_err(|e| Error::new(ErrorKind::Internal, format!("a load broke down: {e}")))?;
+                    loads.push((target.name, load?));
+                }
+                (Loading::Later(later), RowTarget::Open(spool)) => {
+                    let load = spooled::load(run, &later, spool, &self.counters).await;
+                    let load = load.map_err(|e| e.context(format!("table `{}`", later.table)).at(&later.place))?;
+                    loads.extend(load.map(|load| (target.name, load)));
+                }
+                (Loading::Later(_), RowTarget::Typed(_)) => {}
             }
         }
-        self.send(rest).await?;
-        for warning in self.never_seen() {
-            run.events.emit(Event::Warning(warning)).await;
-        }
-        drop(self.senders);
-        let loaders = self.loaders.into_inner().unwrap_or_else(PoisonError::into_inner);
-        // Every load is complete before the first becomes visible.
-        let mut loads = Vec::with_capacity(loaders.len());
-        for loader in loaders {
-            let load = loader
-                .await
-                .map_err(|e| Error::new(ErrorKind::Internal, format!("a load broke down: {e}")))?;
-            loads.push(load?);
-        }
-        for (load, name) in loads.into_iter().zip(&self.names) {
+        for (name, load) in loads {
             load.commit()
                 .await
                 .map_err(|e| e.context(format!("table `{name}`")))?;
         }
         Ok(())
+    }
+}
+
+/// Begins the load of a declared table.
+async fn target(run: &Arc<Run>, table: &ResponseTable, scope: &Scope) -> Result<Target> {
+    let name = table_name(run, &table.target, scope).await?;
+    let database = run.databases.get(&table.target.source)?;
+    let Some(specs) = declared(run, table, scope).await? else {
+        return Ok(Target {
+            loading: Loading::Later(Box::new(Later {
+                source: table.target.source.clone(),
+                table: name.clone(),
+                columns: None,
+                mode: write_mode(table.write_mode),
+                place: table.place.clone(),
+            })),
+            name: name.table,
+            rows: RowTarget::Open(Spool::default()),
+        });
+    };
+    let columns = typed(&*database, &specs).map_err(|e| e.at(&table.place))?;
+    let keys = specs.into_iter().map(|(key, _)| key).collect();
+    let builder = BatchBuilder::new(name.table.as_str(), keys, &columns)?;
+    let load = database
+        .begin_load(&name, &columns, write_mode(table.write_mode))
+        .await
+        .map_err(|e| e.context(format!("table `{name}`")).at(&table.place))?;
+    let (sender, receiver) = mpsc::channel(WAITING);
+    let shown = name.to_string();
+    let loader = AbortOnDropHandle::new(tokio::spawn(async move {
+        let written = write_all(load, receiver).await;
+        written.map_err(|e| e.context(format!("table `{shown}`")))
+    }));
+    Ok(Target {
+        name: name.table,
+        rows: RowTarget::Typed(builder),
+        loading: Loading::Now {
+            sender,
+            loader: Some(loader),
+        },
+    })
+}
+
+impl ParserTables for Tables {
+    fn find(&mut self, named: NamedTable) -> Result<usize> {
+        if self.declared > 0 {
+            let name = named.table.unwrap_or_default();
+            let names = || self.targets.iter().map(|t| t.name.as_str());
+            let same = names().position(|n| n == name);
+            return same
+                .or_else(|| names().position(|n| n.eq_ignore_ascii_case(&name)))
+                .ok_or_else(|| {
+                    let message =
+                        format!("the parser returns table `{name}`, which `response.tables` does not declare");
+                    let near = sequor_planner::did_you_mean(&name, "declared tables", names());
+                    Error::new(ErrorKind::Data, message).help(near.unwrap_or_default())
+                });
+        }
+        let later = Later::named(&self.run, named, &self.defaults)?;
+        let known = self.targets.iter().position(|t| match &t.loading {
+            Loading::Later(known) => known.is_same(&later),
+            Loading::Now { .. } => false,
+        });
+        if let Some(at) = known {
+            return Ok(at);
+        }
+        self.targets.push(Target {
+            name: later.table.table.clone(),
+            rows: RowTarget::Open(Spool::default()),
+            loading: Loading::Later(Box::new(later)),
+        });
+        Ok(self.targets.len() - 1)
+    }
+
+    fn with(
+        &mut self,
+        at: usize,
+        append: &mut dyn FnMut(&mut RowTarget, &mut OnFull<'_>) -> Result<u64>,
+    ) -> Result<u64> {
+        let Tables { targets, filled, .. } = self;
+        append(&mut targets[at].rows, &mut |builder| filled.take(at, builder))
+    }
+
+    fn declared(&self) -> Vec<String> {
+        let declared = self.targets[..self.declared].iter();
+        declared.map(|t| t.name.clone()).collect()
     }
 }
 
@@ -184,9 +281,23 @@ pub struct Filled {
 
 impl Filled {
     /// Takes a table's batch.
-    pub fn take(&mut self, table: usize, builder: &mut BatchBuilder) -> Result<()> {
+    fn take(&mut self, table: usize, builder: &mut BatchBuilder) -> Result<()> {
         self.batches.extend(builder.take()?.map(|batch| (table, batch)));
         Ok(())
+    }
+}
+
+/// A warning for columns that no row had.
+fn never_seen(table: &str, builder: &BatchBuilder) -> Option<String> {
+    match builder.never_seen().as_slice() {
+        [] => None,
+        [column] => Some(format!(
+            "table `{table}`: no row has `{column}`, so the column is null"
+        )),
+        columns => Some(format!(
+            "table `{table}`: no row has any of `{}`, so the columns are null",
+            columns.join("`, `")
+        )),
     }
 }
 

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use futures::StreamExt;
-use sequor_planner::ops::TableRef;
+use sequor_planner::Place;
+use sequor_planner::expr::Prop;
+use sequor_planner::ops::{TableDefaults, TableRef};
 
 use super::run::Run;
 use super::scope::Scope;
@@ -11,6 +13,43 @@ use crate::batch::row::Row;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::database::{Rows, TableName};
 use crate::value::Value;
+
+/// What the tables that a parser names leave out, evaluated.
+pub struct Defaults {
+    pub source: Option<String>,
+    pub database: Option<String>,
+    pub namespace: Option<String>,
+    pub table: Option<String>,
+    pub place: Place,
+}
+
+impl Defaults {
+    /// Evaluates the defaults of a response.
+    pub async fn evaluate(run: &Run, given: &TableDefaults, place: &Place, scope: &Scope) -> Result<Defaults> {
+        let text = async |prop: &Option<Prop>| -> Result<Option<String>> {
+            match prop {
+                None => Ok(None),
+                Some(prop) => Ok(named(run.evaluator.one(prop, &scope.world(), None).await?)),
+            }
+        };
+        Ok(Defaults {
+            source: given.source.clone(),
+            database: text(&given.database).await?,
+            namespace: text(&given.namespace).await?,
+            table: text(&given.table).await?,
+            place: place.clone(),
+        })
+    }
+}
+
+/// A name as a value gives it; null and blank are none.
+fn named(value: Value) -> Option<String> {
+    let text = match value {
+        Value::Null => return None,
+        value => value.to_text().trim().to_string(),
+    };
+    (!text.is_empty()).then_some(text)
+}
 
 /// The table's name, its computed parts evaluated.
 pub async fn table_name(run: &Run, table: &TableRef, scope: &Scope) -> Result<TableName> {
@@ -22,21 +61,8 @@ pub async fn table_name(run: &Run, table: &TableRef, scope: &Scope) -> Result<Ta
     let props = given.iter().flatten().map(|p| (*p).clone()).collect();
     let values = run.evaluator.all(props, &scope.world(), None).await?;
     let mut values = values.into_iter();
-    let mut next = |part: Option<&_>| -> Result<Option<String>> {
-        if part.is_none() {
-            return Ok(None);
-        }
-        match values.next() {
-            None | Some(Value::Null) => Ok(None),
-            Some(value) => {
-                let text = value.to_text().trim().to_string();
-                Ok((!text.is_empty()).then_some(text))
-            }
-        }
-    };
-    let database = next(given[0])?;
-    let namespace = next(given[1])?;
-    let name = next(given[2])?;
+    let mut next = |part: Option<&Prop>| part.and_then(|_| values.next()).and_then(named);
+    let (database, namespace, name) = (next(given[0]), next(given[1]), next(given[2]));
     let name =
         name.ok_or_else(|| Error::new(ErrorKind::Project, "the table's name is empty").at(&table.place))?;
     let source = run.databases.get(&table.source)?;

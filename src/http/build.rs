@@ -1,24 +1,13 @@
 //! From evaluated values to a request.
 
-use bytes::Bytes;
 use reqwest::Method;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use sequor_planner::ops::BodyFormat;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
+use super::body::Body;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::Request;
 use crate::value::Value;
-
-/// In a body, text that renders to exactly this is JSON null.
-const NULL: &str = "__NULL__";
-
-/// A body and how to write it.
-#[derive(Debug)]
-pub struct Body {
-    pub format: BodyFormat,
-    pub value: Value,
-}
 
 /// The parts of a request, evaluated.
 #[derive(Debug)]
@@ -59,7 +48,7 @@ pub fn build(parts: Parts<'_>) -> Result<Request> {
             headers.insert(header, value);
         }
     }
-    let body = parts.body.map(|b| body(b, &mut headers)).transpose()?;
+    let body = parts.body.map(|b| b.write(&mut headers)).transpose()?;
     Ok(Request {
         method,
         url,
@@ -100,7 +89,7 @@ fn url(value: &Value, base: Option<&str>) -> Result<Url> {
 }
 
 /// Names and values of parameters, headers or a form. Null is left out; a list gives its name once per item.
-fn pairs(value: &Value, what: &str) -> Result<Vec<(String, String)>> {
+pub(super) fn pairs(value: &Value, what: &str) -> Result<Vec<(String, String)>> {
     let entries: Vec<(String, Value)> = match value {
         Value::Null => Vec::new(),
         Value::Map(entries) => entries.iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
@@ -127,38 +116,4 @@ fn pairs(value: &Value, what: &str) -> Result<Vec<(String, String)>> {
         }
     }
     Ok(pairs)
-}
-
-fn body(body: Body, headers: &mut HeaderMap) -> Result<Bytes> {
-    let (bytes, content_type) = match body.format {
-        BodyFormat::Json => {
-            let value = nulls(body.value);
-            let json = serde_json::to_vec(&value).map_err(|e| {
-                Error::new(ErrorKind::Data, format!("the body can't be written as JSON: {e}"))
-            })?;
-            (json, "application/json")
-        }
-        BodyFormat::FormUrlencoded => {
-            let mut form = url::form_urlencoded::Serializer::new(String::new());
-            form.extend_pairs(pairs(&body.value, "body")?);
-            (form.finish().into_bytes(), "application/x-www-form-urlencoded")
-        }
-    };
-    headers
-        .entry(CONTENT_TYPE)
-        .or_insert(HeaderValue::from_static(content_type));
-    Ok(bytes.into())
-}
-
-/// Replaces the texts that stand for null.
-fn nulls(value: Value) -> Value {
-    match value {
-        Value::Text(text) if &*text == NULL => Value::Null,
-        Value::List(items) => Value::list(items.iter().cloned().map(nulls).collect()),
-        Value::Map(entries) => {
-            let entries = entries.iter().map(|(k, v)| (k.clone(), nulls(v.clone())));
-            Value::Map(std::sync::Arc::new(entries.collect()))
-        }
-        other => other,
-    }
 }

@@ -1,16 +1,17 @@
 //! HTTP: requests built from values, auth, sending with retries, and record and replay.
 
 mod auth;
+mod body;
 mod build;
 mod live;
-
 mod recording;
 mod retry;
 mod transport;
 
 pub use crate::exchange::{Request, Response};
 pub use auth::Auth;
-pub use build::{Body, Parts, build};
+pub use body::Body;
+pub use build::{Parts, build};
 pub use live::{Live, Settings};
 pub use recording::{Recorder, Replay};
 pub use retry::{Sent, send};

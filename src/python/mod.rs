@@ -4,10 +4,12 @@ mod bridge;
 mod call;
 mod convert;
 mod interpreter;
+mod parser;
 mod rows;
 mod session;
 mod start;
 
 pub use call::Call;
 pub use interpreter::{Interpreter as Python, Visit};
-pub use rows::Parsed;
+pub use parser::{NamedTable, Parsed, ParserTables};
+pub use rows::OnFull;

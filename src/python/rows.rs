@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use indexmap::IndexMap;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDateTime, PyDict, PyFloat, PyInt, PyList, PyNone, PyString};
 use sequor_planner::expr::Code;
@@ -13,118 +12,31 @@ use super::call::Call;
 use super::convert::from_python;
 use crate::batch::builder::BatchBuilder;
 use crate::batch::cell::Cell;
+use crate::batch::target::RowTarget;
 use crate::error::{Error, ErrorKind, Result};
 use crate::value::Value;
 
-/// Called whenever a batch is full: the table's position, and its builder.
-pub type OnFull<'f> = dyn FnMut(usize, &mut BatchBuilder) -> Result<()> + 'f;
-
-/// What a response parser gave besides rows.
-#[derive(Debug, Default)]
-pub struct Parsed {
-    pub variables: IndexMap<String, Value>,
-    pub again: Option<Value>,
-}
+/// Called whenever a batch is full.
+pub type OnFull<'f> = dyn FnMut(&mut BatchBuilder) -> Result<()> + 'f;
 
 impl Call<'_, '_> {
-    /// Appends the rows that code gives to a table's batch. The number of rows.
+    /// Appends the rows that code gives to a table. The number of rows.
     pub fn rows(
         &mut self,
         code: &Code,
         text: &Arc<str>,
-        table: usize,
-        builder: &mut BatchBuilder,
+        target: &mut RowTarget,
         full: &mut OnFull<'_>,
     ) -> Result<u64> {
         let object = self.object(code, text)?;
-        self.append(&object, code, table, builder, full)
+        self.append(&object, code, target, full)
     }
 
-    /// Evaluates a response parser: rows go to the tables of their names, and what else it gives is returned.
-    pub fn parse(
-        &mut self,
-        code: &Code,
-        text: &Arc<str>,
-        tables: &[String],
-        builders: &mut [BatchBuilder],
-        full: &mut OnFull<'_>,
-    ) -> Result<(Parsed, u64)> {
-        let wrong = |message: String| {
-            Error::new(ErrorKind::Data, message)
-                .help("a parser returns {\"tables\": {name: [rows]}, \"variables\": {...}, \"while\": True}")
-                .at(&code.place)
-        };
-        let object = self.object(code, text)?;
-        let Ok(result) = object.cast::<PyDict>() else {
-            return Err(wrong(format!(
-                "the parser must return a dictionary, and gave {}",
-                kind(&object)
-            )));
-        };
-        let mut parsed = Parsed::default();
-        let mut rows = 0;
-        let mut given: Vec<String> = Vec::new();
-        for (key, value) in result.iter() {
-            match key.to_string().as_str() {
-                "tables" => {
-                    let Ok(dict) = value.cast::<PyDict>() else {
-                        return Err(wrong(format!(
-                            "`tables` must be a dictionary, and is {}",
-                            kind(&value)
-                        )));
-                    };
-                    for (name, list) in dict.iter() {
-                        let name = name.to_string();
-                        let Some(at) = tables.iter().position(|t| *t == name) else {
-                            let near = sequor_planner::did_you_mean(
-                                &name,
-                                "declared tables",
-                                tables.iter().map(String::as_str),
-                            );
-                            let error = wrong(format!(
-                                "the parser returns table `{name}`, which `response.tables` does not declare"
-                            ));
-                            return Err(match near {
-                                Some(near) => Error::new(error.kind(), error.message())
-                                    .help(near)
-                                    .at(&code.place),
-                                None => error,
-                            });
-                        };
-                        rows += self.append(&list, code, at, &mut builders[at], full)?;
-                        given.push(name);
-                    }
-                }
-                "variables" if value.is_none() => {}
-                "variables" => match from_python(&value).map_err(|e| self.explain(&e, code))? {
-                    Value::Map(entries) => {
-                        parsed.variables = Arc::unwrap_or_clone(entries);
-                    }
-                    _ => {
-                        return Err(wrong(format!(
-                            "`variables` must be a dictionary, and is {}",
-                            kind(&value)
-                        )));
-                    }
-                },
-                "while" => parsed.again = Some(from_python(&value).map_err(|e| self.explain(&e, code))?),
-                other => return Err(wrong(format!("the parser returns an unknown key `{other}`"))),
-            }
-        }
-        match tables.iter().find(|t| !given.contains(t)) {
-            Some(missing) => Err(wrong(format!(
-                "the parser returns no table `{missing}`, which `response.tables` declares"
-            ))),
-            None => Ok((parsed, rows)),
-        }
-    }
-
-    fn append(
+    pub(super) fn append(
         &mut self,
         object: &Bound<'_, PyAny>,
         code: &Code,
-        table: usize,
-        builder: &mut BatchBuilder,
+        target: &mut RowTarget,
         full: &mut OnFull<'_>,
     ) -> Result<u64> {
         let shape = |message: String| {
@@ -146,10 +58,13 @@ impl Call<'_, '_> {
                 kind(object)
             ))
         })?;
-        let names: Vec<Py<PyString>> = builder
-            .names()
-            .map(|n| PyString::intern(self.py, n).unbind())
-            .collect();
+        let names: Vec<Py<PyString>> = match &*target {
+            RowTarget::Typed(builder) => builder
+                .names()
+                .map(|n| PyString::intern(self.py, n).unbind())
+                .collect(),
+            RowTarget::Open(_) => Vec::new(),
+        };
         let mut rows = 0;
         for item in items {
             let item = item.map_err(|e| self.explain(&e, code))?;
@@ -170,19 +85,27 @@ impl Call<'_, '_> {
                     return Err(shape(message));
                 }
             };
-            for (column, name) in names.iter().enumerate() {
-                let value = dict
-                    .get_item(name.bind(self.py))
-                    .map_err(|e| self.explain(&e, code))?;
-                if let Some(value) = value {
-                    self.set(&value, code, column, builder)?;
+            match target {
+                RowTarget::Typed(builder) => {
+                    for (column, name) in names.iter().enumerate() {
+                        let value = dict
+                            .get_item(name.bind(self.py))
+                            .map_err(|e| self.explain(&e, code))?;
+                        if let Some(value) = value {
+                            self.set(&value, code, column, builder)?;
+                        }
+                    }
+                    builder.end_row();
+                    if builder.is_full() {
+                        full(builder)?;
+                    }
+                }
+                RowTarget::Open(spool) => {
+                    let object = self.json(dict).map_err(|e| self.explain(&e, code))?;
+                    spool.push(object.as_bytes())?;
                 }
             }
-            builder.end_row();
             rows += 1;
-            if builder.is_full() {
-                full(table, builder)?;
-            }
         }
         Ok(rows)
     }
@@ -250,7 +173,7 @@ impl Call<'_, '_> {
     }
 }
 
-fn kind(object: &Bound<'_, PyAny>) -> String {
+pub(super) fn kind(object: &Bound<'_, PyAny>) -> String {
     if object.is_none() {
         return "None".into();
     }

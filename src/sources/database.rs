@@ -86,6 +86,24 @@ pub trait Database: Send + Sync {
     /// All rows of a table, streamed.
     async fn scan(&self, table: &TableName) -> Result<Rows>;
 
+    /// The columns of a table; none when there is no such table.
+    async fn columns(&self, table: &TableName) -> Result<Option<Vec<Column>>>;
+
+    /// A table's full name as SQL, its parts quoted.
+    fn quoted(&self, table: &TableName) -> String;
+
+    /// Adds columns to a table, null in the rows it has, and drops others, in one change.
+    async fn alter(&self, table: &TableName, add: &[Column], drop: &[String]) -> Result<()> {
+        let quote = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
+        let added = add
+            .iter()
+            .map(|c| format!("ADD COLUMN {} {}", quote(&c.name), c.column_type.sql));
+        let dropped = drop.iter().map(|name| format!("DROP COLUMN {}", quote(name)));
+        let changes: Vec<String> = added.chain(dropped).collect();
+        let statement = format!("ALTER TABLE {} {}", self.quoted(table), changes.join(", "));
+        self.execute(&statement).await.map(|_| ())
+    }
+
     /// Runs one statement; the number of rows it touched, where the database tells.
     async fn execute(&self, statement: &str) -> Result<Option<u64>>;
 

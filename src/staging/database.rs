@@ -13,12 +13,12 @@ use url::Url;
 
 use super::commit::{Change, commit, current_schema};
 use super::convert::Mapping;
-use super::names::TableId;
+use super::names::{TableId, quote};
 use super::query::{self, Query};
 use super::session::session;
 use super::statement::{self, parse, parse_query};
 use super::tables::Tables;
-use super::types::stored_schema;
+use super::types::{plain, sql_name, stored_schema};
 use super::writer::{TableWriter, Written};
 use super::{load, scan};
 use crate::batch::types::{BareDecimal, ColumnType, Logical, column_type};
@@ -159,6 +159,28 @@ impl Database for Staging {
     async fn scan(&self, table: &TableName) -> Result<Rows> {
         let id = TableId::of(table)?;
         scan::table(&self.session, &self.tables, &id).await
+    }
+
+    async fn columns(&self, table: &TableName) -> Result<Option<Vec<Column>>> {
+        let Some(table) = self.tables.open(&TableId::of(table)?).await? else {
+            return Ok(None);
+        };
+        let schema = current_schema(&table)?;
+        let columns = schema.fields().iter().map(|field| Column {
+            name: field.name().clone(),
+            column_type: ColumnType {
+                sql: sql_name(field),
+                arrow: plain(field.data_type()),
+                logical: Logical::of(field),
+            },
+        });
+        Ok(Some(columns.collect()))
+    }
+
+    fn quoted(&self, table: &TableName) -> String {
+        let parts = [&table.database, &table.namespace].into_iter().flatten();
+        let parts: Vec<String> = parts.chain([&table.table]).map(|name| quote(name)).collect();
+        parts.join(".")
     }
 
     async fn execute(&self, sql: &str) -> Result<Option<u64>> {

@@ -1,10 +1,11 @@
 //! Building batches: properties that hold for any JSON and any number.
 
-use arrow::array::{Array, AsArray};
+use arrow::array::{RecordBatch, Array, AsArray};
 use arrow::datatypes::{DataType, Decimal128Type};
 use proptest::prelude::*;
 use sequor::batch::builder::BatchBuilder;
 use sequor::batch::cell::{self, Cell};
+use sequor::batch::target::RowTarget;
 use sequor::batch::json::{append_rows, compact};
 use sequor::batch::types::{BareDecimal, column_type};
 use sequor::sources::database::Column;
@@ -28,7 +29,7 @@ fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
-fn builder(types: &[(&str, &str)]) -> BatchBuilder {
+fn target(types: &[(&str, &str)]) -> RowTarget {
     let columns: Vec<Column> = types
         .iter()
         .map(|(name, sql)| Column {
@@ -37,7 +38,15 @@ fn builder(types: &[(&str, &str)]) -> BatchBuilder {
         })
         .collect();
     let keys = types.iter().map(|(name, _)| (*name).to_string()).collect();
-    BatchBuilder::new("t", keys, &columns).unwrap()
+    RowTarget::Typed(BatchBuilder::new("t", keys, &columns).unwrap())
+}
+
+/// The rows built so far.
+fn take(target: &mut RowTarget) -> sequor::error::Result<Option<RecordBatch>> {
+    match target {
+        RowTarget::Typed(builder) => builder.take(),
+        RowTarget::Open(_) => panic!("the columns are declared"),
+    }
 }
 
 /// What a JSON value is in a text column.
@@ -62,10 +71,10 @@ proptest! {
         let document = json!({"meta": {"rows": []}, "data": [0, {"rows": objects}], "end": null});
         let text = if pretty { serde_json::to_string_pretty(&document) } else { serde_json::to_string(&document) }.unwrap();
         let path = [PathStep::Key("data".into()), PathStep::Index(1), PathStep::Key("rows".into())];
-        let mut builder = builder(&[("a", "text"), ("b", "jsonb"), ("c", "bigint")]);
-        let count = append_rows(text.as_bytes(), &path, &mut builder, &mut |_| Ok(())).unwrap();
+        let mut target = target(&[("a", "text"), ("b", "jsonb"), ("c", "bigint")]);
+        let count = append_rows(text.as_bytes(), &path, &mut target, &mut |_| Ok(())).unwrap();
         prop_assert_eq!(count as usize, rows.len());
-        let Some(batch) = builder.take().unwrap() else {
+        let Some(batch) = take(&mut target).unwrap() else {
             prop_assert!(rows.is_empty());
             return Ok(());
         };
@@ -89,9 +98,9 @@ proptest! {
     fn broken_json_is_an_error_and_never_a_panic(value in any_json(), cut in any::<prop::sample::Index>()) {
         let text = json!({"rows": [{"a": value}]}).to_string();
         let cut = cut.index(text.len());
-        let mut builder = builder(&[("a", "text")]);
+        let mut target = target(&[("a", "text")]);
         let path = [PathStep::Key("rows".into())];
-        prop_assert!(append_rows(&text.as_bytes()[..cut], &path, &mut builder, &mut |_| Ok(())).is_err());
+        prop_assert!(append_rows(&text.as_bytes()[..cut], &path, &mut target, &mut |_| Ok(())).is_err());
     }
 
     #[test]
@@ -124,7 +133,7 @@ proptest! {
 
 #[test]
 fn values_find_their_types() {
-    let mut builder = builder(&[
+    let mut target = target(&[
         ("d", "numeric(4,2)"),
         ("t", "timestamp"),
         ("z", "timestamptz"),
@@ -135,8 +144,8 @@ fn values_find_their_types() {
         DataType::Decimal128(4, 2)
     ));
     let text = r#"[{"d": "1e1", "t": "2024-05-01T10:00:00+02:00", "z": "2024-05-01T10:00:00+02:00", "y": "2024-05-01"}]"#;
-    append_rows(text.as_bytes(), &[], &mut builder, &mut |_| Ok(())).unwrap();
-    let batch = builder.take().unwrap().unwrap();
+    append_rows(text.as_bytes(), &[], &mut target, &mut |_| Ok(())).unwrap();
+    let batch = take(&mut target).unwrap().unwrap();
     assert_eq!(batch.column(0).as_primitive::<Decimal128Type>().value(0), 1000);
     let time = |i: usize| {
         batch
@@ -146,7 +155,7 @@ fn values_find_their_types() {
     };
     // Without zone the clock's time is kept; with zone the moment.
     assert_eq!(time(1) - time(2), 2 * 3600 * 1_000_000);
-    let too_large = append_rows(br#"[{"d": 100}]"#, &[], &mut builder, &mut |_| Ok(())).unwrap_err();
+    let too_large = append_rows(br#"[{"d": 100}]"#, &[], &mut target, &mut |_| Ok(())).unwrap_err();
     assert!(
         too_large
             .to_string()

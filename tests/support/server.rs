@@ -36,6 +36,7 @@ impl Asked {
 pub struct Reply {
     pub status: u16,
     pub content_type: &'static str,
+    pub headers: Vec<(String, String)>,
     pub body: String,
     pub delay: Duration,
 }
@@ -45,6 +46,7 @@ pub fn json(body: impl Into<String>) -> Reply {
     Reply {
         status: 200,
         content_type: "application/json",
+        headers: Vec::new(),
         body: body.into(),
         delay: Duration::ZERO,
     }
@@ -91,9 +93,15 @@ impl Server {
             kept.lock().expect("no panic").push(request);
             async move {
                 tokio::time::sleep(reply.delay).await;
-                Response::builder()
-                    .status(StatusCode::from_u16(reply.status).expect("a status"))
-                    .header("content-type", reply.content_type)
+                let mut response =
+                    Response::builder().status(StatusCode::from_u16(reply.status).expect("a status"));
+                if !reply.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
+                    response = response.header("content-type", reply.content_type);
+                }
+                for (name, value) in reply.headers {
+                    response = response.header(name, value);
+                }
+                response
                     .body(Body::from(reply.body))
                     .expect("a response")
             }

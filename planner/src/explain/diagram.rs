@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::explain::summary;
-use crate::plan::{Action, Plan, Region, Step};
+use crate::plan::{Plan, Region, Step};
 
 /// The plan in Graphviz' language (https://graphviz.org/doc/info/lang.html).
 pub fn dot(plan: &Plan) -> String {
@@ -88,13 +88,7 @@ enum Line<'a> {
 
 fn each<'a>(region: &'a Region, f: &mut impl FnMut(Line<'a>)) {
     for step in &region.steps {
-        let inner: Vec<&Region> = match &step.action {
-            Action::If { branches, otherwise } => {
-                branches.iter().map(|b| &b.then).chain([otherwise]).collect()
-            }
-            Action::ForEach { body, .. } => vec![body],
-            _ => Vec::new(),
-        };
+        let inner: Vec<&Region> = step.action.regions().into_iter().map(|(_, r)| r).collect();
         f(Line::Step(step));
         if inner.iter().any(|r| !r.steps.is_empty()) {
             f(Line::Open(step));

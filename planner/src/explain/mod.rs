@@ -7,7 +7,7 @@ pub use diagram::{dot, mermaid};
 pub use text::text;
 
 use crate::expr::Prop;
-use crate::ops::TableRef;
+use crate::ops::{OnError, TableRef};
 use crate::plan::{Action, FanOut, Step};
 
 /// A property in one line.
@@ -77,6 +77,23 @@ fn summary(step: &Step) -> String {
             format!("if {}", conditions.join(", else if "))
         }
         Action::ForEach { rows, .. } => format!("each row of {} as {}", table(&rows.table), rows.variable),
+        Action::While {
+            condition,
+            max_iterations,
+            ..
+        } => match max_iterations {
+            Some(max) => format!("while {}, at most {max} times", short(condition)),
+            None => format!("while {}", short(condition)),
+        },
+        Action::Try { catch, .. } => match catch {
+            Some(_) => "try".into(),
+            None => "try, and fail after the end".into(),
+        },
+        Action::Group(body) => match body.steps.len() {
+            1 => "1 step".into(),
+            n => format!("{n} steps"),
+        },
+        Action::MigrateSchema(m) => format!("columns of {} as {} lists them", table(&m.target), table(&m.columns)),
         Action::EnterFlow { flow, parameters, .. } => match parameters {
             Some(parameters) => format!("start {flow} with {}", short(parameters)),
             None => format!("start {flow}"),
@@ -112,6 +129,9 @@ fn notes(step: &Step) -> Vec<String> {
         Action::Transform(t) => notes.push(format!("SQL runs in {}", t.target.source)),
         Action::Execute(e) => notes.push(format!("SQL runs in {}", e.source)),
         _ => {}
+    }
+    if step.on_error == OnError::Continue {
+        notes.push("a failure does not stop the flow".into());
     }
     if !step.private.is_empty() {
         notes.push(format!("keeps to itself: {}", step.private.join(", ")));

@@ -63,20 +63,19 @@ fn plural(n: usize, what: &str) -> String {
 
 /// The regions inside a step, each with its heading.
 fn inner(step: &Step) -> Vec<(String, &Region)> {
-    match &step.action {
-        Action::If { branches, otherwise } => {
-            let mut all: Vec<(String, &Region)> = branches
-                .iter()
-                .map(|b| (format!("when {}:", super::short(&b.condition)), &b.then))
-                .collect();
-            if !otherwise.steps.is_empty() {
-                all.push(("else:".into(), otherwise));
+    let mut regions = step.action.regions();
+    // A branch without steps is shown, a missing `else` or `finally` is not.
+    let optional = |what: &str| matches!(what, "else" | "at the end");
+    regions.retain(|(what, region)| !optional(what) || !region.steps.is_empty());
+    let headed = regions.into_iter().enumerate();
+    headed
+        .map(|(at, (what, region))| match &step.action {
+            Action::If { branches, .. } if at < branches.len() => {
+                (format!("{what} {}:", super::short(&branches[at].condition)), region)
             }
-            all
-        }
-        Action::ForEach { body, .. } => vec![("for each row:".into(), body)],
-        _ => Vec::new(),
-    }
+            _ => (format!("{what}:"), region),
+        })
+        .collect()
 }
 
 fn region(region: &Region, depth: usize, out: &mut String) {

@@ -4,9 +4,11 @@ mod jinja;
 mod lower;
 mod prop;
 mod python;
+mod returns;
 mod uses;
 
 pub use jinja::{Blank, MARKER, blank};
 pub use lower::{Lowered, PathStep};
 pub use prop::{Code, Prop, entries, has_template, literal, python};
+pub use returns::{Returned, ReturnedTable, ReturnedVariable, Returns};
 pub use uses::{TableUse, Uses};

@@ -6,12 +6,13 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use super::lower::{self, Lowered};
+use super::returns::{self, Returns};
 use super::uses::Uses;
 use super::{jinja, python as python_code};
 use crate::codes::Code as DiagnosticCode;
 use crate::diagnostic::Diagnostics;
 use crate::span::{Place, shared_text};
-use crate::syntax::{Node, Scalar, Value, both_forms};
+use crate::syntax::{EXPRESSION, Node, Scalar, Value, both_forms};
 
 /// Text in a language, and where it stands.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -62,9 +63,9 @@ pub enum Prop {
         code: Code,
         #[serde(skip)]
         uses: Arc<Uses>,
-        /// Variables that it sets when it is a response parser; `None`: any.
+        /// What it returns when it is a response parser.
         #[serde(skip)]
-        sets: Option<Vec<String>>,
+        returns: Arc<Returns>,
         /// The same in a form that needs no interpreter, where the code is simple enough.
         #[serde(skip_serializing_if = "Option::is_none")]
         lowered: Option<Lowered>,
@@ -99,6 +100,14 @@ impl Prop {
         let mut all = Uses::default();
         self.collect(&mut all);
         all
+    }
+
+    /// What it returns as a response parser.
+    pub fn returns(&self) -> Option<&Returns> {
+        match self {
+            Prop::Python { returns, .. } => Some(returns),
+            _ => None,
+        }
     }
 
     /// Whether evaluating it needs the Python interpreter.
@@ -151,7 +160,7 @@ fn value(property: &str, node: &Node, dynamic: bool, d: &mut Diagnostics) -> Opt
         Value::Map(found) => {
             let mut read: Vec<(String, Prop)> = Vec::with_capacity(found.len());
             for (key, place, node) in found {
-                let (name, prop) = match key.strip_suffix("_expression") {
+                let (name, prop) = match key.strip_suffix(EXPRESSION) {
                     Some(plain) if dynamic => {
                         if found.iter().any(|(k, ..)| k == plain) {
                             both_forms(plain, place, d);
@@ -251,7 +260,7 @@ pub fn python(property: &str, node: &Node, d: &mut Diagnostics) -> Option<Prop> 
     Some(Prop::Python {
         code,
         uses: Arc::new(uses),
-        sets: python_code::parser_variables(&tree),
+        returns: Arc::new(returns::analyse(&tree)),
         lowered,
     })
 }

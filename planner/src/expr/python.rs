@@ -79,7 +79,7 @@ fn function_name(func: &Expr) -> Option<&str> {
     }
 }
 
-fn literal_string(expr: &Expr) -> Option<&str> {
+pub(super) fn literal_string(expr: &Expr) -> Option<&str> {
     match expr {
         Expr::StringLiteral(s) => Some(s.value.to_str()),
         _ => None,
@@ -128,48 +128,6 @@ impl<'a> Visitor<'a> for Finder<'_> {
                 }
                 _ => {}
             },
-            _ => walk_expr(self, expr),
-        }
-    }
-}
-
-/// The variables that a response parser sets: the keys of `"variables": {...}` in what it returns.
-/// `None` when they can't be told from the code.
-pub fn parser_variables(module: &ModModule) -> Option<Vec<String>> {
-    let mut finder = ParserFinder::default();
-    finder.visit_body(&module.body);
-    (!finder.opaque).then_some(finder.names)
-}
-
-/// Looks for dictionaries with a `variables` entry.
-#[derive(Default)]
-struct ParserFinder {
-    names: Vec<String>,
-    opaque: bool,
-}
-
-impl<'a> Visitor<'a> for ParserFinder {
-    fn visit_expr(&mut self, expr: &'a Expr) {
-        match expr {
-            Expr::Dict(dict) => {
-                for item in &dict.items {
-                    let key = item.key.as_ref().and_then(literal_string);
-                    match (key, &item.value) {
-                        (Some("variables"), Expr::Dict(variables)) => {
-                            for variable in &variables.items {
-                                match variable.key.as_ref().and_then(literal_string) {
-                                    Some(name) => self.names.push(name.to_string()),
-                                    None => self.opaque = true,
-                                }
-                            }
-                        }
-                        (Some("variables"), _) | (None, _) => self.opaque = true,
-                        _ => {}
-                    }
-                }
-            }
-            // Set after the dictionary was made, or made in another way.
-            Expr::StringLiteral(s) if s.value.to_str() == "variables" => self.opaque = true,
             _ => walk_expr(self, expr),
         }
     }

@@ -1,13 +1,46 @@
 //! What every step has, whatever its operation.
 
-use super::control::{Branch, ForEach, RunFlow};
+use serde::Serialize;
+
+use super::control::{Branch, ForEach, RunFlow, Try, While};
 use super::http_request::HttpRequest;
 use super::messages::{Print, SetVariable};
+use super::migrate_schema::MigrateSchema;
 use super::sql::{Execute, Transform};
 use crate::codes::Code;
 use crate::diagnostic::Diagnostics;
 use crate::span::Place;
-use crate::syntax::{Keys, Value};
+use crate::syntax::{Form, Key, Keys, Shape, Value};
+
+/// The keys of every step.
+pub static COMMON: Shape = Shape {
+    what: "a step",
+    doc: "A step of a flow.",
+    with: &[],
+    keys: &[
+        Key::new("op", Form::Name, "The operation.").required(),
+        Key::new("id", Form::Name, "The step's name, unique in its flow: for `depends_on`, `--op-id` and messages."),
+        Key::new("title", Form::Name, "What the step is for, shown when it runs."),
+        Key::new("depends_on", Form::Ids, "Ids of steps above that must be done before this one starts."),
+        Key::new("enabled", Form::Flag, "`false` leaves the step out."),
+        Key::new(
+            "on_error",
+            Form::Choice(&["stop", "continue"]),
+            "What a failure of the step means: `stop` (default) fails the flow, `continue` reports it and goes on.",
+        ),
+    ],
+};
+
+/// What a failure of a step means.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnError {
+    /// The flow fails.
+    #[default]
+    Stop,
+    /// It is reported, and the flow goes on as if the step had succeeded.
+    Continue,
+}
 
 /// A step as its flow's file says it.
 #[derive(Debug, Clone)]
@@ -17,6 +50,7 @@ pub struct FlowStep {
     pub title: Option<String>,
     pub depends_on: Vec<(String, Place)>,
     pub enabled: bool,
+    pub on_error: OnError,
     /// Where `op` stands.
     pub place: Place,
     pub action: FlowAction,
@@ -28,6 +62,7 @@ pub enum FlowAction {
     HttpRequest(Box<HttpRequest>),
     Transform(Box<Transform>),
     Execute(Execute),
+    MigrateSchema(Box<MigrateSchema>),
     SetVariable(SetVariable),
     Print(Print),
     If {
@@ -35,8 +70,37 @@ pub enum FlowAction {
         otherwise: Vec<FlowStep>,
     },
     ForEach(Box<ForEach>),
+    While(While),
+    Try(Try),
     Block(Vec<FlowStep>),
     RunFlow(RunFlow),
+}
+
+impl FlowAction {
+    /// The lists of steps inside, in the order written.
+    pub fn inner(&self) -> Vec<&[FlowStep]> {
+        match self {
+            FlowAction::If { branches, otherwise } => {
+                let branches = branches.iter().map(|b| b.then.as_slice());
+                branches.chain([otherwise.as_slice()]).collect()
+            }
+            FlowAction::ForEach(each) => vec![&each.steps],
+            FlowAction::While(looped) => vec![&looped.steps],
+            FlowAction::Try(tried) => vec![&tried.steps, &tried.catch, &tried.finally],
+            FlowAction::Block(steps) => vec![steps],
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// Calls `f` with every step of the list and inside it.
+pub fn each_step<'s>(steps: &'s [FlowStep], f: &mut impl FnMut(&'s FlowStep)) {
+    for step in steps {
+        f(step);
+        for inner in step.action.inner() {
+            each_step(inner, f);
+        }
+    }
 }
 
 /// The common keys, before the action is known.
@@ -46,6 +110,7 @@ pub(super) struct Common {
     title: Option<String>,
     depends_on: Vec<(String, Place)>,
     enabled: bool,
+    on_error: OnError,
     place: Place,
 }
 
@@ -57,14 +122,15 @@ impl Common {
             title: self.title,
             depends_on: self.depends_on,
             enabled: self.enabled,
+            on_error: self.on_error,
             place: self.place,
             action,
         }
     }
 }
 
-/// Reads `id`, `title`, `depends_on` and `enabled`.
-pub(super) fn read(op: &'static str, place: Place, keys: &mut Keys<'_>, d: &mut Diagnostics) -> Common {
+/// Reads the keys that every step has.
+pub(super) fn read(op: &'static str, place: Place, keys: &Keys<'_>, d: &mut Diagnostics) -> Common {
     let id = keys.name("id", d).filter(|(id, place)| {
         let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
         let good = !id.is_empty() && id.chars().all(plain);
@@ -100,12 +166,17 @@ pub(super) fn read(op: &'static str, place: Place, keys: &mut Keys<'_>, d: &mut 
         }
     }
     let enabled = keys.flag("enabled", d).unwrap_or(true);
+    let on_error = match keys.choice("on_error", d) {
+        Some("continue") => OnError::Continue,
+        _ => OnError::Stop,
+    };
     Common {
         op,
         id,
         title,
         depends_on,
         enabled,
+        on_error,
         place,
     }
 }

@@ -1,18 +1,18 @@
-//! `if`, `for_each`, `block` and `run_flow`.
+//! Steps that steer: `if`, `for_each`, `while`, `try`, `block` and `run_flow`.
 
-use super::common::{FlowAction, FlowStep};
-use super::read_steps;
-use super::table::{RowsOf, read_rows};
-use crate::codes::Code;
+use super::common::{COMMON, FlowAction, FlowStep};
+use super::table::{ROWS, RowsOf, read_rows};
+use super::{Operation, read_steps};
 use crate::diagnostic::Diagnostics;
 use crate::expr::Prop;
 use crate::span::Place;
-use crate::syntax::{Keys, Node, Value};
+use crate::syntax::{Form, Key, Keys, Node, Shape};
 
 /// One condition of an `if` and what follows from it.
 #[derive(Debug, Clone)]
 pub struct Branch {
     pub condition: Prop,
+    pub condition_place: Place,
     pub then: Vec<FlowStep>,
 }
 
@@ -23,90 +23,175 @@ pub struct ForEach {
     pub steps: Vec<FlowStep>,
 }
 
+/// `while`.
+#[derive(Debug, Clone)]
+pub struct While {
+    pub condition: Prop,
+    pub condition_place: Place,
+    pub steps: Vec<FlowStep>,
+    pub max_iterations: Option<u64>,
+}
+
+/// `try`.
+#[derive(Debug, Clone)]
+pub struct Try {
+    pub steps: Vec<FlowStep>,
+    pub catch: Vec<FlowStep>,
+    /// Whether there is a `catch`, even an empty one: then an error ends here.
+    pub catches: bool,
+    pub finally: Vec<FlowStep>,
+}
+
 /// `run_flow`.
 #[derive(Debug, Clone)]
 pub struct RunFlow {
     pub flow: String,
     pub flow_place: Place,
     pub parameters: Option<Prop>,
+    /// Position of the first step that is run, from 0.
+    pub start_step: usize,
 }
 
-/// A required list of steps.
-fn steps(key: &'static str, what: &str, keys: &mut Keys<'_>, d: &mut Diagnostics) -> Vec<FlowStep> {
-    match keys.node(key) {
-        Some(node) => read_steps(node, d),
-        None => {
-            d.error(
-                Code::MissingKey,
-                keys.place().clone(),
-                format!("{what} needs `{key}`"),
-            );
-            Vec::new()
-        }
-    }
-}
+static CONDITION: Shape = Shape {
+    what: "a condition of an if",
+    doc: "A condition and the steps that follow from it.",
+    with: &[],
+    keys: &[
+        Key::new("condition", Form::Text, "True when its text is `true`, in any case.").required(),
+        Key::new("then", Form::Steps, "Steps that run when it is the first condition that is true.").required(),
+    ],
+};
 
-pub(super) fn read_block(keys: &mut Keys<'_>, d: &mut Diagnostics) -> Option<FlowAction> {
-    Some(FlowAction::Block(steps("steps", "a block", keys, d)))
-}
-
-pub(super) fn read_for_each(keys: &mut Keys<'_>, d: &mut Diagnostics) -> Option<FlowAction> {
-    let rows = read_rows(keys, d);
-    let steps = steps("steps", "a for_each", keys, d);
-    Some(FlowAction::ForEach(Box::new(ForEach { rows: rows?, steps })))
-}
-
-pub(super) fn read_if(keys: &mut Keys<'_>, d: &mut Diagnostics) -> Option<FlowAction> {
-    let branches = match keys.node("conditions") {
-        Some(Node {
-            value: Value::List(items),
-            ..
-        }) => items.iter().filter_map(|item| read_branch(item, d)).collect(),
-        Some(node) => {
-            d.error(
-                Code::WrongType,
-                node.place.clone(),
-                format!("`conditions` must be a list, not {}", node.kind()),
-            )
-            .help("each item has `condition` and `then`");
-            Vec::new()
-        }
-        None => {
-            d.error(Code::MissingKey, keys.place().clone(), "an if needs `conditions`");
-            Vec::new()
-        }
-    };
-    let otherwise = keys
-        .node("else")
-        .map(|node| read_steps(node, d))
-        .unwrap_or_default();
-    Some(FlowAction::If { branches, otherwise })
-}
+pub(super) const IF: Operation = Operation {
+    shape: &Shape {
+        what: "an if",
+        doc: "Runs the steps of the first condition that is true.",
+        with: &[&COMMON],
+        keys: &[
+            Key::new("conditions", Form::List(&CONDITION), "Conditions, looked at in order.").required(),
+            Key::new("else", Form::Steps, "Steps that run when no condition is true."),
+        ],
+    },
+    read: |keys, d| {
+        let branches = keys.list("conditions", d, read_branch);
+        let otherwise = steps("else", keys, d);
+        Some(FlowAction::If { branches, otherwise })
+    },
+};
 
 fn read_branch(node: &Node, d: &mut Diagnostics) -> Option<Branch> {
-    let mut keys = Keys::new(node, "a condition of an if", d)?;
-    let condition = keys.required_prop("condition", d);
-    let then = steps("then", "a condition of an if", &mut keys, d);
-    keys.finish(d);
+    let keys = Keys::new(node, &CONDITION, d)?;
+    let condition = keys.prop("condition", d);
+    let then = steps("then", &keys, d);
     Some(Branch {
         condition: condition?,
+        condition_place: keys.place_of("condition").unwrap_or(keys.place()).clone(),
         then,
     })
 }
 
-pub(super) fn read_run_flow(keys: &mut Keys<'_>, d: &mut Diagnostics) -> Option<FlowAction> {
-    let flow = keys.required_name("flow", d);
-    // `params` is the short name that 1.x accepts.
-    let key = if keys.has("params") {
-        "params"
-    } else {
-        "parameters"
-    };
-    let parameters = keys.entries(key, d);
-    let (flow, flow_place) = flow?;
-    Some(FlowAction::RunFlow(RunFlow {
-        flow,
-        flow_place,
-        parameters,
-    }))
+pub(super) const FOR_EACH: Operation = Operation {
+    shape: &Shape {
+        what: "a for_each",
+        doc: "Runs steps once per row of a table, in order.",
+        with: &[&COMMON, &ROWS],
+        keys: &[Key::new("steps", Form::Steps, "What runs for each row.").required()],
+    },
+    read: |keys, d| {
+        let rows = read_rows(keys, d);
+        let steps = steps("steps", keys, d);
+        Some(FlowAction::ForEach(Box::new(ForEach { rows: rows?, steps })))
+    },
+};
+
+pub(super) const WHILE: Operation = Operation {
+    shape: &Shape {
+        what: "a while",
+        doc: "Runs steps again and again while a condition is true.",
+        with: &[&COMMON],
+        keys: &[
+            Key::new("condition", Form::Text, "Looked at before each round; true when its text is `true`, in any case.")
+                .required(),
+            Key::new("steps", Form::Steps, "What runs in each round.").required(),
+            Key::new(
+                "max_iterations",
+                Form::Count,
+                "How many rounds there may be: the step fails when the condition is true once more.",
+            ),
+        ],
+    },
+    read: |keys, d| {
+        let condition = keys.prop("condition", d);
+        let steps = steps("steps", keys, d);
+        let max_iterations = keys.count("max_iterations", d);
+        Some(FlowAction::While(While {
+            condition: condition?,
+            condition_place: keys.place_of("condition").unwrap_or(keys.place()).clone(),
+            steps,
+            max_iterations,
+        }))
+    },
+};
+
+pub(super) const TRY: Operation = Operation {
+    shape: &Shape {
+        what: "a try",
+        doc: "Runs steps; when one fails, `catch` runs and the flow goes on.",
+        with: &[&COMMON],
+        keys: &[
+            Key::new("steps", Form::Steps, "What is tried.").required(),
+            Key::new(
+                "catch",
+                Form::Steps,
+                "Steps that run when one of `steps` failed, with the message in `var('error')`. Without `catch` the error goes on.",
+            ),
+            Key::new("finally", Form::Steps, "Steps that run at the end, whatever happened."),
+        ],
+    },
+    read: |keys, d| {
+        Some(FlowAction::Try(Try {
+            steps: steps("steps", keys, d),
+            catch: steps("catch", keys, d),
+            catches: keys.has("catch"),
+            finally: steps("finally", keys, d),
+        }))
+    },
+};
+
+pub(super) const BLOCK: Operation = Operation {
+    shape: &Shape {
+        what: "a block",
+        doc: "Groups steps under one id.",
+        with: &[&COMMON],
+        keys: &[Key::new("steps", Form::Steps, "The steps of the block.").required()],
+    },
+    read: |keys, d| Some(FlowAction::Block(steps("steps", keys, d))),
+};
+
+pub(super) const RUN_FLOW: Operation = Operation {
+    shape: &Shape {
+        what: "a run_flow",
+        doc: "Runs another flow of the project. It sees its parameters and no other local variable.",
+        with: &[&COMMON],
+        keys: &[
+            Key::new("flow", Form::Name, "The flow: its path below flows/, without .yaml.").required(),
+            Key::new("parameters", Form::Entries, "Local variables of the called flow.").or("params"),
+            Key::new("start_step", Form::Count, "Position of the first step that is run, from 0."),
+        ],
+    },
+    read: |keys, d| {
+        let parameters = keys.prop("parameters", d);
+        let start_step = keys.count("start_step", d).unwrap_or(0);
+        let (flow, flow_place) = keys.name("flow", d)?;
+        Some(FlowAction::RunFlow(RunFlow {
+            flow,
+            flow_place,
+            parameters,
+            start_step: usize::try_from(start_step).unwrap_or(usize::MAX),
+        }))
+    },
+};
+
+fn steps(key: &str, keys: &Keys<'_>, d: &mut Diagnostics) -> Vec<FlowStep> {
+    keys.node(key).map(|node| read_steps(node, d)).unwrap_or_default()
 }

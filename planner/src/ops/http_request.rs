@@ -2,15 +2,16 @@
 
 use serde::Serialize;
 
-use super::common::FlowAction;
-use super::http_response::{self, Response};
+use super::Operation;
+use super::common::{COMMON, FlowAction};
+use super::http_response::{self, RESPONSE, Response};
 use super::messages::{VariableScope, VariableSet, read_variables};
-use super::table::{RowsOf, read_rows};
+use super::table::{ROWS, RowsOf, read_rows};
 use crate::codes::Code;
 use crate::diagnostic::{Diagnostics, did_you_mean};
 use crate::expr::Prop;
 use crate::span::Place;
-use crate::syntax::Keys;
+use crate::syntax::{Form, Key, Keys, Node, Shape};
 
 /// How a body is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -18,7 +19,21 @@ use crate::syntax::Keys;
 pub enum BodyFormat {
     Json,
     FormUrlencoded,
+    Text,
+    Xml,
+    MultipartFormData,
+    Binary,
 }
+
+/// The body formats by their names.
+const BODY_FORMATS: [(&str, BodyFormat); 6] = [
+    ("json", BodyFormat::Json),
+    ("form_urlencoded", BodyFormat::FormUrlencoded),
+    ("text", BodyFormat::Text),
+    ("xml", BodyFormat::Xml),
+    ("multipart_form_data", BodyFormat::MultipartFormData),
+    ("binary", BodyFormat::Binary),
+];
 
 /// The request as the flow says it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -68,39 +83,78 @@ impl HttpRequest {
     }
 }
 
-pub(super) fn read(keys: &mut Keys<'_>, d: &mut Diagnostics) -> Option<FlowAction> {
-    let mut init = Vec::new();
-    if let Some(node) = keys.node("init")
-        && let Some(mut keys) = Keys::new(node, "`init`", d)
-    {
-        if let Some(node) = keys.node("variables") {
-            init = read_variables(node, VariableScope::Project, d);
-        }
-        keys.finish(d);
-    }
+static INIT: Shape = Shape {
+    what: "`init`",
+    doc: "What is done once, before the first request.",
+    with: &[],
+    keys: &[Key::new(
+        "variables",
+        Form::Variables,
+        "Variables set before the first request; `scope: local` keeps one inside the step.",
+    )],
+};
+
+static FOR_EACH: Shape = Shape {
+    what: "a for_each",
+    doc: "One request per row of a table.",
+    with: &[&ROWS],
+    keys: &[],
+};
+
+static REQUEST: Shape = Shape {
+    what: "a request",
+    doc: "The HTTP request. It is evaluated anew for each row and each page.",
+    with: &[],
+    keys: &[
+        Key::new("source", Form::Name, "The http source: its auth, variables, headers and limits."),
+        Key::new("url", Form::Text, "The whole url, or a path from `/` that is joined to the source's `base_url`.").required(),
+        Key::new("method", Form::Text, "The HTTP method; GET when left out."),
+        Key::new("parameters", Form::Entries, "The query string; null entries are left out.").or("params"),
+        Key::new("headers", Form::Entries, "Headers; null entries are left out."),
+        Key::new(
+            "body_format",
+            Form::Choice(&["json", "form_urlencoded", "text", "xml", "multipart_form_data", "binary"]),
+            "How the body is written; json when left out.",
+        ),
+        Key::new("body", Form::Value, "The body. In it, a string that renders to exactly `__NULL__` becomes null."),
+    ],
+};
+
+pub(super) const OPERATION: Operation = Operation {
+    shape: &Shape {
+        what: "an http_request",
+        doc: "Asks an API: one request, or one per row of a table.",
+        with: &[&COMMON],
+        keys: &[
+            Key::new("init", Form::Map(&INIT), "What is done once, before the first request."),
+            Key::new("for_each", Form::Map(&FOR_EACH), "Asks once per row of a table."),
+            Key::new("request", Form::Map(&REQUEST), "The request.").required(),
+            Key::new("response", Form::Map(&RESPONSE), "What is done with the response.").or_python(),
+        ],
+    },
+    read,
+};
+
+fn read(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<FlowAction> {
+    let init = keys.node("init").and_then(|node| Keys::new(node, &INIT, d));
+    let init = init.and_then(|init| init.node("variables"));
+    let init = init.map(|node| read_variables(node, VariableScope::Project, d));
     let for_each = keys.node("for_each").map(|node| {
-        let mut keys = Keys::new(node, "a for_each", d)?;
-        let rows = read_rows(&mut keys, d);
-        keys.finish(d);
-        rows
+        let keys = Keys::new(node, &FOR_EACH, d)?;
+        read_rows(&keys, d)
     });
-    let request = match keys.node("request") {
-        Some(node) => Keys::new(node, "a request", d).and_then(|keys| read_request(keys, d)),
-        None => {
-            d.error(
-                Code::MissingKey,
-                keys.place().clone(),
-                "an http_request needs `request`",
-            );
-            None
-        }
-    };
-    let response = match keys.node("response") {
-        Some(node) => http_response::read(node, d),
-        None => Some(Response::default()),
+    let request = keys.node("request").and_then(|node| read_request(node, d));
+    let response = match (keys.node("response"), keys.prop("response", d)) {
+        // `response_expression`: one function for all of it, the first form that 1.x had of a parser.
+        (_, Some(parser @ Prop::Python { .. })) => Some(Response {
+            parser: Some(parser),
+            ..Response::default()
+        }),
+        (Some(node), _) => http_response::read(node, d),
+        (None, _) => Some(Response::default()),
     };
     Some(FlowAction::HttpRequest(Box::new(HttpRequest {
-        init,
+        init: init.unwrap_or_default(),
         for_each: match for_each {
             None => None,
             Some(read) => Some(read?),
@@ -111,53 +165,32 @@ pub(super) fn read(keys: &mut Keys<'_>, d: &mut Diagnostics) -> Option<FlowActio
     })))
 }
 
-fn read_request(mut keys: Keys<'_>, d: &mut Diagnostics) -> Option<Request> {
+fn read_request(node: &Node, d: &mut Diagnostics) -> Option<Request> {
+    let keys = Keys::new(node, &REQUEST, d)?;
     let source = keys.name("source", d);
-    let url = keys.required_prop("url", d);
+    let url = keys.prop("url", d);
     let method = match keys.has("method") {
         true => keys.prop("method", d),
-        false => {
-            keys.prop("method", d);
-            Some(Prop::Literal("GET".into()))
-        }
+        false => Some(Prop::Literal("GET".into())),
     };
     if let Some(method) = method.as_ref().and_then(Prop::as_text) {
-        check_method(method, keys.key_place("method"), d);
+        check_method(method, keys.place_of("method"), d);
     }
-    // `params` is the short name that 1.x accepts.
-    let key = if keys.has("params") {
-        "params"
-    } else {
-        "parameters"
-    };
-    let parameters = keys.entries(key, d);
-    let headers = keys.entries("headers", d);
-    let body_format = match keys.name("body_format", d) {
-        None => BodyFormat::Json,
-        Some((format, place)) => match format.as_str() {
-            "json" => BodyFormat::Json,
-            "form_urlencoded" => BodyFormat::FormUrlencoded,
-            _ => {
-                d.error(Code::BadValue, place, format!("`{format}` is not a body format"))
-                    .maybe_help(did_you_mean(&format, "body formats", ["json", "form_urlencoded"]));
-                BodyFormat::Json
-            }
-        },
-    };
-    let body = keys.prop("body", d);
-    let url_place = keys.place_of("url").unwrap_or(keys.place()).clone();
-    keys.finish(d);
+    let body_format = keys.choice("body_format", d).and_then(|format| {
+        let found = BODY_FORMATS.iter().find(|(name, _)| *name == format)?;
+        Some(found.1)
+    });
     let (source, source_place) = source.unzip();
     Some(Request {
         source,
         source_place,
         url: url?,
-        url_place,
+        url_place: keys.place_of("url").unwrap_or(keys.place()).clone(),
         method: method?,
-        parameters,
-        headers,
-        body_format,
-        body,
+        parameters: keys.prop("parameters", d),
+        headers: keys.prop("headers", d),
+        body_format: body_format.unwrap_or(BodyFormat::Json),
+        body: keys.prop("body", d),
     })
 }
 

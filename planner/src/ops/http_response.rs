@@ -3,18 +3,20 @@
 use serde::Serialize;
 
 use super::messages::{VariableScope, VariableSet, read_variables};
-use super::table::{ColumnSpec, TableDefaults, TableRef, WriteMode, read_columns, read_write_mode};
+use super::table::{
+    COLUMNS, Columns, TABLE, TableDefaults, TableRef, WRITE_MODE, WriteMode, read_columns, read_write_mode,
+};
 use crate::codes::Code;
 use crate::diagnostic::Diagnostics;
 use crate::expr::Prop;
 use crate::span::Place;
-use crate::syntax::{Keys, Node, Value};
+use crate::syntax::{Form, Key, Keys, Node, Shape};
 
 /// A table filled from a response.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ResponseTable {
     pub target: TableRef,
-    pub columns: Vec<ColumnSpec>,
+    pub columns: Columns,
     /// A list of objects; none when a parser gives the rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<Prop>,
@@ -31,6 +33,9 @@ pub struct Response {
     pub success_status: Option<Prop>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tables: Vec<ResponseTable>,
+    /// What tables that a parser names leave out.
+    #[serde(skip_serializing_if = "TableDefaults::is_empty")]
+    pub defaults: TableDefaults,
     /// One function for tables, variables and `while` together.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parser: Option<Prop>,
@@ -41,49 +46,63 @@ pub struct Response {
     pub while_: Option<Prop>,
 }
 
+static RESPONSE_TABLE: Shape = Shape {
+    what: "a table of a response",
+    doc: "A table that gets rows from the response.",
+    with: &[&TABLE, &COLUMNS, &WRITE_MODE],
+    keys: &[Key::new(
+        "data",
+        Form::Value,
+        "The rows: a list of objects. For example `data_expression: response.json()['orders']`.",
+    )],
+};
+
+pub(super) static RESPONSE: Shape = Shape {
+    what: "a response",
+    doc: "What is done with the response.",
+    with: &[&TABLE],
+    keys: &[
+        Key::new(
+            "success_status",
+            Form::Statuses,
+            "HTTP statuses that are a success; any 2xx when left out.",
+        ),
+        Key::new(
+            "tables",
+            Form::List(&RESPONSE_TABLE),
+            "Tables that get rows. What an entry leaves out of source, database, namespace and table is taken from the response.",
+        ),
+        Key::new(
+            "parser",
+            Form::Code,
+            "Instead of `data_expression`: returns {\"tables\": {name: rows}, \"variables\": {...}, \"while\": True}.",
+        ),
+        Key::new("variables", Form::Variables, "Variables set from the response, visible when the step has succeeded."),
+        Key::new("while", Form::Text, "True: ask again, with the request evaluated anew."),
+    ],
+};
+
 pub(super) fn read(node: &Node, d: &mut Diagnostics) -> Option<Response> {
-    let mut keys = Keys::new(node, "a response", d)?;
+    let keys = Keys::new(node, &RESPONSE, d)?;
     let success_status = keys.prop("success_status", d);
     if let Some(Prop::Literal(statuses)) = &success_status {
-        check_statuses(statuses, keys.key_place("success_status"), d);
+        check_statuses(statuses, keys.place_of("success_status"), d);
     }
-    let defaults = TableDefaults::read(&mut keys, d);
+    let defaults = TableDefaults::read(&keys, d);
     let parser = keys.prop("parser", d);
-    if let (Some(Prop::Literal(_) | Prop::Jinja { .. }), Some(place)) = (&parser, keys.key_place("parser")) {
-        d.error(Code::WrongType, place.clone(), "a parser is Python code")
-            .help("write it as `parser_expression`");
-    }
-    let tables = match keys.node("tables") {
-        None => Vec::new(),
-        Some(Node {
-            value: Value::List(items),
-            ..
-        }) => items
-            .iter()
-            .filter_map(|item| read_table(item, &defaults, parser.is_some(), d))
-            .collect(),
-        Some(node) => {
-            d.error(
-                Code::WrongType,
-                node.place.clone(),
-                format!("`tables` must be a list, not {}", node.kind()),
-            )
-            .help("each item has `source`, `table`, `columns` and `data_expression`");
-            Vec::new()
-        }
-    };
-    let variables = keys
-        .node("variables")
-        .map(|node| read_variables(node, VariableScope::Project, d))
-        .unwrap_or_default();
-    let while_ = keys.prop("while", d);
-    keys.finish(d);
+    let tables = keys.list("tables", d, |item, d| {
+        read_table(item, &defaults, parser.is_some(), d)
+    });
+    let variables = keys.node("variables");
     Some(Response {
         success_status,
         tables,
+        defaults,
         parser,
-        variables,
-        while_,
+        variables: variables
+            .map(|node| read_variables(node, VariableScope::Project, d))
+            .unwrap_or_default(),
+        while_: keys.prop("while", d),
     })
 }
 
@@ -91,6 +110,7 @@ fn check_statuses(statuses: &serde_json::Value, place: Option<&Place>, d: &mut D
     let is_status = |v: &serde_json::Value| v.as_u64().is_some_and(|s| (100..600).contains(&s));
     let good = match statuses {
         serde_json::Value::Array(list) => !list.is_empty() && list.iter().all(is_status),
+        serde_json::Value::Null => true,
         one => is_status(one),
     };
     if !good {
@@ -109,29 +129,11 @@ fn read_table(
     has_parser: bool,
     d: &mut Diagnostics,
 ) -> Option<ResponseTable> {
-    let mut keys = Keys::new(node, "a table of a response", d)?;
-    let target = defaults.table(&mut keys, "a table of a response", d);
-    let mut columns = keys.node("columns");
-    if let Some(model) = keys.node("model")
-        && let Some(mut keys) = Keys::new(model, "a model", d)
-    {
-        columns = columns.or(keys.node("columns"));
-        keys.finish(d);
-    }
-    let columns = match columns {
-        Some(node) => read_columns(node, d),
-        None => {
-            d.error(
-                Code::MissingKey,
-                node.place.clone(),
-                "a table of a response needs `columns`",
-            )
-            .help("for example `columns: {id: bigint, total: \"numeric(10,2)\"}`");
-            Vec::new()
-        }
-    };
+    let keys = Keys::new(node, &RESPONSE_TABLE, d)?;
+    let target = defaults.table(&keys, d);
+    let columns = read_columns(&keys, d);
     let data = keys.prop("data", d);
-    if data.is_some() && has_parser {
+    if keys.has("data") && has_parser {
         d.error(
             Code::BothForms,
             keys.place().clone(),
@@ -139,7 +141,7 @@ fn read_table(
         )
         .help("keep one: a parser gives the rows of all tables");
     }
-    if data.is_none() && !has_parser && !keys.has("data") {
+    if !keys.has("data") && !has_parser {
         d.error(
             Code::MissingKey,
             node.place.clone(),
@@ -147,11 +149,10 @@ fn read_table(
         )
         .help("for example `data_expression: response.json()['orders']`");
     }
-    let write_mode = read_write_mode(&mut keys, d);
-    keys.finish(d);
+    let write_mode = read_write_mode(&keys, d);
     Some(ResponseTable {
         target: target?,
-        columns,
+        columns: columns?,
         data,
         write_mode,
         place: node.place.clone(),

@@ -2,11 +2,12 @@
 
 use serde::Serialize;
 
-use super::common::FlowAction;
+use super::Operation;
+use super::common::{COMMON, FlowAction};
 use crate::codes::Code;
-use crate::diagnostic::{Diagnostics, did_you_mean};
+use crate::diagnostic::Diagnostics;
 use crate::expr::{self, Prop};
-use crate::syntax::{Keys, Node, Value, both_forms};
+use crate::syntax::{EXPRESSION, Form, Key, Keys, Node, Shape, Value, both_forms};
 
 /// How long a variable lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -38,24 +39,46 @@ pub struct Print {
     pub message: Prop,
 }
 
-pub(super) fn read_print(keys: &mut Keys<'_>, d: &mut Diagnostics) -> Option<FlowAction> {
-    let message = keys.required_prop("message", d)?;
-    Some(FlowAction::Print(Print { message }))
-}
+pub(super) const PRINT: Operation = Operation {
+    shape: &Shape {
+        what: "a print",
+        doc: "Prints a message on standard output.",
+        with: &[&COMMON],
+        keys: &[Key::new("message", Form::Value, "What is printed.").required()],
+    },
+    read: |keys, d| {
+        let message = keys.prop("message", d)?;
+        Some(FlowAction::Print(Print { message }))
+    },
+};
 
-pub(super) fn read_set_variable(keys: &mut Keys<'_>, d: &mut Diagnostics) -> Option<FlowAction> {
-    let Some(node) = keys.node("set") else {
-        d.error(
-            Code::MissingKey,
-            keys.place().clone(),
-            "a set_variable needs `set`",
-        )
-        .help("for example `set: {next_page: 1}`");
-        return None;
-    };
-    let set = read_variables(node, VariableScope::Project, d);
-    Some(FlowAction::SetVariable(SetVariable { set }))
-}
+pub(super) const SET_VARIABLE: Operation = Operation {
+    shape: &Shape {
+        what: "a set_variable",
+        doc: "Sets variables.",
+        with: &[&COMMON],
+        keys: &[Key::new("set", Form::Variables, "Names and values.").required()],
+    },
+    read: |keys, d| {
+        let set = read_variables(keys.node("set")?, VariableScope::Project, d);
+        Some(FlowAction::SetVariable(SetVariable { set }))
+    },
+};
+
+/// The long form of a variable.
+pub static VARIABLE: Shape = Shape {
+    what: "a variable",
+    doc: "A variable with its scope.",
+    with: &[],
+    keys: &[
+        Key::new("value", Form::Value, "The value.").required(),
+        Key::new(
+            "scope",
+            Form::Choice(&["local", "project"]),
+            "`local`: one run of one flow; `project`: kept between runs.",
+        ),
+    ],
+};
 
 /// Reads variables to set: `name: value`, `name_expression: code` or `name: {value: V, scope: S}`.
 pub fn read_variables(node: &Node, default: VariableScope, d: &mut Diagnostics) -> Vec<VariableSet> {
@@ -71,7 +94,7 @@ pub fn read_variables(node: &Node, default: VariableScope, d: &mut Diagnostics) 
     };
     let mut variables = Vec::with_capacity(entries.len());
     for (key, place, node) in entries {
-        let (name, value, scope) = match key.strip_suffix("_expression") {
+        let (name, value, scope) = match key.strip_suffix(EXPRESSION) {
             Some(name) => {
                 if entries.iter().any(|(k, ..)| k == name) {
                     both_forms(name, place, d);
@@ -79,9 +102,9 @@ pub fn read_variables(node: &Node, default: VariableScope, d: &mut Diagnostics) 
                 }
                 (name, expr::python(key, node, d), default)
             }
-            None => match scoped(node) {
+            None => match is_long(node) {
                 true => {
-                    let (value, scope) = read_scoped(node, default, d);
+                    let (value, scope) = read_long(node, default, d);
                     (key.as_str(), value, scope)
                 }
                 false => (key.as_str(), expr::literal(key, node, d), default),
@@ -96,32 +119,29 @@ pub fn read_variables(node: &Node, default: VariableScope, d: &mut Diagnostics) 
     variables
 }
 
-/// Whether a map is the long form of a variable and not a value: it has `value` and nothing but `scope` beside it.
-fn scoped(node: &Node) -> bool {
+/// Whether a map is the long form of a variable and not a value: `scope` with a word of the language, or `value` and
+/// nothing but `scope` beside it.
+fn is_long(node: &Node) -> bool {
     let Value::Map(entries) = &node.value else {
         return false;
     };
     let value = |k: &str| matches!(k, "value" | "value_expression");
-    entries.iter().any(|(k, ..)| value(k)) && entries.iter().all(|(k, ..)| value(k) || k == "scope")
+    let only = entries.iter().all(|(k, ..)| value(k) || k == "scope");
+    let scoped = |(k, _, v): &(String, _, Node)| {
+        k == "scope" && matches!(v.as_text().map(|t| &**t), Some("local" | "project"))
+    };
+    !entries.is_empty() && only && entries.iter().any(|e| value(&e.0) || scoped(e))
 }
 
-fn read_scoped(node: &Node, default: VariableScope, d: &mut Diagnostics) -> (Option<Prop>, VariableScope) {
-    let Some(mut keys) = Keys::new(node, "a variable", d) else {
+fn read_long(node: &Node, default: VariableScope, d: &mut Diagnostics) -> (Option<Prop>, VariableScope) {
+    let Some(keys) = Keys::new(node, &VARIABLE, d) else {
         return (None, default);
     };
     let value = keys.prop("value", d);
-    let scope = match keys.name("scope", d) {
-        None => default,
-        Some((scope, place)) => match scope.as_str() {
-            "local" => VariableScope::Local,
-            "project" => VariableScope::Project,
-            _ => {
-                d.error(Code::BadValue, place, format!("`{scope}` is not a scope"))
-                    .maybe_help(did_you_mean(&scope, "scopes", ["local", "project"]));
-                default
-            }
-        },
+    let scope = match keys.choice("scope", d) {
+        Some("local") => VariableScope::Local,
+        Some("project") => VariableScope::Project,
+        _ => default,
     };
-    keys.finish(d);
     (value, scope)
 }

@@ -5,35 +5,44 @@ mod control;
 mod http_request;
 mod http_response;
 mod messages;
+mod migrate_schema;
 mod sql;
 mod table;
 
 use crate::codes::Code;
-use crate::diagnostic::{Diagnostics, did_you_mean};
-use crate::syntax::{Keys, Node, Value};
+use crate::diagnostic::Diagnostics;
+use crate::syntax::{Keys, Node, Shape, Value, tagged};
 
-pub use common::{FlowAction, FlowStep};
-pub use control::{Branch, ForEach, RunFlow};
+pub use common::{COMMON, FlowAction, FlowStep, OnError, each_step};
+pub use control::{Branch, ForEach, RunFlow, Try, While};
 pub use http_request::{BodyFormat, HttpRequest, Request};
 pub use http_response::{Response, ResponseTable};
-pub use messages::{Print, SetVariable, VariableScope, VariableSet, read_variables};
+pub use messages::{Print, SetVariable, VARIABLE, VariableScope, VariableSet, read_variables};
+pub use migrate_schema::MigrateSchema;
 pub use sql::{Execute, Transform};
-pub use table::{ColumnSpec, RowsOf, TableRef, WriteMode};
+pub use table::{COLUMN, COLUMN_TYPE, ColumnSpec, Columns, RowsOf, TableDefaults, TableRef, WriteMode, is_column_type};
 
-/// Reads the keys of an operation.
-type ReadOperation = fn(&mut Keys<'_>, &mut Diagnostics) -> Option<FlowAction>;
+/// An operation: the shape of its keys, and their reader.
+#[derive(Clone, Copy)]
+pub struct Operation {
+    pub shape: &'static Shape,
+    read: fn(&Keys<'_>, &mut Diagnostics) -> Option<FlowAction>,
+}
 
-/// Every operation: its name, the same as messages say it, its reader.
-const OPERATIONS: &[(&str, &str, ReadOperation)] = &[
-    ("http_request", "an http_request", http_request::read),
-    ("transform", "a transform", sql::read_transform),
-    ("execute", "an execute", sql::read_execute),
-    ("set_variable", "a set_variable", messages::read_set_variable),
-    ("print", "a print", messages::read_print),
-    ("if", "an if", control::read_if),
-    ("for_each", "a for_each", control::read_for_each),
-    ("block", "a block", control::read_block),
-    ("run_flow", "a run_flow", control::read_run_flow),
+/// Every operation by its name.
+pub static OPERATIONS: &[(&str, Operation)] = &[
+    ("http_request", http_request::OPERATION),
+    ("transform", sql::TRANSFORM),
+    ("execute", sql::EXECUTE),
+    ("migrate_schema", migrate_schema::OPERATION),
+    ("set_variable", messages::SET_VARIABLE),
+    ("print", messages::PRINT),
+    ("if", control::IF),
+    ("for_each", control::FOR_EACH),
+    ("while", control::WHILE),
+    ("try", control::TRY),
+    ("block", control::BLOCK),
+    ("run_flow", control::RUN_FLOW),
 ];
 
 /// Reads a list of steps; what can't be read is reported and left out.
@@ -54,17 +63,9 @@ pub fn read_steps(node: &Node, d: &mut Diagnostics) -> Vec<FlowStep> {
 }
 
 fn read_step(node: &Node, d: &mut Diagnostics) -> Option<FlowStep> {
-    let mut keys = Keys::new(node, "a step", d)?;
-    let (op, place) = keys.required_name("op", d)?;
-    let Some((op, what, read)) = OPERATIONS.iter().find(|(name, ..)| *name == op) else {
-        let names = OPERATIONS.iter().map(|(name, ..)| *name);
-        d.error(Code::UnknownOperation, place, format!("unknown operation `{op}`"))
-            .maybe_help(did_you_mean(&op, "operations", names));
-        return None;
-    };
-    let common = common::read(op, place, &mut keys, d);
-    keys.is(what);
-    let action = read(&mut keys, d);
-    keys.finish(d);
+    let (op, operation, place) = tagged(node, "a step", "op", OPERATIONS, Code::UnknownOperation, d)?;
+    let keys = Keys::new(node, operation.shape, d)?;
+    let common = common::read(op, place, &keys, d);
+    let action = (operation.read)(&keys, d);
     Some(common.with(action?))
 }

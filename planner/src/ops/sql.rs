@@ -2,12 +2,12 @@
 
 use serde::Serialize;
 
-use super::common::FlowAction;
-use super::table::{TableRef, WriteMode, read_write_mode};
-use crate::diagnostic::Diagnostics;
+use super::Operation;
+use super::common::{COMMON, FlowAction};
+use super::table::{TableRef, WRITE_MODE, WriteMode, read_write_mode};
 use crate::expr::Prop;
 use crate::span::Place;
-use crate::syntax::Keys;
+use crate::syntax::{Form, Key, Shape};
 
 /// `transform`: the target becomes the result of a query.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -32,38 +32,61 @@ pub struct Execute {
     pub statement_place: Place,
 }
 
-pub(super) fn read_transform(keys: &mut Keys<'_>, d: &mut Diagnostics) -> Option<FlowAction> {
-    let source = keys.required_name("source", d);
-    let query = keys.required_prop("query", d);
-    let table = keys.required_prop("target_table", d);
-    let database = keys.prop("target_database", d);
-    let namespace = keys.prop("target_namespace", d);
-    let write_mode = read_write_mode(keys, d);
-    let (source, place) = source?;
-    let query_place = keys.place_of("query").unwrap_or(&place).clone();
-    Some(FlowAction::Transform(Box::new(Transform {
-        query: query?,
-        target: TableRef {
-            source,
-            database,
-            namespace,
-            table: table?,
-            place,
-        },
-        write_mode,
-        query_place,
-    })))
-}
+pub(super) const TRANSFORM: Operation = Operation {
+    shape: &Shape {
+        what: "a transform",
+        doc: "Runs a query where its data is; the target becomes its result.",
+        with: &[&COMMON, &WRITE_MODE],
+        keys: &[
+            Key::new("source", Form::Name, "The database source.").required(),
+            Key::new("query", Form::Text, "One query.").required(),
+            Key::new("target_table", Form::Text, "The table that gets the rows.").required(),
+            Key::new("target_database", Form::Text, "The database of the target."),
+            Key::new("target_namespace", Form::Text, "The schema of the target."),
+        ],
+    },
+    read: |keys, d| {
+        let query = keys.prop("query", d);
+        let table = keys.prop("target_table", d);
+        let database = keys.prop("target_database", d);
+        let namespace = keys.prop("target_namespace", d);
+        let write_mode = read_write_mode(keys, d);
+        let (source, place) = keys.name("source", d)?;
+        let query_place = keys.place_of("query").unwrap_or(&place).clone();
+        Some(FlowAction::Transform(Box::new(Transform {
+            query: query?,
+            target: TableRef {
+                source,
+                database,
+                namespace,
+                table: table?,
+                place,
+            },
+            write_mode,
+            query_place,
+        })))
+    },
+};
 
-pub(super) fn read_execute(keys: &mut Keys<'_>, d: &mut Diagnostics) -> Option<FlowAction> {
-    let source = keys.required_name("source", d);
-    let statement = keys.required_prop("statement", d);
-    let (source, place) = source?;
-    let statement_place = keys.place_of("statement").unwrap_or(&place).clone();
-    Some(FlowAction::Execute(Execute {
-        source,
-        statement: statement?,
-        place,
-        statement_place,
-    }))
-}
+pub(super) const EXECUTE: Operation = Operation {
+    shape: &Shape {
+        what: "an execute",
+        doc: "Runs one or more SQL statements. A line `go`, or `;`, ends a statement.",
+        with: &[&COMMON],
+        keys: &[
+            Key::new("source", Form::Name, "The database source.").required(),
+            Key::new("statement", Form::Text, "The statements.").required(),
+        ],
+    },
+    read: |keys, d| {
+        let statement = keys.prop("statement", d);
+        let (source, place) = keys.name("source", d)?;
+        let statement_place = keys.place_of("statement").unwrap_or(&place).clone();
+        Some(FlowAction::Execute(Execute {
+            source,
+            statement: statement?,
+            place,
+            statement_place,
+        }))
+    },
+};

@@ -3,10 +3,10 @@
 use serde::Serialize;
 
 use crate::codes::Code;
-use crate::diagnostic::{Diagnostics, did_you_mean};
+use crate::diagnostic::Diagnostics;
 use crate::expr::{self, Prop};
 use crate::span::Place;
-use crate::syntax::{Keys, Node, Scalar, Value};
+use crate::syntax::{Form, Key, Keys, Node, Scalar, Shape, Value};
 
 /// A table of a source. Source is known when planning; the rest may be computed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -48,87 +48,228 @@ pub struct ColumnSpec {
     pub place: Place,
 }
 
+/// Which columns a table gets.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Columns {
+    Declared(Vec<ColumnSpec>),
+    /// Python gives them when the step starts.
+    Computed(Prop),
+    /// Columns and types come from the data.
+    Inferred,
+}
+
+/// The keys that name a table.
+pub static TABLE: Shape = Shape {
+    what: "a table",
+    doc: "A table of a database source.",
+    with: &[],
+    keys: &[
+        Key::new("source", Form::Name, "The database source."),
+        Key::new("database", Form::Text, "The database, where the source has several."),
+        Key::new("namespace", Form::Text, "The schema."),
+        Key::new("table", Form::Text, "The table."),
+    ],
+};
+
+/// The keys that name the rows of a table and the variable that holds one.
+pub static ROWS: Shape = Shape {
+    what: "a for_each",
+    doc: "The rows of a table, one by one.",
+    with: &[],
+    keys: &[
+        Key::new("source", Form::Name, "The database source.").required(),
+        Key::new("database", Form::Text, "The database, where the source has several."),
+        Key::new("namespace", Form::Text, "The schema."),
+        Key::new("table", Form::Text, "The table.").required(),
+        Key::new("as", Form::Name, "The variable that holds the row.").required(),
+    ],
+};
+
+/// The keys that give a table's columns.
+pub static COLUMNS: Shape = Shape {
+    what: "columns",
+    doc: "The columns of a table.",
+    with: &[],
+    keys: &[
+        Key::new(
+            "columns",
+            Form::Columns,
+            "Names and types, a map or a list of {name, type}. Left out: both come from the data.",
+        ),
+        Key::new("model", Form::Map(&MODEL), "The long form of `columns`."),
+    ],
+};
+
+static MODEL: Shape = Shape {
+    what: "a model",
+    doc: "The long form of `columns`.",
+    with: &[],
+    keys: &[Key::new("columns", Form::Columns, "Names and types, a map or a list of {name, type}.").required()],
+};
+
+/// A column in the list form.
+pub static COLUMN: Shape = Shape {
+    what: "a column",
+    doc: "A column of a table.",
+    with: &[&SIZES],
+    keys: &[
+        Key::new("name", Form::Name, "The column's name.").required(),
+        Key::new("type", Form::Value, "A type of the target database, or {name, precision, scale}.").required(),
+    ],
+};
+
+/// A type in the long form.
+pub static COLUMN_TYPE: Shape = Shape {
+    what: "a column type",
+    doc: "The type of a column.",
+    with: &[&SIZES],
+    keys: &[Key::new("name", Form::Name, "The type's name.").required()],
+};
+
+static SIZES: Shape = Shape {
+    what: "sizes",
+    doc: "The sizes of a numeric type.",
+    with: &[],
+    keys: &[
+        Key::new("precision", Form::Count, "How many digits."),
+        Key::new("scale", Form::Count, "How many of them behind the point."),
+    ],
+};
+
+/// The keys that say what happens to the rows a table has.
+pub static WRITE_MODE: Shape = Shape {
+    what: "a write",
+    doc: "What happens to the rows that are there.",
+    with: &[],
+    keys: &[Key::new(
+        "write_mode",
+        Form::Choice(&["create", "replace", "append"]),
+        "`create` (default) or `replace`: the table becomes exactly these rows; `append`: they are added.",
+    )],
+};
+
 /// Parts of a table's name that entries inherit.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct TableDefaults {
-    pub source: Option<(String, Place)>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    #[serde(skip)]
+    source_place: Option<Place>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub database: Option<Prop>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub namespace: Option<Prop>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub table: Option<Prop>,
 }
 
 impl TableDefaults {
     /// Reads `source`, `database`, `namespace` and `table`, all optional.
-    pub fn read(keys: &mut Keys<'_>, d: &mut Diagnostics) -> Self {
+    pub fn read(keys: &Keys<'_>, d: &mut Diagnostics) -> Self {
+        let (source, source_place) = keys.name("source", d).unzip();
         TableDefaults {
-            source: keys.name("source", d),
+            source,
+            source_place,
             database: keys.prop("database", d),
             namespace: keys.prop("namespace", d),
             table: keys.prop("table", d),
         }
     }
 
+    /// Whether nothing is given.
+    pub fn is_empty(&self) -> bool {
+        self == &TableDefaults::default()
+    }
+
+    /// Where the source stands.
+    pub fn place(&self) -> Option<&Place> {
+        self.source_place.as_ref()
+    }
+
     /// Reads a table's name, taking from `self` what is not given.
-    pub fn table(&self, keys: &mut Keys<'_>, what: &str, d: &mut Diagnostics) -> Option<TableRef> {
+    pub fn table(&self, keys: &Keys<'_>, d: &mut Diagnostics) -> Option<TableRef> {
         let own = TableDefaults::read(keys, d);
-        let (source, place) = match own.source.or_else(|| self.source.clone()) {
-            Some(found) => found,
-            None if keys.key_place("source").is_some() => return None,
-            None => {
-                missing("source", what, keys.place(), d);
-                return None;
+        let mut missing = |key: &str| {
+            if !keys.has(key) {
+                let message = format!("a table of a response needs `{key}`");
+                d.error(Code::MissingKey, keys.place().clone(), message);
             }
         };
-        let place = keys.key_place("table").unwrap_or(&place).clone();
-        let Some(table) = own.table.or_else(|| self.table.clone()) else {
-            if !keys.has("table") {
-                missing("table", what, keys.place(), d);
-            }
-            return None;
-        };
+        let source = own.source.or_else(|| self.source.clone());
+        let table = own.table.or_else(|| self.table.clone());
+        if source.is_none() {
+            missing("source");
+        }
+        if table.is_none() {
+            missing("table");
+        }
+        let place = own.source_place.as_ref().or(self.source_place.as_ref());
+        let place = keys.place_of("table").or(place).unwrap_or(keys.place());
         Some(TableRef {
-            source,
+            source: source?,
             database: own.database.or_else(|| self.database.clone()),
             namespace: own.namespace.or_else(|| self.namespace.clone()),
-            table,
-            place,
+            table: table?,
+            place: place.clone(),
         })
     }
 }
 
-fn missing(key: &str, what: &str, place: &Place, d: &mut Diagnostics) {
-    d.error(Code::MissingKey, place.clone(), format!("{what} needs `{key}`"));
-}
-
 /// Reads `source`, `database`, `namespace`, `table` and `as`.
-pub fn read_rows(keys: &mut Keys<'_>, d: &mut Diagnostics) -> Option<RowsOf> {
-    let table = TableDefaults::default().table(keys, "a for_each", d);
-    let variable = keys.required_name("as", d);
+pub fn read_rows(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<RowsOf> {
+    let (database, namespace) = (keys.prop("database", d), keys.prop("namespace", d));
+    let table = keys.prop("table", d);
+    let source = keys.name("source", d);
+    let variable = keys.name("as", d);
+    let (source, place) = source?;
     Some(RowsOf {
-        table: table?,
+        table: TableRef {
+            source,
+            database,
+            namespace,
+            table: table?,
+            place: keys.place_of("table").unwrap_or(&place).clone(),
+        },
         variable: variable?.0,
     })
 }
 
 /// Reads `write_mode`.
-pub fn read_write_mode(keys: &mut Keys<'_>, d: &mut Diagnostics) -> WriteMode {
-    let Some((mode, place)) = keys.name("write_mode", d) else {
-        return WriteMode::Create;
-    };
-    match mode.as_str() {
-        "create" | "replace" => WriteMode::Create,
-        "append" => WriteMode::Append,
-        _ => {
-            let modes = ["create", "replace", "append"];
-            d.error(Code::BadValue, place, format!("`{mode}` is not a write mode"))
-                .maybe_help(did_you_mean(&mode, "write modes", modes));
-            WriteMode::Create
-        }
+pub fn read_write_mode(keys: &Keys<'_>, d: &mut Diagnostics) -> WriteMode {
+    match keys.choice("write_mode", d) {
+        Some("append") => WriteMode::Append,
+        _ => WriteMode::Create,
     }
 }
 
-/// Reads columns: a map of names to types, or a list of `{name, type}`.
-pub fn read_columns(node: &Node, d: &mut Diagnostics) -> Vec<ColumnSpec> {
+/// Reads `columns`, `columns_expression` or `model`. None when they are there and wrong.
+pub fn read_columns(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<Columns> {
+    let model = keys.node("model").map(|node| Keys::new(node, &MODEL, d));
+    let keys = match &model {
+        None => keys,
+        Some(model) => {
+            if keys.has("columns") {
+                let place = keys.place_of("model").cloned();
+                d.error(Code::BothForms, place, "both `columns` and `model` are given")
+                    .help("keep one: they mean the same");
+            }
+            model.as_ref()?
+        }
+    };
+    match (keys.node("columns"), keys.has("columns")) {
+        (Some(node), _) => column_list(node, d).map(Columns::Declared),
+        (None, false) => Some(Columns::Inferred),
+        // Python, or a null that stands for nothing.
+        (None, true) => Some(keys.prop("columns", d).map_or(Columns::Inferred, |prop| match prop {
+            Prop::Literal(_) => Columns::Inferred,
+            prop => Columns::Computed(prop),
+        })),
+    }
+}
+
+/// Columns: a map of names to types, or a list of `{name, type}`. None when they are no columns at all.
+fn column_list(node: &Node, d: &mut Diagnostics) -> Option<Vec<ColumnSpec>> {
     let mut columns: Vec<ColumnSpec> = Vec::new();
     let mut add = |name: &str, place: &Place, sql_type: Option<String>, d: &mut Diagnostics| {
         let Some(sql_type) = sql_type else { return };
@@ -154,20 +295,12 @@ pub fn read_columns(node: &Node, d: &mut Diagnostics) -> Vec<ColumnSpec> {
         }
         Value::List(items) => {
             for item in items {
-                let Some(mut keys) = Keys::new(item, "a column", d) else {
+                let Some(keys) = Keys::new(item, &COLUMN, d) else {
                     continue;
                 };
-                let name = keys.required_name("name", d);
-                let sql_type = match keys.node("type") {
-                    Some(node) => read_type(node, d),
-                    None => {
-                        missing("type", "a column", &item.place, d);
-                        None
-                    }
-                };
-                let sizes = [keys.node("precision"), keys.node("scale")];
-                keys.finish(d);
-                let sql_type = sql_type.and_then(|t| sized(&t, sizes, &item.place, d));
+                let name = keys.name("name", d);
+                let sql_type = keys.node("type").and_then(|node| read_type(node, d));
+                let sql_type = sql_type.and_then(|t| sized(&t, &keys, d));
                 if let Some((name, place)) = name {
                     add(&name, &place, sql_type, d);
                 }
@@ -180,9 +313,14 @@ pub fn read_columns(node: &Node, d: &mut Diagnostics) -> Vec<ColumnSpec> {
                 format!("`columns` must be a map of names to types, not {}", node.kind()),
             )
             .help("for example `columns: {id: bigint, total: \"numeric(10,2)\"}`");
+            return None;
         }
     }
-    columns
+    if matches!(&node.value, Value::Map(e) if e.is_empty()) || matches!(&node.value, Value::List(l) if l.is_empty()) {
+        d.error(Code::BadValue, node.place.clone(), "`columns` is empty")
+            .help("name at least one column, or leave `columns` out: then columns come from the data");
+    }
+    Some(columns)
 }
 
 /// A type: a string, or `{name, precision, scale}`.
@@ -192,11 +330,9 @@ fn read_type(node: &Node, d: &mut Diagnostics) -> Option<String> {
             checked(text, &node.place, d)
         }
         Value::Map(_) => {
-            let mut keys = Keys::new(node, "a column type", d)?;
-            let name = keys.required_name("name", d);
-            let sizes = [keys.node("precision"), keys.node("scale")];
-            keys.finish(d);
-            sized(&name?.0, sizes, &node.place, d)
+            let keys = Keys::new(node, &COLUMN_TYPE, d)?;
+            let (name, _) = keys.name("name", d)?;
+            sized(&name, &keys, d)
         }
         _ => {
             d.error(
@@ -210,39 +346,17 @@ fn read_type(node: &Node, d: &mut Diagnostics) -> Option<String> {
 }
 
 /// `numeric` with precision and scale from their own keys.
-fn sized(name: &str, sizes: [Option<&Node>; 2], place: &Place, d: &mut Diagnostics) -> Option<String> {
-    let sizes: Vec<String> = sizes
-        .into_iter()
-        .flatten()
-        .filter_map(|node| match &node.value {
-            Value::Scalar(Scalar::Number(n)) => Some(n.to_string()),
-            _ => {
-                d.error(
-                    Code::WrongType,
-                    node.place.clone(),
-                    format!("precision and scale must be numbers, not {}", node.kind()),
-                );
-                None
-            }
-        })
-        .collect();
-    if sizes.is_empty() {
-        return checked(name, place, d);
+fn sized(name: &str, keys: &Keys<'_>, d: &mut Diagnostics) -> Option<String> {
+    let sizes = [keys.count("precision", d), keys.count("scale", d)];
+    let sizes: Vec<String> = sizes.into_iter().flatten().map(|n| n.to_string()).collect();
+    match sizes.is_empty() {
+        true => checked(name, keys.place(), d),
+        false => checked(&format!("{name}({})", sizes.join(",")), keys.place(), d),
     }
-    checked(&format!("{name}({})", sizes.join(",")), place, d)
 }
 
-/// A type's name ends up in CREATE TABLE: it must be one type and nothing else.
 fn checked(sql_type: &str, place: &Place, d: &mut Diagnostics) -> Option<String> {
-    use sqlparser::{dialect::GenericDialect, parser::Parser, tokenizer::Token};
-    let good = Parser::new(&GenericDialect {})
-        .try_with_sql(sql_type)
-        .and_then(|mut p| {
-            p.parse_data_type()?;
-            p.expect_token(&Token::EOF)
-        })
-        .is_ok();
-    if !good {
+    if !is_column_type(sql_type) {
         d.error(
             Code::BadColumnType,
             place.clone(),
@@ -252,4 +366,16 @@ fn checked(sql_type: &str, place: &Place, d: &mut Diagnostics) -> Option<String>
         return None;
     }
     Some(sql_type.trim().to_string())
+}
+
+/// Whether text is one column type and nothing else: it ends up in CREATE TABLE.
+pub fn is_column_type(sql_type: &str) -> bool {
+    use sqlparser::{dialect::GenericDialect, parser::Parser, tokenizer::Token};
+    Parser::new(&GenericDialect {})
+        .try_with_sql(sql_type)
+        .and_then(|mut p| {
+            p.parse_data_type()?;
+            p.expect_token(&Token::EOF)
+        })
+        .is_ok()
 }

@@ -4,6 +4,7 @@
 //! value is seen by nobody: it becomes private to the step, and what stays after the flow is the later one's.
 
 use crate::effects::Resource;
+use crate::ops::OnError;
 use crate::plan::{Action, Step};
 
 /// Makes private what a later step surely overwrites before anyone reads it.
@@ -32,7 +33,8 @@ pub fn privatise(steps: &mut [Step]) {
 
 /// Variables that an http_request sets whatever happens, before it reads them.
 fn defined_first(step: &Step) -> Vec<Resource> {
-    let Action::Http(http) = &step.action else {
+    // A step whose failure is passed over may leave its variables as they were.
+    let (Action::Http(http), OnError::Stop) = (&step.action, step.on_error) else {
         return Vec::new();
     };
     http.request

@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 
 use crate::effects::Resource;
 use crate::expr::Prop;
-use crate::ops::{FlowAction, FlowStep};
+use crate::ops::{FlowAction, FlowStep, each_step};
 use crate::sql;
 use crate::syntax::Source;
 
@@ -19,52 +19,36 @@ pub fn collect(steps: &[FlowStep], sources: &IndexMap<String, Source>, known: &m
     let mut add = |source: &str, table: &str| {
         known.insert((source.to_string(), table.to_lowercase()));
     };
-    for step in steps {
-        match &step.action {
-            FlowAction::HttpRequest(request) => {
-                for target in request.response.tables.iter().map(|t| &t.target) {
-                    target
-                        .table
-                        .as_text()
-                        .into_iter()
-                        .for_each(|name| add(&target.source, name));
-                }
-            }
-            FlowAction::Transform(transform) => {
-                let target = &transform.target;
-                target
-                    .table
-                    .as_text()
-                    .into_iter()
-                    .for_each(|name| add(&target.source, name));
-            }
-            FlowAction::Execute(execute) => {
-                let text = match &execute.statement {
-                    Prop::Literal(text) => text.as_str(),
-                    Prop::Jinja { code, .. } => Some(&*code.text),
-                    _ => None,
-                };
-                let dialect = sources.get(&execute.source).and_then(Source::dialect);
-                if let (Some(text), Some(dialect)) = (text, dialect)
-                    && let Ok(found) = sql::analyse(text, dialect)
-                {
-                    found.creates.iter().for_each(|t| add(&execute.source, &t.table));
-                }
-            }
-            _ => {}
+    each_step(steps, &mut |step| match &step.action {
+        FlowAction::HttpRequest(request) => {
+            let tables = request.response.tables.iter().map(|t| &t.target);
+            tables.for_each(|target| {
+                target.table.as_text().iter().for_each(|name| add(&target.source, name));
+            });
         }
-    }
-    for step in steps {
-        match &step.action {
-            FlowAction::Block(steps) => collect(steps, sources, known),
-            FlowAction::ForEach(each) => collect(&each.steps, sources, known),
-            FlowAction::If { branches, otherwise } => {
-                branches.iter().for_each(|b| collect(&b.then, sources, known));
-                collect(otherwise, sources, known);
-            }
-            _ => {}
+        FlowAction::Transform(transform) => {
+            let target = &transform.target;
+            target.table.as_text().iter().for_each(|name| add(&target.source, name));
         }
-    }
+        FlowAction::MigrateSchema(migrate) => {
+            let target = &migrate.target;
+            target.table.as_text().iter().for_each(|name| add(&target.source, name));
+        }
+        FlowAction::Execute(execute) => {
+            let text = match &execute.statement {
+                Prop::Literal(text) => text.as_str(),
+                Prop::Jinja { code, .. } => Some(&*code.text),
+                _ => None,
+            };
+            let dialect = sources.get(&execute.source).and_then(Source::dialect);
+            if let (Some(text), Some(dialect)) = (text, dialect)
+                && let Ok(found) = sql::analyse(text, dialect)
+            {
+                found.creates.iter().for_each(|t| add(&execute.source, &t.table));
+            }
+        }
+        _ => {}
+    });
 }
 
 /// Adds what reading views reads.

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use super::steps::Names;
 use crate::effects::{Resource, Scope};
-use crate::ops::{FlowAction, FlowStep, VariableScope, VariableSet};
+use crate::expr::Prop;
+use crate::ops::{FlowAction, FlowStep, VariableScope, VariableSet, each_step};
 
 /// One run of one flow, while it is resolved.
 pub(super) struct Frame {
@@ -28,28 +29,21 @@ pub(super) fn scope<'s>(frame: &'s Frame, names: &'s Names<'_>) -> Scope<'s> {
 
 /// Local variables that a flow's steps set, nested ones included.
 pub(super) fn collect_locals(steps: &[FlowStep], locals: &mut BTreeSet<String>) {
-    let mut add = |variables: &[VariableSet]| {
-        let local = variables.iter().filter(|v| v.scope == VariableScope::Local);
-        locals.extend(local.map(|v| v.name.clone()));
-    };
-    for step in steps {
-        match &step.action {
-            FlowAction::SetVariable(set) => add(&set.set),
-            FlowAction::HttpRequest(request) => add(&request.response.variables),
-            _ => {}
+    each_step(steps, &mut |step| match &step.action {
+        FlowAction::SetVariable(set) => locals.extend(local(&set.set)),
+        FlowAction::HttpRequest(request) => {
+            locals.extend(local(&request.response.variables));
+            let returns = request.response.parser.as_ref().and_then(Prop::returns);
+            let set = returns.iter().flat_map(|r| r.variables.iter().flatten());
+            locals.extend(set.filter(|v| v.local).map(|v| v.name.clone()));
         }
-    }
-    for step in steps {
-        match &step.action {
-            FlowAction::Block(steps) => collect_locals(steps, locals),
-            FlowAction::ForEach(each) => collect_locals(&each.steps, locals),
-            FlowAction::If { branches, otherwise } => {
-                branches.iter().for_each(|b| collect_locals(&b.then, locals));
-                collect_locals(otherwise, locals);
-            }
-            _ => {}
-        }
-    }
+        _ => {}
+    });
+}
+
+fn local(variables: &[VariableSet]) -> impl Iterator<Item = String> {
+    let local = variables.iter().filter(|v| v.scope == VariableScope::Local);
+    local.map(|v| v.name.clone())
 }
 
 /// Where a variable that is set goes.

@@ -76,7 +76,9 @@ impl<'a> Resolver<'a> {
                 false => self.ask_unknown(source, place),
             }
         }
-        for resource in &effects.reads {
+        // A step that may write any table needs every database open.
+        let any = effects.writes.iter().filter(|w| **w == Resource::AnySource);
+        for resource in effects.reads.iter().chain(any) {
             match resource {
                 Resource::Variable(name) => {
                     self.asked.entry(name.clone()).or_insert_with(|| place.clone());

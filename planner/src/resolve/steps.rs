@@ -5,17 +5,16 @@ use std::collections::{BTreeSet, HashMap};
 use indexmap::IndexMap;
 use serde_json::Value as Json;
 
-use super::frame::{Frame, collect_locals, scope, target};
+use super::frame::{Frame, collect_locals, scope};
 use crate::codes::Code;
 use crate::diagnostic::{Diagnostics, did_you_mean};
 use crate::effects::{Effects, Resource};
 use crate::expr::Prop;
 use crate::graph;
-use crate::http_effects;
-use crate::ops::{FlowAction, FlowStep, RunFlow};
+use crate::ops::{FlowAction, FlowStep, OnError, RunFlow};
 use crate::passes::rename;
 use crate::passes::views::{self, KnownTables};
-use crate::plan::{Action, PlannedBranch, Region, Step};
+use crate::plan::{Action, Region, Step};
 use crate::span::Place;
 use crate::syntax::Source;
 
@@ -52,6 +51,15 @@ pub struct Resolver<'a> {
     /// Variables asked for, and where first: checked at the end, when all that is set is known.
     pub(super) asked: HashMap<String, Place>,
     pub(super) opaque_setter: bool,
+    /// How many steps around go on after a failure.
+    pub(super) guarded: usize,
+}
+
+/// What a step and those inside it do.
+#[derive(Default)]
+pub(super) struct Found {
+    pub effects: Effects,
+    pub outside: bool,
 }
 
 impl<'a> Resolver<'a> {
@@ -67,6 +75,7 @@ impl<'a> Resolver<'a> {
             set: BTreeSet::new(),
             asked: HashMap::new(),
             opaque_setter: false,
+            guarded: 0,
         }
     }
 
@@ -79,10 +88,10 @@ impl<'a> Resolver<'a> {
         self.visited.insert(name.to_string());
         self.calls.push(name.to_string());
         let mut list = List::default();
-        self.steps(steps, &mut frame, &mut list, None);
+        self.steps(steps, 0, &mut frame, &mut list, None);
         self.calls.pop();
         self.check_variables();
-        finish(list)
+        list.finish(true)
     }
 
     fn frame(&mut self, steps: &[FlowStep], parameters: Option<&Prop>, path: String) -> Frame {
@@ -102,8 +111,16 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// Adds steps to `list`. `after`: the step that all of them follow (the start of a called flow).
-    fn steps(&mut self, steps: &[FlowStep], frame: &mut Frame, list: &mut List, after: Option<usize>) {
+    /// Adds the steps from position `start` on to `list`. `after`: the step that all of them follow (the start of a
+    /// called flow).
+    fn steps(
+        &mut self,
+        steps: &[FlowStep],
+        start: usize,
+        frame: &mut Frame,
+        list: &mut List,
+        after: Option<usize>,
+    ) {
         // What an id of this list of steps stands for: several planned steps when a block or flow was inlined.
         let mut ids: IndexMap<&str, Vec<usize>> = IndexMap::new();
         let mut later: HashMap<&str, &Place> = HashMap::new();
@@ -118,7 +135,7 @@ impl<'a> Resolver<'a> {
             }
         }
         for (at, step) in steps.iter().enumerate() {
-            if !step.enabled {
+            if !step.enabled || at < start {
                 if let Some((id, _)) = &step.id {
                     ids.insert(id, Vec::new());
                 }
@@ -174,101 +191,27 @@ impl<'a> Resolver<'a> {
             None => format!("{}_{}", step.op, at + 1),
         };
         let id = format!("{}{name}", frame.path);
-        let mut effects = Effects::default();
-        let mut outside = false;
-        let action = match &step.action {
-            FlowAction::Block(steps) => {
+        match &step.action {
+            // Steps of a block and of a called flow stand in the list like any others.
+            FlowAction::Block(steps) if step.on_error == OnError::Stop => {
                 let path = std::mem::replace(&mut frame.path, format!("{id}/"));
-                self.steps(steps, frame, list, None);
+                self.steps(steps, 0, frame, list, None);
                 frame.path = path;
                 return;
             }
-            FlowAction::RunFlow(run) => return self.run_flow(step, run, &id, frame, list),
-            FlowAction::HttpRequest(request) => {
-                for table in request.response.tables.iter().map(|t| &t.target) {
-                    self.database(table);
-                }
-                request
-                    .for_each
-                    .iter()
-                    .for_each(|rows| self.database(&rows.table));
-                let source = request.request.source.as_ref().and_then(|name| {
-                    let place = request.request.source_place.as_ref();
-                    self.http_source(name, place.unwrap_or(&step.place))
-                });
-                let frame_scope = scope(frame, self.names);
-                let planned = http_effects::plan(request, source, &frame_scope, &mut effects);
-                outside = !request.is_read();
-                self.sets(&request.init);
-                self.sets(&request.response.variables);
-                if let Some(Prop::Python { sets, .. }) = &request.response.parser {
-                    match sets {
-                        Some(names) => self.set.extend(names.iter().cloned()),
-                        None => self.opaque_setter = true,
-                    }
-                }
-                Action::Http(Box::new(planned))
+            FlowAction::RunFlow(run) if step.on_error == OnError::Stop => {
+                return self.run_flow(step, run, &id, frame, list);
             }
-            FlowAction::Transform(transform) => {
-                self.database(&transform.target);
-                let scope = scope(frame, self.names);
-                effects.sql_prop(&transform.target.source, &transform.query, &scope, false);
-                let target = effects.table(&transform.target, &scope);
-                effects.writes.insert(target);
-                Action::Transform(transform.clone())
-            }
-            FlowAction::Execute(execute) => {
-                self.database_named(&execute.source, &execute.place);
-                let scope = scope(frame, self.names);
-                effects.sql_prop(&execute.source, &execute.statement, &scope, true);
-                Action::Execute(execute.clone())
-            }
-            FlowAction::SetVariable(set) => {
-                let scope = scope(frame, self.names);
-                for variable in &set.set {
-                    effects.read_uses(&variable.value.uses(), &scope);
-                    effects.writes.insert(target(variable, &scope));
-                }
-                self.sets(&set.set);
-                Action::SetVariable(set.clone())
-            }
-            FlowAction::Print(print) => {
-                effects.read_uses(&print.message.uses(), &scope(frame, self.names));
-                effects.writes.insert(Resource::Console);
-                Action::Print(print.clone())
-            }
-            FlowAction::If { branches, otherwise } => {
-                let path = std::mem::replace(&mut frame.path, format!("{id}/"));
-                let mut planned = Vec::with_capacity(branches.len());
-                for branch in branches {
-                    effects.read_uses(&branch.condition.uses(), &scope(frame, self.names));
-                    planned.push(PlannedBranch {
-                        condition: branch.condition.clone(),
-                        then: self.region(&branch.then, frame, &mut effects, &mut outside),
-                    });
-                }
-                let otherwise = self.region(otherwise, frame, &mut effects, &mut outside);
-                frame.path = path;
-                Action::If {
-                    branches: planned,
-                    otherwise,
-                }
-            }
-            FlowAction::ForEach(each) => {
-                self.database(&each.rows.table);
-                let table = effects.table(&each.rows.table, &scope(frame, self.names));
-                effects.reads.insert(table);
-                let path = std::mem::replace(&mut frame.path, format!("{id}/"));
-                frame.bound.push(each.rows.variable.clone());
-                let body = self.region(&each.steps, frame, &mut effects, &mut outside);
-                frame.bound.pop();
-                frame.path = path;
-                Action::ForEach {
-                    rows: Box::new(each.rows.clone()),
-                    body,
-                }
-            }
-        };
+            _ => {}
+        }
+        let mut found = Found::default();
+        let path = std::mem::replace(&mut frame.path, format!("{id}/"));
+        let guards = usize::from(step.on_error == OnError::Continue);
+        self.guarded += guards;
+        let action = self.action(step, &id, frame, &mut found);
+        self.guarded -= guards;
+        frame.path = path;
+        let mut effects = found.effects;
         for message in &effects.opaque {
             self.d
                 .warning(
@@ -286,30 +229,34 @@ impl<'a> Resolver<'a> {
             title: step.title.clone(),
             place: step.place.clone(),
             frame: frame.id,
+            on_error: step.on_error,
             reads: effects.reads.into_iter().collect(),
             writes: effects.writes.into_iter().collect(),
-            outside,
+            outside: found.outside,
             private: Vec::new(),
             action,
         });
     }
 
     /// Steps of their own graph; their effects become those of the step around.
-    fn region(
+    pub(super) fn region(&mut self, steps: &[FlowStep], frame: &mut Frame, found: &mut Found) -> Region {
+        let mut list = List::default();
+        self.steps(steps, 0, frame, &mut list, None);
+        list.region(found, self.guarded == 0)
+    }
+
+    /// A called flow in a graph of its own.
+    pub(super) fn flow_region(
         &mut self,
-        steps: &[FlowStep],
+        step: &FlowStep,
+        run: &RunFlow,
+        id: &str,
         frame: &mut Frame,
-        effects: &mut Effects,
-        outside: &mut bool,
+        found: &mut Found,
     ) -> Region {
         let mut list = List::default();
-        self.steps(steps, frame, &mut list, None);
-        for step in &list.steps {
-            effects.reads.extend(step.reads.iter().cloned());
-            effects.writes.extend(step.writes.iter().cloned());
-            *outside |= step.outside;
-        }
-        finish(list)
+        self.run_flow(step, run, id, frame, &mut list);
+        list.region(found, self.guarded == 0)
     }
 
     fn run_flow(&mut self, step: &FlowStep, run: &RunFlow, id: &str, frame: &mut Frame, list: &mut List) {
@@ -333,6 +280,16 @@ impl<'a> Resolver<'a> {
                 .help("a plan has an end: break the circle");
             return;
         }
+        if run.start_step > 0 && run.start_step >= steps.len() && !self.names.broken.contains(name) {
+            let message = format!(
+                "`start_step: {}` leaves nothing of flow `{name}`, which has {} steps",
+                run.start_step,
+                steps.len()
+            );
+            self.d
+                .error(Code::BadValue, run.flow_place.clone(), message)
+                .help("the first step is 0");
+        }
         let mut effects = Effects::default();
         if let Some(parameters) = &run.parameters {
             effects.read_uses(&parameters.uses(), &scope(frame, self.names));
@@ -351,6 +308,7 @@ impl<'a> Resolver<'a> {
             title: step.title.clone(),
             place: step.place.clone(),
             frame: frame.id,
+            on_error: OnError::Stop,
             reads: effects.reads.into_iter().collect(),
             writes: locals.collect(),
             outside: false,
@@ -363,7 +321,7 @@ impl<'a> Resolver<'a> {
         });
         self.visited.insert(name.clone());
         self.calls.push(name.clone());
-        self.steps(steps, &mut inner, list, Some(enter));
+        self.steps(steps, run.start_step, &mut inner, list, Some(enter));
         self.calls.pop();
     }
 }
@@ -375,10 +333,25 @@ struct List {
     extra: Vec<(usize, usize, String)>,
 }
 
-fn finish(list: List) -> Region {
-    let mut steps = list.steps;
-    rename::privatise(&mut steps);
-    let edges = graph::edges(&steps, &list.extra);
-    let stages = graph::stages(steps.len(), &edges);
-    Region { steps, edges, stages }
+impl List {
+    /// `sure`: a failure ends the flow, so that what comes later is run or nothing more is.
+    fn finish(self, sure: bool) -> Region {
+        let mut steps = self.steps;
+        if sure {
+            rename::privatise(&mut steps);
+        }
+        let edges = graph::edges(&steps, &self.extra);
+        let stages = graph::stages(steps.len(), &edges);
+        Region { steps, edges, stages }
+    }
+
+    /// The region of the list; what its steps do is what the step around does.
+    fn region(self, found: &mut Found, sure: bool) -> Region {
+        for step in &self.steps {
+            found.effects.reads.extend(step.reads.iter().cloned());
+            found.effects.writes.extend(step.writes.iter().cloned());
+            found.outside |= step.outside;
+        }
+        self.finish(sure)
+    }
 }

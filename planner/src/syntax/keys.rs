@@ -1,50 +1,104 @@
-//! Reads the keys of a map: which are known, which are left over, which come as `p` or `p_expression`.
+//! Reads a map by its shape: keys it does not have, keys that are missing, and each value in its form.
 
-use std::collections::BTreeSet;
-
+use super::shape::{EXPRESSION, Form, Key, Shape};
 use super::tree::{Node, Scalar, Value};
 use crate::codes::Code;
 use crate::diagnostic::{Diagnostics, did_you_mean, nearest};
 use crate::expr::{self, Prop};
 use crate::span::Place;
 
-const EXPRESSION: &str = "_expression";
-
-/// A map being read. Each key asked for becomes a known key; [`Keys::finish`] reports the others.
+/// A map being read, its keys checked against its shape.
 pub struct Keys<'a> {
     entries: &'a [(String, Place, Node)],
     place: &'a Place,
-    what: &'static str,
-    known: BTreeSet<&'static str>,
-    /// Known keys that also exist as `key_expression`.
-    dynamic: BTreeSet<&'static str>,
+    shape: &'static Shape,
 }
 
 impl<'a> Keys<'a> {
-    /// Starts reading `node` as a map that is `what` ("a response").
-    pub fn new(node: &'a Node, what: &'static str, d: &mut Diagnostics) -> Option<Self> {
-        match &node.value {
-            Value::Map(entries) => Some(Keys {
-                entries,
-                place: &node.place,
-                what,
-                known: BTreeSet::new(),
-                dynamic: BTreeSet::new(),
-            }),
-            _ => {
-                d.error(
-                    Code::WrongType,
-                    node.place.clone(),
-                    format!("{what} must be a map of keys, not {}", node.kind()),
-                );
-                None
+    /// Starts reading `node`. Unknown and missing keys are reported now.
+    pub fn new(node: &'a Node, shape: &'static Shape, d: &mut Diagnostics) -> Option<Self> {
+        let entries = map(node, shape.what, d)?;
+        let keys = Keys {
+            entries,
+            place: &node.place,
+            shape,
+        };
+        keys.check(d);
+        Some(keys)
+    }
+
+    fn check(&self, d: &mut Diagnostics) {
+        for (name, place, _) in self.entries {
+            if !self.shape.all().any(|k| k.spellings().any(|s| s == *name)) {
+                self.unknown(name, place, d);
+            }
+        }
+        for key in self.shape.all() {
+            let given: Vec<&(String, Place, Node)> = self
+                .entries
+                .iter()
+                .filter(|(name, ..)| key.spellings().any(|s| s == *name))
+                .collect();
+            if let [first, second, ..] = given.as_slice() {
+                match first.0.ends_with(EXPRESSION) == second.0.ends_with(EXPRESSION) {
+                    false => both_forms(key.name, &second.1, d),
+                    true => {
+                        let message = format!("both `{}` and `{}` are given", first.0, second.0);
+                        d.error(Code::DuplicateKey, second.1.clone(), message)
+                            .help("keep one: they mean the same");
+                    }
+                }
+            }
+            // Null is a value; a list whose items are commented out is empty.
+            let null_counts = matches!(key.form, Form::Value | Form::Steps);
+            let there = given
+                .iter()
+                .any(|(name, _, node)| !node.is_null() || (null_counts && name == key.name));
+            if key.required && !there {
+                self.missing(key, d);
             }
         }
     }
 
-    /// Says more exactly what the map is, once that is known.
-    pub fn is(&mut self, what: &'static str) {
-        self.what = what;
+    fn unknown(&self, name: &str, place: &Place, d: &mut Diagnostics) {
+        let (mut plain, mut python) = (Vec::new(), Vec::new());
+        for spelling in self.shape.all().flat_map(Key::spellings) {
+            match spelling.ends_with(EXPRESSION) {
+                true => python.push(spelling),
+                false => plain.push(spelling),
+            }
+        }
+        let (plain, python) = (plain.iter().map(String::as_str), python.iter().map(String::as_str));
+        let with_suffix = format!("{name}{EXPRESSION}");
+        let help = match name.ends_with(EXPRESSION) {
+            false if python.clone().any(|p| p == with_suffix) => Some(format!("write it as `{with_suffix}`: it is Python")),
+            true => did_you_mean(name, "known keys", python),
+            false => match nearest(name, plain.clone().chain(python)) {
+                Some(near) => Some(format!("did you mean `{near}`?")),
+                None => did_you_mean(name, "known keys", plain),
+            },
+        };
+        let message = format!("unknown key `{name}` in {}", self.shape.what);
+        d.error(Code::UnknownKey, place.clone(), message).maybe_help(help);
+    }
+
+    fn missing(&self, key: &Key, d: &mut Diagnostics) {
+        let known = |name: &str| self.shape.all().any(|k| k.spellings().any(|s| s == name));
+        let others = self.entries.iter().map(|(k, ..)| k.as_str()).filter(|k| !known(k));
+        let wanted = match key.plain() {
+            true => key.name.to_string(),
+            false => format!("{}{EXPRESSION}", key.name),
+        };
+        let near = nearest(key.name, others);
+        d.error(
+            Code::MissingKey,
+            self.place.clone(),
+            format!("{} needs `{wanted}`", self.shape.what),
+        )
+        .maybe_help(match near {
+            Some(near) => Some(format!("`{near}` is there: did you mean `{wanted}`?")),
+            None => key.form.example(key.name),
+        });
     }
 
     /// The place of the map.
@@ -52,171 +106,206 @@ impl<'a> Keys<'a> {
         self.place
     }
 
-    fn find(&self, key: &str) -> Option<(&'a Place, &'a Node)> {
-        self.entries
-            .iter()
-            .find(|(k, ..)| k == key)
+    fn key(&self, name: &str) -> &'static Key {
+        let key = self.shape.key(name);
+        debug_assert!(key.is_some(), "{} has no key {name} in its shape", self.shape.what);
+        // A key that the shape lacks is a slip in the reader, which any test of it finds.
+        const LOST: Key = Key::new("", Form::Value, "");
+        key.unwrap_or(&LOST)
+    }
+
+    fn find(&self, key: &Key, suffix: &str) -> Option<(&'a Place, &'a Node)> {
+        let names = std::iter::once(key.name).chain(key.alias);
+        let is = |written: &str, name: &str| written.strip_suffix(suffix) == Some(name);
+        names
+            .into_iter()
+            .find_map(|name| self.entries.iter().find(|(written, ..)| is(written, name)))
             .map(|(_, place, node)| (place, node))
     }
 
-    /// The place of `key` or `key_expression`, whichever is there.
-    pub fn place_of(&self, key: &str) -> Option<&'a Place> {
-        self.key_place(key)
-            .or_else(|| self.key_place(&format!("{key}{EXPRESSION}")))
+    /// The place of a key, if the map has it in either form.
+    pub fn place_of(&self, name: &str) -> Option<&'a Place> {
+        let key = self.key(name);
+        let found = self.find(key, "").or_else(|| self.find(key, EXPRESSION));
+        found.map(|(place, _)| place)
     }
 
-    /// The value of a key as it stands.
-    pub fn node(&mut self, key: &'static str) -> Option<&'a Node> {
-        self.known.insert(key);
-        self.find(key).map(|(_, node)| node)
+    /// Whether the key is there in either form.
+    pub fn has(&self, name: &str) -> bool {
+        self.place_of(name).is_some()
     }
 
-    /// The place of a key, if the map has it.
-    pub fn key_place(&self, key: &str) -> Option<&'a Place> {
-        self.find(key).map(|(place, _)| place)
+    /// The value of a key as it stands; none when it is null.
+    pub fn node(&self, name: &str) -> Option<&'a Node> {
+        let (_, node) = self.find(self.key(name), "")?;
+        (!node.is_null()).then_some(node)
     }
 
-    /// A value that must be plain text, known when planning: no template.
-    pub fn name(&mut self, key: &'static str, d: &mut Diagnostics) -> Option<(String, Place)> {
-        let node = self.node(key)?;
+    /// Text that is known when planning: no template.
+    pub fn name(&self, name: &str, d: &mut Diagnostics) -> Option<(String, Place)> {
+        let node = self.node(name)?;
         match &node.value {
             Value::Scalar(Scalar::Text { text, .. }) if !expr::has_template(text) => {
                 Some((text.to_string(), node.place.clone()))
             }
-            Value::Scalar(Scalar::Text { .. }) => {
-                d.error(
-                    Code::WrongType,
-                    node.place.clone(),
-                    format!(
-                        "`{key}` of {} must be a plain name, known when planning",
-                        self.what
-                    ),
-                )
-                .help("write the name without `{{ }}`");
-                None
-            }
-            Value::Scalar(Scalar::Null) => None,
             Value::Scalar(Scalar::Number(n)) => Some((n.to_string(), node.place.clone())),
-            _ => {
-                d.error(
-                    Code::WrongType,
-                    node.place.clone(),
-                    format!("`{key}` of {} must be a string, not {}", self.what, node.kind()),
+            Value::Scalar(Scalar::Text { .. }) => {
+                let message = format!(
+                    "`{name}` of {} must be a plain name, known when planning",
+                    self.shape.what
                 );
+                d.error(Code::WrongType, node.place.clone(), message)
+                    .help("write the name without `{{ }}`");
                 None
             }
+            _ => self.wrong(name, "a string", node, d),
         }
     }
 
-    /// As [`Keys::name`], and missing is an error.
-    pub fn required_name(&mut self, key: &'static str, d: &mut Diagnostics) -> Option<(String, Place)> {
-        if self.find(key).is_none() {
-            self.known.insert(key);
-            self.missing(key, d);
+    /// One of the words that the key's form allows, as its position among them.
+    pub fn choice(&self, name: &str, d: &mut Diagnostics) -> Option<&'static str> {
+        let Form::Choice(words) = self.key(name).form else {
+            return None;
+        };
+        let (word, place) = self.name(name, d)?;
+        let found = words.iter().find(|w| **w == word).copied();
+        if found.is_none() {
+            let message = format!("`{word}` is not allowed for `{name}` of {}", self.shape.what);
+            d.error(Code::BadValue, place, message)
+                .maybe_help(did_you_mean(&word, "allowed", words.iter().copied()));
         }
-        self.name(key, d)
+        found
     }
 
     /// A boolean, known when planning.
-    pub fn flag(&mut self, key: &'static str, d: &mut Diagnostics) -> Option<bool> {
-        let node = self.node(key)?;
+    pub fn flag(&self, name: &str, d: &mut Diagnostics) -> Option<bool> {
+        let node = self.node(name)?;
         match &node.value {
             Value::Scalar(Scalar::Bool(value)) => Some(*value),
-            _ => {
-                d.error(
-                    Code::WrongType,
-                    node.place.clone(),
-                    format!(
-                        "`{key}` of {} must be true or false, not {}",
-                        self.what,
-                        node.kind()
-                    ),
-                );
-                None
-            }
+            _ => self.wrong(name, "true or false", node, d),
         }
     }
 
-    /// A value as `key` (literal or Jinja) or `key_expression` (Python). Maps and lists are literal inside.
-    pub fn prop(&mut self, key: &'static str, d: &mut Diagnostics) -> Option<Prop> {
-        self.prop_with(key, d, |node, d| expr::literal(key, node, d))
+    /// A number above 0, known when planning.
+    pub fn positive(&self, name: &str, d: &mut Diagnostics) -> Option<f64> {
+        let node = self.node(name)?;
+        let number = match &node.value {
+            Value::Scalar(Scalar::Number(n)) => n.as_f64().filter(|n| *n > 0.0),
+            _ => None,
+        };
+        number.or_else(|| self.wrong(name, "a number above 0", node, d))
     }
 
-    /// A map whose single entries may be `entry_expression`, or one Python expression for the whole map.
-    pub fn entries(&mut self, key: &'static str, d: &mut Diagnostics) -> Option<Prop> {
-        self.prop_with(key, d, |node, d| expr::entries(key, node, d))
+    /// A whole number from 0, known when planning.
+    pub fn count(&self, name: &str, d: &mut Diagnostics) -> Option<u64> {
+        let node = self.node(name)?;
+        let number = match &node.value {
+            Value::Scalar(Scalar::Number(n)) => n.as_u64(),
+            _ => None,
+        };
+        number.or_else(|| self.wrong(name, "a whole number from 0", node, d))
     }
 
-    fn prop_with(
-        &mut self,
-        key: &'static str,
+    fn wrong<T>(&self, name: &str, wanted: &str, node: &Node, d: &mut Diagnostics) -> Option<T> {
+        let mut message = format!("`{name}` of {} must be {wanted}", self.shape.what);
+        // "a number above 0, not a number" says nothing.
+        if !wanted.contains("number") || node.kind() != "a number" {
+            message.push_str(&format!(", not {}", node.kind()));
+        }
+        d.error(Code::WrongType, node.place.clone(), message);
+        None
+    }
+
+    /// A value as `key` (literal or Jinja) or `key_expression` (Python).
+    pub fn prop(&self, name: &str, d: &mut Diagnostics) -> Option<Prop> {
+        let key = self.key(name);
+        if let Some((_, node)) = self.find(key, EXPRESSION).filter(|_| key.python) {
+            return match node.is_null() {
+                true => None,
+                false => expr::python(&format!("{name}{EXPRESSION}"), node, d),
+            };
+        }
+        let (_, node) = self.find(key, "")?;
+        match key.form {
+            Form::Entries => expr::entries(name, node, d),
+            Form::Text if node.is_null() => None,
+            Form::Text if matches!(node.value, Value::List(_) | Value::Map(_)) => {
+                self.wrong(name, "text", node, d)
+            }
+            _ => expr::literal(name, node, d),
+        }
+    }
+
+    /// A list of maps; each is read by `read`.
+    pub fn list<T>(
+        &self,
+        name: &str,
         d: &mut Diagnostics,
-        literal: impl FnOnce(&Node, &mut Diagnostics) -> Option<Prop>,
-    ) -> Option<Prop> {
-        self.known.insert(key);
-        self.dynamic.insert(key);
-        let python_key = format!("{key}{EXPRESSION}");
-        let (plain, python) = (self.find(key), self.find(&python_key));
-        match (plain, python) {
-            (Some(_), Some((place, _))) => {
-                both_forms(key, place, d);
-                None
-            }
-            (Some((_, node)), None) => literal(node, d),
-            (None, Some((_, node))) => expr::python(&python_key, node, d),
-            (None, None) => None,
+        mut read: impl FnMut(&'a Node, &mut Diagnostics) -> Option<T>,
+    ) -> Vec<T> {
+        match self.node(name) {
+            None => Vec::new(),
+            Some(node) => match &node.value {
+                Value::List(items) => items.iter().filter_map(|item| read(item, d)).collect(),
+                _ => {
+                    self.wrong::<()>(name, "a list", node, d);
+                    Vec::new()
+                }
+            },
         }
     }
+}
 
-    /// As [`Keys::prop`], and missing is an error.
-    pub fn required_prop(&mut self, key: &'static str, d: &mut Diagnostics) -> Option<Prop> {
-        if self.find(key).is_none() && self.find(&format!("{key}{EXPRESSION}")).is_none() {
-            self.missing(key, d);
+/// The entries of a map.
+pub fn map<'a>(node: &'a Node, what: &str, d: &mut Diagnostics) -> Option<&'a [(String, Place, Node)]> {
+    match &node.value {
+        Value::Map(entries) => Some(entries),
+        _ => {
+            let message = format!("{what} must be a map of keys, not {}", node.kind());
+            d.error(Code::WrongType, node.place.clone(), message);
+            None
         }
-        self.prop(key, d)
     }
+}
 
-    /// Whether `key` or `key_expression` is there.
-    pub fn has(&self, key: &str) -> bool {
-        self.find(key).is_some() || self.find(&format!("{key}{EXPRESSION}")).is_some()
-    }
-
-    fn missing(&self, key: &str, d: &mut Diagnostics) {
-        let near = self.entries.iter().map(|(k, ..)| k.as_str());
-        let near = nearest(key, near.filter(|k| !self.known.contains(k)));
+/// Which of several shapes a map has, by its key `tag`: the one that `shapes` lists under its value.
+pub fn tagged<T: Copy>(
+    node: &Node,
+    what: &str,
+    tag: &'static str,
+    shapes: &[(&'static str, T)],
+    code: Code,
+    d: &mut Diagnostics,
+) -> Option<(&'static str, T, Place)> {
+    let entries = map(node, what, d)?;
+    let value = entries.iter().find(|(key, ..)| key == tag);
+    let Some((_, _, value)) = value.filter(|(.., node)| !node.is_null()) else {
+        let near = nearest(tag, entries.iter().map(|(k, ..)| k.as_str()));
         d.error(
             Code::MissingKey,
-            self.place.clone(),
-            format!("{} needs `{key}`", self.what),
+            node.place.clone(),
+            format!("{what} needs `{tag}`"),
         )
-        .maybe_help(near.map(|near| format!("`{near}` is there: did you mean `{key}`?")));
-    }
-
-    /// Reports every key that nobody asked for.
-    pub fn finish(self, d: &mut Diagnostics) {
-        for (key, place, _) in self.entries {
-            let plain = key.strip_suffix(EXPRESSION);
-            if self.known.contains(key.as_str()) || plain.is_some_and(|k| self.dynamic.contains(k)) {
-                continue;
-            }
-            let dynamic: Vec<String> = self.dynamic.iter().map(|k| format!("{k}{EXPRESSION}")).collect();
-            let plain = self.known.iter().copied();
-            let dynamic = dynamic.iter().map(String::as_str);
-            let help = match key.ends_with(EXPRESSION) {
-                true => did_you_mean(key, "known keys", dynamic),
-                false => match nearest(key, plain.clone().chain(dynamic)) {
-                    Some(near) => Some(format!("did you mean `{near}`?")),
-                    None => did_you_mean(key, "known keys", plain),
-                },
-            };
-            d.error(
-                Code::UnknownKey,
-                place.clone(),
-                format!("unknown key `{key}` in {}", self.what),
-            )
-            .maybe_help(help);
-        }
-    }
+        .maybe_help(near.map(|near| format!("`{near}` is there: did you mean `{tag}`?")));
+        return None;
+    };
+    let Some(name) = value.as_text() else {
+        let message = format!("`{tag}` of {what} must be a string, not {}", value.kind());
+        d.error(Code::WrongType, value.place.clone(), message);
+        return None;
+    };
+    let found = shapes.iter().find(|(known, _)| **known == **name);
+    let Some((name, shape)) = found else {
+        let names = shapes.iter().map(|(name, _)| *name);
+        let (message, list) = match tag {
+            "op" => (format!("unknown operation `{name}`"), "operations"),
+            _ => (format!("`{name}` is not a type of {}", what.trim_start_matches("a ")), "types"),
+        };
+        d.error(code, value.place.clone(), message)
+            .maybe_help(did_you_mean(name, list, names));
+        return None;
+    };
+    Some((name, *shape, value.place.clone()))
 }
 
 /// Reports `p` together with `p_expression`.
@@ -227,4 +316,16 @@ pub fn both_forms(key: &str, place: &Place, d: &mut Diagnostics) {
         format!("both `{key}` and `{key}{EXPRESSION}` are given"),
     )
     .help("keep one: the plain key for a literal or Jinja, `_expression` for Python");
+}
+
+impl Form {
+    /// How a key of this form is written, where that is not plain to see.
+    fn example(self, key: &str) -> Option<String> {
+        let example = match (self, key) {
+            (Form::Variables, "set") => "for example `set: {next_page: 1}`",
+            (Form::Steps, "steps") => "a list of steps: each starts with `- op: ...`",
+            _ => return None,
+        };
+        Some(example.to_string())
+    }
 }

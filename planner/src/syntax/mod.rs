@@ -1,15 +1,20 @@
-//! Text to tree to what the project says: YAML with places, and the readers of its keys.
+//! Text to tree to what the project says: YAML with places, the shapes of its maps, and the readers of their keys.
 
 mod keys;
 mod project;
+mod shape;
 mod source;
 mod tree;
 mod yaml;
 
-pub use keys::{Keys, both_forms};
-pub use project::{Project, read_default_env, read_environment, read_project};
+pub use keys::{Keys, both_forms, map, tagged};
+pub use project::{
+    DEFAULT_ENV, ENVIRONMENT, PROJECT, Project, read_default_env, read_environment, read_project,
+};
+pub use shape::{EXPRESSION, Form, Key, Shape};
 pub use source::{
-    Auth, DEFAULT_CONCURRENCY, HttpSource, PostgresSource, Source, SourceKind, read_flow, read_source,
+    Auth, DEFAULT_CONCURRENCY, FLOW, HttpSource, PostgresSource, SOURCES, Source, SourceKind, read_flow,
+    read_source,
 };
 pub use tree::{Node, Scalar, Value};
 pub use yaml::parse;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use serde_json::Value as Json;
 
-use super::{Keys, Node, Value, parse};
+use super::{Form, Key, Keys, Node, Shape, Value, parse};
 use crate::codes::Code;
 use crate::diagnostic::Diagnostics;
 
@@ -16,13 +16,39 @@ pub struct Project {
     pub version: Option<String>,
 }
 
+/// `project.yaml`.
+pub static PROJECT: Shape = Shape {
+    what: "project.yaml",
+    doc: "A project.",
+    with: &[],
+    keys: &[
+        Key::new("name", Form::Name, "The project's name; its state is kept under it.").required(),
+        Key::new("version", Form::Name, "The project's version."),
+    ],
+};
+
+/// `env.yaml`.
+pub static DEFAULT_ENV: Shape = Shape {
+    what: "env.yaml",
+    doc: "The environment to use by default.",
+    with: &[],
+    keys: &[Key::new("env", Form::Name, "The environment's name.")],
+};
+
+/// `envs/<env>.yaml`.
+pub static ENVIRONMENT: Shape = Shape {
+    what: "an environment",
+    doc: "The variables of an environment.",
+    with: &[],
+    keys: &[Key::new("variables", Form::Plain, "Names and values, taken as they are.")],
+};
+
 /// Reads `project.yaml`.
 pub fn read_project(file: &Arc<str>, text: &str, d: &mut Diagnostics) -> Option<Project> {
     let node = parse(file, text, d)?;
-    let mut keys = Keys::new(&node, "project.yaml", d)?;
-    let name = keys.required_name("name", d);
+    let keys = Keys::new(&node, &PROJECT, d)?;
+    let name = keys.name("name", d);
     let version = keys.name("version", d);
-    keys.finish(d);
     let (name, place) = name?;
     // The name becomes a folder of the home directory.
     if name.is_empty() || name.contains(['/', '\\']) || name.starts_with('.') {
@@ -46,9 +72,8 @@ pub fn read_default_env(file: &Arc<str>, text: &str, d: &mut Diagnostics) -> Opt
     if node.is_null() {
         return None;
     }
-    let mut keys = Keys::new(&node, "env.yaml", d)?;
+    let keys = Keys::new(&node, &DEFAULT_ENV, d)?;
     let name = keys.name("env", d);
-    keys.finish(d);
     name.map(|(name, _)| name)
 }
 
@@ -61,7 +86,7 @@ pub fn read_environment(file: &Arc<str>, text: &str, d: &mut Diagnostics) -> Ind
     if node.is_null() {
         return variables;
     }
-    let Some(mut keys) = Keys::new(&node, "an environment", d) else {
+    let Some(keys) = Keys::new(&node, &ENVIRONMENT, d) else {
         return variables;
     };
     match keys.node("variables") {
@@ -73,7 +98,7 @@ pub fn read_environment(file: &Arc<str>, text: &str, d: &mut Diagnostics) -> Ind
                 variables.insert(name.clone(), node.to_json());
             }
         }
-        Some(node) if !node.is_null() => {
+        Some(node) => {
             d.error(
                 Code::WrongType,
                 node.place.clone(),
@@ -83,8 +108,7 @@ pub fn read_environment(file: &Arc<str>, text: &str, d: &mut Diagnostics) -> Ind
                 ),
             );
         }
-        _ => {}
+        None => {}
     }
-    keys.finish(d);
     variables
 }

@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use serde_json::Value as Json;
-
-use super::{Keys, Node, Value, parse};
+use super::{Form, Key, Keys, Node, Shape, Value, parse, tagged};
 use crate::codes::Code;
-use crate::diagnostic::{Diagnostics, did_you_mean};
+use crate::diagnostic::Diagnostics;
 use crate::dialect::Dialect;
 use crate::expr::{Prop, Uses};
 use crate::ops::{VariableScope, VariableSet, read_variables};
@@ -106,127 +104,167 @@ impl HttpSource {
     }
 }
 
-const TYPES: [&str; 3] = ["http", "postgres", "staging"];
-const AUTH_TYPES: [&str; 3] = ["basic_auth", "bearer_token", "api_key"];
+static HTTP: Shape = Shape {
+    what: "an http source",
+    doc: "An API.",
+    with: &[&TYPE],
+    keys: &[
+        Key::new("base_url", Form::Text, "A request `url` that starts with `/` is joined to it."),
+        Key::new("variables", Form::Variables, "Local variables of every request through the source."),
+        Key::new("headers", Form::Entries, "Headers of every request through the source."),
+        Key::new("auth", Form::OneOf(AUTH), "How requests prove who they are."),
+        Key::new("timeout", Form::Positive, "Seconds that a request may take, 60 when left out."),
+        Key::new("concurrency", Form::Positive, "Requests at the same time, 16 when left out."),
+    ],
+};
+
+static POSTGRES: Shape = Shape {
+    what: "a postgres source",
+    doc: "A PostgreSQL database.",
+    with: &[&TYPE],
+    keys: &[
+        Key::new("conn_str", Form::Text, "postgresql://host:port/database, also as SQLAlchemy writes it.").required(),
+        Key::new("username", Form::Text, "The user."),
+        Key::new("password", Form::Text, "The password."),
+    ],
+};
+
+static STAGING: Shape = Shape {
+    what: "a staging source",
+    doc: "The embedded database: DataFusion over Delta tables in the project's state. Needs no server.",
+    with: &[&TYPE],
+    keys: &[],
+};
+
+static TYPE: Shape = Shape {
+    what: "a source",
+    doc: "An API or a database.",
+    with: &[],
+    keys: &[Key::new("type", Form::Name, "What the source is.").required()],
+};
+
+/// Every type of source.
+pub static SOURCES: &[(&str, &Shape)] = &[("http", &HTTP), ("postgres", &POSTGRES), ("staging", &STAGING)];
+
+static AUTH_TYPE: Shape = Shape {
+    what: "`auth`",
+    doc: "How requests prove who they are.",
+    with: &[],
+    keys: &[Key::new("type", Form::Name, "The kind of auth.").required()],
+};
+
+static AUTH: &[(&str, &Shape)] = &[
+    (
+        "basic_auth",
+        &Shape {
+            what: "`auth` of type basic_auth",
+            doc: "User name and password (RFC 7617).",
+            with: &[&AUTH_TYPE],
+            keys: &[
+                Key::new("username", Form::Text, "The user.").required(),
+                Key::new("password", Form::Text, "The password.").required(),
+            ],
+        },
+    ),
+    (
+        "bearer_token",
+        &Shape {
+            what: "`auth` of type bearer_token",
+            doc: "A token in the Authorization header (RFC 6750).",
+            with: &[&AUTH_TYPE],
+            keys: &[Key::new("token", Form::Text, "The token.").required()],
+        },
+    ),
+    (
+        "api_key",
+        &Shape {
+            what: "`auth` of type api_key",
+            doc: "A key in a header or in the query string.",
+            with: &[&AUTH_TYPE],
+            keys: &[
+                Key::new("key_name", Form::Text, "The name of the header or parameter.").required(),
+                Key::new("key_value", Form::Text, "The key.").required(),
+                Key::new("add_to", Form::Choice(&["header", "query"]), "Where it goes; header when left out."),
+            ],
+        },
+    ),
+];
 
 /// Reads a source's file.
 pub fn read_source(name: &str, file: &Arc<str>, text: &str, d: &mut Diagnostics) -> Option<Source> {
     let node = parse(file, text, d)?;
-    let mut keys = Keys::new(&node, "a source", d)?;
-    let (kind, place) = keys.required_name("type", d)?;
-    let kind = match kind.as_str() {
-        "http" => read_http(&mut keys, d).map(|http| SourceKind::Http(Box::new(http))),
-        "postgres" => read_postgres(&mut keys, d).map(|postgres| SourceKind::Postgres(Box::new(postgres))),
-        "staging" => Some(SourceKind::Staging),
-        _ => {
-            d.error(Code::BadValue, place, format!("`{kind}` is not a type of source"))
-                .maybe_help(did_you_mean(&kind, "types", TYPES));
-            return None;
-        }
+    let (kind, shape, place) = tagged(&node, "a source", "type", SOURCES, Code::BadValue, d)?;
+    let keys = Keys::new(&node, shape, d)?;
+    let kind = match kind {
+        "http" => SourceKind::Http(Box::new(read_http(&keys, d)?)),
+        "postgres" => SourceKind::Postgres(Box::new(PostgresSource {
+            username: keys.prop("username", d),
+            password: keys.prop("password", d),
+            conn_str: keys.prop("conn_str", d)?,
+        })),
+        _ => SourceKind::Staging,
     };
-    keys.finish(d);
     Some(Source {
         name: name.to_string(),
-        kind: kind?,
+        kind,
         place,
     })
 }
 
-fn read_postgres(keys: &mut Keys<'_>, d: &mut Diagnostics) -> Option<PostgresSource> {
-    let conn_str = keys.required_prop("conn_str", d);
-    let username = keys.prop("username", d);
-    let password = keys.prop("password", d);
-    Some(PostgresSource {
-        conn_str: conn_str?,
-        username,
-        password,
-    })
-}
-
-fn read_http(keys: &mut Keys<'_>, d: &mut Diagnostics) -> Option<HttpSource> {
-    let base_url = keys.prop("base_url", d);
-    let variables = keys
-        .node("variables")
-        .map(|node| read_variables(node, VariableScope::Local, d))
-        .unwrap_or_default();
-    let headers = keys.entries("headers", d);
-    let auth = keys
-        .node("auth")
-        .filter(|n| !n.is_null())
-        .map(|node| read_auth(node, d));
-    let timeout = positive("timeout", keys, d);
-    let concurrency = positive("concurrency", keys, d).map(|n| (n as usize).max(1));
+fn read_http(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<HttpSource> {
+    let variables = keys.node("variables");
+    let auth = keys.node("auth").map(|node| read_auth(node, d));
     Some(HttpSource {
-        base_url,
-        variables,
-        headers,
+        base_url: keys.prop("base_url", d),
+        variables: variables
+            .map(|node| read_variables(node, VariableScope::Local, d))
+            .unwrap_or_default(),
+        headers: keys.prop("headers", d),
+        timeout: keys.positive("timeout", d),
+        concurrency: keys.positive("concurrency", d).map(|n| (n as usize).max(1)),
         auth: match auth {
             None => None,
             Some(read) => Some(read?),
         },
-        timeout,
-        concurrency,
     })
 }
 
-fn positive(key: &'static str, keys: &mut Keys<'_>, d: &mut Diagnostics) -> Option<f64> {
-    let node = keys.node(key)?;
-    match node.to_json() {
-        Json::Number(n) if n.as_f64().is_some_and(|n| n > 0.0) => n.as_f64(),
-        _ => {
-            d.error(
-                Code::WrongType,
-                node.place.clone(),
-                format!("`{key}` must be a number above 0"),
-            );
-            None
-        }
-    }
-}
-
 fn read_auth(node: &Node, d: &mut Diagnostics) -> Option<Auth> {
-    let mut keys = Keys::new(node, "`auth`", d)?;
-    let (kind, place) = keys.required_name("type", d)?;
-    let auth = match kind.as_str() {
+    let (kind, shape, _) = tagged(node, "`auth`", "type", AUTH, Code::BadValue, d)?;
+    let keys = Keys::new(node, shape, d)?;
+    let mut text = |key: &str| keys.prop(key, d);
+    Some(match kind {
         "basic_auth" => {
-            let username = keys.required_prop("username", d);
-            let password = keys.required_prop("password", d);
-            Some(Auth::Basic {
+            let (username, password) = (text("username"), text("password"));
+            Auth::Basic {
                 username: username?,
                 password: password?,
-            })
+            }
         }
-        "bearer_token" => Some(Auth::Bearer {
-            token: keys.required_prop("token", d)?,
-        }),
-        "api_key" => {
-            let name = keys.required_prop("key_name", d);
-            let value = keys.required_prop("key_value", d);
-            let in_query = match keys.name("add_to", d) {
-                None => false,
-                Some((to, place)) => {
-                    if !matches!(to.as_str(), "header" | "query") {
-                        d.error(Code::BadValue, place, format!("`{to}` is not a place for a key"))
-                            .maybe_help(did_you_mean(&to, "places", ["header", "query"]));
-                    }
-                    to == "query"
-                }
-            };
-            Some(Auth::ApiKey {
+        "bearer_token" => Auth::Bearer { token: text("token")? },
+        _ => {
+            let (name, value) = (text("key_name"), text("key_value"));
+            let in_query = keys.choice("add_to", d) == Some("query");
+            Auth::ApiKey {
                 name: name?,
                 value: value?,
                 in_query,
-            })
+            }
         }
-        _ => {
-            d.error(Code::BadValue, place, format!("`{kind}` is not a type of auth"))
-                .maybe_help(did_you_mean(&kind, "types", AUTH_TYPES));
-            return None;
-        }
-    };
-    keys.finish(d);
-    auth
+    })
 }
+
+/// The long form of a flow's file.
+pub static FLOW: Shape = Shape {
+    what: "a flow",
+    doc: "A flow: a list of steps.",
+    with: &[],
+    keys: &[
+        Key::new("description", Form::Name, "What the flow is for."),
+        Key::new("title", Form::Name, "The flow's name for people."),
+        Key::new("steps", Form::Steps, "The steps.").required(),
+    ],
+};
 
 /// Reads a flow's file: its steps.
 pub fn read_flow(file: &Arc<str>, text: &str, d: &mut Diagnostics) -> Vec<crate::ops::FlowStep> {
@@ -236,21 +274,14 @@ pub fn read_flow(file: &Arc<str>, text: &str, d: &mut Diagnostics) -> Vec<crate:
     // 1.x wrote a flow as a map with `steps`, or as the list alone.
     match &node.value {
         Value::Map(_) => {
-            let Some(mut keys) = Keys::new(&node, "a flow", d) else {
+            let Some(keys) = Keys::new(&node, &FLOW, d) else {
                 return Vec::new();
             };
-            keys.name("description", d);
-            keys.name("title", d);
-            let steps = match keys.node("steps") {
-                Some(steps) => crate::ops::read_steps(steps, d),
-                None => {
-                    d.error(Code::MissingKey, node.place.clone(), "a flow needs `steps`")
-                        .help("a flow is a list of steps, or a map with `steps:`");
-                    Vec::new()
-                }
-            };
-            keys.finish(d);
-            steps
+            let texts = [keys.name("description", d), keys.name("title", d)];
+            drop(texts);
+            keys.node("steps")
+                .map(|steps| crate::ops::read_steps(steps, d))
+                .unwrap_or_default()
         }
         _ => crate::ops::read_steps(&node, d),
     }

@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row as _, Statemen
 use super::connect::{Settings, connect};
 use super::error::explain;
 use super::replace::{exists, swap};
-use super::{load, query, sql};
+use super::{columns, load, query, sql};
 use crate::batch::types::{BareDecimal, ColumnType, column_type};
 use crate::error::Result;
 use crate::secret::Secret;
@@ -63,6 +63,14 @@ impl Database for Postgres {
 
     async fn scan(&self, table: &TableName) -> Result<Rows> {
         query::stream(&self.pool, &format!("SELECT * FROM {}", sql::table(table))).await
+    }
+
+    async fn columns(&self, table: &TableName) -> Result<Option<Vec<Column>>> {
+        columns::of(&self.pool, table).await
+    }
+
+    fn quoted(&self, table: &TableName) -> String {
+        sql::table(table)
     }
 
     async fn execute(&self, statement: &str) -> Result<Option<u64>> {

@@ -1,0 +1,158 @@
+//! What each operation becomes in the plan, and what it reads and writes.
+
+use super::frame::{Frame, scope, target};
+use super::steps::{Found, Resolver};
+use crate::effects::Resource;
+use crate::http_effects;
+use crate::ops::{Branch, FlowAction, FlowStep, HttpRequest, Try, While};
+use crate::plan::{Action, PlannedBranch};
+
+/// The variable that `catch` finds the error in.
+pub const ERROR: &str = "error";
+
+impl Resolver<'_> {
+    /// The planned action of a step; its effects go to `found`.
+    pub(super) fn action(&mut self, step: &FlowStep, id: &str, frame: &mut Frame, found: &mut Found) -> Action {
+        match &step.action {
+            FlowAction::HttpRequest(request) => self.http(step, request, frame, found),
+            FlowAction::Transform(transform) => {
+                self.database(&transform.target);
+                let scope = scope(frame, self.names);
+                let source = &transform.target.source;
+                found.effects.sql_prop(source, &transform.query, &scope, false);
+                let target = found.effects.table(&transform.target, &scope);
+                found.effects.writes.insert(target);
+                Action::Transform(transform.clone())
+            }
+            FlowAction::Execute(execute) => {
+                self.database_named(&execute.source, &execute.place);
+                let scope = scope(frame, self.names);
+                found.effects.sql_prop(&execute.source, &execute.statement, &scope, true);
+                Action::Execute(execute.clone())
+            }
+            FlowAction::MigrateSchema(migrate) => {
+                self.database(&migrate.target);
+                self.database(&migrate.columns);
+                let scope = scope(frame, self.names);
+                let columns = found.effects.table(&migrate.columns, &scope);
+                found.effects.reads.insert(columns);
+                let target = found.effects.table(&migrate.target, &scope);
+                // Its rows stay: it is read as well as written.
+                found.effects.reads.insert(target.clone());
+                found.effects.writes.insert(target);
+                Action::MigrateSchema(migrate.clone())
+            }
+            FlowAction::SetVariable(set) => {
+                let scope = scope(frame, self.names);
+                for variable in &set.set {
+                    found.effects.read_uses(&variable.value.uses(), &scope);
+                    found.effects.writes.insert(target(variable, &scope));
+                }
+                self.sets(&set.set);
+                Action::SetVariable(set.clone())
+            }
+            FlowAction::Print(print) => {
+                found.effects.read_uses(&print.message.uses(), &scope(frame, self.names));
+                found.effects.writes.insert(Resource::Console);
+                Action::Print(print.clone())
+            }
+            FlowAction::If { branches, otherwise } => self.conditions(branches, otherwise, frame, found),
+            FlowAction::ForEach(each) => {
+                self.database(&each.rows.table);
+                let table = found.effects.table(&each.rows.table, &scope(frame, self.names));
+                found.effects.reads.insert(table);
+                frame.bound.push(each.rows.variable.clone());
+                let body = self.region(&each.steps, frame, found);
+                frame.bound.pop();
+                Action::ForEach {
+                    rows: Box::new(each.rows.clone()),
+                    body,
+                }
+            }
+            FlowAction::While(looped) => self.looped(looped, frame, found),
+            FlowAction::Try(tried) => self.tried(tried, frame, found),
+            FlowAction::Block(steps) => Action::Group(self.region(steps, frame, found)),
+            FlowAction::RunFlow(run) => Action::Group(self.flow_region(step, run, id, frame, found)),
+        }
+    }
+
+    fn http(&mut self, step: &FlowStep, request: &HttpRequest, frame: &Frame, found: &mut Found) -> Action {
+        let response = &request.response;
+        for table in response.tables.iter().map(|t| &t.target) {
+            self.database(table);
+        }
+        if let (Some(source), Some(place)) = (&response.defaults.source, response.defaults.place()) {
+            self.database_named(source, place);
+        }
+        if let Some(rows) = &request.for_each {
+            self.database(&rows.table);
+        }
+        let source = request.request.source.as_ref().and_then(|name| {
+            let place = request.request.source_place.as_ref();
+            self.http_source(name, place.unwrap_or(&step.place))
+        });
+        let frame_scope = scope(frame, self.names);
+        let planned = http_effects::plan(request, source, &frame_scope, &mut found.effects);
+        found.outside = !request.is_read();
+        self.sets(&request.init);
+        self.sets(&response.variables);
+        if let Some(parser) = &response.parser {
+            match parser.returns().and_then(|r| r.variables.as_ref()) {
+                Some(set) => self.set.extend(set.iter().map(|v| v.name.clone())),
+                None => self.opaque_setter = true,
+            }
+        }
+        Action::Http(Box::new(planned))
+    }
+
+    fn conditions(
+        &mut self,
+        branches: &[Branch],
+        otherwise: &[FlowStep],
+        frame: &mut Frame,
+        found: &mut Found,
+    ) -> Action {
+        let mut planned = Vec::with_capacity(branches.len());
+        for branch in branches {
+            found
+                .effects
+                .read_uses(&branch.condition.uses(), &scope(frame, self.names));
+            planned.push(PlannedBranch {
+                condition: branch.condition.clone(),
+                then: self.region(&branch.then, frame, found),
+            });
+        }
+        Action::If {
+            branches: planned,
+            otherwise: self.region(otherwise, frame, found),
+        }
+    }
+
+    fn looped(&mut self, looped: &While, frame: &mut Frame, found: &mut Found) -> Action {
+        found
+            .effects
+            .read_uses(&looped.condition.uses(), &scope(frame, self.names));
+        Action::While {
+            condition: looped.condition.clone(),
+            body: self.region(&looped.steps, frame, found),
+            max_iterations: looped.max_iterations,
+        }
+    }
+
+    fn tried(&mut self, tried: &Try, frame: &mut Frame, found: &mut Found) -> Action {
+        self.guarded += 1;
+        let steps = self.region(&tried.steps, frame, found);
+        self.guarded -= 1;
+        let catch = tried.catches.then(|| {
+            frame.bound.push(ERROR.to_string());
+            let catch = self.region(&tried.catch, frame, found);
+            frame.bound.pop();
+            catch
+        });
+        Action::Try {
+            steps,
+            catch,
+            finally: self.region(&tried.finally, frame, found),
+        }
+    }
+}

@@ -1,0 +1,307 @@
+//! The JSON Schema of the project's files (draft 7, which editors know), made from the shapes that read them.
+
+use serde_json::{Map, Value as Json, json};
+
+use crate::ops::{COLUMN, COLUMN_TYPE, OPERATIONS, VARIABLE};
+use crate::syntax::{DEFAULT_ENV, ENVIRONMENT, EXPRESSION, FLOW, Form, Key, PROJECT, SOURCES, Shape};
+
+/// A kind of file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SchemaOf {
+    /// Whichever of the others it is.
+    Any,
+    Flow,
+    Source,
+    Project,
+    /// `env.yaml`.
+    DefaultEnv,
+    /// `envs/<env>.yaml`.
+    Environment,
+}
+
+/// The JSON Schema of a kind of file.
+pub fn schema(of: SchemaOf) -> Json {
+    let mut definitions = Definitions::default();
+    let root = match of {
+        SchemaOf::Flow => flow(&mut definitions),
+        SchemaOf::Source => tagged(SOURCES, &mut definitions),
+        SchemaOf::Project => definitions.shape(&PROJECT),
+        SchemaOf::DefaultEnv => definitions.shape(&DEFAULT_ENV),
+        SchemaOf::Environment => definitions.shape(&ENVIRONMENT),
+        SchemaOf::Any => any(&mut definitions),
+    };
+    let mut schema = json!({
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "Sequor",
+    });
+    if let (Json::Object(schema), Json::Object(root)) = (&mut schema, root) {
+        schema.extend(root);
+        schema.insert("definitions".into(), Json::Object(definitions.0));
+    }
+    schema
+}
+
+fn flow(definitions: &mut Definitions) -> Json {
+    let long = definitions.shape(&FLOW);
+    let steps = definitions.steps();
+    json!({"if": {"type": "object"}, "then": long, "else": steps})
+}
+
+/// One schema for all files: each is told by a key that only it has.
+fn any(definitions: &mut Definitions) -> Json {
+    let has = |key: &str| json!({"type": "object", "required": [key]});
+    let kinds = [
+        (has("type"), tagged(SOURCES, definitions)),
+        (has("name"), definitions.shape(&PROJECT)),
+        (has("env"), definitions.shape(&DEFAULT_ENV)),
+        (has("variables"), definitions.shape(&ENVIRONMENT)),
+    ];
+    let last = flow(definitions);
+    kinds.into_iter().rev().fold(last, |otherwise, (is, then)| {
+        json!({"if": is, "then": then, "else": otherwise})
+    })
+}
+
+/// A map whose `type` says which of several shapes it has.
+fn tagged(shapes: &[(&'static str, &'static Shape)], definitions: &mut Definitions) -> Json {
+    cases("type", shapes.iter().map(|(name, shape)| (*name, *shape)), definitions)
+}
+
+/// A map whose key `tag` says which of several shapes it has.
+fn cases(
+    tag: &str,
+    shapes: impl Iterator<Item = (&'static str, &'static Shape)>,
+    definitions: &mut Definitions,
+) -> Json {
+    let mut names = Vec::new();
+    let mut all = Vec::new();
+    for (name, shape) in shapes {
+        names.push(json!({"const": name, "description": shape.doc}));
+        let then = definitions.shape(shape);
+        all.push(json!({
+            "if": {"required": [tag], "properties": {tag: {"const": name}}},
+            "then": then,
+        }));
+    }
+    json!({
+        "type": "object",
+        "required": [tag],
+        "properties": {tag: {"oneOf": names}},
+        "allOf": all,
+    })
+}
+
+/// Named parts of the schema, each once.
+#[derive(Default)]
+struct Definitions(Map<String, Json>);
+
+fn reference(name: &str) -> Json {
+    json!({"$ref": format!("#/definitions/{name}")})
+}
+
+impl Definitions {
+    /// Defines a part, which may refer to itself.
+    fn define(&mut self, name: &str, make: impl FnOnce(&mut Definitions) -> Json) -> Json {
+        if !self.0.contains_key(name) {
+            self.0.insert(name.to_string(), Json::Null);
+            let made = make(self);
+            self.0.insert(name.to_string(), made);
+        }
+        reference(name)
+    }
+
+    fn steps(&mut self) -> Json {
+        self.define("steps", |definitions| {
+            let step = definitions.define("step", |definitions| {
+                let shapes = OPERATIONS.iter().map(|(name, operation)| (*name, operation.shape));
+                cases("op", shapes, definitions)
+            });
+            json!({"type": ["array", "null"], "items": step})
+        })
+    }
+
+    fn shape(&mut self, shape: &'static Shape) -> Json {
+        let name: Vec<&str> = shape
+            .what
+            .split(|c: char| !c.is_ascii_alphanumeric() && c != '.' && c != '_')
+            .filter(|word| !word.is_empty() && !matches!(*word, "a" | "an"))
+            .collect();
+        self.define(&name.join("_"), |definitions| definitions.object(shape))
+    }
+
+    fn object(&mut self, shape: &'static Shape) -> Json {
+        let mut properties = Map::new();
+        let mut rules = Vec::new();
+        for key in shape.all() {
+            let form = self.form(key);
+            for spelling in key.spellings() {
+                let python = spelling.ends_with(EXPRESSION);
+                let mut value = match python {
+                    true => self.python(),
+                    false => form.clone(),
+                };
+                if let Json::Object(value) = &mut value {
+                    // Beside a reference, draft 7 ignores other keys.
+                    if let Some(reference) = value.remove("$ref") {
+                        value.insert("allOf".into(), json!([{"$ref": reference}]));
+                    }
+                    let doc = match python {
+                        true => format!("{} (Python)", key.doc),
+                        false => key.doc.to_string(),
+                    };
+                    value.insert("description".into(), doc.into());
+                }
+                properties.insert(spelling, value);
+            }
+            let spellings: Vec<String> = key.spellings().collect();
+            // Null is as good as nothing, save where it is a value.
+            let null_counts = matches!(key.form, Form::Value | Form::Steps);
+            let given = |s: &String| match null_counts && !s.ends_with(EXPRESSION) {
+                true => json!({"required": [s]}),
+                false => json!({"required": [s], "properties": {s: {"not": {"type": "null"}}}}),
+            };
+            match spellings.as_slice() {
+                [one] if key.required => rules.push(given(one)),
+                many if key.required => {
+                    rules.push(json!({"anyOf": many.iter().map(given).collect::<Vec<_>>()}));
+                }
+                _ => {}
+            }
+            for (at, one) in spellings.iter().enumerate() {
+                for other in &spellings[at + 1..] {
+                    rules.push(json!({"not": {"required": [one, other]}}));
+                }
+            }
+        }
+        rules.extend(beyond_keys(shape));
+        let mut object = json!({
+            "type": "object",
+            "description": shape.doc,
+            "properties": properties,
+            "additionalProperties": false,
+        });
+        if let (Json::Object(object), false) = (&mut object, rules.is_empty()) {
+            object.insert("allOf".into(), rules.into());
+        }
+        object
+    }
+
+    fn python(&mut self) -> Json {
+        self.define("python", |_| {
+            json!({"type": ["string", "number", "boolean", "null"], "description": "Python: one expression, or statements with `return`."})
+        })
+    }
+
+    fn form(&mut self, key: &Key) -> Json {
+        match key.form {
+            Form::Name if key.name == "id" => {
+                json!({"type": ["string", "number", "null"], "pattern": "^[\\p{L}\\p{N}_.-]+$"})
+            }
+            Form::Name => self.define("name", |_| {
+                json!({"type": ["string", "number", "null"], "not": {"type": "string", "pattern": TEMPLATE}})
+            }),
+            // A template can't be told here, only that it is none of the words.
+            Form::Choice(words) => json!({"enum": words.iter().copied().map(Json::from).chain([Json::Null]).collect::<Vec<_>>()}),
+            Form::Flag => json!({"type": ["boolean", "null"]}),
+            Form::Positive => json!({"type": ["number", "null"], "exclusiveMinimum": 0}),
+            Form::Count => json!({"type": ["integer", "null"], "minimum": 0}),
+            Form::Text if key.name == "method" => {
+                json!({"type": ["string", "null"], "anyOf": [
+                    {"type": "null"},
+                    {"pattern": TEMPLATE},
+                    {"pattern": "^([Gg][Ee][Tt]|[Pp][Oo][Ss][Tt]|[Pp][Uu][Tt]|[Pp][Aa][Tt][Cc][Hh]|[Dd][Ee][Ll][Ee][Tt][Ee]|[Hh][Ee][Aa][Dd]|[Oo][Pp][Tt][Ii][Oo][Nn][Ss])$"},
+                ]})
+            }
+            Form::Text => self.define("text", |_| {
+                json!({"type": ["string", "number", "boolean", "null"], "description": "Text; `{{ var('x') }}` is Jinja."})
+            }),
+            Form::Value | Form::Code => json!({}),
+            Form::Entries => self.define("entries", |_| json!({"type": ["object", "null"]})),
+            Form::Statuses => {
+                let status = json!({"type": "integer", "minimum": 100, "maximum": 599});
+                json!({"anyOf": [
+                    status,
+                    {"type": "array", "items": status, "minItems": 1},
+                    {"type": "null"},
+                    {"type": "string", "pattern": TEMPLATE},
+                ]})
+            }
+            Form::Variables => self.variables(),
+            Form::Columns => self.columns(),
+            Form::Ids => json!({"anyOf": [
+                {"type": ["string", "null"]},
+                {"type": "array", "items": {"type": "string"}},
+            ]}),
+            Form::Steps => self.steps(),
+            Form::Plain => json!({"type": ["object", "null"]}),
+            Form::Map(shape) => {
+                let shape = self.shape(shape);
+                json!({"anyOf": [{"type": "null"}, shape]})
+            }
+            Form::List(shape) => {
+                let shape = self.shape(shape);
+                json!({"type": ["array", "null"], "items": shape})
+            }
+            Form::OneOf(shapes) => {
+                let cases = tagged(shapes, self);
+                json!({"anyOf": [{"type": "null"}, cases]})
+            }
+        }
+    }
+
+    /// `name: value`, `name_expression: code` or `name: {value, scope}`.
+    fn variables(&mut self) -> Json {
+        self.define("variables", |definitions| {
+            let python = definitions.python();
+            let long = definitions.shape(&VARIABLE);
+            let is_long = json!({
+                "type": "object",
+                "minProperties": 1,
+                "propertyNames": {"enum": ["value", "value_expression", "scope"]},
+                "anyOf": [
+                    {"required": ["value"]},
+                    {"required": ["value_expression"]},
+                    {"required": ["scope"], "properties": {"scope": {"enum": ["local", "project"]}}},
+                ],
+            });
+            json!({
+                "type": ["object", "null"],
+                "patternProperties": {"_expression$": python},
+                "additionalProperties": {"if": is_long, "then": long},
+            })
+        })
+    }
+
+    fn columns(&mut self) -> Json {
+        self.define("columns", |definitions| {
+            let long = definitions.shape(&COLUMN_TYPE);
+            let column = definitions.shape(&COLUMN);
+            let sql_type = definitions.define("type", |_| {
+                json!({"if": {"type": "object"}, "then": long, "else": {
+                    "type": "string",
+                    "pattern": "^[^;{}]+$",
+                    "examples": ["text", "bigint", "numeric(10,2)", "double precision", "boolean", "timestamp", "date", "jsonb"],
+                }})
+            });
+            let listed = json!({"allOf": [column], "properties": {"type": sql_type.clone()}});
+            json!({"anyOf": [
+                {"type": "null"},
+                {"type": "object", "minProperties": 1, "additionalProperties": sql_type},
+                {"type": "array", "minItems": 1, "items": listed},
+            ]})
+        })
+    }
+}
+
+/// What every template holds.
+const TEMPLATE: &str = "\\{\\{|\\{%|\\{#";
+
+/// Rules between keys that their shapes can't say.
+fn beyond_keys(shape: &Shape) -> Vec<Json> {
+    let both = |a: &str, b: &str| json!({"not": {"required": [a, b]}});
+    match (shape.key("data").is_some(), shape.key("model").is_some()) {
+        (_, true) => vec![both("columns", "model"), both("columns_expression", "model")],
+        _ => Vec::new(),
+    }
+}
+

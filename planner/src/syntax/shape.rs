@@ -1,0 +1,137 @@
+//! The shapes of the language's maps: one definition that reads them, describes them in a JSON Schema and documents them.
+
+/// A map of the language: which keys it takes.
+#[derive(Debug)]
+pub struct Shape {
+    /// As messages say it ("a transform").
+    pub what: &'static str,
+    pub doc: &'static str,
+    /// Shapes whose keys it has, too.
+    pub with: &'static [&'static Shape],
+    pub keys: &'static [Key],
+}
+
+/// A key of a map.
+#[derive(Debug)]
+pub struct Key {
+    pub name: &'static str,
+    /// A second name, from 1.x.
+    pub alias: Option<&'static str>,
+    pub form: Form,
+    pub required: bool,
+    /// Whether `name_expression` gives the value by Python.
+    pub python: bool,
+    pub doc: &'static str,
+}
+
+/// What stands behind a key.
+#[derive(Debug, Clone, Copy)]
+pub enum Form {
+    /// Plain text, known when planning: no template.
+    Name,
+    /// One of these.
+    Choice(&'static [&'static str]),
+    /// `true` or `false`, known when planning.
+    Flag,
+    /// A number above 0, known when planning.
+    Positive,
+    /// A whole number from 0, known when planning.
+    Count,
+    /// Text, a number or a boolean; text may hold Jinja.
+    Text,
+    /// Any value; the strings in it may hold Jinja.
+    Value,
+    /// Only Python: `name` alone does not exist.
+    Code,
+    /// A map whose single entries may be given as `entry_expression`.
+    Entries,
+    /// HTTP statuses: one, or a list.
+    Statuses,
+    /// Variables to set.
+    Variables,
+    /// Column names and types.
+    Columns,
+    /// An id, or a list of them.
+    Ids,
+    /// A list of steps.
+    Steps,
+    /// A map of names to plain values: no templates.
+    Plain,
+    /// A map of this shape.
+    Map(&'static Shape),
+    /// A list of maps of this shape.
+    List(&'static Shape),
+    /// A map whose `type` says which of these shapes it has.
+    OneOf(&'static [(&'static str, &'static Shape)]),
+}
+
+impl Key {
+    /// An optional key.
+    pub const fn new(name: &'static str, form: Form, doc: &'static str) -> Key {
+        let python = matches!(
+            form,
+            Form::Text | Form::Value | Form::Code | Form::Entries | Form::Statuses | Form::Columns
+        );
+        Key {
+            name,
+            alias: None,
+            form,
+            required: false,
+            python,
+            doc,
+        }
+    }
+
+    /// The same key, and missing is an error.
+    pub const fn required(self) -> Key {
+        Key {
+            required: true,
+            ..self
+        }
+    }
+
+    /// The same key, also known by another name.
+    pub const fn or(self, alias: &'static str) -> Key {
+        Key {
+            alias: Some(alias),
+            ..self
+        }
+    }
+
+    /// The same key, also as `name_expression`.
+    pub const fn or_python(self) -> Key {
+        Key {
+            python: true,
+            ..self
+        }
+    }
+
+    /// Whether `name` itself can be written.
+    pub fn plain(&self) -> bool {
+        !matches!(self.form, Form::Code)
+    }
+
+    /// Every way to write the key.
+    pub fn spellings(&self) -> impl Iterator<Item = String> {
+        let names = || std::iter::once(self.name).chain(self.alias);
+        let plain = names().filter(|_| self.plain()).map(str::to_string);
+        let python = names().filter(|_| self.python).map(|n| format!("{n}{EXPRESSION}"));
+        plain.chain(python)
+    }
+}
+
+/// What a key ends in when its value is Python.
+pub const EXPRESSION: &str = "_expression";
+
+impl Shape {
+    /// All keys, shared ones first.
+    pub fn all(&self) -> impl Iterator<Item = &'static Key> {
+        let with = self.with.iter().flat_map(|shape| shape.keys);
+        with.chain(self.keys)
+    }
+
+    /// The key of this name.
+    pub fn key(&self, name: &str) -> Option<&'static Key> {
+        self.all().find(|k| k.name == name)
+    }
+}

@@ -1,0 +1,170 @@
+//! Rows whose columns are not known yet: kept as lines of JSON, in memory first and then in a file, while the types
+//! that would hold them are found out.
+
+use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
+
+use indexmap::IndexMap;
+use jiter::{Jiter, Peek};
+use tempfile::SpooledTempFile;
+
+use super::builder::BatchBuilder;
+use super::json;
+use crate::error::{Error, ErrorKind, Result};
+
+/// Rows up to this size stay in memory.
+const IN_MEMORY: usize = 4 * 1024 * 1024;
+
+/// Digits that an integer may have to be held as a decimal.
+const MAX_DIGITS: usize = 38;
+
+/// Rows waiting for their columns.
+pub struct Spool {
+    file: SpooledTempFile,
+    columns: IndexMap<String, Kind>,
+    rows: u64,
+}
+
+/// What the values of a column have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Null,
+    Bool,
+    Int,
+    /// Integers, some beyond 64 bits.
+    BigInt,
+    Float,
+    Json,
+    Text,
+}
+
+impl Kind {
+    fn with(self, other: Kind) -> Kind {
+        use Kind::*;
+        match (self, other) {
+            (a, b) if a == b => a,
+            (Null, x) | (x, Null) => x,
+            (Int, BigInt) | (BigInt, Int) => BigInt,
+            (Int | BigInt, Float) | (Float, Int | BigInt) => Float,
+            _ => Text,
+        }
+    }
+
+    /// The type that holds such values, by a name that every database here understands.
+    fn sql(self) -> &'static str {
+        match self {
+            Kind::Bool => "boolean",
+            Kind::Int => "bigint",
+            Kind::BigInt => "numeric(38,0)",
+            Kind::Float => "double precision",
+            Kind::Json => "jsonb",
+            Kind::Null | Kind::Text => "text",
+        }
+    }
+}
+
+impl Default for Spool {
+    fn default() -> Self {
+        Spool {
+            file: SpooledTempFile::new(IN_MEMORY),
+            columns: IndexMap::new(),
+            rows: 0,
+        }
+    }
+}
+
+impl Spool {
+    /// Adds a row: the text of a JSON object.
+    pub fn push(&mut self, object: &[u8]) -> Result<()> {
+        self.note(object).map_err(|message| {
+            Error::new(
+                ErrorKind::Data,
+                format!("row {} can't be read: {message}", self.rows + 1),
+            )
+        })?;
+        self.file.write_all(json::compact(object).as_bytes())?;
+        self.file.write_all(b"\n")?;
+        self.rows += 1;
+        Ok(())
+    }
+
+    fn note(&mut self, object: &[u8]) -> std::result::Result<(), String> {
+        let mut json = Jiter::new(object);
+        let bad = |e: jiter::JiterError| e.error_type.to_string();
+        let mut key = json.next_object().map_err(bad)?.map(str::to_string);
+        while let Some(name) = key {
+            let peek = json.peek().map_err(bad)?;
+            let kind = match peek {
+                Peek::Null => Kind::Null,
+                Peek::True | Peek::False => Kind::Bool,
+                Peek::String => Kind::Text,
+                Peek::Array | Peek::Object => Kind::Json,
+                _ => Kind::Int,
+            };
+            let start = json.current_index();
+            json.known_skip(peek).map_err(bad)?;
+            let kind = match kind {
+                Kind::Int => number(json.slice_to_current(start)),
+                kind => kind,
+            };
+            match self.columns.get_mut(&name) {
+                Some(known) => *known = known.with(kind),
+                None => {
+                    self.columns.insert(name, kind);
+                }
+            }
+            key = json.next_key().map_err(bad)?.map(str::to_string);
+        }
+        Ok(())
+    }
+
+    /// How many rows there are.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Columns in the order they were first seen: the key in the data, and a type that holds every value.
+    pub fn columns(&self) -> impl Iterator<Item = (&str, &'static str)> {
+        self.columns.iter().map(|(name, kind)| (name.as_str(), kind.sql()))
+    }
+
+    /// Reads the rows into batches: `full` is called with the builder whenever it should be emptied.
+    pub fn replay(&mut self) -> Result<Replay<'_>> {
+        self.file.seek(SeekFrom::Start(0))?;
+        Ok(Replay {
+            lines: BufReader::new(&mut self.file),
+            line: Vec::new(),
+        })
+    }
+}
+
+/// The rows, read again.
+pub struct Replay<'s> {
+    lines: BufReader<&'s mut SpooledTempFile>,
+    line: Vec<u8>,
+}
+
+impl Replay<'_> {
+    /// Fills the builder until it is full or the rows are over. Whether there may be more.
+    pub fn fill(&mut self, builder: &mut BatchBuilder) -> Result<bool> {
+        while !builder.is_full() {
+            self.line.clear();
+            if self.lines.read_until(b'\n', &mut self.line)? == 0 {
+                return Ok(false);
+            }
+            json::append_object(&self.line, builder)?;
+        }
+        Ok(true)
+    }
+}
+
+fn number(text: &[u8]) -> Kind {
+    let text = std::str::from_utf8(text).unwrap_or_default();
+    if text.contains(['.', 'e', 'E', 'N', 'I']) {
+        return Kind::Float;
+    }
+    match text.parse::<i64>() {
+        Ok(_) => Kind::Int,
+        Err(_) if text.trim_start_matches('-').len() <= MAX_DIGITS => Kind::BigInt,
+        Err(_) => Kind::Text,
+    }
+}

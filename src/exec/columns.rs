@@ -1,0 +1,106 @@
+//! Columns that are only known when a step runs: given by Python, or by the data.
+
+use sequor_planner::ops::{Columns, ResponseTable};
+
+use super::run::Run;
+use super::scope::Scope;
+use crate::error::{Error, ErrorKind, Result};
+use crate::sources::database::{Column, Database};
+use crate::value::Value;
+
+/// Names and types as written.
+pub type Specs = Vec<(String, String)>;
+
+/// The columns a table declares; none when they come from the data.
+pub async fn declared(run: &Run, table: &ResponseTable, scope: &Scope) -> Result<Option<Specs>> {
+    match &table.columns {
+        Columns::Inferred => Ok(None),
+        Columns::Declared(columns) => Ok(Some(
+            columns
+                .iter()
+                .map(|c| (c.name.clone(), c.sql_type.clone()))
+                .collect(),
+        )),
+        Columns::Computed(prop) => {
+            let value = run.evaluator.one(prop, &scope.world(), None).await?;
+            specs(&value).map(Some).map_err(|e| e.at(&table.place))
+        }
+    }
+}
+
+/// Columns as Python gives them: a map of names to types, a list of `{name, type}`, or either under `columns`.
+pub fn specs(value: &Value) -> Result<Specs> {
+    let wrong = |what: String| {
+        Error::new(ErrorKind::Data, what)
+            .help("columns are {\"name\": \"type\"} or [{\"name\": ..., \"type\": ...}]")
+    };
+    let mut specs = Vec::new();
+    match value {
+        Value::Map(entries) if entries.len() == 1 && matches!(entries.get("columns"), Some(Value::Map(_) | Value::List(_))) => {
+            return self::specs(entries.get("columns").unwrap_or(&Value::Null));
+        }
+        Value::Map(entries) => {
+            for (name, sql) in entries.iter() {
+                specs.push((name.clone(), type_text(sql)?));
+            }
+        }
+        Value::List(items) => {
+            for item in items.iter() {
+                let get = |key: &str| match item {
+                    Value::Map(entries) => entries.get(key).cloned(),
+                    Value::Row(row) => row.get(key),
+                    _ => None,
+                };
+                match (get("name"), get("type")) {
+                    (Some(Value::Text(name)), Some(sql)) => specs.push((name.to_string(), type_text(&sql)?)),
+                    _ => return Err(wrong("a column of the list has no `name` and `type`".into())),
+                }
+            }
+        }
+        other => return Err(wrong(format!("columns are given as {}", other.kind()))),
+    }
+    match specs.is_empty() {
+        true => Err(wrong("there are no columns".into())),
+        false => Ok(specs),
+    }
+}
+
+/// A type: text, or `{name, precision, scale}`.
+fn type_text(value: &Value) -> Result<String> {
+    let text = match value {
+        Value::Text(text) => text.to_string(),
+        Value::Map(entries) => {
+            let name = entries.get("name").map(Value::to_text).unwrap_or_default();
+            let sizes = ["precision", "scale"].into_iter().filter_map(|key| entries.get(key));
+            let sizes: Vec<String> = sizes.map(Value::to_text).collect();
+            match sizes.is_empty() {
+                true => name,
+                false => format!("{name}({})", sizes.join(",")),
+            }
+        }
+        other => other.to_text(),
+    };
+    match sequor_planner::ops::is_column_type(&text) {
+        true => Ok(text),
+        false => Err(Error::new(ErrorKind::Data, format!("`{text}` is not a column type"))
+            .help("use a type of the target database, like text, bigint, numeric(10,2), timestamp, jsonb")),
+    }
+}
+
+/// Columns as a database holds them; each keeps its place among `specs`.
+pub fn typed(database: &dyn Database, specs: &[(String, String)]) -> Result<Vec<Column>> {
+    let mut columns: Vec<Column> = Vec::with_capacity(specs.len());
+    for (name, sql) in specs {
+        let column = Column {
+            name: database.fold(name),
+            column_type: database.column_type(sql)?,
+        };
+        if columns.iter().any(|c| c.name == column.name) {
+            let message = format!("column `{}` is given twice", column.name);
+            return Err(Error::new(ErrorKind::Project, message)
+                .help("names of letters, digits and _ are the same in any case"));
+        }
+        columns.push(column);
+    }
+    Ok(columns)
+}

@@ -1,0 +1,48 @@
+//! `migrate_schema`: a table gets the columns that the rows of another table list.
+
+use sequor_planner::ops::MigrateSchema;
+
+use super::columns::{specs, typed};
+use super::run::Run;
+use super::scope::Scope;
+use super::table::{collect, table_name};
+use crate::error::{Error, ErrorKind, Result};
+use crate::sources::database::WriteMode;
+use crate::value::Value;
+
+/// Adds missing columns to the target and drops others; the rows stay. A missing target is created.
+pub async fn run(run: &Run, step: &MigrateSchema, scope: &Scope) -> Result<()> {
+    let listing = table_name(run, &step.columns, scope).await?;
+    let rows = run.databases.get(&step.columns.source)?.scan(&listing).await;
+    let rows = collect(rows.map_err(|e| e.at(&step.columns.place))?).await?;
+    if rows.is_empty() {
+        let message = format!("table `{listing}` lists no columns: the target would lose all of its own");
+        return Err(Error::new(ErrorKind::Data, message).at(&step.columns.place));
+    }
+    let database = run.databases.get(&step.target.source)?;
+    let list = Value::list(rows.into_iter().map(Value::Row).collect());
+    let wanted = specs(&list)
+        .and_then(|specs| typed(&*database, &specs))
+        .map_err(|e| e.context(format!("table `{listing}`")).at(&step.columns.place))?;
+    let target = table_name(run, &step.target, scope).await?;
+    let result = match database.columns(&target).await? {
+        None => {
+            let load = database.begin_load(&target, &wanted, WriteMode::Replace).await?;
+            load.commit().await.map(|_| ())
+        }
+        Some(there) => {
+            let add: Vec<_> = wanted
+                .iter()
+                .filter(|w| !there.iter().any(|t| t.name == w.name))
+                .cloned()
+                .collect();
+            let gone = there.iter().filter(|t| !wanted.iter().any(|w| w.name == t.name));
+            let gone: Vec<String> = gone.map(|t| t.name.clone()).collect();
+            match add.is_empty() && gone.is_empty() {
+                true => Ok(()),
+                false => database.alter(&target, &add, &gone).await,
+            }
+        }
+    };
+    result.map_err(|e| e.context(format!("table `{target}`")).at(&step.target.place))
+}

@@ -1,0 +1,166 @@
+//! Loads that begin when all rows are there: tables whose columns come from the data or from a parser.
+
+use sequor_planner::Place;
+
+use super::columns::{Specs, specs, typed};
+use super::event::{Counters, Event};
+use super::run::Run;
+use super::table::Defaults;
+use crate::batch::builder::BatchBuilder;
+use crate::batch::spool::Spool;
+use crate::error::{Error, ErrorKind, Result};
+use crate::python::NamedTable;
+use crate::sources::database::{Column, Database, Load, TableName, WriteMode};
+
+/// A load to be begun later.
+pub struct Later {
+    pub source: String,
+    pub table: TableName,
+    /// None: from the data.
+    pub columns: Option<Specs>,
+    pub mode: WriteMode,
+    pub place: Place,
+}
+
+impl Later {
+    /// The load of a table that a parser names.
+    pub fn named(run: &Run, named: NamedTable, defaults: &Defaults) -> Result<Later> {
+        let missing = |key: &str| {
+            Error::new(
+                ErrorKind::Data,
+                format!("the parser returns a table without `{key}`, and `response` has none"),
+            )
+            .help(format!(
+                "add `\"{key}\"` to the table, set `response.{key}`, or declare the table in `response.tables`"
+            ))
+        };
+        let source = named.source.or_else(|| defaults.source.clone());
+        let source = source.ok_or_else(|| missing("source"))?;
+        let table = named.table.or_else(|| defaults.table.clone());
+        let table = table.ok_or_else(|| missing("table"))?;
+        let database = run.databases.get(&source)?;
+        let fold = |name: Option<String>| name.map(|name| database.fold(&name));
+        let mode = match named.write_mode.as_deref() {
+            None | Some("create" | "replace") => WriteMode::Replace,
+            Some("append") => WriteMode::Append,
+            Some(other) => {
+                let message = format!("`{other}` is not a write mode");
+                return Err(Error::new(ErrorKind::Data, message).help("use create, replace or append"));
+            }
+        };
+        Ok(Later {
+            columns: named.columns.as_ref().map(specs).transpose()?,
+            table: TableName {
+                database: fold(named.database.or_else(|| defaults.database.clone())),
+                namespace: fold(named.namespace.or_else(|| defaults.namespace.clone())),
+                table: database.fold(&table),
+            },
+            source,
+            mode,
+            place: defaults.place.clone(),
+        })
+    }
+
+    /// Whether it is the same table.
+    pub fn is_same(&self, other: &Later) -> bool {
+        self.source == other.source && self.table == other.table
+    }
+}
+
+/// Writes all rows; none when there is nothing to write. Nothing is visible before the load's commit.
+pub async fn load(
+    run: &Run,
+    later: &Later,
+    mut spool: Spool,
+    counters: &Counters,
+) -> Result<Option<Box<dyn Load>>> {
+    let database = run.databases.get(&later.source)?;
+    let inferred = later.columns.is_none();
+    let there = match inferred {
+        true => database.columns(&later.table).await?,
+        false => None,
+    };
+    let (keys, columns) = columns(&*database, later, &spool, there.as_deref())?;
+    if columns.is_empty() {
+        let message = format!("no rows came for table `{}`, which is not there: it has no columns to be made with", later.table);
+        run.events.emit(Event::Warning(message)).await;
+        return Ok(None);
+    }
+    let new: Vec<Column> = match (later.mode, &there) {
+        (WriteMode::Append, Some(there)) => {
+            let known = |c: &&Column| !there.iter().any(|t| t.name == c.name);
+            columns.iter().filter(known).cloned().collect()
+        }
+        _ => Vec::new(),
+    };
+    if !new.is_empty() {
+        // The table grows before its rows are loaded: that they fit is seen first.
+        let mut builder = BatchBuilder::new(later.table.table.as_str(), keys.clone(), &columns)?;
+        let mut replay = spool.replay()?;
+        while replay.fill(&mut builder)? {
+            builder.take()?;
+        }
+        database.alter(&later.table, &new, &[]).await?;
+    }
+    let mut load = database.begin_load(&later.table, &columns, later.mode).await?;
+    match write(&mut *load, later, keys, &columns, spool, counters).await {
+        Ok(()) => Ok(Some(load)),
+        Err(error) => {
+            load.abort().await;
+            Err(error)
+        }
+    }
+}
+
+async fn write(
+    load: &mut dyn Load,
+    later: &Later,
+    keys: Vec<String>,
+    columns: &[Column],
+    mut spool: Spool,
+    counters: &Counters,
+) -> Result<()> {
+    let mut builder = BatchBuilder::new(later.table.table.as_str(), keys, columns)?;
+    let mut replay = spool.replay()?;
+    loop {
+        let more = replay.fill(&mut builder)?;
+        if let Some(batch) = builder.take()? {
+            counters.add_rows(batch.num_rows() as u64);
+            load.write(batch).await?;
+        }
+        if !more {
+            return Ok(());
+        }
+    }
+}
+
+/// The keys in the data, and the columns they go to: declared; or those of the data, and of the table where its rows
+/// stay or there are none.
+fn columns(
+    database: &dyn Database,
+    later: &Later,
+    spool: &Spool,
+    there: Option<&[Column]>,
+) -> Result<(Vec<String>, Vec<Column>)> {
+    if let Some(specs) = &later.columns {
+        let keys = specs.iter().map(|(key, _)| key.clone()).collect();
+        return Ok((keys, typed(database, specs)?));
+    }
+    if spool.rows() == 0 {
+        let columns = there.map(<[Column]>::to_vec).unwrap_or_default();
+        return Ok((columns.iter().map(|c| c.name.clone()).collect(), columns));
+    }
+    let seen: Specs = spool
+        .columns()
+        .map(|(name, sql)| (name.to_string(), sql.to_string()))
+        .collect();
+    let mut columns = typed(database, &seen)?;
+    if later.mode == WriteMode::Append {
+        for column in &mut columns {
+            if let Some(known) = there.into_iter().flatten().find(|t| t.name == column.name) {
+                *column = known.clone();
+            }
+        }
+    }
+    Ok((seen.into_iter().map(|(key, _)| key).collect(), columns))
+}

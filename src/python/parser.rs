@@ -1,0 +1,180 @@
+//! What a response parser returns: rows for tables, variables, and whether to ask again.
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyTuple};
+use sequor_planner::expr::Code;
+
+use super::call::Call;
+use super::convert::from_python;
+use super::rows::{OnFull, kind};
+use crate::batch::target::RowTarget;
+use crate::error::{Error, ErrorKind, Result};
+use crate::value::Value;
+
+/// What a response parser gave besides rows.
+#[derive(Debug, Default)]
+pub struct Parsed {
+    /// With whether the variable is local, where the parser says so.
+    pub variables: IndexMap<String, (Value, Option<bool>)>,
+    pub again: Option<Value>,
+}
+
+/// A table as a parser names it.
+#[derive(Debug, Default)]
+pub struct NamedTable {
+    pub source: Option<String>,
+    pub database: Option<String>,
+    pub namespace: Option<String>,
+    pub table: Option<String>,
+    /// Columns as the parser describes them.
+    pub columns: Option<Value>,
+    pub write_mode: Option<String>,
+}
+
+/// The tables that a parser may fill.
+pub trait ParserTables {
+    /// The position of a table.
+    fn find(&mut self, named: NamedTable) -> Result<usize>;
+    /// Appends rows to the table at a position.
+    fn with(
+        &mut self,
+        at: usize,
+        append: &mut dyn FnMut(&mut RowTarget, &mut OnFull<'_>) -> Result<u64>,
+    ) -> Result<u64>;
+    /// The names of the declared tables, by position: a parser has to fill each.
+    fn declared(&self) -> Vec<String>;
+}
+
+const HELP: &str = "a parser returns {\"tables\": {name: [rows]}, \"variables\": {...}, \"while\": True}";
+const TABLE_HELP: &str =
+    "a table in a list is {\"source\": ..., \"table\": ..., \"columns\": {...}, \"data\": [rows]}";
+
+fn wrong(code: &Code, message: String) -> Error {
+    Error::new(ErrorKind::Data, message).help(HELP).at(&code.place)
+}
+
+impl Call<'_, '_> {
+    /// Evaluates a response parser: rows go to the tables, and what else it gives is returned.
+    pub fn parse(&mut self, code: &Code, text: &Arc<str>, tables: &mut dyn ParserTables) -> Result<Parsed> {
+        let object = self.object(code, text)?;
+        let Ok(result) = object.cast::<PyDict>() else {
+            let message = format!("the parser must return a dictionary, and gave {}", kind(&object));
+            return Err(wrong(code, message));
+        };
+        let mut parsed = Parsed::default();
+        let mut given = Vec::new();
+        for (key, value) in result.iter() {
+            match key.to_string().as_str() {
+                "tables" => given = self.tables(&value, code, tables)?,
+                "variables" if value.is_none() => {}
+                "variables" => match from_python(&value).map_err(|e| self.explain(&e, code))? {
+                    Value::Map(entries) => {
+                        for (name, value) in Arc::unwrap_or_clone(entries) {
+                            parsed.variables.insert(name, scoped(value));
+                        }
+                    }
+                    _ => {
+                        let message = format!("`variables` must be a dictionary, and is {}", kind(&value));
+                        return Err(wrong(code, message));
+                    }
+                },
+                "while" => parsed.again = Some(from_python(&value).map_err(|e| self.explain(&e, code))?),
+                other => return Err(wrong(code, format!("the parser returns an unknown key `{other}`"))),
+            }
+        }
+        let missing = tables.declared().into_iter().enumerate();
+        match missing.into_iter().find(|(at, _)| !given.contains(at)) {
+            Some((_, name)) => Err(wrong(
+                code,
+                format!("the parser returns no table `{name}`, which `response.tables` declares"),
+            )),
+            None => Ok(parsed),
+        }
+    }
+
+    /// Appends the rows of all tables; the positions of those that were given.
+    fn tables(
+        &mut self,
+        value: &Bound<'_, PyAny>,
+        code: &Code,
+        tables: &mut dyn ParserTables,
+    ) -> Result<Vec<usize>> {
+        let mut given = Vec::new();
+        if value.is_none() {
+            return Ok(given);
+        }
+        let mut rows = Vec::new();
+        if let Ok(dict) = value.cast::<PyDict>() {
+            for (name, list) in dict.iter() {
+                let named = NamedTable {
+                    table: Some(name.to_string()),
+                    ..NamedTable::default()
+                };
+                rows.push((named, list));
+            }
+        } else if value.is_instance_of::<PyList>() || value.is_instance_of::<PyTuple>() {
+            for item in value.try_iter().map_err(|e| self.explain(&e, code))? {
+                rows.push(self.listed(&item.map_err(|e| self.explain(&e, code))?, code)?);
+            }
+        } else {
+            let message = format!("`tables` must be a dictionary or a list, and is {}", kind(value));
+            return Err(wrong(code, message));
+        }
+        for (named, list) in rows {
+            let at = tables.find(named).map_err(|e| e.at(&code.place))?;
+            tables.with(at, &mut |target, full| self.append(&list, code, target, full))?;
+            given.push(at);
+        }
+        Ok(given)
+    }
+
+    /// A table of a list: `{"source": ..., "table": ..., "data": rows}`.
+    fn listed<'b>(&mut self, item: &Bound<'b, PyAny>, code: &Code) -> Result<(NamedTable, Bound<'b, PyAny>)> {
+        let wrong = |message: String| Error::new(ErrorKind::Data, message).help(TABLE_HELP).at(&code.place);
+        let Ok(dict) = item.cast::<PyDict>() else {
+            let message = format!("a table of `tables` must be a dictionary, and is {}", kind(item));
+            return Err(wrong(message));
+        };
+        let mut named = NamedTable::default();
+        let mut data = None;
+        for (key, value) in dict.iter() {
+            let text = || (!value.is_none()).then(|| value.to_string());
+            match key.to_string().as_str() {
+                "source" => named.source = text(),
+                "database" => named.database = text(),
+                "namespace" => named.namespace = text(),
+                "table" => named.table = text(),
+                "write_mode" => named.write_mode = text(),
+                "columns" | "model" if value.is_none() => {}
+                "columns" | "model" => {
+                    named.columns = Some(from_python(&value).map_err(|e| self.explain(&e, code))?);
+                }
+                "data" => data = Some(value),
+                other => return Err(wrong(format!("a table of `tables` has an unknown key `{other}`"))),
+            }
+        }
+        match data {
+            Some(data) => Ok((named, data)),
+            None => Err(wrong("a table of `tables` has no `data`".into())),
+        }
+    }
+}
+
+/// `{"value": V, "scope": "local"}` is a variable with its scope, anything else the value itself.
+fn scoped(value: Value) -> (Value, Option<bool>) {
+    if let Value::Map(entries) = &value
+        && let Some(inner) = entries.get("value")
+        && entries.keys().all(|k| k == "value" || k == "scope")
+    {
+        return match entries.get("scope") {
+            Some(Value::Text(scope)) if &**scope == "local" => (inner.clone(), Some(true)),
+            Some(Value::Text(scope)) if &**scope == "project" => (inner.clone(), Some(false)),
+            None => (inner.clone(), None),
+            Some(_) => (value, None),
+        };
+    }
+    (value, None)
+}

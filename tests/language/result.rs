@@ -1,0 +1,187 @@
+//! Runs a case and writes down what came out.
+
+use std::fmt::Write;
+use std::process::Command;
+
+use futures::StreamExt;
+use sequor::batch::row::Row;
+use sequor::secret::Secret;
+use sequor::sources::database::TableName;
+use sequor::sources::postgres::Postgres;
+use sequor::staging::Staging;
+use sequor::value::Value;
+
+use super::api;
+use super::case::Case;
+use crate::support::postgres::Database;
+use crate::support::program::Project;
+use crate::support::server::{Asked, Server};
+
+/// What `stage` is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    Staging,
+    Postgres,
+}
+
+/// What comes out of a case.
+pub fn of(case: &Case, stage: Stage) -> String {
+    let server = api::start(&case.api);
+    let database = (stage == Stage::Postgres).then(Database::new);
+    let source = database
+        .as_ref()
+        .map_or_else(|| "type: staging\n".to_string(), Database::source);
+    let project = Project::new()
+        .file("project.yaml", "name: corpus\n")
+        .file("sources/stage.yaml", &source)
+        .file("sources/api.yaml", "type: http\nbase_url: $API\n".replace("$API", &server.url).as_str());
+    for (path, text) in &case.files {
+        project.write(path, &text.replace("$API", &server.url));
+    }
+    let mut out = String::new();
+    for line in &case.runs {
+        run(&project, line, &mut out);
+    }
+    requests(case, &server, &mut out);
+    tables(&project, database.as_ref(), &mut out);
+    variables(&project, &mut out);
+    let folder = project.path();
+    let folder = folder.to_string_lossy();
+    out.replace(&server.url, "$API").replace(&*folder, "$PROJECT")
+}
+
+fn run(project: &Project, line: &str, out: &mut String) {
+    let settings = line
+        .split(' ')
+        .take_while(|word| {
+            let name = word.split_once('=').map(|(name, _)| name);
+            name.is_some_and(|n| !n.is_empty() && n.chars().all(|c| c.is_ascii_uppercase() || c == '_'))
+        })
+        .count();
+    let words: Vec<&str> = line.split(' ').collect();
+    let (settings, rest) = words.split_at(settings);
+    let home = if line.contains("--home-dir") { "" } else { "--home-dir home" };
+    let shell = format!("{} \"$SEQUOR\" {home} {}", settings.join(" "), rest.join(" "));
+    let ran = Command::new("sh")
+        .args(["-c", &shell])
+        .current_dir(project.path())
+        .env("SEQUOR", env!("CARGO_BIN_EXE_sequor"))
+        .env("HOME", project.path())
+        .env_remove("SEQUOR_ENV")
+        .output()
+        .expect("sh runs");
+    let _ = writeln!(out, "exit {}", ran.status.code().unwrap_or(-1));
+    for line in String::from_utf8_lossy(&ran.stdout).lines() {
+        let _ = writeln!(out, "{}", format!("out: {line}").trim_end());
+    }
+    for line in String::from_utf8_lossy(&ran.stderr).lines() {
+        let told = ["error", "warning"].iter().any(|kind| {
+            let rest = line.strip_prefix(kind);
+            rest.is_some_and(|rest| rest.starts_with(": ") || rest.starts_with("[SQ"))
+        });
+        if told {
+            let _ = writeln!(out, "{line}");
+        }
+    }
+}
+
+fn requests(case: &Case, server: &Server, out: &mut String) {
+    let show = |asked: &Asked| {
+        let mut line = format!("sent: {} {}", asked.method, asked.path);
+        if !asked.query.is_empty() {
+            let _ = write!(line, "?{}", asked.query);
+        }
+        if !asked.body.is_empty() {
+            let _ = write!(line, " {}", asked.body.replace("\r\n", "\\r\\n"));
+        }
+        for name in case.show.iter().filter(|name| *name != "sorted") {
+            if asked.headers.contains_key(name) {
+                let _ = write!(line, " [{name}: {}]", asked.header(name));
+            }
+        }
+        line
+    };
+    let mut lines: Vec<String> = server.asked().iter().map(show).collect();
+    if case.show.iter().any(|s| s == "sorted") {
+        lines.sort();
+    }
+    lines.iter().for_each(|line| {
+        let _ = writeln!(out, "{line}");
+    });
+}
+
+fn tables(project: &Project, database: Option<&Database>, out: &mut String) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    runtime.block_on(async {
+        let (open, names): (Box<dyn sequor::sources::database::Database>, Vec<String>) = match database {
+            Some(database) => {
+                let names = database.rows(
+                    "select case table_schema when 'public' then '' else table_schema || '.' end || table_name as t \
+                     from information_schema.tables where table_schema not in ('pg_catalog', 'information_schema') order by 1",
+                );
+                let open = Postgres::open(Secret::new(database.url.clone()), None, None).await;
+                (Box::new(open.expect("connects")), names)
+            }
+            None => {
+                let state = project.path().join("home/project_state");
+                let folders = std::fs::read_dir(&state).into_iter().flatten().flatten();
+                let folder = folders.map(|f| f.path().join("staging/stage")).find(|f| f.exists());
+                let Some(folder) = folder else { return };
+                let open = Staging::open_folder(&folder).expect("opens");
+                let names = open.table_names().await.expect("names");
+                (Box::new(open), names)
+            }
+        };
+        for name in names {
+            let (namespace, table) = match name.split_once('.') {
+                Some((namespace, table)) => (Some(namespace.to_string()), table.to_string()),
+                None => (None, name.clone()),
+            };
+            let id = TableName {
+                database: None,
+                namespace,
+                table,
+            };
+            let scanned = open.scan(&id).await.expect("scans");
+            let columns: Vec<&str> = scanned.schema.fields().iter().map(|f| f.name().as_str()).collect();
+            let _ = writeln!(out, "table {name}: {}", columns.join(", "));
+            let mut rows = Vec::new();
+            let mut batches = scanned.batches;
+            while let Some(batch) = batches.next().await {
+                let batch = std::sync::Arc::new(batch.expect("a batch"));
+                rows.extend((0..batch.num_rows()).map(|at| shown(&Row::new(batch.clone(), at))));
+            }
+            rows.sort();
+            rows.iter().for_each(|row| {
+                let _ = writeln!(out, "  {row}");
+            });
+        }
+        open.close().await;
+    });
+}
+
+fn shown(row: &Row) -> String {
+    let cells = row.iter().map(|(_, value)| match value {
+        Value::Null => "(null)".to_string(),
+        Value::Bool(value) => value.to_string(),
+        value => value.to_text(),
+    });
+    cells.collect::<Vec<_>>().join(" | ")
+}
+
+fn variables(project: &Project, out: &mut String) {
+    let state = project.path().join("home/project_state");
+    for folder in std::fs::read_dir(state).into_iter().flatten().flatten() {
+        let Ok(text) = std::fs::read_to_string(folder.path().join("variables.yaml")) else {
+            continue;
+        };
+        let variables: std::collections::BTreeMap<String, serde_json::Value> =
+            serde_saphyr::from_str(&text).expect("variables");
+        for (name, value) in variables {
+            let _ = writeln!(out, "variable {name}: {value}");
+        }
+    }
+}
