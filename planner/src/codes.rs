@@ -3,10 +3,10 @@
 use serde::{Serialize, Serializer};
 
 macro_rules! codes {
-    ($($(#[doc = $doc:literal])+ $name:ident = $code:literal;)+) => {
+    ($($name:ident = $code:literal, $title:literal;)+) => {
         /// The code of a diagnostic.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub enum Code { $($(#[doc = $doc])+ $name,)+ }
+        pub enum Code { $(#[doc = $title] $name,)+ }
 
         impl Code {
             /// Every code, in order.
@@ -16,49 +16,45 @@ macro_rules! codes {
             pub fn as_str(self) -> &'static str {
                 match self { $(Code::$name => $code,)+ }
             }
+
+            /// What it means, in one line.
+            pub fn title(self) -> &'static str {
+                match self { $(Code::$name => $title,)+ }
+            }
+
+            /// What it means and what to do, with an example: Markdown.
+            pub fn explanation(self) -> &'static str {
+                match self { $(Code::$name => include_str!(concat!("codes/", $code, ".md")),)+ }
+            }
         }
     };
 }
 
 codes! {
-    /// The YAML can't be parsed.
-    YamlSyntax = "SQ0101";
-    /// A key that the language does not know.
-    UnknownKey = "SQ0102";
-    /// A required key is missing.
-    MissingKey = "SQ0103";
-    /// A value has another type than the key needs.
-    WrongType = "SQ0104";
-    /// Both `p` and `p_expression` are given.
-    BothForms = "SQ0105";
-    /// A value is not one of those allowed.
-    BadValue = "SQ0106";
-    /// A key is given twice.
-    DuplicateKey = "SQ0107";
-    /// An operation that the language does not know.
-    UnknownOperation = "SQ0108";
-    /// Two steps have the same id.
-    DuplicateId = "SQ0109";
-    /// A flow that the project does not have.
-    UnknownFlow = "SQ0201";
-    /// A source that the project does not have.
-    UnknownSource = "SQ0202";
-    /// A source of another kind than the place needs.
-    WrongSourceKind = "SQ0203";
-    /// A step named in `depends_on` is not there, or comes later.
-    UnknownStep = "SQ0204";
-    /// Flows that call each other in a circle.
-    FlowCycle = "SQ0205";
-    /// A variable that nothing sets.
-    UnknownVariable = "SQ0206";
-    /// A Jinja template can't be parsed.
-    JinjaSyntax = "SQ0301";
-    /// Python code can't be parsed.
-    PythonSyntax = "SQ0302";
-    /// The planner can't read a SQL statement, so it takes it as touching the whole source.
-    OpaqueSql = "SQ0303";
-    /// A type that is not a column type.
-    BadColumnType = "SQ0304";
+    YamlSyntax = "SQ0101", "The YAML can't be read";
+    UnknownKey = "SQ0102", "A key that the language does not know";
+    MissingKey = "SQ0103", "A required key is missing";
+    WrongType = "SQ0104", "A value has another type than its key needs";
+    BothForms = "SQ0105", "Both `p` and `p_expression` are given";
+    BadValue = "SQ0106", "A value that is not allowed";
+    DuplicateKey = "SQ0107", "A key is given twice";
+    UnknownOperation = "SQ0108", "An operation that the language does not know";
+    DuplicateId = "SQ0109", "Two steps have the same id";
+    UnknownFlow = "SQ0201", "A flow that the project does not have";
+    UnknownSource = "SQ0202", "A source that the project does not have";
+    WrongSourceKind = "SQ0203", "A source of another kind than the place needs";
+    UnknownStep = "SQ0204", "`depends_on` names a step that is not there, or comes later";
+    FlowCycle = "SQ0205", "Flows call each other in a circle";
+    UnknownVariable = "SQ0206", "A variable that nothing sets";
+    UnknownTable = "SQ0207", "A table is read that nothing creates";
+    SameAgain = "SQ0208", "A loop whose rounds are all the same";
+    Unreachable = "SQ0209", "Steps that never run";
+    CreatedPerRound = "SQ0210", "A table is created anew in each round of a loop";
+    UnknownColumn = "SQ0211", "A column that its table does not have";
+    JinjaSyntax = "SQ0301", "A Jinja template can't be read";
+    PythonSyntax = "SQ0302", "Python code can't be read";
+    OpaqueSql = "SQ0303", "SQL that the planner can't read";
+    BadColumnType = "SQ0304", "A type that is no column type";
 }
 
 impl Serialize for Code {

@@ -100,7 +100,7 @@ impl Compiler {
             // Nothing will be planned: what is wrong with the flows is told now.
             found.values().for_each(|own| d.extend(own));
         }
-        let mut tables = KnownTables::new();
+        let mut tables = KnownTables::default();
         flows
             .values()
             .for_each(|steps| views::collect(steps, &sources, &mut tables));

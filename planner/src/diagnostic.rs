@@ -109,6 +109,29 @@ impl Diagnostic {
         self.help = help;
     }
 
+    /// The diagnostic as an annotation of GitHub Actions
+    /// (https://docs.github.com/actions/reference/workflow-commands-for-github-actions).
+    pub fn github(&self) -> String {
+        let data = |text: &str| text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
+        let property = |text: &str| data(text).replace(':', "%3A").replace(',', "%2C");
+        let kind = match self.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
+        let mut properties = Vec::new();
+        if let Some(place) = &self.place {
+            properties.push(format!("file={}", property(&place.file)));
+            properties.push(format!("line={}", place.line));
+            properties.push(format!("col={}", place.column));
+        }
+        properties.push(format!("title={}", self.code.as_str()));
+        let mut message = self.message.clone();
+        if let Some(help) = &self.help {
+            message.push_str(&format!("\n{help}"));
+        }
+        format!("::{kind} {}::{}", properties.join(","), data(&message))
+    }
+
     /// The diagnostic as a person reads it: message, `file:line:column`, source line with a caret, help.
     /// `source` is the text of the file the diagnostic is in.
     pub fn render(&self, source: Option<&str>, color: bool) -> String {

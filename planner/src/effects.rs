@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use serde::Serialize;
 
 use crate::dialect::Dialect;
-use crate::expr::{Prop, Uses};
+use crate::expr::{Prop, RowUses, Uses};
 use crate::ops::TableRef;
 use crate::sql::{self, SqlTable};
 use crate::syntax::Source;
@@ -121,6 +121,10 @@ pub struct Effects {
     pub writes: BTreeSet<Resource>,
     /// SQL that the planner could not read: the parser's messages.
     pub opaque: Vec<String>,
+    /// Variables that may be missing: the step asks whether they are defined.
+    pub probed: BTreeSet<String>,
+    /// Columns used of variables that may hold rows.
+    pub rows: RowUses,
     /// Sources that queries run on, whatever tables they name.
     pub queried: BTreeSet<String>,
 }
@@ -143,6 +147,8 @@ impl Effects {
         self.writes.extend(other.writes);
         self.opaque.extend(other.opaque);
         self.queried.extend(other.queried);
+        self.probed.extend(other.probed);
+        self.rows.merge(&other.rows);
     }
 
     /// What evaluating expressions reads.
@@ -153,6 +159,8 @@ impl Effects {
             }
             self.reads.insert(variable(name, scope));
         }
+        self.probed.extend(uses.probed.iter().cloned());
+        self.rows.merge(&uses.rows);
         if uses.any_variable {
             self.reads.insert(Resource::AnyVariable);
         }

@@ -70,6 +70,9 @@ pub fn plan(
         false => effects.writes.insert(api),
     };
 
+    let mut used = asked.clone();
+    used.merge(&uses);
+    let row = request.for_each.as_ref().map(|rows| rows.variable.as_str());
     let paging = response.while_.is_some() || parser_may(response.parser.as_ref(), "while");
     let set = set_by_response(request);
     let mut row_variables: Vec<String> = Vec::new();
@@ -82,10 +85,12 @@ pub fn plan(
         request: request.clone(),
         fan_out: fan_out(request, source, &asked, set, paging),
         row_variables,
+        row_columns: row.and_then(|row| used.rows.of(row)),
     }
 }
 
-fn request_uses(request: &HttpRequest, source: Option<&HttpSource>) -> Uses {
+/// What evaluating the request uses.
+pub fn request_uses(request: &HttpRequest, source: Option<&HttpSource>) -> Uses {
     let mut uses = source.map(HttpSource::uses).unwrap_or_default();
     let r = &request.request;
     r.url.collect(&mut uses);
@@ -159,7 +164,7 @@ fn write_returned(parser: &Prop, defaults: &TableDefaults, scope: &Scope<'_>, ef
 }
 
 /// Variables that the response sets; none: any.
-fn set_by_response(request: &HttpRequest) -> Option<Vec<String>> {
+pub fn set_by_response(request: &HttpRequest) -> Option<Vec<String>> {
     let mut names: Vec<String> = request
         .response
         .variables

@@ -1,12 +1,12 @@
 //! The plan: the contract between the compiler and whoever shows or executes it.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use crate::effects::Resource;
 use crate::expr::Prop;
-use crate::ops::{
-    Execute, HttpRequest, MigrateSchema, OnError, Print, RowsOf, SetVariable, Transform,
-};
+use crate::ops::{Execute, HttpRequest, MigrateSchema, OnError, Print, RowsOf, SetVariable, Transform};
 use crate::span::Place;
 
 /// The version of the plan's JSON form.
@@ -42,6 +42,18 @@ pub struct Region {
     pub edges: Vec<Edge>,
     /// Steps by the earliest moment they can start: those of one stage can run at the same time.
     pub stages: Vec<Vec<usize>>,
+}
+
+impl Region {
+    /// Calls `f` with every step, those inside others too.
+    pub fn each<'r>(&'r self, f: &mut impl FnMut(&'r Step)) {
+        for step in &self.steps {
+            f(step);
+            for (_, inner) in step.action.regions() {
+                inner.each(f);
+            }
+        }
+    }
 }
 
 /// Step `to` waits for step `from`.
@@ -109,9 +121,11 @@ impl Action {
     /// The same regions, to be changed.
     pub fn regions_mut(&mut self) -> Vec<&mut Region> {
         match self {
-            Action::If { branches, otherwise } => {
-                branches.iter_mut().map(|b| &mut b.then).chain([otherwise]).collect()
-            }
+            Action::If { branches, otherwise } => branches
+                .iter_mut()
+                .map(|b| &mut b.then)
+                .chain([otherwise])
+                .collect(),
             Action::ForEach { body, .. } | Action::While { body, .. } | Action::Group(body) => vec![body],
             Action::Try {
                 steps,
@@ -138,6 +152,9 @@ pub enum Action {
     },
     ForEach {
         rows: Box<RowsOf>,
+        /// The only columns that anyone needs; none: all.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        columns: Option<BTreeSet<String>>,
         body: Region,
     },
     /// The body is run again and again while the condition is true.
@@ -181,6 +198,9 @@ pub struct HttpStep {
     /// Variables that live for one row (or the one request) and its paging.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub row_variables: Vec<String>,
+    /// The only columns of the for_each table that anyone needs; none: all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub row_columns: Option<BTreeSet<String>>,
 }
 
 /// How the requests of a step follow each other.

@@ -57,14 +57,19 @@ fn any(definitions: &mut Definitions) -> Json {
         (has("variables"), definitions.shape(&ENVIRONMENT)),
     ];
     let last = flow(definitions);
-    kinds.into_iter().rev().fold(last, |otherwise, (is, then)| {
-        json!({"if": is, "then": then, "else": otherwise})
-    })
+    kinds.into_iter().rev().fold(
+        last,
+        |otherwise, (is, then)| json!({"if": is, "then": then, "else": otherwise}),
+    )
 }
 
 /// A map whose `type` says which of several shapes it has.
 fn tagged(shapes: &[(&'static str, &'static Shape)], definitions: &mut Definitions) -> Json {
-    cases("type", shapes.iter().map(|(name, shape)| (*name, *shape)), definitions)
+    cases(
+        "type",
+        shapes.iter().map(|(name, shape)| (*name, *shape)),
+        definitions,
+    )
 }
 
 /// A map whose key `tag` says which of several shapes it has.
@@ -113,7 +118,9 @@ impl Definitions {
     fn steps(&mut self) -> Json {
         self.define("steps", |definitions| {
             let step = definitions.define("step", |definitions| {
-                let shapes = OPERATIONS.iter().map(|(name, operation)| (*name, operation.shape));
+                let shapes = OPERATIONS
+                    .iter()
+                    .map(|(name, operation)| (*name, operation.shape));
                 cases("op", shapes, definitions)
             });
             json!({"type": ["array", "null"], "items": step})
@@ -304,4 +311,3 @@ fn beyond_keys(shape: &Shape) -> Vec<Json> {
         _ => Vec::new(),
     }
 }
-

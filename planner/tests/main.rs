@@ -320,3 +320,39 @@ fn broken_flows_give_diagnostics_and_never_a_panic() {
         }
     }
 }
+
+/// The YAML of a code's explanation, in order.
+fn examples(code: Code) -> Vec<&'static str> {
+    let parts = code.explanation().split("```yaml\n").skip(1);
+    parts.map(|part| part.split("```").next().unwrap()).collect()
+}
+
+#[test]
+fn explanations_show_what_they_explain() {
+    for code in Code::ALL {
+        let examples = examples(*code);
+        assert!(!examples.is_empty(), "{} has an example", code.as_str());
+        for (at, example) in examples.iter().enumerate() {
+            let files = project(example);
+            let (_, found) = compiled(&files, FLOW);
+            let has = found.iter().any(|d| d.code == *code);
+            let shown = found
+                .iter()
+                .map(|d| d.render(None, false))
+                .collect::<Vec<_>>()
+                .join("\n");
+            match at {
+                0 => assert!(
+                    has,
+                    "{}: the first example does not give it:\n{shown}",
+                    code.as_str()
+                ),
+                _ => assert!(
+                    found.is_empty(),
+                    "{}: the second example:\n{shown}",
+                    code.as_str()
+                ),
+            }
+        }
+    }
+}

@@ -124,7 +124,18 @@ impl Spool {
 
     /// Columns in the order they were first seen: the key in the data, and a type that holds every value.
     pub fn columns(&self) -> impl Iterator<Item = (&str, &'static str)> {
-        self.columns.iter().map(|(name, kind)| (name.as_str(), kind.sql()))
+        self.columns
+            .iter()
+            .map(|(name, kind)| (name.as_str(), kind.sql()))
+    }
+
+    /// The rows as they came.
+    pub fn objects(&mut self) -> Result<Vec<serde_json::Value>> {
+        self.file.seek(SeekFrom::Start(0))?;
+        let lines = BufReader::new(&mut self.file).lines();
+        let read = lines
+            .map(|line| serde_json::from_str(&line?).map_err(|e| Error::new(ErrorKind::Data, e.to_string())));
+        read.collect()
     }
 
     /// Reads the rows into batches: `full` is called with the builder whenever it should be emptied.

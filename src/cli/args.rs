@@ -67,6 +67,21 @@ pub enum Command {
         after_help = "Examples:\n  sequor run orders --env prod\n  sequor run orders --var day=2024-05-01\n  sequor run orders --record recordings/   # keep every request and response\n  sequor run orders --replay recordings/   # answer from them, without the network\n\nExit codes: 0 done, 1 the flow failed, 2 the project or the command line is wrong, 130 interrupted."
     )]
     Run(Run),
+    /// Explain the code of a finding: what it means, with an example
+    #[command(after_help = "Examples:\n  sequor explain SQ0102\n  sequor explain          # all codes")]
+    Explain {
+        /// The code, as `validate` shows it; all of them when not given
+        code: Option<String>,
+    },
+    /// Print the JSON Schema of a project's files, for editors
+    #[command(
+        after_help = "Example:\n  sequor schema > sequor.schema.json\n\nVS Code uses it with this line in .vscode/settings.json:\n  \"yaml.schemas\": {\"sequor.schema.json\": [\"flows/**/*.yaml\", \"sources/*.yaml\", \"project.yaml\"]}"
+    )]
+    Schema {
+        /// The kind of file
+        #[arg(value_enum, default_value_t = SchemaFile::Any)]
+        file: SchemaFile,
+    },
     /// Run a query on a database source and print its rows
     #[command(after_help = "Example:\n  sequor query stage 'select * from customer_metrics'")]
     Query(Query),
@@ -93,7 +108,23 @@ pub struct Validate {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum DiagnosticFormat {
     Text,
+    /// A list of objects, for editors and scripts
     Json,
+    /// Annotations of GitHub Actions
+    Github,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SchemaFile {
+    /// Whichever it is
+    Any,
+    Flow,
+    Source,
+    Project,
+    /// env.yaml
+    Env,
+    /// envs/NAME.yaml in the home folder
+    Environment,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -149,9 +180,35 @@ pub struct Run {
     /// How the run is told: text, or one JSON object per event on standard output
     #[arg(long, value_enum, default_value_t = RunFormat::Text)]
     pub format: RunFormat,
+    /// Run one step and one request at a time, in the order of the flow
+    #[arg(long)]
+    pub in_order: bool,
     /// Show the traceback of failing Python
     #[arg(long)]
     pub stacktrace: bool,
+    /// Show only the message of an error, not where in the flow it happened
+    #[arg(long)]
+    pub disable_flow_stacktrace: bool,
+    #[command(flatten)]
+    pub debug: Debug,
+}
+
+/// Looking at the requests of a flow.
+#[derive(Debug, Default, ClapArgs)]
+#[command(next_help_heading = "Debugging http_request steps")]
+pub struct Debug {
+    /// Ask for this row (or list of rows), given as JSON, instead of those of the for_each table
+    #[arg(long = "debug-httprequest-foreach-test-record", value_name = "JSON")]
+    pub record: Option<String>,
+    /// Show each step's first request as it would be sent; send nothing, run no other step
+    #[arg(long = "debug-httprequest-preview-trace", group = "look")]
+    pub trace: bool,
+    /// The same, in a form for people
+    #[arg(long = "debug-httprequest-preview-pretty", group = "look")]
+    pub pretty: bool,
+    /// Send each step's first request, and show what its parser gives without applying it
+    #[arg(long = "debug-httprequest-response-parser-preview", group = "look")]
+    pub parser: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

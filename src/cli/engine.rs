@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::plan::Compiled;
 use crate::error::Result;
-use crate::exec::{Api, Databases, Events, Run, Scope, Variables};
+use crate::exec::{Api, Databases, Debug, Events, Run, Scope, Variables};
 use crate::expr::Evaluator;
 use crate::http::{Live, Recorder, Replay, Settings, Transport};
 use crate::secret::Redactor;
@@ -28,6 +28,7 @@ pub struct Network<'a> {
 pub async fn assemble(
     compiled: &Compiled,
     network: &Network<'_>,
+    debug: Debug,
     events: Events,
     cancel: CancellationToken,
 ) -> Result<Arc<Run>> {
@@ -65,6 +66,7 @@ pub async fn assemble(
         evaluator,
         redactor,
         events,
+        debug,
         cancel,
     }))
 }

@@ -88,12 +88,11 @@ pub fn environment(context: &Context, name: &str) -> Result<Exit> {
 fn write_new(path: &Path, text: &str) -> Result<()> {
     use std::io::Write;
     let failed = |e: std::io::Error| {
-        let what = if e.kind() == std::io::ErrorKind::AlreadyExists {
-            "exists already"
-        } else {
-            "can't be written"
+        let what = match e.kind() {
+            std::io::ErrorKind::AlreadyExists => "exists already".to_string(),
+            _ => format!("can't be written: {e}"),
         };
-        Error::new(ErrorKind::Project, format!("{} {what}: {e}", path.display()))
+        Error::new(ErrorKind::Project, format!("{} {what}", path.display()))
     };
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(failed)?;

@@ -3,11 +3,13 @@
 mod args;
 mod context;
 mod engine;
+mod explain;
 mod init;
 mod log;
 mod plan;
 mod query;
 mod run;
+mod schema;
 mod validate;
 
 use std::process::ExitCode;
@@ -45,6 +47,8 @@ pub fn main() -> ExitCode {
         Command::Validate(args) => validate::validate(&context, args),
         Command::Plan(args) => plan::plan(&context, args),
         Command::Run(args) => run::run(&context, args),
+        Command::Explain { code } => explain::explain(code.as_deref()),
+        Command::Schema { file } => schema::schema(*file),
         Command::Query(args) => query::query(&context, args),
     };
     let exit = result.unwrap_or_else(|error| {

@@ -12,7 +12,7 @@ use super::context::Context;
 use super::engine::{Network, assemble};
 use super::plan::Compiled;
 use crate::error::{Error, ErrorKind, Result};
-use crate::exec::Events;
+use crate::exec::{Debug, Events};
 
 /// Rows shown at most: a look, not an export.
 const MAX_ROWS: usize = 10_000;
@@ -64,7 +64,8 @@ pub fn query(context: &Context, args: &args::Query) -> Result<Exit> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let (events, _) = Events::channel();
-        let run = assemble(&compiled, &Network::default(), events, CancellationToken::new()).await?;
+        let (network, cancel) = (Network::default(), CancellationToken::new());
+        let run = assemble(&compiled, &network, Debug::default(), events, cancel).await?;
         let database = run.databases.get(&args.source)?;
         let mut rows = database.query(&args.sql).await?;
         let mut batches = Vec::new();

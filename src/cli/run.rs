@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use sequor_planner::plan::Action;
 use tokio_util::sync::CancellationToken;
 
 use super::Exit;
@@ -11,7 +12,7 @@ use super::engine::{Network, assemble};
 use super::log;
 use super::plan::{Compiled, compile};
 use crate::error::{Error, ErrorKind, Result};
-use crate::exec::{Events, execute};
+use crate::exec::{Debug, Events, Look, execute, records};
 use crate::report::{SourceText, Style, render, show};
 
 /// How long running steps get to stop in order after an interrupt.
@@ -22,22 +23,67 @@ const CLOSING: Duration = Duration::from_secs(2);
 
 /// Runs a flow.
 pub fn run(context: &Context, args: &args::Run) -> Result<Exit> {
-    let Some(compiled) = compile(context, &args.flow, &args.variables, &args.selection)? else {
+    let Some(mut compiled) = compile(context, &args.flow, &args.variables, &args.selection)? else {
         return Ok(Exit::Wrong);
     };
+    if args.in_order {
+        compiled.plan = compiled.plan.in_flow_order();
+    }
+    let debug = debug(&args.debug, &mut compiled)?;
     log::start(&compiled.project.log());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let exit = runtime.block_on(run_compiled(context, args, &compiled));
+    let exit = runtime.block_on(run_compiled(context, args, &compiled, debug));
     // A query of Python's that blocks must not keep the process.
     runtime.shutdown_timeout(Duration::from_millis(100));
     exit
 }
 
-async fn run_compiled(context: &Context, args: &args::Run, compiled: &Compiled) -> Result<Exit> {
-    let source = SourceText::new(&compiled.project.files, args.stacktrace);
+/// What is looked at instead of done; the plan keeps only the requests to be looked at.
+fn debug(args: &args::Debug, compiled: &mut Compiled) -> Result<Debug> {
+    let look = match (args.trace, args.pretty, args.parser) {
+        (true, ..) => Some(Look::Trace),
+        (_, true, _) => Some(Look::Pretty),
+        (.., true) => Some(Look::Parser),
+        _ => None,
+    };
+    let records = args.record.as_deref().map(records).transpose()?;
+    let mut requests = 0;
+    compiled.plan.root.each(&mut |step| {
+        if let Action::Http(http) = &step.action {
+            requests += usize::from(records.is_none() || http.request.for_each.is_some());
+        }
+    });
+    if requests == 0 && (look.is_some() || records.is_some()) {
+        let message = match records.is_some() {
+            true => "no http_request with a `for_each` is selected: nothing takes the test record",
+            false => "no http_request is selected: there is nothing to preview",
+        };
+        return Err(Error::new(ErrorKind::Project, message));
+    }
+    if look.is_some() {
+        let plan = std::mem::take(&mut compiled.plan.root);
+        compiled.plan.root = plan.only_requests();
+    }
+    Ok(Debug { records, look })
+}
+
+async fn run_compiled(
+    context: &Context,
+    args: &args::Run,
+    compiled: &Compiled,
+    debug: Debug,
+) -> Result<Exit> {
+    let looking = debug.look.is_some();
+    let source = SourceText::new(
+        &compiled.project.files,
+        args.stacktrace,
+        !args.disable_flow_stacktrace,
+    );
     let style = match (args.format, context.quiet, context.terminal) {
         (RunFormat::Json, ..) => Style::Json,
         (_, true, _) => Style::Quiet,
+        // What is looked at is all there is to see.
+        _ if looking => Style::Quiet,
         (_, false, true) => Style::Terminal,
         (_, false, false) => Style::Lines,
     };
@@ -48,7 +94,7 @@ async fn run_compiled(context: &Context, args: &args::Run, compiled: &Compiled) 
         record: args.record.as_deref(),
         replay: args.replay.as_deref(),
     };
-    let run = match assemble(compiled, &network, events, cancel.clone()).await {
+    let run = match assemble(compiled, &network, debug, events, cancel.clone()).await {
         Ok(run) => run,
         Err(error) => {
             crate::report::err(render(&error, "", &source, context.color));

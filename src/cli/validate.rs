@@ -30,6 +30,11 @@ pub fn validate(context: &Context, args: &Validate) -> Result<Exit> {
         DiagnosticFormat::Json => {
             crate::report::out(serde_json::to_string_pretty(&found).unwrap_or_default());
         }
+        DiagnosticFormat::Github => {
+            for diagnostic in &found {
+                crate::report::out(diagnostic.github());
+            }
+        }
         DiagnosticFormat::Text => {
             context.show(&found, &project.files);
             let errors = found.iter().any(|d| d.severity == Severity::Error);

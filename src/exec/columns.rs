@@ -36,7 +36,10 @@ pub fn specs(value: &Value) -> Result<Specs> {
     };
     let mut specs = Vec::new();
     match value {
-        Value::Map(entries) if entries.len() == 1 && matches!(entries.get("columns"), Some(Value::Map(_) | Value::List(_))) => {
+        Value::Map(entries)
+            if entries.len() == 1
+                && matches!(entries.get("columns"), Some(Value::Map(_) | Value::List(_))) =>
+        {
             return self::specs(entries.get("columns").unwrap_or(&Value::Null));
         }
         Value::Map(entries) => {
@@ -71,7 +74,9 @@ fn type_text(value: &Value) -> Result<String> {
         Value::Text(text) => text.to_string(),
         Value::Map(entries) => {
             let name = entries.get("name").map(Value::to_text).unwrap_or_default();
-            let sizes = ["precision", "scale"].into_iter().filter_map(|key| entries.get(key));
+            let sizes = ["precision", "scale"]
+                .into_iter()
+                .filter_map(|key| entries.get(key));
             let sizes: Vec<String> = sizes.map(Value::to_text).collect();
             match sizes.is_empty() {
                 true => name,
@@ -82,8 +87,11 @@ fn type_text(value: &Value) -> Result<String> {
     };
     match sequor_planner::ops::is_column_type(&text) {
         true => Ok(text),
-        false => Err(Error::new(ErrorKind::Data, format!("`{text}` is not a column type"))
-            .help("use a type of the target database, like text, bigint, numeric(10,2), timestamp, jsonb")),
+        false => Err(
+            Error::new(ErrorKind::Data, format!("`{text}` is not a column type")).help(
+                "use a type of the target database, like text, bigint, numeric(10,2), timestamp, jsonb",
+            ),
+        ),
     }
 }
 

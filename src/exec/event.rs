@@ -52,6 +52,8 @@ pub enum Outcome {
     Done,
     /// The error; none when a step inside it failed, which told it already.
     Failed(Option<Error>),
+    /// A `try` around it takes the error.
+    Caught(Option<Error>),
     /// Never started, since this step failed before.
     Skipped {
         because: String,

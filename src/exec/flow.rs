@@ -1,6 +1,6 @@
 //! Steps that steer: variables, print, if, for_each, and the start of a called flow.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use futures::StreamExt;
@@ -65,13 +65,15 @@ pub async fn branch(
 pub async fn for_each(
     run: &Arc<Run>,
     rows: &RowsOf,
+    columns: Option<&BTreeSet<String>>,
     body: &Region,
     scope: Scope,
     depth: usize,
 ) -> Result<()> {
     let body = Prepared::new(body);
     let table = table_name(run, &rows.table, &scope).await?;
-    let mut batches = run.databases.get(&rows.table.source)?.scan(&table).await?.batches;
+    let database = run.databases.get(&rows.table.source)?;
+    let mut batches = database.scan_columns(&table, columns).await?.batches;
     while let Some(batch) = batches.next().await {
         let batch = Arc::new(batch?);
         for index in 0..batch.num_rows() {
@@ -118,7 +120,11 @@ pub async fn attempt(
     scope: Scope,
     depth: usize,
 ) -> Result<()> {
-    let tried = scheduler::region(run.clone(), Prepared::new(steps), scope.clone(), depth + 1).await;
+    let inside = match catch {
+        Some(_) => scope.inside_try(),
+        None => scope.clone(),
+    };
+    let tried = scheduler::region(run.clone(), Prepared::new(steps), inside, depth + 1).await;
     let result = match (tried, catch) {
         (Err(error), _) if error.kind() == ErrorKind::Cancelled => return Err(error),
         (Err(error), Some(catch)) => {

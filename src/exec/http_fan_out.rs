@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use futures::stream::{self, StreamExt, TryStreamExt};
+use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
+use sequor_planner::ops::RowsOf;
 use sequor_planner::plan::FanOut;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -28,18 +29,9 @@ pub async fn run(
         FanOut::Concurrent { concurrency } => *concurrency,
         _ => 1,
     };
-    let table = table_name(&asking.run, &rows.table, scope).await?;
-    let found = asking.run.databases.get(&rows.table.source)?.scan(&table).await;
-    let found = found.map_err(|e| e.at(&rows.table.place))?;
+    let (table, batches) = source(asking, rows, scope).await?;
     let each_own = concurrency > 1 || !asking.http.row_variables.is_empty();
-    let conversations = found
-        .batches
-        .map_ok(|batch| {
-            let batch = Arc::new(batch);
-            stream::iter(
-                (0..batch.num_rows()).map(move |index| Ok::<_, Error>(Row::new(batch.clone(), index))),
-            )
-        })
+    let conversations = batches
         .try_flatten()
         .enumerate()
         .map(|(number, row)| {
@@ -58,7 +50,7 @@ pub async fn run(
             let task = AbortOnDropHandle::new(tokio::spawn(async move {
                 let result = converse(&asking, &scope, &layer).await;
                 result.map_err(|e| e.context(format!("row {} of `{table}` ({variable})", number + 1)))?;
-                Ok::<_, Error>(layer.all())
+                Ok::<_, Error>((layer.all(), layer.scopes()))
             }));
             Ok(async move {
                 let joined = task
@@ -71,9 +63,12 @@ pub async fn run(
     let mut conversations = std::pin::pin!(conversations);
     // What each variable was set to by the latest row so far.
     let mut latest: HashMap<String, (usize, Value)> = HashMap::new();
-    while let Some((number, set)) = conversations.try_next().await? {
+    while let Some((number, (set, scopes))) = conversations.try_next().await? {
         if !each_own {
             continue;
+        }
+        for (name, scope) in scopes {
+            own.set_scope(&name, scope);
         }
         for (name, value) in set {
             match latest.get(&name) {
@@ -88,4 +83,30 @@ pub async fn run(
         own.set(&name, value);
     }
     Ok(())
+}
+
+/// Rows, by chunks.
+type Chunks = BoxStream<'static, Result<BoxStream<'static, Result<Row>>>>;
+
+/// The rows to ask for, and what messages call them.
+async fn source(asking: &Asking, rows: &RowsOf, scope: &Scope) -> Result<(String, Chunks)> {
+    let debug = &asking.run.debug;
+    if let Some(records) = &debug.records {
+        let rows = stream::iter(records.clone().into_iter().map(Ok)).boxed();
+        return Ok(("the test record".into(), stream::once(async { Ok(rows) }).boxed()));
+    }
+    let table = table_name(&asking.run, &rows.table, scope).await?;
+    let database = asking.run.databases.get(&rows.table.source)?;
+    let found = database
+        .scan_columns(&table, asking.http.row_columns.as_ref())
+        .await;
+    let found = found.map_err(|e| e.at(&rows.table.place))?;
+    // A look at one request is enough.
+    let most = if debug.look.is_some() { 1 } else { usize::MAX };
+    let chunks = found.batches.map_ok(move |batch| {
+        let batch = Arc::new(batch);
+        let rows = (0..batch.num_rows().min(most)).map(move |index| Ok(Row::new(batch.clone(), index)));
+        stream::iter(rows).boxed()
+    });
+    Ok((table.to_string(), chunks.take(most).boxed()))
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use sequor_planner::expr::{Lowered, PathStep, Prop};
 use sequor_planner::ops::VariableScope;
 
+use super::debug::{self, Look};
 use super::http_step::Asking;
 use super::scope::{Layer, Scope};
 use super::sink::Filled;
@@ -52,15 +53,15 @@ pub async fn take(
             own.set(&variable.name, value);
         }
     }
-    for (name, (value, local)) in parsed.variables {
-        own.set(&name, value);
+    for (name, (value, local)) in &parsed.variables {
+        own.set(name, value.clone());
         match local {
-            Some(true) => own.set_scope(&name, VariableScope::Local),
-            Some(false) => own.set_scope(&name, VariableScope::Project),
+            Some(true) => own.set_scope(name, VariableScope::Local),
+            Some(false) => own.set_scope(name, VariableScope::Project),
             None => {}
         }
     }
-    let again = match (&given.while_, parsed.again) {
+    let again = match (&given.while_, &parsed.again) {
         (Some(prop), _) => asking
             .run
             .evaluator
@@ -70,6 +71,10 @@ pub async fn take(
         (None, Some(again)) => again.is_true(),
         (None, None) => false,
     };
+    if asking.run.debug.look == Some(Look::Parser) {
+        debug::show_parsed(asking, &parsed, own, again).await?;
+        return Ok(Turn::Done);
+    }
     Ok(if again { Turn::Again } else { Turn::Done })
 }
 

@@ -9,6 +9,7 @@ use sequor_planner::plan::{FanOut, HttpStep, Step};
 use sequor_planner::syntax::Auth as AuthSource;
 
 use super::api::Api;
+use super::debug::{self, Look};
 use super::event::Counters;
 use super::flow::publish;
 use super::http_fan_out;
@@ -70,6 +71,9 @@ pub async fn run(
     // Requests are over: this is the last holder.
     let asking = Arc::into_inner(asking)
         .ok_or_else(|| Error::new(ErrorKind::Internal, "requests outlived their step"))?;
+    if run.debug.look.is_some() {
+        return Ok(());
+    }
     asking.sink.commit(&run).await?;
     publish_all(&run, step, http, &own, &outer);
     Ok(())
@@ -79,6 +83,10 @@ pub async fn run(
 pub async fn converse(asking: &Arc<Asking>, scope: &Scope, own: &Arc<Layer>) -> Result<()> {
     loop {
         let request = render(asking, scope).await?;
+        if let Some(look @ (Look::Trace | Look::Pretty)) = asking.run.debug.look {
+            debug::show_request(asking, &request, look).await;
+            return Ok(());
+        }
         let sent = {
             let permit = asking.api.permits.acquire().await;
             let _permit = permit.map_err(|_| Error::new(ErrorKind::Internal, "the source is closed"))?;

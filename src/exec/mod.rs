@@ -2,6 +2,7 @@
 
 mod api;
 mod columns;
+mod debug;
 mod event;
 mod flow;
 mod http_fan_out;
@@ -18,6 +19,7 @@ mod table;
 mod variables;
 
 pub use api::Api;
+pub use debug::{Debug, Look, records};
 pub use event::{Counters, Event, Events, Outcome, Totals};
 pub use run::{Databases, Run, execute};
 pub use scope::Scope;

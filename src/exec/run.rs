@@ -7,6 +7,7 @@ use sequor_planner::plan::Plan;
 use tokio_util::sync::CancellationToken;
 
 use super::api::Api;
+use super::debug::Debug;
 use super::event::Events;
 use super::scheduler::{self, Prepared};
 use super::scope::Scope;
@@ -58,6 +59,8 @@ pub struct Run {
     pub evaluator: Arc<Evaluator>,
     pub redactor: Redactor,
     pub events: Events,
+    /// What is looked at instead of done.
+    pub debug: Debug,
     /// Stops the run in order.
     pub cancel: CancellationToken,
 }

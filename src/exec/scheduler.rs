@@ -140,12 +140,13 @@ async fn step_to_end(run: Arc<Run>, step: Arc<Step>, scope: Scope, depth: usize)
     let result = tokio::select! {
         // Dropping what runs takes it back: a load that was not committed never was.
         () = run.cancel.cancelled() => Err(Error::new(ErrorKind::Cancelled, "interrupted")),
-        result = perform(run.clone(), step.clone(), scope, counters.clone(), depth) => result,
+        result = perform(run.clone(), step.clone(), scope.clone(), counters.clone(), depth) => result,
     };
     let result = result.map_err(|e| e.map_text(|text| run.redactor.redact(text)).at(&step.place));
     let outcome = match &result {
         Ok(()) => Outcome::Done,
         Err(e) if e.kind() == ErrorKind::Cancelled => Outcome::Cancelled,
+        Err(e) if scope.caught() => Outcome::Caught((!e.is_told()).then(|| e.clone())),
         Err(e) => Outcome::Failed((!e.is_told()).then(|| e.clone())),
     };
     run.events
@@ -179,7 +180,9 @@ async fn perform(
         Action::SetVariable(set) => flow::set_variables(&run, &set.set, &scope).await,
         Action::Print(print) => flow::print(&run, &print.message, &scope).await,
         Action::If { branches, otherwise } => flow::branch(&run, branches, otherwise, scope, depth).await,
-        Action::ForEach { rows, body } => flow::for_each(&run, rows, body, scope, depth).await,
+        Action::ForEach { rows, columns, body } => {
+            flow::for_each(&run, rows, columns.as_ref(), body, scope, depth).await
+        }
         Action::While {
             condition,
             body,

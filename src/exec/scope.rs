@@ -74,6 +74,8 @@ pub struct Scope {
     redactor: Redactor,
     runtime: Handle,
     frame: usize,
+    /// Whether a `try` around takes errors.
+    caught: bool,
     /// Innermost last. A layer is seen only in its own frame: a called flow sees its parameters and nothing else.
     layers: Vec<(usize, Arc<Layer>)>,
 }
@@ -87,6 +89,7 @@ impl Scope {
             redactor,
             runtime: Handle::current(),
             frame: 0,
+            caught: false,
             layers: Vec::new(),
         }
     }
@@ -104,6 +107,19 @@ impl Scope {
         let mut scope = self.clone();
         scope.layers.push((self.frame, layer));
         scope
+    }
+
+    /// The scope inside a `try` that takes errors.
+    pub fn inside_try(&self) -> Scope {
+        Scope {
+            caught: true,
+            ..self.clone()
+        }
+    }
+
+    /// Whether a `try` around takes errors.
+    pub fn caught(&self) -> bool {
+        self.caught
     }
 
     /// The frame that local variables go to.

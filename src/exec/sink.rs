@@ -104,7 +104,9 @@ impl Sink {
     pub async fn send(&self, filled: Filled) -> Result<()> {
         for (table, batch) in filled.batches {
             let rows = batch.num_rows() as u64;
-            let Some(sender) = self.sender(table) else { continue };
+            let Some(sender) = self.sender(table) else {
+                continue;
+            };
             if sender.send(batch).await.is_err() {
                 return Err(self.loader_error(table).await);
             }
@@ -137,6 +139,18 @@ impl Sink {
             },
             None => Error::new(ErrorKind::Internal, "the load ended early"),
         }
+    }
+
+    /// The rows kept aside, by table.
+    pub fn aside(&self) -> Result<Vec<(String, Vec<serde_json::Value>)>> {
+        let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = Vec::new();
+        for target in &mut tables.targets {
+            if let RowTarget::Open(spool) = &mut target.rows {
+                all.push((target.name.clone(), spool.objects()?));
+            }
+        }
+        Ok(all)
     }
 
     /// Sends what is left and makes the tables visible.
@@ -172,7 +186,8 @@ impl Sink {
                 }
                 (Loading::Later(later), RowTarget::Open(spool)) => {
                     let load = spooled::load(run, &later, spool, &self.counters).await;
-                    let load = load.map_err(|e| e.context(format!("table `{}`", later.table)).at(&later.place))?;
+                    let load =
+                        load.map_err(|e| e.context(format!("table `{}`", later.table)).at(&later.place))?;
                     loads.extend(load.map(|load| (target.name, load)));
                 }
                 (Loading::Later(_), RowTarget::Typed(_)) => {}
@@ -191,7 +206,12 @@ impl Sink {
 async fn target(run: &Arc<Run>, table: &ResponseTable, scope: &Scope) -> Result<Target> {
     let name = table_name(run, &table.target, scope).await?;
     let database = run.databases.get(&table.target.source)?;
-    let Some(specs) = declared(run, table, scope).await? else {
+    let specs = match run.debug.look {
+        None => declared(run, table, scope).await?,
+        // Nothing is loaded: the rows stay aside.
+        Some(_) => None,
+    };
+    let Some(specs) = specs else {
         return Ok(Target {
             loading: Loading::Later(Box::new(Later {
                 source: table.target.source.clone(),
@@ -236,8 +256,9 @@ impl ParserTables for Tables {
             return same
                 .or_else(|| names().position(|n| n.eq_ignore_ascii_case(&name)))
                 .ok_or_else(|| {
-                    let message =
-                        format!("the parser returns table `{name}`, which `response.tables` does not declare");
+                    let message = format!(
+                        "the parser returns table `{name}`, which `response.tables` does not declare"
+                    );
                     let near = sequor_planner::did_you_mean(&name, "declared tables", names());
                     Error::new(ErrorKind::Data, message).help(near.unwrap_or_default())
                 });

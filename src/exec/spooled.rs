@@ -82,7 +82,10 @@ pub async fn load(
     };
     let (keys, columns) = columns(&*database, later, &spool, there.as_deref())?;
     if columns.is_empty() {
-        let message = format!("no rows came for table `{}`, which is not there: it has no columns to be made with", later.table);
+        let message = format!(
+            "no rows came for table `{}`, which is not there: it has no columns to be made with",
+            later.table
+        );
         run.events.emit(Event::Warning(message)).await;
         return Ok(None);
     }

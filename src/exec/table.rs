@@ -25,7 +25,12 @@ pub struct Defaults {
 
 impl Defaults {
     /// Evaluates the defaults of a response.
-    pub async fn evaluate(run: &Run, given: &TableDefaults, place: &Place, scope: &Scope) -> Result<Defaults> {
+    pub async fn evaluate(
+        run: &Run,
+        given: &TableDefaults,
+        place: &Place,
+        scope: &Scope,
+    ) -> Result<Defaults> {
         let text = async |prop: &Option<Prop>| -> Result<Option<String>> {
             match prop {
                 None => Ok(None),

@@ -67,7 +67,10 @@ fn text(value: &Value, format: BodyFormat) -> Result<String> {
         Value::Null => Ok(String::new()),
         Value::List(_) | Value::Map(_) | Value::Row(_) | Value::Bytes(_) => Err(Error::new(
             ErrorKind::Data,
-            format!("a body with `body_format: {name}` must be text, and is {}", value.kind()),
+            format!(
+                "a body with `body_format: {name}` must be text, and is {}",
+                value.kind()
+            ),
         )),
         value => Ok(value.to_text()),
     }
@@ -92,7 +95,8 @@ fn multipart(value: &Value) -> Result<(Vec<u8>, String)> {
             match item {
                 Value::Null => {}
                 Value::Bytes(bytes) => {
-                    let head = format!("{head}; filename=\"{quoted}\"\r\nContent-Type: application/octet-stream");
+                    let head =
+                        format!("{head}; filename=\"{quoted}\"\r\nContent-Type: application/octet-stream");
                     parts.push((head, bytes.to_vec()));
                 }
                 item => parts.push((head.clone(), item.to_text().into_bytes())),

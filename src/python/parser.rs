@@ -82,7 +82,12 @@ impl Call<'_, '_> {
                     }
                 },
                 "while" => parsed.again = Some(from_python(&value).map_err(|e| self.explain(&e, code))?),
-                other => return Err(wrong(code, format!("the parser returns an unknown key `{other}`"))),
+                other => {
+                    return Err(wrong(
+                        code,
+                        format!("the parser returns an unknown key `{other}`"),
+                    ));
+                }
             }
         }
         let missing = tables.declared().into_iter().enumerate();
@@ -133,7 +138,11 @@ impl Call<'_, '_> {
 
     /// A table of a list: `{"source": ..., "table": ..., "data": rows}`.
     fn listed<'b>(&mut self, item: &Bound<'b, PyAny>, code: &Code) -> Result<(NamedTable, Bound<'b, PyAny>)> {
-        let wrong = |message: String| Error::new(ErrorKind::Data, message).help(TABLE_HELP).at(&code.place);
+        let wrong = |message: String| {
+            Error::new(ErrorKind::Data, message)
+                .help(TABLE_HELP)
+                .at(&code.place)
+        };
         let Ok(dict) = item.cast::<PyDict>() else {
             let message = format!("a table of `tables` must be a dictionary, and is {}", kind(item));
             return Err(wrong(message));

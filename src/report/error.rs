@@ -15,11 +15,13 @@ pub struct SourceText {
     files: Arc<HashMap<String, String>>,
     /// Whether tracebacks of Python are shown.
     pub traceback: bool,
+    /// Whether only messages are shown, not where they come from.
+    pub brief: bool,
 }
 
 impl SourceText {
-    /// The texts of these files.
-    pub fn new(files: &ProjectFiles, traceback: bool) -> Self {
+    /// The texts of these files; `places`: whether errors show where they come from.
+    pub fn new(files: &ProjectFiles, traceback: bool, places: bool) -> Self {
         let single = [&files.project, &files.environment];
         let all = single
             .into_iter()
@@ -29,6 +31,7 @@ impl SourceText {
         SourceText {
             files: Arc::new(all.map(|f| (f.path.to_string(), f.text.clone())).collect()),
             traceback,
+            brief: !places,
         }
     }
 
@@ -40,7 +43,7 @@ impl SourceText {
 /// Renders an error; `prefix` names who failed ("step fetch: ").
 pub fn render(error: &Error, prefix: &str, source: &SourceText, color: bool) -> String {
     let mut out = format!("{}: {prefix}{error}", paint("error", "1;31", color));
-    if let Some(place) = error.place() {
+    if let Some(place) = error.place().filter(|_| !source.brief) {
         let _ = write!(out, "\n  {} {place}", paint("-->", "1;34", color));
         if let Some(text) = source.line(&place.file, place.line) {
             let number = place.line.to_string();

@@ -26,6 +26,7 @@ impl Show for Json {
                 let (status, error, because) = match outcome {
                     Outcome::Done => ("done", None, None),
                     Outcome::Failed(error) => ("failed", error.as_ref().map(error_json), None),
+                    Outcome::Caught(error) => ("caught", error.as_ref().map(error_json), None),
                     Outcome::Skipped { because } => ("skipped", None, Some(because)),
                     Outcome::Cancelled => ("cancelled", None, None),
                 };

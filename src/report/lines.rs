@@ -71,6 +71,10 @@ pub fn line(event: &Event, color: bool, quiet: bool, source: &SourceText) -> Opt
             Outcome::Failed(Some(error)) => {
                 Some((render(error, &format!("step {step}: "), source, color), false))
             }
+            Outcome::Caught(Some(error)) if !quiet => {
+                let text = render(error, &format!("step {step} (caught): "), source, color);
+                Some((text.replacen("error", "warning", 1), false))
+            }
             Outcome::Failed(None) if !quiet => {
                 Some((format!("{} {step}", paint("failed ", "31", color)), false))
             }

@@ -36,6 +36,7 @@ impl Summary {
         let status = match outcome {
             Outcome::Done => "done",
             Outcome::Failed(_) => "failed",
+            Outcome::Caught(_) => "caught",
             Outcome::Skipped { .. } => "skipped",
             Outcome::Cancelled => "cancelled",
         };

@@ -1,5 +1,6 @@
 //! What every database can do: the contract between the executor and a database folder.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use arrow::array::RecordBatch;
@@ -86,6 +87,34 @@ pub trait Database: Send + Sync {
     /// All rows of a table, streamed.
     async fn scan(&self, table: &TableName) -> Result<Rows>;
 
+    /// The rows of a table with only these columns, found in any case; all of them when one is not there, so that the
+    /// error for it can name those that are.
+    async fn scan_columns(&self, table: &TableName, wanted: Option<&BTreeSet<String>>) -> Result<Rows> {
+        let (Some(wanted), Some(there)) = (wanted, self.columns(table).await?) else {
+            return self.scan(table).await;
+        };
+        let found: Option<Vec<&Column>> = wanted
+            .iter()
+            .map(|name| {
+                let exact = there.iter().find(|c| c.name == *name);
+                exact.or_else(|| there.iter().find(|c| c.name.eq_ignore_ascii_case(name)))
+            })
+            .collect();
+        let Some(found) = found.filter(|found| found.len() < there.len()) else {
+            return self.scan(table).await;
+        };
+        // Rows without any column would not be rows.
+        let found = if found.is_empty() { vec![&there[0]] } else { found };
+        let mut names: Vec<String> = found.iter().map(|c| quote(&c.name)).collect();
+        names.dedup();
+        self.query(&format!(
+            "SELECT {} FROM {}",
+            names.join(", "),
+            self.quoted(table)
+        ))
+        .await
+    }
+
     /// The columns of a table; none when there is no such table.
     async fn columns(&self, table: &TableName) -> Result<Option<Vec<Column>>>;
 
@@ -94,7 +123,6 @@ pub trait Database: Send + Sync {
 
     /// Adds columns to a table, null in the rows it has, and drops others, in one change.
     async fn alter(&self, table: &TableName, add: &[Column], drop: &[String]) -> Result<()> {
-        let quote = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
         let added = add
             .iter()
             .map(|c| format!("ADD COLUMN {} {}", quote(&c.name), c.column_type.sql));
@@ -120,6 +148,11 @@ pub trait Database: Send + Sync {
 
     /// Gives back connections. Called once, at the end of a run.
     async fn close(&self) {}
+}
+
+/// A name in SQL, as the standard quotes it.
+fn quote(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 /// A load under way: batches in, one atomic change at the end. Dropped without `commit`: as if it had never been.

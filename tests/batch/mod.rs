@@ -1,12 +1,12 @@
 //! Building batches: properties that hold for any JSON and any number.
 
-use arrow::array::{RecordBatch, Array, AsArray};
+use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Decimal128Type};
 use proptest::prelude::*;
 use sequor::batch::builder::BatchBuilder;
 use sequor::batch::cell::{self, Cell};
-use sequor::batch::target::RowTarget;
 use sequor::batch::json::{append_rows, compact};
+use sequor::batch::target::RowTarget;
 use sequor::batch::types::{BareDecimal, column_type};
 use sequor::sources::database::Column;
 use sequor_planner::expr::PathStep;

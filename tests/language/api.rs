@@ -56,7 +56,10 @@ fn reply(rule: &Value) -> Reply {
     if rule["text"].is_string() {
         reply.content_type = "text/plain";
     }
-    if rule["json"].is_null() && !rule.as_object().is_some_and(|r| r.contains_key("json")) && rule["text"].is_null() {
+    if rule["json"].is_null()
+        && !rule.as_object().is_some_and(|r| r.contains_key("json"))
+        && rule["text"].is_null()
+    {
         reply.body.clear();
     }
     for (name, value) in rule["headers"].as_object().into_iter().flatten() {

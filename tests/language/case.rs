@@ -86,7 +86,10 @@ impl Case {
     /// Writes what came out into the file.
     pub fn write_result(&self, result: &str) {
         let fence = "```text result\n";
-        let start = self.source.find(fence).map_or(self.source.len(), |at| at + fence.len());
+        let start = self
+            .source
+            .find(fence)
+            .map_or(self.source.len(), |at| at + fence.len());
         let (before, rest) = self.source.split_at(start);
         let after = rest.find("```").map_or("```\n", |at| &rest[at..]);
         let before = match before.ends_with(fence) {

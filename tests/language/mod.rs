@@ -81,7 +81,10 @@ fn check(case: &Case) -> Vec<String> {
         let got = match std::panic::catch_unwind(|| result::of(case, stage)) {
             Ok(got) => got,
             Err(_) => {
-                failures.push(format!("{} on {stage:?}: the test itself broke down", case.name()));
+                failures.push(format!(
+                    "{} on {stage:?}: the test itself broke down",
+                    case.name()
+                ));
                 continue;
             }
         };
@@ -121,5 +124,8 @@ fn the_page_shows_the_corpus() {
         std::fs::write(&path, &page).expect("the page");
     }
     let there = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(there == page, "tests/language/README.md is stale: UPDATE_CORPUS=1 cargo test --test it language");
+    assert!(
+        there == page,
+        "tests/language/README.md is stale: UPDATE_CORPUS=1 cargo test --test it language"
+    );
 }

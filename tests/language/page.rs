@@ -20,7 +20,9 @@ pub fn render(cases: &[Case]) -> String {
         let folder = name.split('/').next().unwrap_or_default();
         if folder != chapter {
             chapter = folder.to_string();
-            let title = chapter.split_once('-').map_or(chapter.as_str(), |(_, title)| title);
+            let title = chapter
+                .split_once('-')
+                .map_or(chapter.as_str(), |(_, title)| title);
             let mut letters = title.replace('-', " ");
             if let Some(first) = letters.get_mut(0..1) {
                 first.make_ascii_uppercase();
@@ -38,7 +40,10 @@ pub fn render(cases: &[Case]) -> String {
             .runs
             .iter()
             .map(|line| {
-                let settings = line.split(' ').take_while(|w| w.contains('=') && !w.starts_with('-')).count();
+                let settings = line
+                    .split(' ')
+                    .take_while(|w| w.contains('=') && !w.starts_with('-'))
+                    .count();
                 let words: Vec<&str> = line.split(' ').collect();
                 let (settings, rest) = words.split_at(settings);
                 let mut line = settings.to_vec();
@@ -47,7 +52,12 @@ pub fn render(cases: &[Case]) -> String {
                 line.join(" ")
             })
             .collect();
-        let _ = write!(out, "\n```console\n$ {}\n{}```\n", commands.join("\n$ "), case.result);
+        let _ = write!(
+            out,
+            "\n```console\n$ {}\n{}```\n",
+            commands.join("\n$ "),
+            case.result
+        );
     }
     out
 }

@@ -34,7 +34,12 @@ pub fn of(case: &Case, stage: Stage) -> String {
     let project = Project::new()
         .file("project.yaml", "name: corpus\n")
         .file("sources/stage.yaml", &source)
-        .file("sources/api.yaml", "type: http\nbase_url: $API\n".replace("$API", &server.url).as_str());
+        .file(
+            "sources/api.yaml",
+            "type: http\nbase_url: $API\n"
+                .replace("$API", &server.url)
+                .as_str(),
+        );
     for (path, text) in &case.files {
         project.write(path, &text.replace("$API", &server.url));
     }
@@ -60,7 +65,11 @@ fn run(project: &Project, line: &str, out: &mut String) {
         .count();
     let words: Vec<&str> = line.split(' ').collect();
     let (settings, rest) = words.split_at(settings);
-    let home = if line.contains("--home-dir") { "" } else { "--home-dir home" };
+    let home = if line.contains("--home-dir") {
+        ""
+    } else {
+        "--home-dir home"
+    };
     let shell = format!("{} \"$SEQUOR\" {home} {}", settings.join(" "), rest.join(" "));
     let ran = Command::new("sh")
         .args(["-c", &shell])
@@ -115,20 +124,24 @@ fn tables(project: &Project, database: Option<&Database>, out: &mut String) {
         .enable_all()
         .build()
         .expect("a runtime");
+    let in_postgres = database.map(|database| {
+        database.rows(
+            "select case table_schema when 'public' then '' else table_schema || '.' end || table_name as t \
+             from information_schema.tables where table_schema not in ('pg_catalog', 'information_schema') order by 1",
+        )
+    });
     runtime.block_on(async {
         let (open, names): (Box<dyn sequor::sources::database::Database>, Vec<String>) = match database {
             Some(database) => {
-                let names = database.rows(
-                    "select case table_schema when 'public' then '' else table_schema || '.' end || table_name as t \
-                     from information_schema.tables where table_schema not in ('pg_catalog', 'information_schema') order by 1",
-                );
                 let open = Postgres::open(Secret::new(database.url.clone()), None, None).await;
-                (Box::new(open.expect("connects")), names)
+                (Box::new(open.expect("connects")), in_postgres.unwrap_or_default())
             }
             None => {
                 let state = project.path().join("home/project_state");
                 let folders = std::fs::read_dir(&state).into_iter().flatten().flatten();
-                let folder = folders.map(|f| f.path().join("staging/stage")).find(|f| f.exists());
+                let folder = folders
+                    .map(|f| f.path().join("staging/stage"))
+                    .find(|f| f.exists());
                 let Some(folder) = folder else { return };
                 let open = Staging::open_folder(&folder).expect("opens");
                 let names = open.table_names().await.expect("names");
@@ -146,7 +159,12 @@ fn tables(project: &Project, database: Option<&Database>, out: &mut String) {
                 table,
             };
             let scanned = open.scan(&id).await.expect("scans");
-            let columns: Vec<&str> = scanned.schema.fields().iter().map(|f| f.name().as_str()).collect();
+            let columns: Vec<&str> = scanned
+                .schema
+                .fields()
+                .iter()
+                .map(|f| f.name().as_str())
+                .collect();
             let _ = writeln!(out, "table {name}: {}", columns.join(", "));
             let mut rows = Vec::new();
             let mut batches = scanned.batches;

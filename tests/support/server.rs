@@ -95,15 +95,17 @@ impl Server {
                 tokio::time::sleep(reply.delay).await;
                 let mut response =
                     Response::builder().status(StatusCode::from_u16(reply.status).expect("a status"));
-                if !reply.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
+                if !reply
+                    .headers
+                    .iter()
+                    .any(|(name, _)| name.eq_ignore_ascii_case("content-type"))
+                {
                     response = response.header("content-type", reply.content_type);
                 }
                 for (name, value) in reply.headers {
                     response = response.header(name, value);
                 }
-                response
-                    .body(Body::from(reply.body))
-                    .expect("a response")
+                response.body(Body::from(reply.body)).expect("a response")
             }
         };
         let listener = runtime

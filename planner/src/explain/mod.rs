@@ -6,6 +6,8 @@ mod text;
 pub use diagram::{dot, mermaid};
 pub use text::text;
 
+use std::collections::BTreeSet;
+
 use crate::expr::Prop;
 use crate::ops::{OnError, TableRef};
 use crate::plan::{Action, FanOut, Step};
@@ -93,11 +95,25 @@ fn summary(step: &Step) -> String {
             1 => "1 step".into(),
             n => format!("{n} steps"),
         },
-        Action::MigrateSchema(m) => format!("columns of {} as {} lists them", table(&m.target), table(&m.columns)),
+        Action::MigrateSchema(m) => format!(
+            "columns of {} as {} lists them",
+            table(&m.target),
+            table(&m.columns)
+        ),
         Action::EnterFlow { flow, parameters, .. } => match parameters {
             Some(parameters) => format!("start {flow} with {}", short(parameters)),
             None => format!("start {flow}"),
         },
+    }
+}
+
+fn columns(used: &BTreeSet<String>) -> String {
+    match used.is_empty() {
+        true => "no column of the rows is read".into(),
+        false => {
+            let used: Vec<&str> = used.iter().map(String::as_str).collect();
+            format!("only these columns are read: {}", used.join(", "))
+        }
     }
 }
 
@@ -113,6 +129,7 @@ fn notes(step: &Step) -> Vec<String> {
                 }
                 FanOut::Sequential { reason } => notes.push(format!("requests: one by one, since {reason}")),
             }
+            notes.extend(http.row_columns.as_ref().map(columns));
             let response = &http.request.response;
             for t in &response.tables {
                 let native = match &t.data {
@@ -126,6 +143,9 @@ fn notes(step: &Step) -> Vec<String> {
                 notes.push("changes something outside".into());
             }
         }
+        Action::ForEach {
+            columns: Some(used), ..
+        } => notes.push(columns(used)),
         Action::Transform(t) => notes.push(format!("SQL runs in {}", t.target.source)),
         Action::Execute(e) => notes.push(format!("SQL runs in {}", e.source)),
         _ => {}

@@ -70,9 +70,10 @@ fn inner(step: &Step) -> Vec<(String, &Region)> {
     let headed = regions.into_iter().enumerate();
     headed
         .map(|(at, (what, region))| match &step.action {
-            Action::If { branches, .. } if at < branches.len() => {
-                (format!("{what} {}:", super::short(&branches[at].condition)), region)
-            }
+            Action::If { branches, .. } if at < branches.len() => (
+                format!("{what} {}:", super::short(&branches[at].condition)),
+                region,
+            ),
             _ => (format!("{what}:"), region),
         })
         .collect()

@@ -113,11 +113,17 @@ fn expression(expr: &Expr<'_>, uses: &mut Uses) {
             one(&t.expr);
             arguments(&t.args, uses);
         }
-        Expr::GetAttr(g) => one(&g.expr),
-        Expr::GetItem(g) => {
-            one(&g.expr);
-            one(&g.subscript_expr);
-        }
+        Expr::GetAttr(g) => match variable(&g.expr) {
+            Some(variable) => uses.column(&variable, g.name),
+            None => one(&g.expr),
+        },
+        Expr::GetItem(g) => match (variable(&g.expr), constant(&g.subscript_expr)) {
+            (Some(variable), Some(column)) => uses.column(&variable, &column),
+            _ => {
+                one(&g.expr);
+                one(&g.subscript_expr);
+            }
+        },
         Expr::Call(c) => call(c, uses),
         Expr::List(l) => l.items.iter().for_each(one),
         Expr::Tuple(t) => t.items.iter().for_each(one),
@@ -125,7 +131,30 @@ fn expression(expr: &Expr<'_>, uses: &mut Uses) {
     }
 }
 
+/// The name in `var('name')`.
+fn variable(expr: &Expr<'_>) -> Option<String> {
+    let Expr::Call(call) = expr else { return None };
+    match (&call.expr, call.args.as_slice()) {
+        (Expr::Var(v), [CallArg::Pos(name)]) if v.id == "var" => constant(name),
+        _ => None,
+    }
+}
+
 fn call(call: &Call<'_>, uses: &mut Uses) {
+    // A method of a row: `get` asks for a column, the others for all.
+    if let Expr::GetAttr(method) = &call.expr
+        && let Some(variable) = variable(&method.expr)
+    {
+        let column = match (method.name, call.args.first()) {
+            ("get", Some(CallArg::Pos(column))) => constant(column),
+            _ => None,
+        };
+        match column {
+            Some(column) => uses.column(&variable, &column),
+            None => expression(&method.expr, uses),
+        }
+        return arguments(&call.args, uses);
+    }
     let name = match &call.expr {
         Expr::Var(v) => Some(v.id),
         Expr::GetAttr(g) if matches!(&g.expr, Expr::Var(v) if v.id == "context") => Some(g.name),

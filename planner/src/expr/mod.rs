@@ -1,5 +1,6 @@
 //! Values that are computed when a step runs: literal, Jinja or Python. Read and analysed here, never evaluated.
 
+mod aliases;
 mod jinja;
 mod lower;
 mod prop;
@@ -11,4 +12,4 @@ pub use jinja::{Blank, MARKER, blank};
 pub use lower::{Lowered, PathStep};
 pub use prop::{Code, Prop, entries, has_template, literal, python};
 pub use returns::{Returned, ReturnedTable, ReturnedVariable, Returns};
-pub use uses::{TableUse, Uses};
+pub use uses::{RowUses, TableUse, Uses};

@@ -1,9 +1,12 @@
 //! What Python code uses, from ruff's parser.
 
-use ruff_python_ast::visitor::{Visitor, walk_expr};
+use std::collections::HashMap;
+
+use ruff_python_ast::visitor::{Visitor, walk_expr, walk_stmt};
 use ruff_python_ast::{Expr, ExprContext, ModModule, Stmt};
 use ruff_python_parser::parse_module;
 
+use super::aliases;
 use super::jinja::{Blank, blank};
 use super::prop::Code;
 use super::uses::Uses;
@@ -52,12 +55,57 @@ pub fn analyse(module: &ModModule, uses: &mut Uses) {
             uses.anything();
         }
     }
-    let mut finder = Finder { uses };
+    let mut finder = Finder {
+        aliases: aliases::of(module),
+        uses,
+    };
     finder.visit_body(&module.body);
 }
 
 struct Finder<'u> {
     uses: &'u mut Uses,
+    /// Names that stand for `var('x')`, and x.
+    aliases: HashMap<String, String>,
+}
+
+impl Finder<'_> {
+    /// The variable that an expression is: `var('x')`, `context.var('x')` or a name given to it.
+    fn variable(&self, expr: &Expr) -> Option<String> {
+        match expr {
+            Expr::Name(name) => self.aliases.get(name.id.as_str()).cloned(),
+            _ => variable_call(expr).map(str::to_string),
+        }
+    }
+
+    /// `var('x')['column']` and `var('x').get('column')`: the variable and the column.
+    fn column(&self, expr: &Expr) -> Option<(String, String)> {
+        match expr {
+            Expr::Subscript(subscript) if subscript.ctx == ExprContext::Load => {
+                let column = literal_string(&subscript.slice)?;
+                Some((self.variable(&subscript.value)?, column.to_string()))
+            }
+            Expr::Call(call) => {
+                let Expr::Attribute(attribute) = &*call.func else {
+                    return None;
+                };
+                let column = call.arguments.args.first().and_then(literal_string)?;
+                let get = attribute.attr.as_str() == "get";
+                get.then_some(())?;
+                Some((self.variable(&attribute.value)?, column.to_string()))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The name in `var('name')`.
+pub(super) fn variable_call(expr: &Expr) -> Option<&str> {
+    let Expr::Call(call) = expr else { return None };
+    let bare = call.arguments.keywords.is_empty() && call.arguments.args.len() == 1;
+    match function_name(&call.func) {
+        Some("var") if bare => call.arguments.args.first().and_then(literal_string),
+        _ => None,
+    }
 }
 
 /// `var`, `context.var`, `context.sources.query`: the function of the language that a call names.
@@ -87,7 +135,30 @@ pub(super) fn literal_string(expr: &Expr) -> Option<&str> {
 }
 
 impl<'a> Visitor<'a> for Finder<'_> {
+    fn visit_stmt(&mut self, stmt: &'a Stmt) {
+        // Giving a row a name uses none of its columns.
+        if let Stmt::Assign(assign) = stmt
+            && let [Expr::Name(name)] = assign.targets.as_slice()
+            && let Some(variable) = self.aliases.get(name.id.as_str())
+        {
+            self.uses.variables.insert(variable.clone());
+            return;
+        }
+        walk_stmt(self, stmt);
+    }
+
     fn visit_expr(&mut self, expr: &'a Expr) {
+        if let Some((variable, column)) = self.column(expr) {
+            self.uses.column(&variable, &column);
+            if let Expr::Call(call) = expr {
+                call.arguments
+                    .args
+                    .iter()
+                    .skip(1)
+                    .for_each(|arg| self.visit_expr(arg));
+            }
+            return;
+        }
         match expr {
             Expr::Call(call) => {
                 let splat = call.arguments.args.iter().any(Expr::is_starred_expr)
@@ -116,6 +187,10 @@ impl<'a> Visitor<'a> for Finder<'_> {
                 for keyword in &call.arguments.keywords {
                     self.visit_expr(&keyword.value);
                 }
+            }
+            Expr::Name(name) if self.aliases.contains_key(name.id.as_str()) => {
+                let variable = self.aliases.get(name.id.as_str()).cloned();
+                variable.iter().for_each(|v| self.uses.rows.whole(v));
             }
             Expr::Name(name) => match name.id.as_str() {
                 "response" => self.uses.response = true,

@@ -1,6 +1,6 @@
 //! What an expression uses of the world around it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A table read from an expression.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -11,11 +11,53 @@ pub struct TableUse {
     pub table: String,
 }
 
+/// Which columns are used of variables that may hold rows.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RowUses {
+    /// Columns asked for by constant names, by variable.
+    columns: BTreeMap<String, BTreeSet<String>>,
+    /// Variables used in a way that may ask for any column.
+    whole: BTreeSet<String>,
+    /// A variable known only when running.
+    any: bool,
+}
+
+impl RowUses {
+    /// `var('row')['column']`.
+    pub fn column(&mut self, variable: &str, column: &str) {
+        let columns = self.columns.entry(variable.to_string()).or_default();
+        columns.insert(column.to_string());
+    }
+
+    /// The variable is used as a whole.
+    pub fn whole(&mut self, variable: &str) {
+        self.whole.insert(variable.to_string());
+    }
+
+    /// Adds all of `other`.
+    pub fn merge(&mut self, other: &RowUses) {
+        for (variable, columns) in &other.columns {
+            let own = self.columns.entry(variable.clone()).or_default();
+            own.extend(columns.iter().cloned());
+        }
+        self.whole.extend(other.whole.iter().cloned());
+        self.any |= other.any;
+    }
+
+    /// The columns used of a variable; none: any.
+    pub fn of(&self, variable: &str) -> Option<BTreeSet<String>> {
+        let any = self.any || self.whole.contains(variable);
+        (!any).then(|| self.columns.get(variable).cloned().unwrap_or_default())
+    }
+}
+
 /// Variables, tables and queries that an expression reads.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Uses {
     /// Names given to `var` or `is_var_defined`.
     pub variables: BTreeSet<String>,
+    /// Names asked for with `is_var_defined`: they may be missing.
+    pub probed: BTreeSet<String>,
     /// `var(x)` with a name that only the run knows.
     pub any_variable: bool,
     pub tables: BTreeSet<TableUse>,
@@ -27,18 +69,21 @@ pub struct Uses {
     pub any_source: bool,
     /// The response of the step's request.
     pub response: bool,
+    pub rows: RowUses,
 }
 
 impl Uses {
     /// Adds all of `other`.
     pub fn merge(&mut self, other: &Uses) {
         self.variables.extend(other.variables.iter().cloned());
+        self.probed.extend(other.probed.iter().cloned());
         self.any_variable |= other.any_variable;
         self.tables.extend(other.tables.iter().cloned());
         self.queries.extend(other.queries.iter().cloned());
         self.sources.extend(other.sources.iter().cloned());
         self.any_source |= other.any_source;
         self.response |= other.response;
+        self.rows.merge(&other.rows);
     }
 
     /// Records a call of one of the functions of the language. Arguments are `None` where they are not literal strings.
@@ -52,8 +97,15 @@ impl Uses {
             "var" | "is_var_defined" => match arg(0, "name") {
                 Some(Some(name)) => {
                     self.variables.insert(name.to_string());
+                    match function {
+                        "is_var_defined" => drop(self.probed.insert(name.to_string())),
+                        _ => self.rows.whole(name),
+                    }
                 }
-                _ => self.any_variable = true,
+                _ => {
+                    self.any_variable = true;
+                    self.rows.any |= function == "var";
+                }
             },
             "table" | "query" | "query_scalar" => {
                 let Some(Some(source)) = arg(0, "source") else {
@@ -92,5 +144,12 @@ impl Uses {
     pub fn anything(&mut self) {
         self.any_variable = true;
         self.any_source = true;
+        self.rows.any = true;
+    }
+
+    /// Records `var('variable')['column']`.
+    pub fn column(&mut self, variable: &str, column: &str) {
+        self.variables.insert(variable.to_string());
+        self.rows.column(variable, column);
     }
 }

@@ -19,9 +19,17 @@ pub static COMMON: Shape = Shape {
     with: &[],
     keys: &[
         Key::new("op", Form::Name, "The operation.").required(),
-        Key::new("id", Form::Name, "The step's name, unique in its flow: for `depends_on`, `--op-id` and messages."),
+        Key::new(
+            "id",
+            Form::Name,
+            "The step's name, unique in its flow: for `depends_on`, `--op-id` and messages.",
+        ),
         Key::new("title", Form::Name, "What the step is for, shown when it runs."),
-        Key::new("depends_on", Form::Ids, "Ids of steps above that must be done before this one starts."),
+        Key::new(
+            "depends_on",
+            Form::Ids,
+            "Ids of steps above that must be done before this one starts.",
+        ),
         Key::new("enabled", Form::Flag, "`false` leaves the step out."),
         Key::new(
             "on_error",

@@ -57,8 +57,18 @@ static CONDITION: Shape = Shape {
     doc: "A condition and the steps that follow from it.",
     with: &[],
     keys: &[
-        Key::new("condition", Form::Text, "True when its text is `true`, in any case.").required(),
-        Key::new("then", Form::Steps, "Steps that run when it is the first condition that is true.").required(),
+        Key::new(
+            "condition",
+            Form::Text,
+            "True when its text is `true`, in any case.",
+        )
+        .required(),
+        Key::new(
+            "then",
+            Form::Steps,
+            "Steps that run when it is the first condition that is true.",
+        )
+        .required(),
     ],
 };
 
@@ -68,7 +78,12 @@ pub(super) const IF: Operation = Operation {
         doc: "Runs the steps of the first condition that is true.",
         with: &[&COMMON],
         keys: &[
-            Key::new("conditions", Form::List(&CONDITION), "Conditions, looked at in order.").required(),
+            Key::new(
+                "conditions",
+                Form::List(&CONDITION),
+                "Conditions, looked at in order.",
+            )
+            .required(),
             Key::new("else", Form::Steps, "Steps that run when no condition is true."),
         ],
     },
@@ -110,8 +125,12 @@ pub(super) const WHILE: Operation = Operation {
         doc: "Runs steps again and again while a condition is true.",
         with: &[&COMMON],
         keys: &[
-            Key::new("condition", Form::Text, "Looked at before each round; true when its text is `true`, in any case.")
-                .required(),
+            Key::new(
+                "condition",
+                Form::Text,
+                "Looked at before each round; true when its text is `true`, in any case.",
+            )
+            .required(),
             Key::new("steps", Form::Steps, "What runs in each round.").required(),
             Key::new(
                 "max_iterations",
@@ -145,7 +164,11 @@ pub(super) const TRY: Operation = Operation {
                 Form::Steps,
                 "Steps that run when one of `steps` failed, with the message in `var('error')`. Without `catch` the error goes on.",
             ),
-            Key::new("finally", Form::Steps, "Steps that run at the end, whatever happened."),
+            Key::new(
+                "finally",
+                Form::Steps,
+                "Steps that run at the end, whatever happened.",
+            ),
         ],
     },
     read: |keys, d| {
@@ -174,9 +197,18 @@ pub(super) const RUN_FLOW: Operation = Operation {
         doc: "Runs another flow of the project. It sees its parameters and no other local variable.",
         with: &[&COMMON],
         keys: &[
-            Key::new("flow", Form::Name, "The flow: its path below flows/, without .yaml.").required(),
+            Key::new(
+                "flow",
+                Form::Name,
+                "The flow: its path below flows/, without .yaml.",
+            )
+            .required(),
             Key::new("parameters", Form::Entries, "Local variables of the called flow.").or("params"),
-            Key::new("start_step", Form::Count, "Position of the first step that is run, from 0."),
+            Key::new(
+                "start_step",
+                Form::Count,
+                "Position of the first step that is run, from 0.",
+            ),
         ],
     },
     read: |keys, d| {

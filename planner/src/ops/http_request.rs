@@ -106,17 +106,42 @@ static REQUEST: Shape = Shape {
     doc: "The HTTP request. It is evaluated anew for each row and each page.",
     with: &[],
     keys: &[
-        Key::new("source", Form::Name, "The http source: its auth, variables, headers and limits."),
-        Key::new("url", Form::Text, "The whole url, or a path from `/` that is joined to the source's `base_url`.").required(),
+        Key::new(
+            "source",
+            Form::Name,
+            "The http source: its auth, variables, headers and limits.",
+        ),
+        Key::new(
+            "url",
+            Form::Text,
+            "The whole url, or a path from `/` that is joined to the source's `base_url`.",
+        )
+        .required(),
         Key::new("method", Form::Text, "The HTTP method; GET when left out."),
-        Key::new("parameters", Form::Entries, "The query string; null entries are left out.").or("params"),
+        Key::new(
+            "parameters",
+            Form::Entries,
+            "The query string; null entries are left out.",
+        )
+        .or("params"),
         Key::new("headers", Form::Entries, "Headers; null entries are left out."),
         Key::new(
             "body_format",
-            Form::Choice(&["json", "form_urlencoded", "text", "xml", "multipart_form_data", "binary"]),
+            Form::Choice(&[
+                "json",
+                "form_urlencoded",
+                "text",
+                "xml",
+                "multipart_form_data",
+                "binary",
+            ]),
             "How the body is written; json when left out.",
         ),
-        Key::new("body", Form::Value, "The body. In it, a string that renders to exactly `__NULL__` becomes null."),
+        Key::new(
+            "body",
+            Form::Value,
+            "The body. In it, a string that renders to exactly `__NULL__` becomes null.",
+        ),
     ],
 };
 
@@ -126,10 +151,19 @@ pub(super) const OPERATION: Operation = Operation {
         doc: "Asks an API: one request, or one per row of a table.",
         with: &[&COMMON],
         keys: &[
-            Key::new("init", Form::Map(&INIT), "What is done once, before the first request."),
+            Key::new(
+                "init",
+                Form::Map(&INIT),
+                "What is done once, before the first request.",
+            ),
             Key::new("for_each", Form::Map(&FOR_EACH), "Asks once per row of a table."),
             Key::new("request", Form::Map(&REQUEST), "The request.").required(),
-            Key::new("response", Form::Map(&RESPONSE), "What is done with the response.").or_python(),
+            Key::new(
+                "response",
+                Form::Map(&RESPONSE),
+                "What is done with the response.",
+            )
+            .or_python(),
         ],
     },
     read,

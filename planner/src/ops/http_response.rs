@@ -77,8 +77,16 @@ pub(super) static RESPONSE: Shape = Shape {
             Form::Code,
             "Instead of `data_expression`: returns {\"tables\": {name: rows}, \"variables\": {...}, \"while\": True}.",
         ),
-        Key::new("variables", Form::Variables, "Variables set from the response, visible when the step has succeeded."),
-        Key::new("while", Form::Text, "True: ask again, with the request evaluated anew."),
+        Key::new(
+            "variables",
+            Form::Variables,
+            "Variables set from the response, visible when the step has succeeded.",
+        ),
+        Key::new(
+            "while",
+            Form::Text,
+            "True: ask again, with the request evaluated anew.",
+        ),
     ],
 };
 

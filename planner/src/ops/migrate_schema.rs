@@ -24,12 +24,21 @@ pub(super) const OPERATION: Operation = Operation {
             Key::new("target_source", Form::Name, "The database source of the table.").required(),
             Key::new("target_database", Form::Text, "The database of the table."),
             Key::new("target_namespace", Form::Text, "The schema of the table."),
-            Key::new("target_table", Form::Text, "The table that gets the columns; created when missing.").required(),
+            Key::new(
+                "target_table",
+                Form::Text,
+                "The table that gets the columns; created when missing.",
+            )
+            .required(),
             Key::new("columns_source", Form::Name, "The database source of the list.").required(),
             Key::new("columns_database", Form::Text, "The database of the list."),
             Key::new("columns_namespace", Form::Text, "The schema of the list."),
-            Key::new("columns_table", Form::Text, "The table that lists the columns: one row each, with `name` and `type`.")
-                .required(),
+            Key::new(
+                "columns_table",
+                Form::Text,
+                "The table that lists the columns: one row each, with `name` and `type`.",
+            )
+            .required(),
         ],
     },
     read: |keys, d| {
@@ -46,8 +55,18 @@ pub(super) const OPERATION: Operation = Operation {
                 place: keys.place_of(table).unwrap_or(&place).clone(),
             })
         };
-        let target = table("target_source", "target_database", "target_namespace", "target_table");
-        let columns = table("columns_source", "columns_database", "columns_namespace", "columns_table");
+        let target = table(
+            "target_source",
+            "target_database",
+            "target_namespace",
+            "target_table",
+        );
+        let columns = table(
+            "columns_source",
+            "columns_database",
+            "columns_namespace",
+            "columns_table",
+        );
         Some(FlowAction::MigrateSchema(Box::new(MigrateSchema {
             target: target?,
             columns: columns?,

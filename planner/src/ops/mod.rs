@@ -20,7 +20,9 @@ pub use http_response::{Response, ResponseTable};
 pub use messages::{Print, SetVariable, VARIABLE, VariableScope, VariableSet, read_variables};
 pub use migrate_schema::MigrateSchema;
 pub use sql::{Execute, Transform};
-pub use table::{COLUMN, COLUMN_TYPE, ColumnSpec, Columns, RowsOf, TableDefaults, TableRef, WriteMode, is_column_type};
+pub use table::{
+    COLUMN, COLUMN_TYPE, ColumnSpec, Columns, RowsOf, TableDefaults, TableRef, WriteMode, is_column_type,
+};
 
 /// An operation: the shape of its keys, and their reader.
 #[derive(Clone, Copy)]

@@ -66,7 +66,11 @@ pub static TABLE: Shape = Shape {
     with: &[],
     keys: &[
         Key::new("source", Form::Name, "The database source."),
-        Key::new("database", Form::Text, "The database, where the source has several."),
+        Key::new(
+            "database",
+            Form::Text,
+            "The database, where the source has several.",
+        ),
         Key::new("namespace", Form::Text, "The schema."),
         Key::new("table", Form::Text, "The table."),
     ],
@@ -79,7 +83,11 @@ pub static ROWS: Shape = Shape {
     with: &[],
     keys: &[
         Key::new("source", Form::Name, "The database source.").required(),
-        Key::new("database", Form::Text, "The database, where the source has several."),
+        Key::new(
+            "database",
+            Form::Text,
+            "The database, where the source has several.",
+        ),
         Key::new("namespace", Form::Text, "The schema."),
         Key::new("table", Form::Text, "The table.").required(),
         Key::new("as", Form::Name, "The variable that holds the row.").required(),
@@ -105,7 +113,12 @@ static MODEL: Shape = Shape {
     what: "a model",
     doc: "The long form of `columns`.",
     with: &[],
-    keys: &[Key::new("columns", Form::Columns, "Names and types, a map or a list of {name, type}.").required()],
+    keys: &[Key::new(
+        "columns",
+        Form::Columns,
+        "Names and types, a map or a list of {name, type}.",
+    )
+    .required()],
 };
 
 /// A column in the list form.
@@ -115,7 +128,12 @@ pub static COLUMN: Shape = Shape {
     with: &[&SIZES],
     keys: &[
         Key::new("name", Form::Name, "The column's name.").required(),
-        Key::new("type", Form::Value, "A type of the target database, or {name, precision, scale}.").required(),
+        Key::new(
+            "type",
+            Form::Value,
+            "A type of the target database, or {name, precision, scale}.",
+        )
+        .required(),
     ],
 };
 
@@ -261,10 +279,13 @@ pub fn read_columns(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<Columns> {
         (Some(node), _) => column_list(node, d).map(Columns::Declared),
         (None, false) => Some(Columns::Inferred),
         // Python, or a null that stands for nothing.
-        (None, true) => Some(keys.prop("columns", d).map_or(Columns::Inferred, |prop| match prop {
-            Prop::Literal(_) => Columns::Inferred,
-            prop => Columns::Computed(prop),
-        })),
+        (None, true) => Some(
+            keys.prop("columns", d)
+                .map_or(Columns::Inferred, |prop| match prop {
+                    Prop::Literal(_) => Columns::Inferred,
+                    prop => Columns::Computed(prop),
+                }),
+        ),
     }
 }
 
@@ -316,7 +337,9 @@ fn column_list(node: &Node, d: &mut Diagnostics) -> Option<Vec<ColumnSpec>> {
             return None;
         }
     }
-    if matches!(&node.value, Value::Map(e) if e.is_empty()) || matches!(&node.value, Value::List(l) if l.is_empty()) {
+    if matches!(&node.value, Value::Map(e) if e.is_empty())
+        || matches!(&node.value, Value::List(l) if l.is_empty())
+    {
         d.error(Code::BadValue, node.place.clone(), "`columns` is empty")
             .help("name at least one column, or leave `columns` out: then columns come from the data");
     }

@@ -7,7 +7,7 @@ use petgraph::visit::Dfs;
 
 use crate::diagnostic::did_you_mean;
 use crate::graph;
-use crate::plan::{Edge, Plan, Region};
+use crate::plan::{Action, Edge, Plan, Region};
 
 /// An id that no step has.
 #[derive(Debug)]
@@ -47,6 +47,15 @@ impl Plan {
             .collect();
         self.root = keep(self.root, &kept);
         Ok(self)
+    }
+}
+
+impl Region {
+    /// Only the http_request steps.
+    pub fn only_requests(self) -> Region {
+        let requests = self.steps.iter().map(|s| matches!(s.action, Action::Http(_)));
+        let kept: Vec<bool> = requests.collect();
+        keep(self, &kept)
     }
 }
 

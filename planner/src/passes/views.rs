@@ -1,52 +1,126 @@
 //! Names that may be views. What is behind a view can't be seen before the run, so reading one counts as reading
 //! anything in its source. A name that the project itself fills as a table is none.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;
 
 use crate::effects::Resource;
-use crate::expr::Prop;
-use crate::ops::{FlowAction, FlowStep, each_step};
-use crate::sql;
+use crate::expr::{Prop, Returned};
+use crate::ops::{Columns, Execute, FlowAction, FlowStep, Response, ResponseTable, TableRef, each_step};
+use crate::sql::{self, SqlTable};
 use crate::syntax::Source;
 
-/// Tables that flows of the project make: source and name in lower case.
-pub type KnownTables = BTreeSet<(String, String)>;
+/// Tables that flows of the project make, by source and name in lower case.
+#[derive(Debug, Clone, Default)]
+pub struct KnownTables {
+    /// Tables for sure, not views.
+    pub tables: BTreeSet<(String, String)>,
+    /// Everything that is made, views too.
+    pub made: BTreeSet<(String, String)>,
+    /// The columns of tables that only declared loads fill, in lower case; none where something else makes the table.
+    pub columns: BTreeMap<(String, String), Option<BTreeSet<String>>>,
+    /// Sources in which flows make things whose names only the run knows.
+    pub opaque: BTreeSet<String>,
+}
+
+impl KnownTables {
+    fn table(&mut self, source: &str, name: Option<&str>) {
+        let Some(name) = name else {
+            self.opaque.insert(source.to_string());
+            return;
+        };
+        let key = (source.to_string(), name.to_lowercase());
+        self.columns.insert(key.clone(), None);
+        self.tables.insert(key.clone());
+        self.made.insert(key);
+    }
+
+    fn loaded(&mut self, table: &ResponseTable) {
+        let known = table.target.table.as_text().map(|name| {
+            let key = (table.target.source.clone(), name.to_lowercase());
+            let before = self.columns.get(&key).cloned();
+            (key, before)
+        });
+        self.target(&table.target);
+        // What else made the table before leaves its columns unknown.
+        if let (Some((key, before)), Columns::Declared(columns)) = (known, &table.columns)
+            && before != Some(None)
+        {
+            let mut all = before.flatten().unwrap_or_default();
+            all.extend(columns.iter().map(|c| c.name.to_lowercase()));
+            self.columns.insert(key, Some(all));
+        }
+    }
+
+    fn target(&mut self, target: &TableRef) {
+        self.table(&target.source, target.table.as_text());
+    }
+
+    /// A parser that fills tables which are not declared.
+    fn parser(&mut self, response: &Response, sources: &IndexMap<String, Source>) {
+        let Some(returns) = response.parser.as_ref().and_then(Prop::returns) else {
+            return;
+        };
+        let Some(tables) = &returns.tables else {
+            self.opaque.extend(sources.keys().cloned());
+            return;
+        };
+        for table in tables {
+            let source = match &table.source {
+                Returned::Literal(source) => Some(source.as_str()),
+                Returned::Left => response.defaults.source.as_deref(),
+                Returned::Any => None,
+            };
+            let name = match &table.table {
+                Returned::Literal(name) => Some(name.as_str()),
+                Returned::Left => response.defaults.table.as_ref().and_then(Prop::as_text),
+                Returned::Any => None,
+            };
+            match source {
+                Some(source) => self.table(source, name),
+                None => self.opaque.extend(sources.keys().cloned()),
+            }
+        }
+    }
+
+    fn execute(&mut self, execute: &Execute, sources: &IndexMap<String, Source>) {
+        let text = match &execute.statement {
+            Prop::Literal(text) => text.as_str(),
+            Prop::Jinja { code, .. } => Some(&*code.text),
+            _ => None,
+        };
+        let dialect = sources.get(&execute.source).and_then(Source::dialect);
+        let found = match (text, dialect) {
+            (Some(text), Some(dialect)) => sql::analyse(text, dialect).ok(),
+            _ => None,
+        };
+        let Some(found) = found.filter(|found| !found.writes_any) else {
+            self.opaque.insert(execute.source.clone());
+            return;
+        };
+        let key = |t: &SqlTable| (execute.source.clone(), t.table.to_lowercase());
+        self.tables.extend(found.creates.iter().map(key));
+        for made in found.creates.iter().chain(&found.writes).map(key) {
+            self.columns.insert(made.clone(), None);
+            self.made.insert(made);
+        }
+    }
+}
 
 /// The tables that these steps make.
 pub fn collect(steps: &[FlowStep], sources: &IndexMap<String, Source>, known: &mut KnownTables) {
-    let mut add = |source: &str, table: &str| {
-        known.insert((source.to_string(), table.to_lowercase()));
-    };
     each_step(steps, &mut |step| match &step.action {
         FlowAction::HttpRequest(request) => {
-            let tables = request.response.tables.iter().map(|t| &t.target);
-            tables.for_each(|target| {
-                target.table.as_text().iter().for_each(|name| add(&target.source, name));
-            });
-        }
-        FlowAction::Transform(transform) => {
-            let target = &transform.target;
-            target.table.as_text().iter().for_each(|name| add(&target.source, name));
-        }
-        FlowAction::MigrateSchema(migrate) => {
-            let target = &migrate.target;
-            target.table.as_text().iter().for_each(|name| add(&target.source, name));
-        }
-        FlowAction::Execute(execute) => {
-            let text = match &execute.statement {
-                Prop::Literal(text) => text.as_str(),
-                Prop::Jinja { code, .. } => Some(&*code.text),
-                _ => None,
-            };
-            let dialect = sources.get(&execute.source).and_then(Source::dialect);
-            if let (Some(text), Some(dialect)) = (text, dialect)
-                && let Ok(found) = sql::analyse(text, dialect)
-            {
-                found.creates.iter().for_each(|t| add(&execute.source, &t.table));
+            let response = &request.response;
+            response.tables.iter().for_each(|t| known.loaded(t));
+            if response.tables.is_empty() {
+                known.parser(response, sources);
             }
         }
+        FlowAction::Transform(transform) => known.target(&transform.target),
+        FlowAction::MigrateSchema(migrate) => known.target(&migrate.target),
+        FlowAction::Execute(execute) => known.execute(execute, sources),
         _ => {}
     });
 }
@@ -58,7 +132,7 @@ pub fn look_behind(reads: &mut BTreeSet<Resource>, sources: &IndexMap<String, So
         .filter_map(|resource| match resource {
             Resource::Table { source, table, .. } => {
                 let has_views = sources.get(source)?.dialect()?.has_views();
-                let is_table = known.contains(&(source.clone(), table.to_lowercase()));
+                let is_table = known.tables.contains(&(source.clone(), table.to_lowercase()));
                 (has_views && !is_table).then(|| Resource::Source(source.clone()))
             }
             _ => None,

@@ -2,7 +2,7 @@
 
 use super::frame::{Frame, scope, target};
 use super::steps::{Found, Resolver};
-use crate::effects::Resource;
+use crate::effects::{Effects, Resource};
 use crate::http_effects;
 use crate::ops::{Branch, FlowAction, FlowStep, HttpRequest, Try, While};
 use crate::plan::{Action, PlannedBranch};
@@ -12,7 +12,13 @@ pub const ERROR: &str = "error";
 
 impl Resolver<'_> {
     /// The planned action of a step; its effects go to `found`.
-    pub(super) fn action(&mut self, step: &FlowStep, id: &str, frame: &mut Frame, found: &mut Found) -> Action {
+    pub(super) fn action(
+        &mut self,
+        step: &FlowStep,
+        id: &str,
+        frame: &mut Frame,
+        found: &mut Found,
+    ) -> Action {
         match &step.action {
             FlowAction::HttpRequest(request) => self.http(step, request, frame, found),
             FlowAction::Transform(transform) => {
@@ -27,7 +33,9 @@ impl Resolver<'_> {
             FlowAction::Execute(execute) => {
                 self.database_named(&execute.source, &execute.place);
                 let scope = scope(frame, self.names);
-                found.effects.sql_prop(&execute.source, &execute.statement, &scope, true);
+                found
+                    .effects
+                    .sql_prop(&execute.source, &execute.statement, &scope, true);
                 Action::Execute(execute.clone())
             }
             FlowAction::MigrateSchema(migrate) => {
@@ -52,7 +60,9 @@ impl Resolver<'_> {
                 Action::SetVariable(set.clone())
             }
             FlowAction::Print(print) => {
-                found.effects.read_uses(&print.message.uses(), &scope(frame, self.names));
+                found
+                    .effects
+                    .read_uses(&print.message.uses(), &scope(frame, self.names));
                 found.effects.writes.insert(Resource::Console);
                 Action::Print(print.clone())
             }
@@ -61,11 +71,19 @@ impl Resolver<'_> {
                 self.database(&each.rows.table);
                 let table = found.effects.table(&each.rows.table, &scope(frame, self.names));
                 found.effects.reads.insert(table);
+                self.check_tables(found, &each.rows.table.place);
                 frame.bound.push(each.rows.variable.clone());
+                frame.rounds += 1;
+                let around = std::mem::take(&mut self.rows);
                 let body = self.region(&each.steps, frame, found);
+                let columns = self.rows.of(&each.rows.variable);
+                self.rows.merge(&around);
+                frame.rounds -= 1;
                 frame.bound.pop();
+                self.check_columns(&each.rows.table, columns.as_ref());
                 Action::ForEach {
                     rows: Box::new(each.rows.clone()),
+                    columns,
                     body,
                 }
             }
@@ -93,6 +111,11 @@ impl Resolver<'_> {
         });
         let frame_scope = scope(frame, self.names);
         let planned = http_effects::plan(request, source, &frame_scope, &mut found.effects);
+        if let Some(rows) = &request.for_each {
+            self.check_columns(&rows.table, planned.row_columns.as_ref());
+        }
+        let asked = http_effects::request_uses(request, source);
+        self.check_paging(request, &asked, &request.request.url_place);
         found.outside = !request.is_read();
         self.sets(&request.init);
         self.sets(&response.variables);
@@ -112,29 +135,40 @@ impl Resolver<'_> {
         frame: &mut Frame,
         found: &mut Found,
     ) -> Action {
+        self.check_conditions(branches, otherwise);
         let mut planned = Vec::with_capacity(branches.len());
-        for branch in branches {
+        for (at, branch) in branches.iter().enumerate() {
             found
                 .effects
                 .read_uses(&branch.condition.uses(), &scope(frame, self.names));
+            let name = if at == 0 {
+                String::new()
+            } else {
+                format!("{}/", at + 1)
+            };
             planned.push(PlannedBranch {
                 condition: branch.condition.clone(),
-                then: self.region(&branch.then, frame, found),
+                then: self.region_below(&name, &branch.then, frame, found),
             });
         }
         Action::If {
             branches: planned,
-            otherwise: self.region(otherwise, frame, found),
+            otherwise: self.region_below("else/", otherwise, frame, found),
         }
     }
 
     fn looped(&mut self, looped: &While, frame: &mut Frame, found: &mut Found) -> Action {
-        found
-            .effects
-            .read_uses(&looped.condition.uses(), &scope(frame, self.names));
+        let mut condition = Effects::default();
+        condition.read_uses(&looped.condition.uses(), &scope(frame, self.names));
+        frame.rounds += 1;
+        let body = self.region(&looped.steps, frame, found);
+        frame.rounds -= 1;
+        self.check_entered(looped);
+        self.check_while(looped, &condition, &body);
+        found.effects.merge(condition);
         Action::While {
             condition: looped.condition.clone(),
-            body: self.region(&looped.steps, frame, found),
+            body,
             max_iterations: looped.max_iterations,
         }
     }
@@ -145,14 +179,14 @@ impl Resolver<'_> {
         self.guarded -= 1;
         let catch = tried.catches.then(|| {
             frame.bound.push(ERROR.to_string());
-            let catch = self.region(&tried.catch, frame, found);
+            let catch = self.region_below("catch/", &tried.catch, frame, found);
             frame.bound.pop();
             catch
         });
         Action::Try {
             steps,
             catch,
-            finally: self.region(&tried.finally, frame, found),
+            finally: self.region_below("finally/", &tried.finally, frame, found),
         }
     }
 }

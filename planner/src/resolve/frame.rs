@@ -13,6 +13,8 @@ pub(super) struct Frame {
     pub locals: BTreeSet<String>,
     /// Rows of the for_each blocks around.
     pub bound: Vec<String>,
+    /// How many loops stand around.
+    pub rounds: usize,
     /// Path of the steps around, for ids.
     pub path: String,
 }

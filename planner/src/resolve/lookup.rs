@@ -70,6 +70,8 @@ impl<'a> Resolver<'a> {
     }
 
     pub(super) fn ask(&mut self, effects: &Effects, place: &Place) {
+        self.set.extend(effects.probed.iter().cloned());
+        self.rows.merge(&effects.rows);
         for source in &effects.queried {
             match self.names.sources.contains_key(source) {
                 true => self.used.extend([source.clone()]),

@@ -1,6 +1,7 @@
 //! From flows as written to regions of planned steps: names resolved, called flows inlined, effects found.
 
 mod actions;
+mod checks;
 mod frame;
 mod lookup;
 mod steps;

@@ -9,7 +9,7 @@ use super::frame::{Frame, collect_locals, scope};
 use crate::codes::Code;
 use crate::diagnostic::{Diagnostics, did_you_mean};
 use crate::effects::{Effects, Resource};
-use crate::expr::Prop;
+use crate::expr::{Prop, RowUses};
 use crate::graph;
 use crate::ops::{FlowAction, FlowStep, OnError, RunFlow};
 use crate::passes::rename;
@@ -53,6 +53,10 @@ pub struct Resolver<'a> {
     pub(super) opaque_setter: bool,
     /// How many steps around go on after a failure.
     pub(super) guarded: usize,
+    /// Columns used of variables that may hold rows.
+    pub(super) rows: RowUses,
+    /// Tables told to be created by nobody.
+    pub(super) told_tables: BTreeSet<(String, String)>,
 }
 
 /// What a step and those inside it do.
@@ -76,6 +80,8 @@ impl<'a> Resolver<'a> {
             asked: HashMap::new(),
             opaque_setter: false,
             guarded: 0,
+            rows: RowUses::default(),
+            told_tables: BTreeSet::new(),
         }
     }
 
@@ -107,6 +113,7 @@ impl<'a> Resolver<'a> {
             id: self.frames - 1,
             locals,
             bound: Vec::new(),
+            rounds: 0,
             path,
         }
     }
@@ -200,7 +207,7 @@ impl<'a> Resolver<'a> {
                 return;
             }
             FlowAction::RunFlow(run) if step.on_error == OnError::Stop => {
-                return self.run_flow(step, run, &id, frame, list);
+                return self.run_flow(step, run, (&id, &id), frame, list);
             }
             _ => {}
         }
@@ -211,6 +218,10 @@ impl<'a> Resolver<'a> {
         let action = self.action(step, &id, frame, &mut found);
         self.guarded -= guards;
         frame.path = path;
+        self.check_created(step, frame);
+        if step.action.inner().is_empty() {
+            self.check_tables(&found, &step.place);
+        }
         let mut effects = found.effects;
         for message in &effects.opaque {
             self.d
@@ -245,6 +256,21 @@ impl<'a> Resolver<'a> {
         list.region(found, self.guarded == 0)
     }
 
+    /// The same, the ids of the steps below `name`.
+    pub(super) fn region_below(
+        &mut self,
+        name: &str,
+        steps: &[FlowStep],
+        frame: &mut Frame,
+        found: &mut Found,
+    ) -> Region {
+        let path = frame.path.clone();
+        frame.path.push_str(name);
+        let region = self.region(steps, frame, found);
+        frame.path = path;
+        region
+    }
+
     /// A called flow in a graph of its own.
     pub(super) fn flow_region(
         &mut self,
@@ -255,11 +281,19 @@ impl<'a> Resolver<'a> {
         found: &mut Found,
     ) -> Region {
         let mut list = List::default();
-        self.run_flow(step, run, id, frame, &mut list);
+        self.run_flow(step, run, (id, &format!("{id}/start")), frame, &mut list);
         list.region(found, self.guarded == 0)
     }
 
-    fn run_flow(&mut self, step: &FlowStep, run: &RunFlow, id: &str, frame: &mut Frame, list: &mut List) {
+    /// `ids`: of the call, and of the step that starts the called flow.
+    fn run_flow(
+        &mut self,
+        step: &FlowStep,
+        run: &RunFlow,
+        (id, start): (&str, &str),
+        frame: &mut Frame,
+        list: &mut List,
+    ) {
         let Some((name, steps)) = self.names.flows.get_key_value(&run.flow) else {
             let flows = self.names.flows.keys().map(String::as_str);
             let help = did_you_mean(&run.flow, "flows", flows);
@@ -296,14 +330,14 @@ impl<'a> Resolver<'a> {
         }
         self.ask(&effects, &step.place);
         let mut inner = self.frame(steps, run.parameters.as_ref(), format!("{id}/"));
-        inner.bound = Vec::new();
+        inner.rounds = frame.rounds;
         let locals = inner.locals.iter().map(|name| Resource::Local {
             frame: inner.id,
             name: name.clone(),
         });
         let enter = list.steps.len();
         list.steps.push(Step {
-            id: id.to_string(),
+            id: start.to_string(),
             op: step.op,
             title: step.title.clone(),
             place: step.place.clone(),

@@ -68,10 +68,15 @@ impl<'a> Keys<'a> {
                 false => plain.push(spelling),
             }
         }
-        let (plain, python) = (plain.iter().map(String::as_str), python.iter().map(String::as_str));
+        let (plain, python) = (
+            plain.iter().map(String::as_str),
+            python.iter().map(String::as_str),
+        );
         let with_suffix = format!("{name}{EXPRESSION}");
         let help = match name.ends_with(EXPRESSION) {
-            false if python.clone().any(|p| p == with_suffix) => Some(format!("write it as `{with_suffix}`: it is Python")),
+            false if python.clone().any(|p| p == with_suffix) => {
+                Some(format!("write it as `{with_suffix}`: it is Python"))
+            }
             true => did_you_mean(name, "known keys", python),
             false => match nearest(name, plain.clone().chain(python)) {
                 Some(near) => Some(format!("did you mean `{near}`?")),
@@ -84,7 +89,11 @@ impl<'a> Keys<'a> {
 
     fn missing(&self, key: &Key, d: &mut Diagnostics) {
         let known = |name: &str| self.shape.all().any(|k| k.spellings().any(|s| s == name));
-        let others = self.entries.iter().map(|(k, ..)| k.as_str()).filter(|k| !known(k));
+        let others = self
+            .entries
+            .iter()
+            .map(|(k, ..)| k.as_str())
+            .filter(|k| !known(k));
         let wanted = match key.plain() {
             true => key.name.to_string(),
             false => format!("{}{EXPRESSION}", key.name),
@@ -108,7 +117,11 @@ impl<'a> Keys<'a> {
 
     fn key(&self, name: &str) -> &'static Key {
         let key = self.shape.key(name);
-        debug_assert!(key.is_some(), "{} has no key {name} in its shape", self.shape.what);
+        debug_assert!(
+            key.is_some(),
+            "{} has no key {name} in its shape",
+            self.shape.what
+        );
         // A key that the shape lacks is a slip in the reader, which any test of it finds.
         const LOST: Key = Key::new("", Form::Value, "");
         key.unwrap_or(&LOST)
@@ -171,8 +184,11 @@ impl<'a> Keys<'a> {
         let found = words.iter().find(|w| **w == word).copied();
         if found.is_none() {
             let message = format!("`{word}` is not allowed for `{name}` of {}", self.shape.what);
-            d.error(Code::BadValue, place, message)
-                .maybe_help(did_you_mean(&word, "allowed", words.iter().copied()));
+            d.error(Code::BadValue, place, message).maybe_help(did_you_mean(
+                &word,
+                "allowed",
+                words.iter().copied(),
+            ));
         }
         found
     }
@@ -299,7 +315,10 @@ pub fn tagged<T: Copy>(
         let names = shapes.iter().map(|(name, _)| *name);
         let (message, list) = match tag {
             "op" => (format!("unknown operation `{name}`"), "operations"),
-            _ => (format!("`{name}` is not a type of {}", what.trim_start_matches("a ")), "types"),
+            _ => (
+                format!("`{name}` is not a type of {}", what.trim_start_matches("a ")),
+                "types",
+            ),
         };
         d.error(code, value.place.clone(), message)
             .maybe_help(did_you_mean(name, list, names));

@@ -22,7 +22,12 @@ pub static PROJECT: Shape = Shape {
     doc: "A project.",
     with: &[],
     keys: &[
-        Key::new("name", Form::Name, "The project's name; its state is kept under it.").required(),
+        Key::new(
+            "name",
+            Form::Name,
+            "The project's name; its state is kept under it.",
+        )
+        .required(),
         Key::new("version", Form::Name, "The project's version."),
     ],
 };
@@ -40,7 +45,11 @@ pub static ENVIRONMENT: Shape = Shape {
     what: "an environment",
     doc: "The variables of an environment.",
     with: &[],
-    keys: &[Key::new("variables", Form::Plain, "Names and values, taken as they are.")],
+    keys: &[Key::new(
+        "variables",
+        Form::Plain,
+        "Names and values, taken as they are.",
+    )],
 };
 
 /// Reads `project.yaml`.

@@ -100,10 +100,7 @@ impl Key {
 
     /// The same key, also as `name_expression`.
     pub const fn or_python(self) -> Key {
-        Key {
-            python: true,
-            ..self
-        }
+        Key { python: true, ..self }
     }
 
     /// Whether `name` itself can be written.
@@ -115,7 +112,9 @@ impl Key {
     pub fn spellings(&self) -> impl Iterator<Item = String> {
         let names = || std::iter::once(self.name).chain(self.alias);
         let plain = names().filter(|_| self.plain()).map(str::to_string);
-        let python = names().filter(|_| self.python).map(|n| format!("{n}{EXPRESSION}"));
+        let python = names()
+            .filter(|_| self.python)
+            .map(|n| format!("{n}{EXPRESSION}"));
         plain.chain(python)
     }
 }

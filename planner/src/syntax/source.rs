@@ -109,12 +109,32 @@ static HTTP: Shape = Shape {
     doc: "An API.",
     with: &[&TYPE],
     keys: &[
-        Key::new("base_url", Form::Text, "A request `url` that starts with `/` is joined to it."),
-        Key::new("variables", Form::Variables, "Local variables of every request through the source."),
-        Key::new("headers", Form::Entries, "Headers of every request through the source."),
+        Key::new(
+            "base_url",
+            Form::Text,
+            "A request `url` that starts with `/` is joined to it.",
+        ),
+        Key::new(
+            "variables",
+            Form::Variables,
+            "Local variables of every request through the source.",
+        ),
+        Key::new(
+            "headers",
+            Form::Entries,
+            "Headers of every request through the source.",
+        ),
         Key::new("auth", Form::OneOf(AUTH), "How requests prove who they are."),
-        Key::new("timeout", Form::Positive, "Seconds that a request may take, 60 when left out."),
-        Key::new("concurrency", Form::Positive, "Requests at the same time, 16 when left out."),
+        Key::new(
+            "timeout",
+            Form::Positive,
+            "Seconds that a request may take, 60 when left out.",
+        ),
+        Key::new(
+            "concurrency",
+            Form::Positive,
+            "Requests at the same time, 16 when left out.",
+        ),
     ],
 };
 
@@ -123,7 +143,12 @@ static POSTGRES: Shape = Shape {
     doc: "A PostgreSQL database.",
     with: &[&TYPE],
     keys: &[
-        Key::new("conn_str", Form::Text, "postgresql://host:port/database, also as SQLAlchemy writes it.").required(),
+        Key::new(
+            "conn_str",
+            Form::Text,
+            "postgresql://host:port/database, also as SQLAlchemy writes it.",
+        )
+        .required(),
         Key::new("username", Form::Text, "The user."),
         Key::new("password", Form::Text, "The password."),
     ],
@@ -184,7 +209,11 @@ static AUTH: &[(&str, &Shape)] = &[
             keys: &[
                 Key::new("key_name", Form::Text, "The name of the header or parameter.").required(),
                 Key::new("key_value", Form::Text, "The key.").required(),
-                Key::new("add_to", Form::Choice(&["header", "query"]), "Where it goes; header when left out."),
+                Key::new(
+                    "add_to",
+                    Form::Choice(&["header", "query"]),
+                    "Where it goes; header when left out.",
+                ),
             ],
         },
     ),
@@ -241,7 +270,9 @@ fn read_auth(node: &Node, d: &mut Diagnostics) -> Option<Auth> {
                 password: password?,
             }
         }
-        "bearer_token" => Auth::Bearer { token: text("token")? },
+        "bearer_token" => Auth::Bearer {
+            token: text("token")?,
+        },
         _ => {
             let (name, value) = (text("key_name"), text("key_value"));
             let in_query = keys.choice("add_to", d) == Some("query");

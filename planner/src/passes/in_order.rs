@@ -1,0 +1,34 @@
+//! The plan without any concurrency: one step and one request at a time, in the order of the flow.
+
+use crate::graph;
+use crate::plan::{Action, Edge, FanOut, Plan, Region};
+
+impl Plan {
+    /// The same flow, run top to bottom: for finding out what concurrency has to do with a problem, and to compare with.
+    pub fn in_flow_order(mut self) -> Plan {
+        chain(&mut self.root);
+        self
+    }
+}
+
+fn chain(region: &mut Region) {
+    for step in &mut region.steps {
+        // Nothing overlaps, so every step sets its variables for all to see.
+        step.private.clear();
+        if let Action::Http(http) = &mut step.action
+            && matches!(http.fan_out, FanOut::Concurrent { .. })
+        {
+            http.fan_out = FanOut::Sequential {
+                reason: "the flow is run in order".into(),
+            };
+        }
+        step.action.regions_mut().into_iter().for_each(chain);
+    }
+    let edge = |to: usize| Edge {
+        from: to - 1,
+        to,
+        reasons: vec!["comes later in the flow".into()],
+    };
+    region.edges = (1..region.steps.len()).map(edge).collect();
+    region.stages = graph::stages(region.steps.len(), &region.edges);
+}
