@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Timelike, Utc};
 use indexmap::IndexMap;
 use serde::ser::{Error as _, SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
@@ -73,9 +73,11 @@ impl Value {
             Value::Number(text) | Value::Text(text) => text.to_string(),
             Value::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
             Value::Date(date) => date.to_string(),
-            Value::Time(time) => time.to_string(),
-            Value::Timestamp(t) => t.format("%Y-%m-%d %H:%M:%S%.f").to_string(),
-            Value::Instant(t) => t.format("%Y-%m-%d %H:%M:%S%.f%:z").to_string(),
+            Value::Time(time) => time.format(&format!("%H:%M:%S{}", micros(time))).to_string(),
+            Value::Timestamp(t) => t.format(&format!("%Y-%m-%d %H:%M:%S{}", micros(t))).to_string(),
+            Value::Instant(t) => t
+                .format(&format!("%Y-%m-%d %H:%M:%S{}%:z", micros(t)))
+                .to_string(),
             Value::List(_) | Value::Map(_) | Value::Row(_) => serde_json::to_string(self).unwrap_or_default(),
         }
     }
@@ -90,6 +92,11 @@ impl Value {
     }
 }
 
+/// Python writes six digits of a second, or none.
+fn micros(time: &impl Timelike) -> &'static str {
+    if time.nanosecond() == 0 { "" } else { "%.6f" }
+}
+
 /// A float as Python writes it: `1.0`, not `1`.
 fn float_text(n: f64) -> String {
     if n.is_nan() {
@@ -102,7 +109,15 @@ fn float_text(n: f64) -> String {
     match n.fract() == 0.0 && n.abs() < 1e16 {
         true => format!("{text}.0"),
         false => match n.abs() >= 1e16 || (n != 0.0 && n.abs() < 1e-4) {
-            true => format!("{n:e}"),
+            true => {
+                let text = format!("{n:e}");
+                let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+                let (sign, exponent) = match exponent.strip_prefix('-') {
+                    Some(exponent) => ('-', exponent),
+                    None => ('+', exponent),
+                };
+                format!("{digits}e{sign}{exponent:0>2}")
+            }
             false => text,
         },
     }

@@ -86,6 +86,7 @@ pub fn plan(
         fan_out: fan_out(request, source, &asked, set, paging),
         row_variables,
         row_columns: row.and_then(|row| used.rows.of(row)),
+        estimated_requests: None,
     }
 }
 

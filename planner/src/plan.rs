@@ -56,6 +56,19 @@ impl Region {
     }
 }
 
+impl Region {
+    /// Calls `f` with every step, those inside others too, to be changed.
+    pub fn each_mut(&mut self, f: &mut impl FnMut(&mut Step)) {
+        for step in &mut self.steps {
+            f(step);
+            step.action
+                .regions_mut()
+                .into_iter()
+                .for_each(|inner| inner.each_mut(f));
+        }
+    }
+}
+
 /// Step `to` waits for step `from`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Edge {
@@ -201,6 +214,18 @@ pub struct HttpStep {
     /// The only columns of the for_each table that anyone needs; none: all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub row_columns: Option<BTreeSet<String>>,
+    /// How many requests there will be, when the rows were counted; with paging, how many at least.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub estimated_requests: Option<u64>,
+}
+
+impl HttpStep {
+    /// Whether a response may ask for another request.
+    pub fn has_pages(&self) -> bool {
+        let parser = self.request.response.parser.as_ref();
+        let may_page = |p: &Prop| matches!(p, Prop::Python { code, .. } if code.text.contains("while"));
+        self.request.response.while_.is_some() || parser.is_some_and(may_page)
+    }
 }
 
 /// How the requests of a step follow each other.

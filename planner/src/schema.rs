@@ -1,5 +1,7 @@
 //! The JSON Schema of the project's files (draft 7, which editors know), made from the shapes that read them.
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value as Json, json};
 
 use crate::ops::{COLUMN, COLUMN_TYPE, OPERATIONS, VARIABLE};
@@ -36,7 +38,7 @@ pub fn schema(of: SchemaOf) -> Json {
     });
     if let (Json::Object(schema), Json::Object(root)) = (&mut schema, root) {
         schema.extend(root);
-        schema.insert("definitions".into(), Json::Object(definitions.0));
+        schema.insert("definitions".into(), Json::Object(definitions.parts));
     }
     schema
 }
@@ -98,7 +100,11 @@ fn cases(
 
 /// Named parts of the schema, each once.
 #[derive(Default)]
-struct Definitions(Map<String, Json>);
+struct Definitions {
+    parts: Map<String, Json>,
+    /// The names of shapes, by their addresses: two may be called alike.
+    shapes: HashMap<*const Shape, String>,
+}
 
 fn reference(name: &str) -> Json {
     json!({"$ref": format!("#/definitions/{name}")})
@@ -107,10 +113,10 @@ fn reference(name: &str) -> Json {
 impl Definitions {
     /// Defines a part, which may refer to itself.
     fn define(&mut self, name: &str, make: impl FnOnce(&mut Definitions) -> Json) -> Json {
-        if !self.0.contains_key(name) {
-            self.0.insert(name.to_string(), Json::Null);
+        if !self.parts.contains_key(name) {
+            self.parts.insert(name.to_string(), Json::Null);
             let made = make(self);
-            self.0.insert(name.to_string(), made);
+            self.parts.insert(name.to_string(), made);
         }
         reference(name)
     }
@@ -133,7 +139,17 @@ impl Definitions {
             .split(|c: char| !c.is_ascii_alphanumeric() && c != '.' && c != '_')
             .filter(|word| !word.is_empty() && !matches!(*word, "a" | "an"))
             .collect();
-        self.define(&name.join("_"), |definitions| definitions.object(shape))
+        let mut name = name.join("_");
+        match self.shapes.get(&std::ptr::from_ref(shape)) {
+            Some(known) => name.clone_from(known),
+            None => {
+                while self.parts.contains_key(&name) {
+                    name.push_str("_of_request");
+                }
+                self.shapes.insert(shape, name.clone());
+            }
+        }
+        self.define(&name, |definitions| definitions.object(shape))
     }
 
     fn object(&mut self, shape: &'static Shape) -> Json {
@@ -306,8 +322,26 @@ const TEMPLATE: &str = "\\{\\{|\\{%|\\{#";
 /// Rules between keys that their shapes can't say.
 fn beyond_keys(shape: &Shape) -> Vec<Json> {
     let both = |a: &str, b: &str| json!({"not": {"required": [a, b]}});
-    match (shape.key("data").is_some(), shape.key("model").is_some()) {
-        (_, true) => vec![both("columns", "model"), both("columns_expression", "model")],
-        _ => Vec::new(),
+    let mut rules = Vec::new();
+    if shape.key("model").is_some() {
+        rules.extend([both("columns", "model"), both("columns_expression", "model")]);
     }
+    if shape.key("tables").is_some() {
+        let given = |keys: &[&str]| {
+            let any: Vec<Json> = keys.iter().map(|key| json!({"required": [key]})).collect();
+            json!({"anyOf": any})
+        };
+        let tables = |items: Json| json!({"properties": {"tables": {"items": items}}});
+        // What the response does not give, each table has to.
+        for keys in [&["source"][..], &["table", "table_expression"]] {
+            rules.push(json!({"anyOf": [given(keys), tables(given(keys))]}));
+        }
+        let data = given(&["data", "data_expression"]);
+        rules.push(json!({
+            "if": {"required": ["parser_expression"]},
+            "then": tables(json!({"not": data})),
+            "else": tables(data),
+        }));
+    }
+    rules
 }

@@ -7,6 +7,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod schema;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -59,7 +59,7 @@ pub enum Command {
     Validate(Validate),
     /// Show what `run` would do: stages, reasons, and which requests change something outside
     #[command(
-        after_help = "Examples:\n  sequor plan orders\n  sequor plan orders --format mermaid > plan.mmd\n  sequor plan orders --format dot | dot -Tsvg > plan.svg"
+        after_help = "Examples:\n  sequor plan orders\n  sequor plan orders --format mermaid > plan.mmd\n  sequor plan orders --format dot | dot -Tsvg > plan.svg\n  sequor plan orders --estimate"
     )]
     Plan(Plan),
     /// Run a flow
@@ -133,6 +133,9 @@ pub struct Plan {
     pub flow: String,
     #[arg(long, value_enum, default_value_t = PlanFormat::Text)]
     pub format: PlanFormat,
+    /// Count the rows of for_each tables, to tell how many requests there will be
+    #[arg(long)]
+    pub estimate: bool,
     #[command(flatten)]
     pub selection: Selection,
     /// A variable, winning over every other place it is set
@@ -199,7 +202,7 @@ pub struct Run {
 pub struct Debug {
     /// Ask for this row (or list of rows), given as JSON, instead of those of the for_each table
     #[arg(long = "debug-httprequest-foreach-test-record", value_name = "JSON")]
-    pub record: Option<String>,
+    pub test_record: Option<String>,
     /// Show each step's first request as it would be sent; send nothing, run no other step
     #[arg(long = "debug-httprequest-preview-trace", group = "look")]
     pub trace: bool,

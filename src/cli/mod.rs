@@ -3,6 +3,7 @@
 mod args;
 mod context;
 mod engine;
+mod estimate;
 mod explain;
 mod init;
 mod log;

@@ -6,6 +6,7 @@ use sequor_planner::{Compiler, Diagnostics, explain};
 use super::Exit;
 use super::args::{self, PlanFormat, Selection};
 use super::context::{Context, overrides, tally};
+use super::estimate;
 use crate::error::{Error, ErrorKind, Result};
 use crate::project::Project;
 use crate::report::out;
@@ -22,9 +23,12 @@ pub struct Compiled {
 
 /// Shows what a run would do.
 pub fn plan(context: &Context, args: &args::Plan) -> Result<Exit> {
-    let Some(compiled) = compile(context, &args.flow, &args.variables, &args.selection)? else {
+    let Some(mut compiled) = compile(context, &args.flow, &args.variables, &args.selection)? else {
         return Ok(Exit::Wrong);
     };
+    if args.estimate {
+        estimate::requests(&mut compiled)?;
+    }
     let plan = &compiled.plan;
     match args.format {
         PlanFormat::Text => out(explain::text(plan).trim_end()),

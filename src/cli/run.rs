@@ -46,7 +46,7 @@ fn debug(args: &args::Debug, compiled: &mut Compiled) -> Result<Debug> {
         (.., true) => Some(Look::Parser),
         _ => None,
     };
-    let records = args.record.as_deref().map(records).transpose()?;
+    let records = args.test_record.as_deref().map(records).transpose()?;
     let mut requests = 0;
     compiled.plan.root.each(&mut |step| {
         if let Action::Http(http) = &step.action {

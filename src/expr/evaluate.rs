@@ -6,6 +6,7 @@ use indexmap::IndexMap;
 use sequor_planner::expr::Prop;
 
 use super::jinja::Jinja;
+use super::native;
 use super::world::World;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::Response;
@@ -53,7 +54,15 @@ impl Evaluator {
         response: Option<&Arc<Response>>,
     ) -> Result<Vec<Value>> {
         if !props.iter().any(blocks) {
-            return props.iter().map(|p| self.evaluate(p, world, None)).collect();
+            let respond = response.map(|r| &**r);
+            let values: Option<Result<Vec<Value>>> = props
+                .iter()
+                .map(|p| self.without_python(p, world, respond).transpose())
+                .collect();
+            // None: something is not as the native form expects it, and Python knows what that means.
+            if let Some(values) = values {
+                return values;
+            }
         }
         let (this, world, response) = (self.clone(), world.clone(), response.cloned());
         self.python
@@ -65,6 +74,43 @@ impl Evaluator {
                     .collect()
             })
             .await?
+    }
+
+    /// Evaluates a property that needs no interpreter; none where it does after all.
+    fn without_python(
+        &self,
+        prop: &Prop,
+        world: &Arc<dyn World>,
+        response: Option<&Response>,
+    ) -> Result<Option<Value>> {
+        Ok(match prop {
+            Prop::Literal(json) => Some(Value::from(json)),
+            Prop::Jinja { code, .. } => Some(Value::text(self.jinja.render(code, world)?)),
+            Prop::Python { lowered, .. } => {
+                let lowered = lowered.as_ref();
+                lowered.and_then(|lowered| native::evaluate(lowered, world, response))
+            }
+            Prop::Map(entries) => {
+                let mut map = IndexMap::with_capacity(entries.len());
+                for (key, prop) in entries {
+                    let Some(value) = self.without_python(prop, world, response)? else {
+                        return Ok(None);
+                    };
+                    map.insert(key.clone(), value);
+                }
+                Some(Value::Map(Arc::new(map)))
+            }
+            Prop::List(items) => {
+                let mut list = Vec::with_capacity(items.len());
+                for prop in items {
+                    let Some(value) = self.without_python(prop, world, response)? else {
+                        return Ok(None);
+                    };
+                    list.push(value);
+                }
+                Some(Value::list(list))
+            }
+        })
     }
 
     /// Evaluates a property; Python only where a call is given.
@@ -119,7 +165,7 @@ impl Evaluator {
 fn blocks(prop: &Prop) -> bool {
     match prop {
         Prop::Literal(_) => false,
-        Prop::Python { .. } => true,
+        Prop::Python { lowered, .. } => lowered.is_none(),
         Prop::Jinja { uses, .. } => {
             uses.any_source || !uses.tables.is_empty() || !uses.queries.is_empty() || !uses.sources.is_empty()
         }

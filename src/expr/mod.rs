@@ -2,6 +2,7 @@
 
 mod evaluate;
 mod jinja;
+mod native;
 mod world;
 
 pub use evaluate::Evaluator;

@@ -45,17 +45,20 @@ pub fn of(case: &Case, stage: Stage) -> String {
     }
     let mut out = String::new();
     for line in &case.runs {
-        run(&project, line, &mut out);
+        run(&project, line, case.show.iter().any(|s| s == "brief"), &mut out);
     }
     requests(case, &server, &mut out);
     tables(&project, database.as_ref(), &mut out);
     variables(&project, &mut out);
     let folder = project.path();
     let folder = folder.to_string_lossy();
-    out.replace(&server.url, "$API").replace(&*folder, "$PROJECT")
+    out.replace("stage (postgres)", "stage (staging)")
+        .replace(&server.url, "$API")
+        .replace(&*folder, "$PROJECT")
 }
 
-fn run(project: &Project, line: &str, out: &mut String) {
+/// `brief`: of what failed only the step is told, since databases say it in different words.
+fn run(project: &Project, line: &str, brief: bool, out: &mut String) {
     let settings = line
         .split(' ')
         .take_while(|word| {
@@ -88,8 +91,18 @@ fn run(project: &Project, line: &str, out: &mut String) {
             let rest = line.strip_prefix(kind);
             rest.is_some_and(|rest| rest.starts_with(": ") || rest.starts_with("[SQ"))
         });
-        if told {
-            let _ = writeln!(out, "{line}");
+        let step = line.split_once(": step ").and_then(|(kind, rest)| {
+            let (step, _) = rest.split_once(": ")?;
+            Some(format!("{kind}: step {step}"))
+        });
+        match step.filter(|_| brief) {
+            Some(step) if told => {
+                let _ = writeln!(out, "{step}");
+            }
+            _ if told => {
+                let _ = writeln!(out, "{line}");
+            }
+            _ => {}
         }
     }
 }
@@ -103,7 +116,11 @@ fn requests(case: &Case, server: &Server, out: &mut String) {
         if !asked.body.is_empty() {
             let _ = write!(line, " {}", asked.body.replace("\r\n", "\\r\\n"));
         }
-        for name in case.show.iter().filter(|name| *name != "sorted") {
+        for name in case
+            .show
+            .iter()
+            .filter(|name| !["sorted", "brief"].contains(&name.as_str()))
+        {
             if asked.headers.contains_key(name) {
                 let _ = write!(line, " [{name}: {}]", asked.header(name));
             }

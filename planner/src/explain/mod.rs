@@ -18,6 +18,11 @@ fn short(prop: &Prop) -> String {
         Prop::Literal(serde_json::Value::String(text)) => text.clone(),
         Prop::Literal(json) => json.to_string(),
         Prop::Jinja { code, .. } => code.text.to_string(),
+        Prop::Python {
+            code,
+            lowered: Some(_),
+            ..
+        } => format!("native: {}", code.text.trim()),
         Prop::Python { code, .. } => format!("python: {}", code.text.trim()),
         Prop::Map(entries) => {
             let entries: Vec<String> = entries
@@ -130,6 +135,10 @@ fn notes(step: &Step) -> Vec<String> {
                 FanOut::Sequential { reason } => notes.push(format!("requests: one by one, since {reason}")),
             }
             notes.extend(http.row_columns.as_ref().map(columns));
+            if let Some(requests) = http.estimated_requests {
+                let least = if http.has_pages() { "at least" } else { "about" };
+                notes.push(format!("estimate: {least} {requests} requests"));
+            }
             let response = &http.request.response;
             for t in &response.tables {
                 let native = match &t.data {

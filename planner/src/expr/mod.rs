@@ -9,7 +9,7 @@ mod returns;
 mod uses;
 
 pub use jinja::{Blank, MARKER, blank};
-pub use lower::{Lowered, PathStep};
+pub use lower::{Lowered, Native, PathStep};
 pub use prop::{Code, Prop, entries, has_template, literal, python};
 pub use returns::{Returned, ReturnedTable, ReturnedVariable, Returns};
 pub use uses::{RowUses, TableUse, Uses};

@@ -1,0 +1,72 @@
+//! How many requests a plan will make: the rows of its for_each tables, counted.
+
+use std::collections::BTreeMap;
+
+use futures::StreamExt;
+use sequor_planner::ops::TableRef;
+use sequor_planner::plan::Action;
+use tokio_util::sync::CancellationToken;
+
+use super::engine::{Network, assemble};
+use super::plan::Compiled;
+use crate::error::Result;
+use crate::exec::{Databases, Debug, Events};
+use crate::sources::database::TableName;
+
+/// Fills in the estimates of a plan. A table that is not there yet leaves its step without one.
+pub fn requests(compiled: &mut Compiled) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let mut tables = Vec::new();
+    compiled.plan.root.each(&mut |step| {
+        if let Action::Http(http) = &step.action {
+            let rows = http.request.for_each.as_ref().map(|rows| rows.table.clone());
+            tables.push((step.id.clone(), rows));
+        }
+    });
+    let counted: BTreeMap<String, u64> = runtime.block_on(async {
+        let (events, _receiver) = Events::channel();
+        let (network, cancel) = (Network::default(), CancellationToken::new());
+        let run = assemble(compiled, &network, Debug::default(), events, cancel).await?;
+        let mut counted = BTreeMap::new();
+        for (id, table) in tables {
+            let count = match table {
+                Some(table) => count(&run.databases, &table).await,
+                None => Some(1),
+            };
+            counted.extend(count.map(|count| (id, count)));
+        }
+        for database in run.databases.all() {
+            database.close().await;
+        }
+        Ok::<_, crate::error::Error>(counted)
+    })?;
+    compiled.plan.root.each_mut(&mut |step| {
+        let estimate = counted.get(&step.id).copied();
+        if let Action::Http(http) = &mut step.action {
+            http.estimated_requests = estimate;
+        }
+    });
+    Ok(())
+}
+
+/// The rows of a table whose name is known.
+async fn count(databases: &Databases, table: &TableRef) -> Option<u64> {
+    let database = databases.get(&table.source).ok()?;
+    let name = |prop: &Option<sequor_planner::expr::Prop>| match prop {
+        None => Some(None),
+        Some(prop) => Some(Some(database.fold(prop.as_text()?))),
+    };
+    let table = TableName {
+        database: name(&table.database)?,
+        namespace: name(&table.namespace)?,
+        table: database.fold(table.table.as_text()?),
+    };
+    let sql = format!("SELECT count(*) AS n FROM {}", database.quoted(&table));
+    let mut rows = database.query(&sql).await.ok()?;
+    let batch = rows.batches.next().await?.ok()?;
+    let row = crate::batch::row::Row::new(std::sync::Arc::new(batch), 0);
+    match row.get("n")? {
+        crate::value::Value::Int(n) => u64::try_from(n).ok(),
+        _ => None,
+    }
+}
