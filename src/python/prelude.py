@@ -123,6 +123,8 @@ class Context:
         self.var = bridge.var
         self.is_var_defined = bridge.is_var_defined
         self.table = bridge.table
+        # The name that early 1.x flows use.
+        self.load = bridge.table
         self.query = bridge.query
         self.query_scalar = bridge.query_scalar
         self.sources = _Sources(bridge)

@@ -7,4 +7,5 @@ mod http;
 mod language;
 mod order;
 mod python;
+mod random;
 mod recording;

@@ -121,7 +121,11 @@ fn function_name(func: &Expr) -> Option<&str> {
                 }
                 _ => false,
             };
-            on_context.then(|| attribute.attr.as_str())
+            // `context.load` is what early 1.x flows call `table`.
+            on_context.then(|| match attribute.attr.as_str() {
+                "load" => "table",
+                name => name,
+            })
         }
         _ => None,
     }

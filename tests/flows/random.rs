@@ -1,0 +1,250 @@
+//! Random flows, run as planned and run top to bottom: the end must be the same.
+
+use std::fmt::Write;
+use std::sync::Mutex;
+
+use crate::support::program::Project;
+use crate::support::server::{Asked, Reply, Server, json};
+use crate::support::state::{tables, variables};
+
+/// Flows tried in one run of the tests.
+const FLOWS: u64 = 40;
+
+/// xorshift64*: the same flows in every run, so that a failure can be looked at.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % n
+    }
+
+    fn variable(&mut self) -> char {
+        ['a', 'b', 'c'][self.below(3)]
+    }
+
+    fn table(&mut self) -> String {
+        format!("t{}", self.below(4))
+    }
+}
+
+/// An API with a state: a sum that POSTs add to, and pages.
+fn api() -> Server {
+    let sum = Mutex::new(0);
+    Server::start(move |asked: &Asked| -> Reply {
+        let mut sum = sum.lock().unwrap();
+        match asked.method.as_str() {
+            "POST" => {
+                let body: serde_json::Value = serde_json::from_str(&asked.body).unwrap();
+                *sum = (*sum + body["v"].as_i64().unwrap()) % 1009;
+                json("{}")
+            }
+            _ => match asked.parameter("page") {
+                Some(page) => {
+                    let next = page.parse::<i64>().unwrap() + 1;
+                    json(format!(
+                        r#"{{"rows":[{{"k":{page},"v":{}}}],"next":{next}}}"#,
+                        *sum
+                    ))
+                }
+                None => json(format!(r#"{{"rows":[{{"k":1,"v":{}}}],"next":0}}"#, *sum)),
+            },
+        }
+    })
+}
+
+const COLUMNS: &str = "columns: {k: integer, v: integer}, data_expression: \"response.json()['rows']\"";
+
+fn steps(random: &mut Random, count: usize, indent: usize, depth: usize, out: &mut String) {
+    for _ in 0..count {
+        step(random, indent, depth, out);
+    }
+}
+
+#[allow(clippy::too_many_lines)]
+fn step(random: &mut Random, indent: usize, depth: usize, out: &mut String) {
+    let pad = "  ".repeat(indent);
+    let (x, y) = (random.variable(), random.variable());
+    let (t, u) = (random.table(), random.table());
+    let simple = match random.below(12) {
+        0 => format!("- op: set_variable\n  set: {{{x}_expression: (var('{y}') * 3 + 1) % 101}}\n"),
+        1 => format!(
+            "- op: transform\n  source: stage\n  target_table: {t}\n  query: select k, (v + {{{{ var('{x}') }}}}) % 997 as v from {u}\n"
+        ),
+        2 => format!(
+            "- op: transform\n  source: stage\n  target_table: {t}\n  write_mode: append\n  query: select k, v from {u} where k = 1 and v % 3 = 0\n"
+        ),
+        3 => format!(
+            "- op: execute\n  source: stage\n  statement: |\n    update {t} set v = v + 1 where k = 1;\n    delete from {u} where v > 900\n"
+        ),
+        4 => format!(
+            "- op: execute\n  source: stage\n  statement: \"insert into {t} values (3, {{{{ var('{x}') }}}})\"\n"
+        ),
+        5 => format!(
+            "- op: http_request\n  request: {{source: api, url: /rows}}\n  response:\n    tables:\n      - {{source: stage, table: {t}, {COLUMNS}}}\n    variables: {{{x}_expression: \"response.json()['rows'][0]['v']\"}}\n"
+        ),
+        6 => format!(
+            "- op: http_request\n  for_each: {{source: stage, table: {t}, as: row}}\n  request:\n    source: api\n    url: /add\n    method: POST\n    body_expression: \"{{'v': var('row')['v']}}\"\n"
+        ),
+        7 => format!("- op: print\n  message: \"{{{{ var('{x}') }}}} {{{{ var('{y}') }}}}\"\n"),
+        8 => format!(
+            "- op: set_variable\n  set: {{{x}_expression: \"int(query_scalar('stage', 'select coalesce(sum(v), 0) from {t}')) % 101\"}}\n"
+        ),
+        9 => format!(
+            "- op: http_request\n  init: {{variables: {{page: 1}}}}\n  request:\n    source: api\n    url: /rows\n    parameters: {{page: \"{{{{ var('page') }}}}\"}}\n  response:\n    tables:\n      - {{source: stage, table: {t}, {COLUMNS}}}\n    variables: {{page_expression: \"response.json()['next']\"}}\n    while_expression: response.json()['next'] < 4\n"
+        ),
+        10 => format!("- op: run_flow\n  flow: helper\n  parameters: {{p_expression: var('{x}')}}\n"),
+        _ if depth == 0 => format!("- op: set_variable\n  set: {{{x}_expression: var('{y}')}}\n"),
+        _ => {
+            nested(random, indent, depth - 1, x, &t, out);
+            return;
+        }
+    };
+    for line in simple.lines() {
+        let _ = writeln!(out, "{pad}{line}");
+    }
+}
+
+/// A step with steps inside.
+fn nested(random: &mut Random, indent: usize, depth: usize, x: char, t: &str, out: &mut String) {
+    let pad = "  ".repeat(indent);
+    let inside = |random: &mut Random, more: usize, out: &mut String| {
+        let count = 1 + random.below(2);
+        steps(random, count, indent + more, depth, out);
+    };
+    match random.below(5) {
+        0 => {
+            let _ = writeln!(
+                out,
+                "{pad}- op: if\n{pad}  conditions:\n{pad}    - condition_expression: var('{x}') % 2 == 0\n{pad}      then:"
+            );
+            inside(random, 4, out);
+            let _ = writeln!(out, "{pad}  else:");
+            inside(random, 2, out);
+        }
+        1 => {
+            let _ = writeln!(out, "{pad}- op: block\n{pad}  steps:");
+            inside(random, 2, out);
+        }
+        2 => {
+            let n = format!("n{}", random.below(1000));
+            let _ = writeln!(
+                out,
+                "{pad}- op: set_variable\n{pad}  set: {{{n}: {{value: 0, scope: local}}}}"
+            );
+            let _ = writeln!(
+                out,
+                "{pad}- op: while\n{pad}  condition_expression: var('{n}') < 2\n{pad}  steps:"
+            );
+            let _ = writeln!(
+                out,
+                "{pad}    - op: set_variable\n{pad}      set: {{{n}: {{value_expression: var('{n}') + 1, scope: local}}}}"
+            );
+            inside(random, 2, out);
+        }
+        3 => {
+            let _ = writeln!(
+                out,
+                "{pad}- op: for_each\n{pad}  source: stage\n{pad}  table: {t}\n{pad}  as: each\n{pad}  steps:"
+            );
+            let _ = writeln!(
+                out,
+                "{pad}    - op: set_variable\n{pad}      set: {{{x}_expression: \"(var('{x}') + var('each')['v']) % 101\"}}"
+            );
+        }
+        _ => {
+            let _ = writeln!(out, "{pad}- op: try\n{pad}  steps:");
+            inside(random, 2, out);
+            let _ = writeln!(
+                out,
+                "{pad}    - op: print\n{pad}      message_expression: 1 // (var('{x}') % 2)\n{pad}  catch:"
+            );
+            inside(random, 2, out);
+        }
+    }
+}
+
+const HELPER: &str = "\
+- op: transform
+  source: stage
+  target_table: t3
+  write_mode: append
+  query: \"select 5 as k, {{ var('p') }} as v\"
+- op: set_variable
+  set: {c_expression: (var('p') + 7) % 101}
+";
+
+fn flow(seed: u64) -> String {
+    let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let mut out = String::from("- op: set_variable\n  set: {a: 1, b: 2, c: 3}\n");
+    for t in 0..4 {
+        let _ = writeln!(
+            out,
+            "- op: execute\n  source: stage\n  statement: create or replace table t{t} as select 1 as k, {t} as v union all select 2, 10"
+        );
+    }
+    steps(&mut random, 9, 0, 2, &mut out);
+    out
+}
+
+/// What is left after a run: what it printed, the tables, the variables, and the state of the API.
+fn end(flow: &str, args: &[&str]) -> String {
+    let api = api();
+    let project = Project::new()
+        .file("flows/main.yaml", flow)
+        .file("flows/helper.yaml", HELPER)
+        .file(
+            "sources/api.yaml",
+            &format!("type: http\nbase_url: {}\n", api.url),
+        );
+    let ran = project.sequor(&[&["run", "main"], args].concat());
+    let mut out = format!("exit {}\n{}", ran.code, ran.stdout);
+    assert!(ran.code == 0, "{flow}\n{}", ran.all());
+    tables(&project, None, &mut out);
+    variables(&project, &mut out);
+    let mut sent: Vec<String> = api
+        .asked()
+        .iter()
+        .map(|a| format!("{} {} {}", a.method, a.query, a.body))
+        .collect();
+    sent.sort();
+    let _ = writeln!(out, "\n{}", sent.join("\n"));
+    out
+}
+
+#[test]
+fn concurrent_runs_end_as_runs_in_order() {
+    let (from, flows) = match std::env::var("FLOW_SEED").ok().and_then(|s| s.parse().ok()) {
+        Some(seed) => (seed, 1),
+        None => (0, FLOWS),
+    };
+    let seeds = Mutex::new(from..from + flows);
+    let failures = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                loop {
+                    let Some(seed) = seeds.lock().unwrap().next() else {
+                        return;
+                    };
+                    let flow = flow(seed);
+                    let (planned, ordered) = (end(&flow, &[]), end(&flow, &["--in-order"]));
+                    if planned != ordered {
+                        let text =
+                            format!("FLOW_SEED={seed}\n{flow}\nas planned:\n{planned}\nin order:\n{ordered}");
+                        failures.lock().unwrap().push(text);
+                    }
+                }
+            });
+        }
+    });
+    let failures = failures.into_inner().unwrap();
+    assert!(
+        failures.is_empty(),
+        "{} flows:\n{}",
+        failures.len(),
+        failures.join("\n\n")
+    );
+}
