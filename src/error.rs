@@ -119,6 +119,12 @@ impl Error {
         self
     }
 
+    /// The same error with other advice.
+    pub fn replace_help(mut self, help: impl Into<String>) -> Self {
+        self.inner.help = Some(help.into());
+        self
+    }
+
     /// Adds where in the project it happened; the innermost place stays.
     pub fn at(mut self, place: &Place) -> Self {
         self.inner.place.get_or_insert_with(|| place.clone());

@@ -18,7 +18,9 @@ pub enum Value {
     Bool(bool),
     Int(i64),
     Float(f64),
-    /// A decimal, or an integer beyond 64 bits, exactly as text.
+    /// An integer beyond 64 bits, as its digits.
+    BigInt(Arc<str>),
+    /// A decimal, exactly as text.
     Number(Arc<str>),
     Text(Arc<str>),
     Bytes(Arc<[u8]>),
@@ -50,7 +52,7 @@ impl Value {
         match self {
             Value::Null => "null",
             Value::Bool(_) => "a boolean",
-            Value::Int(_) | Value::Float(_) | Value::Number(_) => "a number",
+            Value::Int(_) | Value::Float(_) | Value::BigInt(_) | Value::Number(_) => "a number",
             Value::Text(_) => "a string",
             Value::Bytes(_) => "bytes",
             Value::Date(_) => "a date",
@@ -70,7 +72,7 @@ impl Value {
             Value::Bool(false) => "False".into(),
             Value::Int(n) => n.to_string(),
             Value::Float(n) => float_text(*n),
-            Value::Number(text) | Value::Text(text) => text.to_string(),
+            Value::BigInt(text) | Value::Number(text) | Value::Text(text) => text.to_string(),
             Value::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
             Value::Date(date) => date.to_string(),
             Value::Time(time) => time.format(&format!("%H:%M:%S{}", micros(time))).to_string(),
@@ -130,7 +132,7 @@ impl From<&Json> for Value {
             Json::Bool(b) => Value::Bool(*b),
             Json::Number(n) => match (n.as_i64(), n.is_u64()) {
                 (Some(n), _) => Value::Int(n),
-                (None, true) => Value::Number(n.to_string().into()),
+                (None, true) => Value::BigInt(n.to_string().into()),
                 (None, false) => n.as_f64().map_or(Value::Null, Value::Float),
             },
             Json::String(text) => Value::text(text),
@@ -151,7 +153,7 @@ impl Serialize for Value {
             Value::Int(n) => serializer.serialize_i64(*n),
             Value::Float(n) if n.is_finite() => serializer.serialize_f64(*n),
             Value::Float(n) => Err(S::Error::custom(format!("{n} can't be written in JSON"))),
-            Value::Number(text) => match RawValue::from_string(text.to_string()) {
+            Value::BigInt(text) | Value::Number(text) => match RawValue::from_string(text.to_string()) {
                 Ok(raw) => raw.serialize(serializer),
                 // NaN and such: JSON has no number for them.
                 Err(_) => serializer.serialize_str(text),

@@ -51,10 +51,12 @@ codes! {
     Unreachable = "SQ0209", "Steps that never run";
     CreatedPerRound = "SQ0210", "A table is created anew in each round of a loop";
     UnknownColumn = "SQ0211", "A column that its table does not have";
+    UnusedParameter = "SQ0212", "A parameter that the called flow never reads";
     JinjaSyntax = "SQ0301", "A Jinja template can't be read";
     PythonSyntax = "SQ0302", "Python code can't be read";
     OpaqueSql = "SQ0303", "SQL that the planner can't read";
     BadColumnType = "SQ0304", "A type that is no column type";
+    NoReturn = "SQ0305", "Python statements that return nothing";
 }
 
 impl Serialize for Code {

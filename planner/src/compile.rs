@@ -8,7 +8,8 @@ use serde_json::Value as Json;
 
 use crate::codes::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics, did_you_mean};
-use crate::ops::FlowStep;
+use crate::expr::Prop;
+use crate::ops::{FlowAction, FlowStep, each_step};
 use crate::passes::views::{self, KnownTables};
 use crate::plan::{PLAN_VERSION, Plan, PlannedSource};
 use crate::resolve::{Names, Resolver};
@@ -58,6 +59,8 @@ pub struct Compiler {
     flows: IndexMap<String, Vec<FlowStep>>,
     /// Flows with errors in their own file.
     broken: BTreeSet<String>,
+    /// Parameters that flows give to others, by the called flow.
+    parameters: IndexMap<String, BTreeSet<String>>,
     /// Tables that the flows make.
     tables: KnownTables,
     /// What was found when reading each flow.
@@ -104,6 +107,19 @@ impl Compiler {
         flows
             .values()
             .for_each(|steps| views::collect(steps, &sources, &mut tables));
+        let mut parameters: IndexMap<String, BTreeSet<String>> = IndexMap::new();
+        for steps in flows.values() {
+            each_step(steps, &mut |step| {
+                if let FlowAction::RunFlow(run) = &step.action {
+                    let names = parameters.entry(run.flow.clone()).or_default();
+                    match &run.parameters {
+                        Some(Prop::Map(entries)) => names.extend(entries.iter().map(|(k, _)| k.clone())),
+                        Some(Prop::Literal(Json::Object(entries))) => names.extend(entries.keys().cloned()),
+                        _ => {}
+                    }
+                }
+            });
+        }
         Some(Compiler {
             project: project?,
             sources,
@@ -111,6 +127,7 @@ impl Compiler {
             flows,
             broken,
             found,
+            parameters,
             tables,
         })
     }
@@ -137,6 +154,7 @@ impl Compiler {
             sources: &self.sources,
             broken: &self.broken,
             variables: &known,
+            parameters: &self.parameters,
             tables: &self.tables,
         };
         let mut resolver = Resolver::new(&names, d);

@@ -181,7 +181,12 @@ impl Definitions {
             let null_counts = matches!(key.form, Form::Value | Form::Steps);
             let given = |s: &String| match null_counts && !s.ends_with(EXPRESSION) {
                 true => json!({"required": [s]}),
-                false => json!({"required": [s], "properties": {s: {"not": {"type": "null"}}}}),
+                // Blank text is as good as nothing, too.
+                false => json!({"required": [s], "properties": {s: {"not": {"anyOf": [
+                    {"type": "null"},
+                    {"type": "string", "pattern": "^\\s*$"},
+                    {"type": "array", "maxItems": 0},
+                ]}}}}),
             };
             match spellings.as_slice() {
                 [one] if key.required => rules.push(given(one)),
@@ -325,6 +330,23 @@ fn beyond_keys(shape: &Shape) -> Vec<Json> {
     let mut rules = Vec::new();
     if shape.key("model").is_some() {
         rules.extend([both("columns", "model"), both("columns_expression", "model")]);
+    }
+    if shape.key("body_format").is_some() {
+        let when = |formats: &[&str], body: Json| {
+            json!({
+                "if": {"required": ["body_format"], "properties": {"body_format": {"enum": formats}}},
+                "then": {"properties": {"body": body}},
+            })
+        };
+        let form = json!({"anyOf": [
+            {"type": ["object", "null"]},
+            {"type": "string", "pattern": TEMPLATE},
+        ]});
+        rules.push(when(&["form_urlencoded", "multipart_form_data"], form));
+        rules.push(when(
+            &["text", "xml", "binary"],
+            json!({"not": {"type": ["object", "array"]}}),
+        ));
     }
     if shape.key("tables").is_some() {
         let given = |keys: &[&str]| {

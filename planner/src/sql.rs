@@ -50,6 +50,12 @@ pub fn analyse(sql: &str, dialect: Dialect) -> Result<SqlEffects, String> {
     for statement in &statements {
         let mut reader = Reader::default();
         let _ = statement.visit(&mut reader);
+        // The name of a table that is made is visited, too, and not read.
+        if let Statement::CreateTable(create) = statement
+            && let Some(at) = reader.relations.iter().position(|name| *name == create.name)
+        {
+            reader.relations.remove(at);
+        }
         for name in reader.relations {
             effects.read(&name);
         }

@@ -101,10 +101,18 @@ impl BatchBuilder {
         self.columns.iter().map(|c| c.name.as_str())
     }
 
-    /// Gives the current row a value. A second value for the same column is ignored.
+    /// Gives the current row a value.
+    ///
+    /// # Errors
+    /// A value that does not fit; a second value for the same column.
     pub fn set(&mut self, column: usize, cell: Cell<'_>) -> Result<()> {
         if std::mem::replace(&mut self.filled[column], true) {
-            return Ok(());
+            let row = self.before + self.rows as u64 + 1;
+            let message = format!(
+                "table `{}`, row {row}: the row has `{}` twice",
+                self.table, self.columns[column].name
+            );
+            return Err(Error::new(ErrorKind::Data, message));
         }
         self.seen[column] = true;
         let ColumnBuilder {

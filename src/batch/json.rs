@@ -110,7 +110,7 @@ fn read(json: &mut Jiter<'_>, depth: usize) -> Option<Value> {
                 false => match number.parse() {
                     Ok(n) => Value::Int(n),
                     Err(_) if number.trim_start_matches('-').bytes().all(|b| b.is_ascii_digit()) => {
-                        Value::Number(number.into())
+                        Value::BigInt(number.into())
                     }
                     Err(_) => return None,
                 },

@@ -30,6 +30,8 @@ enum Kind {
     Null,
     Bool,
     Int,
+    /// Integers, some beyond what a float holds exactly.
+    WideInt,
     /// Integers, some beyond 64 bits.
     BigInt,
     Float,
@@ -43,8 +45,10 @@ impl Kind {
         match (self, other) {
             (a, b) if a == b => a,
             (Null, x) | (x, Null) => x,
-            (Int, BigInt) | (BigInt, Int) => BigInt,
-            (Int | BigInt, Float) | (Float, Int | BigInt) => Float,
+            (Int, WideInt) | (WideInt, Int) => WideInt,
+            (Int | WideInt, BigInt) | (BigInt, Int | WideInt) => BigInt,
+            // As text, where a float would change the integers.
+            (Int, Float) | (Float, Int) => Float,
             _ => Text,
         }
     }
@@ -53,7 +57,7 @@ impl Kind {
     fn sql(self) -> &'static str {
         match self {
             Kind::Bool => "boolean",
-            Kind::Int => "bigint",
+            Kind::Int | Kind::WideInt => "bigint",
             Kind::BigInt => "numeric(38,0)",
             Kind::Float => "double precision",
             Kind::Json => "jsonb",
@@ -174,7 +178,8 @@ fn number(text: &[u8]) -> Kind {
         return Kind::Float;
     }
     match text.parse::<i64>() {
-        Ok(_) => Kind::Int,
+        Ok(n) if n.unsigned_abs() <= 1 << 53 => Kind::Int,
+        Ok(_) => Kind::WideInt,
         Err(_) if text.trim_start_matches('-').len() <= MAX_DIGITS => Kind::BigInt,
         Err(_) => Kind::Text,
     }

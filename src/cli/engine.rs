@@ -9,7 +9,7 @@ use sequor_planner::syntax::{Source, SourceKind};
 use tokio_util::sync::CancellationToken;
 
 use super::plan::Compiled;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::exec::{Api, Databases, Debug, Events, Run, Scope, Variables};
 use crate::expr::Evaluator;
 use crate::http::{Live, Recorder, Replay, Settings, Transport};
@@ -117,6 +117,16 @@ fn apis(
         Some(folder) => Some(Arc::new(Replay::read(folder, redactor)?)),
         None => None,
     };
+    if let Some(folder) = network.record {
+        // Found out before anything is sent.
+        std::fs::create_dir_all(folder).map_err(|e| {
+            let message = format!(
+                "the folder for recordings, {}, can't be made: {e}",
+                folder.display()
+            );
+            Error::new(ErrorKind::Project, message)
+        })?;
+    }
     let numbers = Arc::new(Mutex::new(HashMap::new()));
     let transport = |timeout: Option<f64>| -> Result<Arc<dyn Transport>> {
         let inner = match &replay {

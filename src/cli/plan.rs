@@ -81,11 +81,19 @@ pub fn compile(
 
 fn select(plan: Plan, selection: &Selection) -> Result<Plan> {
     let only: Vec<String> = selection.op_id.iter().chain(&selection.select).cloned().collect();
-    plan.select(&only, &selection.exclude).map_err(|unknown| {
+    let all = plan.root.steps.len();
+    let selected = plan.select(&only, &selection.exclude).map_err(|unknown| {
         let error = Error::new(ErrorKind::Project, format!("no step has the id `{}`", unknown.id));
         match unknown.help {
             Some(help) => error.help(help),
             None => error,
         }
-    })
+    })?;
+    if all > 0 && selected.root.steps.is_empty() {
+        return Err(Error::new(
+            ErrorKind::Project,
+            "no step is left: --exclude takes out all that is selected",
+        ));
+    }
+    Ok(selected)
 }

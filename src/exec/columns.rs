@@ -55,6 +55,12 @@ pub fn specs(value: &Value) -> Result<Specs> {
                     _ => None,
                 };
                 match (get("name"), get("type")) {
+                    (Some(Value::Text(name)), None | Some(Value::Null)) => {
+                        return Err(wrong(format!("column `{name}` of the list has no `type`")));
+                    }
+                    (Some(Value::Text(name)), _) if name.trim().is_empty() => {
+                        return Err(wrong("a column of the list has an empty `name`".into()));
+                    }
                     (Some(Value::Text(name)), Some(sql)) => specs.push((name.to_string(), type_text(&sql)?)),
                     _ => return Err(wrong("a column of the list has no `name` and `type`".into())),
                 }

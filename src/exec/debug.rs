@@ -47,6 +47,9 @@ pub fn records(text: &str) -> Result<Vec<Row>> {
         Json::Array(items) => items,
         object => vec![object],
     };
+    if objects.is_empty() || objects.iter().any(|o| o.as_object().is_some_and(Map::is_empty)) {
+        return Err(wrong("has no columns".into()));
+    }
     let mut spool = Spool::default();
     for object in &objects {
         if !object.is_object() {

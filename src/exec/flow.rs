@@ -44,6 +44,31 @@ pub async fn print(run: &Arc<Run>, message: &Prop, scope: &Scope) -> Result<()> 
     Ok(())
 }
 
+/// The truth of a condition. A value that looks like an answer and is none is worth a warning: 2, a list, `yes`.
+pub async fn holds(run: &Run, what: &str, value: &Value) -> bool {
+    let odd = match value {
+        Value::Null | Value::Bool(_) => false,
+        Value::Int(n) => *n != 0,
+        Value::Float(n) => *n != 0.0,
+        Value::Text(text) => {
+            let text = text.trim().to_ascii_lowercase();
+            !matches!(text.as_str(), "" | "true" | "false" | "none")
+        }
+        Value::List(items) => !items.is_empty(),
+        Value::Map(entries) => !entries.is_empty(),
+        _ => true,
+    };
+    if odd {
+        let text = value.to_text();
+        let shown: String = text.chars().take(40).collect();
+        let message = format!("{what} is `{shown}`, which counts as false: only `true` is true");
+        run.events
+            .emit(Event::Warning(run.redactor.redact(&message)))
+            .await;
+    }
+    value.is_true()
+}
+
 /// Runs the first branch whose condition is true.
 pub async fn branch(
     run: &Arc<Run>,
@@ -54,7 +79,7 @@ pub async fn branch(
 ) -> Result<()> {
     for branch in branches {
         let condition = run.evaluator.one(&branch.condition, &scope.world(), None).await?;
-        if condition.is_true() {
+        if holds(run, "the condition of an if", &condition).await {
             return scheduler::region(run.clone(), Prepared::new(&branch.then), scope, depth + 1).await;
         }
     }
@@ -98,7 +123,7 @@ pub async fn repeat(
     let mut rounds = 0;
     loop {
         let again = run.evaluator.one(condition, &scope.world(), None).await?;
-        if !again.is_true() {
+        if !holds(run, "the condition of a while", &again).await {
             return Ok(());
         }
         if Some(rounds) == max {

@@ -26,7 +26,8 @@ pub async fn run(
         return Ok(());
     };
     let concurrency = match &asking.http.fan_out {
-        FanOut::Concurrent { concurrency } => *concurrency,
+        // What is only looked at comes in order.
+        FanOut::Concurrent { concurrency } if asking.run.debug.look.is_none() => *concurrency,
         _ => 1,
     };
     let (table, batches) = source(asking, rows, scope).await?;

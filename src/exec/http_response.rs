@@ -6,6 +6,7 @@ use sequor_planner::expr::{Lowered, PathStep, Prop};
 use sequor_planner::ops::VariableScope;
 
 use super::debug::{self, Look};
+use super::flow::holds;
 use super::http_step::Asking;
 use super::scope::{Layer, Scope};
 use super::sink::Filled;
@@ -62,14 +63,12 @@ pub async fn take(
         }
     }
     let again = match (&given.while_, &parsed.again) {
-        (Some(prop), _) => asking
-            .run
-            .evaluator
-            .one(prop, &world, Some(&response))
-            .await?
-            .is_true(),
-        (None, Some(again)) => again.is_true(),
-        (None, None) => false,
+        (Some(prop), _) => Some(asking.run.evaluator.one(prop, &world, Some(&response)).await?),
+        (None, again) => again.clone(),
+    };
+    let again = match again {
+        Some(again) => holds(&asking.run, &format!("`while` of {}", asking.step), &again).await,
+        None => false,
     };
     if asking.run.debug.look == Some(Look::Parser) {
         debug::show_parsed(asking, &parsed, own, again).await?;

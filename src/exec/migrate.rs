@@ -3,6 +3,7 @@
 use sequor_planner::ops::MigrateSchema;
 
 use super::columns::{specs, typed};
+use super::event::Event;
 use super::run::Run;
 use super::scope::Scope;
 use super::table::{collect, table_name};
@@ -31,6 +32,17 @@ pub async fn run(run: &Run, step: &MigrateSchema, scope: &Scope) -> Result<()> {
             load.commit().await.map(|_| ())
         }
         Some(there) => {
+            for column in &wanted {
+                let known = there.iter().find(|t| t.name == column.name);
+                let (new, old) = (&column.column_type, known.map(|k| &k.column_type));
+                if let Some(old) = old.filter(|old| (&old.arrow, old.logical) != (&new.arrow, new.logical)) {
+                    let message = format!(
+                        "table `{target}`: column `{}` stays {}, `{listing}` lists it as {}",
+                        column.name, old.sql, new.sql
+                    );
+                    run.events.emit(Event::Warning(message)).await;
+                }
+            }
             let add: Vec<_> = wanted
                 .iter()
                 .filter(|w| !there.iter().any(|t| t.name == w.name))

@@ -186,8 +186,11 @@ impl Sink {
                 }
                 (Loading::Later(later), RowTarget::Open(spool)) => {
                     let load = spooled::load(run, &later, spool, &self.counters).await;
-                    let load =
-                        load.map_err(|e| e.context(format!("table `{}`", later.table)).at(&later.place))?;
+                    let load = load.map_err(|e| match e.kind() {
+                        // Errors of values name their table themselves.
+                        ErrorKind::Value | ErrorKind::Data => e.at(&later.place),
+                        _ => e.context(format!("table `{}`", later.table)).at(&later.place),
+                    })?;
                     loads.extend(load.map(|load| (target.name, load)));
                 }
                 (Loading::Later(_), RowTarget::Typed(_)) => {}

@@ -38,6 +38,10 @@ impl Later {
         let source = source.ok_or_else(|| missing("source"))?;
         let table = named.table.or_else(|| defaults.table.clone());
         let table = table.ok_or_else(|| missing("table"))?;
+        if run.apis.contains_key(&source) {
+            let message = format!("source `{source}` is an API, and tables are in databases");
+            return Err(Error::new(ErrorKind::Data, message));
+        }
         let database = run.databases.get(&source)?;
         let fold = |name: Option<String>| name.map(|name| database.fold(&name));
         let mode = match named.write_mode.as_deref() {

@@ -37,6 +37,8 @@ impl Jinja {
     pub fn new() -> Jinja {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        // Errors name what is undefined.
+        environment.set_debug(true);
         environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
         // The methods that strings, lists and maps have in Python.
         environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
@@ -185,6 +187,10 @@ pub fn to_jinja(value: &Value) -> JinjaValue {
         Value::Int(n) => JinjaValue::from(*n),
         Value::Float(n) => JinjaValue::from(*n),
         Value::Text(text) => JinjaValue::from(text.clone()),
+        Value::BigInt(text) => match text.parse::<i128>() {
+            Ok(n) => JinjaValue::from(n),
+            Err(_) => JinjaValue::from_object(Printed(value.clone())),
+        },
         Value::Number(_) | Value::Date(_) | Value::Time(_) | Value::Timestamp(_) | Value::Instant(_) => {
             JinjaValue::from_object(Printed(value.clone()))
         }

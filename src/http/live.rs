@@ -119,7 +119,8 @@ fn explain(error: &reqwest::Error, request: &Request) -> Error {
     if error.is_redirect() {
         return Error::new(ErrorKind::Data, format!("{target}: too many redirects"));
     }
-    if error.is_decode() {
+    // The body ended before it was whole: that is the connection's doing, not the encoding's.
+    if error.is_decode() && !why.contains("before message length") {
         return Error::new(
             ErrorKind::Data,
             format!("{target}: the body can't be decoded: {why}"),

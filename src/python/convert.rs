@@ -21,6 +21,7 @@ pub fn to_python<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyA
         Value::Bool(b) => PyBool::new(py, *b).to_owned().into_any(),
         Value::Int(n) => n.into_pyobject(py)?.into_any(),
         Value::Float(n) => PyFloat::new(py, *n).into_any(),
+        Value::BigInt(text) => py.get_type::<PyInt>().call1((&**text,))?,
         Value::Number(text) => py.import("decimal")?.getattr("Decimal")?.call1((&**text,))?,
         Value::Text(text) => PyString::new(py, text).into_any(),
         Value::Bytes(bytes) => PyBytes::new(py, bytes).into_any(),
@@ -85,7 +86,7 @@ pub fn from_python(object: &Bound<'_, PyAny>) -> PyResult<Value> {
     if object.is_instance_of::<PyInt>() {
         return Ok(match object.extract::<i64>() {
             Ok(n) => Value::Int(n),
-            Err(_) => Value::Number(object.call_method0("__repr__")?.extract::<String>()?.into()),
+            Err(_) => Value::BigInt(object.call_method0("__repr__")?.extract::<String>()?.into()),
         });
     }
     if let Ok(n) = object.cast::<PyFloat>() {

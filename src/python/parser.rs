@@ -73,7 +73,11 @@ impl Call<'_, '_> {
                 "variables" => match from_python(&value).map_err(|e| self.explain(&e, code))? {
                     Value::Map(entries) => {
                         for (name, value) in Arc::unwrap_or_clone(entries) {
-                            parsed.variables.insert(name, scoped(value));
+                            let scoped = scoped(value).map_err(|scope| {
+                                wrong(code, format!("variable `{name}` has the scope `{scope}`"))
+                                    .replace_help("scopes are local and project")
+                            })?;
+                            parsed.variables.insert(name, scoped);
                         }
                     }
                     _ => {
@@ -173,17 +177,20 @@ impl Call<'_, '_> {
 }
 
 /// `{"value": V, "scope": "local"}` is a variable with its scope, anything else the value itself.
-fn scoped(value: Value) -> (Value, Option<bool>) {
+///
+/// # Errors
+/// A scope that is none, as text.
+fn scoped(value: Value) -> std::result::Result<(Value, Option<bool>), String> {
     if let Value::Map(entries) = &value
         && let Some(inner) = entries.get("value")
         && entries.keys().all(|k| k == "value" || k == "scope")
     {
-        return match entries.get("scope") {
-            Some(Value::Text(scope)) if &**scope == "local" => (inner.clone(), Some(true)),
-            Some(Value::Text(scope)) if &**scope == "project" => (inner.clone(), Some(false)),
-            None => (inner.clone(), None),
-            Some(_) => (value, None),
+        return match entries.get("scope").map(Value::to_text).as_deref() {
+            Some("local") => Ok((inner.clone(), Some(true))),
+            Some("project") => Ok((inner.clone(), Some(false))),
+            None if entries.len() == 1 => Ok((inner.clone(), None)),
+            other => Err(other.unwrap_or_default().to_string()),
         };
     }
-    (value, None)
+    Ok((value, None))
 }

@@ -27,7 +27,7 @@ def compact_json(value):
         return "{" + ",".join(entries) + "}"
     if kind is list or kind is tuple:
         return "[" + ",".join(map(compact_json, value)) + "]"
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str, allow_nan=False)
 
 
 class _CallableText(str):

@@ -155,7 +155,9 @@ impl Call<'_, '_> {
             return builder.set(column, Cell::Text(text.into()));
         }
         match from_python(value).map_err(failed)? {
-            Value::Number(text) => builder.set(column, Cell::Number(Cow::Borrowed(&text))),
+            Value::BigInt(text) | Value::Number(text) => {
+                builder.set(column, Cell::Number(Cow::Borrowed(&text)))
+            }
             Value::Null => builder.set(column, Cell::Null),
             Value::Bool(b) => builder.set(column, Cell::Bool(b)),
             list @ (Value::List(_) | Value::Map(_) | Value::Row(_)) => {

@@ -2,6 +2,7 @@
 
 mod bad_data;
 mod bad_project;
+mod commands;
 mod example;
 mod http;
 mod language;

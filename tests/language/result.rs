@@ -107,7 +107,7 @@ fn requests(case: &Case, server: &Server, out: &mut String) {
             let _ = write!(line, "?{}", asked.query);
         }
         if !asked.body.is_empty() {
-            let _ = write!(line, " {}", asked.body.replace("\r\n", "\\r\\n"));
+            let _ = write!(line, " {}", asked.body.replace('\r', "\\r").replace('\n', "\\n"));
         }
         for name in case
             .show

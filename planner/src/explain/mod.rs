@@ -137,7 +137,8 @@ fn notes(step: &Step) -> Vec<String> {
             notes.extend(http.row_columns.as_ref().map(columns));
             if let Some(requests) = http.estimated_requests {
                 let least = if http.has_pages() { "at least" } else { "about" };
-                notes.push(format!("estimate: {least} {requests} requests"));
+                let noun = if requests == 1 { "request" } else { "requests" };
+                notes.push(format!("estimate: {least} {requests} {noun}"));
             }
             let response = &http.request.response;
             for t in &response.tables {

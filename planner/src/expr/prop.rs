@@ -251,6 +251,11 @@ pub fn python(property: &str, node: &Node, d: &mut Diagnostics) -> Option<Prop> 
         uses.merge(&jinja::analyse(&code, d)?);
     }
     let tree = python_code::parse(&code, d)?;
+    if !python_code::returns(&tree) {
+        let message = format!("the Python of `{property}` returns nothing, so its value is null");
+        d.warning(DiagnosticCode::NoReturn, code.place_of(0), message)
+            .help("end it with `return ...`");
+    }
     python_code::analyse(&tree, &mut uses);
     let lowered = if has_template(&code.text) {
         None

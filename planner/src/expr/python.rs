@@ -40,6 +40,35 @@ pub fn parse(code: &Code, d: &mut Diagnostics) -> Option<ModModule> {
     }
 }
 
+/// Whether the code gives a value: it is one expression, or has a `return` (or raises, which is an answer, too).
+pub fn returns(module: &ModModule) -> bool {
+    if let [Stmt::Expr(_)] = module.body.as_slice() {
+        return true;
+    }
+    let evaluate = module.body.iter().find_map(|stmt| match stmt {
+        Stmt::FunctionDef(def) if def.name.as_str() == "evaluate" => Some(def),
+        _ => None,
+    });
+    let mut finder = ReturnFinder(false);
+    finder.visit_body(evaluate.map_or(&module.body, |def| &def.body));
+    finder.0 || module.body.is_empty()
+}
+
+/// Looks for `return` with a value outside of functions in functions.
+struct ReturnFinder(bool);
+
+impl<'a> Visitor<'a> for ReturnFinder {
+    fn visit_stmt(&mut self, stmt: &'a Stmt) {
+        match stmt {
+            Stmt::Return(_) | Stmt::Raise(_) => self.0 = true,
+            Stmt::FunctionDef(_) | Stmt::ClassDef(_) => {}
+            _ => walk_stmt(self, stmt),
+        }
+    }
+
+    fn visit_expr(&mut self, _: &'a Expr) {}
+}
+
 /// Adds what the code uses to `uses`.
 pub fn analyse(module: &ModModule, uses: &mut Uses) {
     for stmt in &module.body {

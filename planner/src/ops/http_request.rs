@@ -207,13 +207,19 @@ fn read_request(node: &Node, d: &mut Diagnostics) -> Option<Request> {
         true => keys.prop("method", d),
         false => Some(Prop::Literal("GET".into())),
     };
-    if let Some(method) = method.as_ref().and_then(Prop::as_text) {
-        check_method(method, keys.place_of("method"), d);
+    if let (Some(Prop::Literal(method)), Some(node)) = (&method, keys.node("method")) {
+        let shown = method.as_str().map_or_else(|| method.to_string(), str::to_string);
+        check_method(&shown, &node.place, d);
     }
     let body_format = keys.choice("body_format", d).and_then(|format| {
         let found = BODY_FORMATS.iter().find(|(name, _)| *name == format)?;
         Some(found.1)
     });
+    let body_format = body_format.unwrap_or(BodyFormat::Json);
+    let body = keys.prop("body", d);
+    if let (Some(body), Some(place)) = (&body, keys.place_of("body")) {
+        check_body(body, body_format, place, d);
+    }
     let (source, source_place) = source.unzip();
     Some(Request {
         source,
@@ -223,17 +229,39 @@ fn read_request(node: &Node, d: &mut Diagnostics) -> Option<Request> {
         method: method?,
         parameters: keys.prop("parameters", d),
         headers: keys.prop("headers", d),
-        body_format: body_format.unwrap_or(BodyFormat::Json),
-        body: keys.prop("body", d),
+        body_format,
+        body,
     })
 }
 
-fn check_method(method: &str, place: Option<&Place>, d: &mut Diagnostics) {
+/// A body must be of the kind that its format writes.
+fn check_body(body: &Prop, format: BodyFormat, place: &Place, d: &mut Diagnostics) {
+    use serde_json::Value as Json;
+    let form = matches!(format, BodyFormat::FormUrlencoded | BodyFormat::MultipartFormData);
+    let map = matches!(body, Prop::Map(_) | Prop::Literal(Json::Object(_)));
+    let list = matches!(body, Prop::List(_) | Prop::Literal(Json::Array(_)));
+    let scalar = matches!(
+        body,
+        Prop::Literal(Json::String(_) | Json::Number(_) | Json::Bool(_))
+    );
+    let wanted = match format {
+        BodyFormat::Json => return,
+        _ if form && (list || scalar) => "a map of names to values",
+        _ if !form && (list || map) => "text",
+        _ => return,
+    };
+    let name = BODY_FORMATS.iter().find(|(_, f)| *f == format);
+    let name = name.map_or("", |(name, _)| *name);
+    let message = format!("a body with `body_format: {name}` must be {wanted}");
+    d.error(Code::WrongType, place.clone(), message);
+}
+
+fn check_method(method: &str, place: &Place, d: &mut Diagnostics) {
     let methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
     if !methods.contains(&method.to_uppercase().as_str()) {
         d.error(
             Code::BadValue,
-            place.cloned(),
+            place.clone(),
             format!("`{method}` is not an HTTP method"),
         )
         .maybe_help(did_you_mean(method, "methods", methods));

@@ -101,6 +101,16 @@ pub(super) fn read(node: &Node, d: &mut Diagnostics) -> Option<Response> {
     let tables = keys.list("tables", d, |item, d| {
         read_table(item, &defaults, parser.is_some(), d)
     });
+    for (at, table) in tables.iter().enumerate() {
+        let same =
+            |other: &ResponseTable| other.target.table.as_text().is_some() && other.target == table.target;
+        if tables[..at].iter().any(same) {
+            let name = table.target.table.as_text().unwrap_or_default();
+            let message = format!("table `{name}` is declared twice in the response");
+            d.error(Code::DuplicateKey, table.place.clone(), message)
+                .help("give all its columns in one entry");
+        }
+    }
     let variables = keys.node("variables");
     Some(Response {
         success_status,

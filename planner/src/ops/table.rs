@@ -294,7 +294,11 @@ fn column_list(node: &Node, d: &mut Diagnostics) -> Option<Vec<ColumnSpec>> {
     let mut columns: Vec<ColumnSpec> = Vec::new();
     let mut add = |name: &str, place: &Place, sql_type: Option<String>, d: &mut Diagnostics| {
         let Some(sql_type) = sql_type else { return };
-        if columns.iter().any(|c| c.name == name) {
+        let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        if columns
+            .iter()
+            .any(|c| c.name == name || (plain && c.name.eq_ignore_ascii_case(name)))
+        {
             d.error(
                 Code::DuplicateKey,
                 place.clone(),

@@ -114,6 +114,7 @@ impl Resolver<'_> {
         if let Some(rows) = &request.for_each {
             self.check_columns(&rows.table, planned.row_columns.as_ref());
         }
+        self.check_url(request, source.map(|s| s.base_url.is_some()));
         let asked = http_effects::request_uses(request, source);
         self.check_paging(request, &asked, &request.request.url_place);
         found.outside = !request.is_read();

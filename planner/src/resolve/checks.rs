@@ -10,8 +10,8 @@ use crate::diagnostic::{did_you_mean, nearest};
 use crate::effects::{Effects, Resource};
 use crate::expr::{Prop, Uses};
 use crate::http_effects;
-use crate::ops::{Branch, FlowAction, FlowStep, HttpRequest, TableRef, While, WriteMode};
-use crate::plan::Region;
+use crate::ops::{Branch, FlowAction, FlowStep, HttpRequest, RunFlow, TableRef, While, WriteMode};
+use crate::plan::{Region, Step};
 use crate::span::Place;
 
 impl Resolver<'_> {
@@ -41,6 +41,77 @@ impl Resolver<'_> {
                 "each round of `while` sends the same request: it uses nothing that the response sets",
             )
             .help("set a variable in `response.variables` and use it in the request; ignore this where the API moves on by itself");
+    }
+
+    /// A literal url that leads nowhere. `based`: whether the source, if there is one, has a `base_url`.
+    pub(super) fn check_url(&mut self, request: &HttpRequest, based: Option<bool>) {
+        let text = match &request.request.url {
+            Prop::Literal(serde_json::Value::String(text)) => text.trim(),
+            Prop::Jinja { code, .. } => code.text.trim(),
+            _ => return,
+        };
+        if text.is_empty() {
+            return;
+        }
+        let scheme = ["http://", "https://"].iter().any(|s| {
+            text.get(..s.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(s))
+        });
+        let (message, help) = match (text.starts_with('/'), based) {
+            // A source that is not there is told already.
+            (true, None) if request.request.source.is_some() => return,
+            (true, None) => (
+                "has no host",
+                "name an http `source` with a `base_url`, or write the whole url",
+            ),
+            (true, Some(false)) => (
+                "has no host",
+                "set `base_url` in the http source, or write the whole url",
+            ),
+            (true, Some(true)) => return,
+            (false, _) if scheme || text.starts_with("{{") || text.starts_with("{%") => return,
+            (false, _) => (
+                "is not a url",
+                "a url is https://host/path, or a path from `/` on the source's `base_url`",
+            ),
+        };
+        self.d
+            .error(
+                Code::BadValue,
+                request.request.url_place.clone(),
+                format!("`{text}` {message}"),
+            )
+            .help(help);
+    }
+
+    /// Parameters that the called flow never looks at: a slip in their names, most likely.
+    pub(super) fn check_parameters(&mut self, run: &RunFlow, frame: usize, steps: &[Step], known: &[&str]) {
+        let mut names: Vec<&str> = Vec::new();
+        match &run.parameters {
+            Some(Prop::Map(entries)) => names.extend(entries.iter().map(|(k, _)| k.as_str())),
+            Some(Prop::Literal(serde_json::Value::Object(entries))) => {
+                names.extend(entries.keys().map(String::as_str));
+            }
+            _ => {}
+        }
+        if !self.names.broken.is_empty() {
+            return;
+        }
+        for name in names {
+            let own = Resource::Local {
+                frame,
+                name: name.to_string(),
+            };
+            let read = |r: &Resource| *r == own || *r == Resource::AnyVariable;
+            if steps.iter().any(|s| s.reads.iter().any(read)) {
+                continue;
+            }
+            let message = format!("flow `{}` never reads the parameter `{name}`", run.flow);
+            let near = nearest(name, known.iter().copied());
+            self.d
+                .warning(Code::UnusedParameter, run.flow_place.clone(), message)
+                .maybe_help(near.map(|near| format!("did you mean `{near}`?")));
+        }
     }
 
     /// A `while` step whose steps change nothing that its condition looks at.

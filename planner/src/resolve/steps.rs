@@ -29,6 +29,8 @@ pub struct Names<'a> {
     pub broken: &'a BTreeSet<String>,
     /// Names defined before the run: environment, command line, project variables kept from earlier runs.
     pub variables: &'a BTreeSet<String>,
+    /// Parameters that flows of the project give to others, by the called flow.
+    pub parameters: &'a IndexMap<String, BTreeSet<String>>,
     /// Tables that flows of the project make.
     pub tables: &'a KnownTables,
 }
@@ -92,6 +94,9 @@ impl<'a> Resolver<'a> {
         };
         let mut frame = self.frame(steps, None, String::new());
         self.visited.insert(name.to_string());
+        // Run by itself, the flow gets no parameters; that is not what it is written for.
+        let callers = self.names.parameters.get(name);
+        self.set.extend(callers.into_iter().flatten().cloned());
         self.calls.push(name.to_string());
         let mut list = List::default();
         self.steps(steps, 0, &mut frame, &mut list, None);
@@ -357,6 +362,16 @@ impl<'a> Resolver<'a> {
         self.calls.push(name.clone());
         self.steps(steps, run.start_step, &mut inner, list, Some(enter));
         self.calls.pop();
+        let asked: Vec<String> = list.steps[enter..]
+            .iter()
+            .flat_map(|s| &s.reads)
+            .filter_map(|r| match r {
+                Resource::Variable(name) | Resource::Local { name, .. } => Some(name.clone()),
+                _ => None,
+            })
+            .collect();
+        let asked: Vec<&str> = asked.iter().map(String::as_str).collect();
+        self.check_parameters(run, inner.id, &list.steps[enter..], &asked);
     }
 }
 

@@ -51,9 +51,15 @@ impl<'a> Keys<'a> {
             }
             // Null is a value; a list whose items are commented out is empty.
             let null_counts = matches!(key.form, Form::Value | Form::Steps);
+            let blank = |node: &Node| match (&node.value, key.form) {
+                (Value::Scalar(Scalar::Null), _) => !null_counts,
+                (Value::Scalar(Scalar::Text { text, .. }), Form::Name | Form::Text) => text.trim().is_empty(),
+                (Value::List(items), Form::List(_)) => items.is_empty(),
+                _ => false,
+            };
             let there = given
                 .iter()
-                .any(|(name, _, node)| !node.is_null() || (null_counts && name == key.name));
+                .any(|(name, _, node)| !blank(node) && !(node.is_null() && name.ends_with(EXPRESSION)));
             if key.required && !there {
                 self.missing(key, d);
             }
