@@ -57,9 +57,9 @@ impl<'a> Keys<'a> {
                 (Value::List(items), Form::List(_)) => items.is_empty(),
                 _ => false,
             };
-            let there = given
-                .iter()
-                .any(|(name, _, node)| !blank(node) && !(node.is_null() && name.ends_with(EXPRESSION)));
+            let empty =
+                |name: &str, node: &Node| blank(node) || (node.is_null() && name.ends_with(EXPRESSION));
+            let there = given.iter().any(|(name, _, node)| !empty(name, node));
             if key.required && !there {
                 self.missing(key, d);
             }
