@@ -4,13 +4,15 @@ use std::fmt;
 
 use sequor_planner::Place;
 
-/// What went wrong, as a class. Retry policy and default advice hang on it (see [`ErrorKind::advice`]).
+/// What went wrong, as a class. Retry policy ([`crate::http::Policy`]) and default advice ([`ErrorKind::advice`]) hang on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
     /// Project files, environment or command line are wrong.
     Project,
-    /// A server could not be reached: refused, unknown host, TLS failure, connection reset.
+    /// A server could not be reached: refused, unknown host, TLS failure. Nothing was sent.
     Connect,
+    /// The connection broke while a request was under way: whether it was carried out is not known.
+    Broken,
     /// A server did not answer in time.
     Timeout,
     /// Credentials are missing or were refused.
@@ -44,20 +46,12 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    /// Whether the same attempt can succeed later: the one place that decides it.
-    pub fn is_transient(self) -> bool {
-        match self {
-            ErrorKind::Connect | ErrorKind::Timeout => true,
-            ErrorKind::Status(status) => {
-                matches!(status, 408 | 425 | 429 | 500 | 502 | 503 | 504)
-            }
-            _ => false,
-        }
-    }
-
     /// What to try, when the place that failed knows nothing better.
     pub fn advice(self) -> Option<&'static str> {
         match self {
+            ErrorKind::Broken => {
+                Some("the server or something on the way closed the connection; run again later")
+            }
             ErrorKind::Connect => Some("check that the server runs and that host and port are right"),
             ErrorKind::Timeout => {
                 Some("the server is slow or unreachable; `timeout` in the source sets how long to wait")
@@ -66,7 +60,9 @@ impl ErrorKind {
                 Some("check the credentials in the source's `auth` and in the environment")
             }
             ErrorKind::Status(404) => Some("check the url: host, path and API version"),
-            ErrorKind::Status(429) => Some("the API limits its rate: lower `concurrency` in the source"),
+            ErrorKind::Status(429) => {
+                Some("the API limits its rate: set `rate_limit` or a lower `concurrency` in the source")
+            }
             ErrorKind::Status(500..=599) => Some("the API itself failed; run again later"),
             ErrorKind::NoTable => {
                 Some("check the table's name and source, and that the step which fills it ran")

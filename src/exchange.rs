@@ -2,11 +2,16 @@
 
 use std::any::Any;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use url::Url;
+
+/// The header by which a server knows a request again
+/// (https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/).
+pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 /// A request ready to be sent.
 #[derive(Debug, Clone)]
@@ -15,12 +20,15 @@ pub struct Request {
     pub url: Url,
     pub headers: HeaderMap,
     pub body: Option<Bytes>,
+    /// How long it may take, where that differs from its source.
+    pub timeout: Option<Duration>,
 }
 
 impl Request {
-    /// Whether sending it twice is the same as sending it once (RFC 9110, 9.2.2).
+    /// Whether sending it twice is the same as sending it once: by its method (RFC 9110, 9.2.2), or by a key that the
+    /// server knows it again by.
     pub fn is_idempotent(&self) -> bool {
-        self.method.is_idempotent()
+        self.method.is_idempotent() || self.headers.contains_key(IDEMPOTENCY_KEY)
     }
 }
 

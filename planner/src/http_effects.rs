@@ -96,7 +96,7 @@ pub fn request_uses(request: &HttpRequest, source: Option<&HttpSource>) -> Uses 
     let r = &request.request;
     r.url.collect(&mut uses);
     r.method.collect(&mut uses);
-    let parts = [&r.parameters, &r.headers, &r.body];
+    let parts = [&r.parameters, &r.headers, &r.body, &r.idempotency_key];
     parts.into_iter().flatten().for_each(|p| p.collect(&mut uses));
     uses
 }

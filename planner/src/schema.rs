@@ -232,6 +232,16 @@ impl Definitions {
             Form::Choice(words) => json!({"enum": words.iter().copied().map(Json::from).chain([Json::Null]).collect::<Vec<_>>()}),
             Form::Flag => json!({"type": ["boolean", "null"]}),
             Form::Positive => json!({"type": ["number", "null"], "exclusiveMinimum": 0}),
+            Form::Duration => json!({"anyOf": [
+                {"type": "null"},
+                {"type": "number", "exclusiveMinimum": 0},
+                {"type": "string", "pattern": "^\\s*([0-9.]*[1-9][0-9.]*\\s*(ms|s|seconds?|m|min|minutes?|h|hours?|d|days?)?|second|minute|hour|day)\\s*$"},
+            ]}),
+            Form::Words(words) => json!({"anyOf": [
+                {"type": "null"},
+                {"enum": words},
+                {"type": "array", "items": {"enum": words}},
+            ]}),
             Form::Count => json!({"type": ["integer", "null"], "minimum": 0}),
             Form::Text if key.name == "method" => {
                 json!({"type": ["string", "null"], "anyOf": [

@@ -1,32 +1,88 @@
 //! An http source in use: its transport, its limits, its definition.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use sequor_planner::syntax::{DEFAULT_CONCURRENCY, HttpSource};
+use sequor_planner::syntax::{BackoffType, DEFAULT_CONCURRENCY, HttpSource, RetryOn, RetrySpec};
 use tokio::sync::Semaphore;
 
-use crate::http::Transport;
+use crate::http::{Growth, Limits, Pace, Policy, Transport};
 
 /// An API as the steps of a run share it.
 pub struct Api {
     pub transport: Arc<dyn Transport>,
     /// None for requests without source.
     pub source: Option<HttpSource>,
-    /// One permit per request under way, whatever step makes it.
-    pub permits: Arc<Semaphore>,
+    pub limits: Limits,
+    policy: Policy,
 }
 
 impl Api {
     /// An API that is reached by `transport`.
     pub fn new(transport: Arc<dyn Transport>, source: Option<HttpSource>) -> Api {
-        let concurrency = source
-            .as_ref()
-            .and_then(|s| s.concurrency)
-            .unwrap_or(DEFAULT_CONCURRENCY);
+        let concurrency = source.as_ref().and_then(|s| s.concurrency);
+        let rate = source.as_ref().and_then(|s| s.rate_limit.as_ref());
+        let mut policy = Policy::default();
+        if let Some(retry) = source.as_ref().and_then(|s| s.retry.as_ref()) {
+            adjust(&mut policy, retry);
+        }
         Api {
             transport,
+            limits: Limits {
+                permits: Semaphore::new(concurrency.unwrap_or(DEFAULT_CONCURRENCY)),
+                pace: Pace::new(
+                    rate.map(|rate| (rate.requests, seconds(rate.per))),
+                    rate.map_or(1, |rate| rate.burst),
+                ),
+            },
             source,
-            permits: Arc::new(Semaphore::new(concurrency)),
+            policy,
         }
+    }
+
+    /// When requests are sent again, with what one request wants otherwise.
+    pub fn policy(&self, own: Option<&RetrySpec>) -> Policy {
+        let mut policy = self.policy.clone();
+        if let Some(own) = own {
+            adjust(&mut policy, own);
+        }
+        policy
+    }
+}
+
+/// A time that the compiler has found to be above 0.
+pub fn seconds(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+}
+
+fn adjust(policy: &mut Policy, retry: &RetrySpec) {
+    if let Some(attempts) = retry.max_attempts {
+        policy.max_attempts = attempts.max(1);
+    }
+    if let Some(backoff) = retry.backoff {
+        policy.growth = match backoff {
+            BackoffType::Exponential => Growth::Exponential,
+            BackoffType::Linear => Growth::Linear,
+            BackoffType::Constant => Growth::Constant,
+        };
+    }
+    if let Some(initial) = retry.initial {
+        policy.initial = seconds(initial);
+    }
+    if let Some(max) = retry.max {
+        policy.max = seconds(max);
+    }
+    if let Some(jitter) = retry.jitter {
+        policy.jitter = jitter;
+    }
+    if let Some(statuses) = &retry.statuses {
+        policy.statuses.clone_from(statuses);
+    }
+    if let Some(on) = &retry.on {
+        policy.on_timeout = on.contains(&RetryOn::Timeout);
+        policy.on_connect = on.contains(&RetryOn::Connect);
+    }
+    if let Some(non_idempotent) = retry.non_idempotent {
+        policy.non_idempotent = non_idempotent;
     }
 }

@@ -8,7 +8,7 @@ use sequor_planner::ops::{VariableScope, VariableSet};
 use sequor_planner::plan::{FanOut, HttpStep, Step};
 use sequor_planner::syntax::Auth as AuthSource;
 
-use super::api::Api;
+use super::api::{Api, seconds};
 use super::debug::{self, Look};
 use super::event::Counters;
 use super::flow::publish;
@@ -18,7 +18,7 @@ use super::run::Run;
 use super::scope::{Layer, Scope};
 use super::sink::Sink;
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::{self, Auth, Body, Parts, Request};
+use crate::http::{self, Auth, Body, Parts, Policy, Request};
 use crate::secret::Secret;
 use crate::value::Value;
 
@@ -31,6 +31,7 @@ pub struct Asking {
     pub auth: Option<Auth>,
     pub base_url: Option<String>,
     pub success: Vec<u16>,
+    pub policy: Policy,
     pub sink: Sink,
     pub counters: Arc<Counters>,
 }
@@ -54,6 +55,7 @@ pub async fn run(
     let asking = Arc::new(Asking {
         step: step.id.clone(),
         success: success(&run, http, &scope).await?,
+        policy: api.policy(http.request.request.retry.as_ref()),
         http: http.clone(),
         run: run.clone(),
         api,
@@ -87,11 +89,16 @@ pub async fn converse(asking: &Arc<Asking>, scope: &Scope, own: &Arc<Layer>) -> 
             debug::show_request(asking, &request, look).await;
             return Ok(());
         }
-        let sent = {
-            let permit = asking.api.permits.acquire().await;
-            let _permit = permit.map_err(|_| Error::new(ErrorKind::Internal, "the source is closed"))?;
-            http::send(&*asking.api.transport, &asking.step, &request, &asking.success).await
-        };
+        let api = &asking.api;
+        let sent = http::send(
+            &*api.transport,
+            &api.limits,
+            &asking.policy,
+            &asking.step,
+            &request,
+            &asking.success,
+        )
+        .await;
         asking.counters.add_request(sent.retries);
         let place = &asking.http.request.request.source_place;
         let response = sent.result.map_err(|e| match place {
@@ -114,6 +121,7 @@ async fn render(asking: &Asking, scope: &Scope) -> Result<Request> {
         source_headers,
         given.headers.as_ref(),
         given.body.as_ref(),
+        given.idempotency_key.as_ref(),
     ];
     let props: Vec<Prop> = [Some(&given.url), Some(&given.method)]
         .into_iter()
@@ -130,7 +138,7 @@ async fn render(asking: &Asking, scope: &Scope) -> Result<Request> {
     let mut next = |there: bool| if there { values.next() } else { None };
     let url = next(true).unwrap_or(Value::Null);
     let method = next(true).unwrap_or(Value::Null);
-    let [parameters, source_headers, headers, body] = optional.map(|p| next(p.is_some()));
+    let [parameters, source_headers, headers, body, idempotency_key] = optional.map(|p| next(p.is_some()));
     let parts = Parts {
         base_url: asking.base_url.as_deref(),
         url,
@@ -141,6 +149,8 @@ async fn render(asking: &Asking, scope: &Scope) -> Result<Request> {
             format: given.body_format,
             value,
         }),
+        idempotency_key,
+        timeout: given.timeout.map(seconds),
     };
     let mut request = http::build(parts)?;
     if let Some(auth) = &asking.auth {

@@ -1,12 +1,14 @@
 //! From evaluated values to a request.
 
+use std::time::Duration;
+
 use reqwest::Method;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
 use super::body::Body;
 use crate::error::{Error, ErrorKind, Result};
-use crate::exchange::Request;
+use crate::exchange::{IDEMPOTENCY_KEY, Request};
 use crate::value::Value;
 
 /// The parts of a request, evaluated.
@@ -19,6 +21,9 @@ pub struct Parts<'a> {
     /// The source's headers, then the request's own.
     pub headers: [Option<Value>; 2],
     pub body: Option<Body>,
+    /// `true`: one is made up.
+    pub idempotency_key: Option<Value>,
+    pub timeout: Option<Duration>,
 }
 
 /// Builds a request. Nothing of a row's data gets into it unencoded or unchecked: parameters are encoded, header names
@@ -48,12 +53,27 @@ pub fn build(parts: Parts<'_>) -> Result<Request> {
             headers.insert(header, value);
         }
     }
+    let key = match parts.idempotency_key {
+        None | Some(Value::Null | Value::Bool(false)) => None,
+        Some(Value::Bool(true)) => Some(uuid::Uuid::new_v4().to_string()),
+        Some(key) => Some(key.to_text()),
+    };
+    if let Some(key) = key {
+        let value = HeaderValue::from_str(&key).map_err(|_| {
+            Error::new(
+                ErrorKind::Data,
+                "the idempotency key has characters that a header can't carry",
+            )
+        })?;
+        headers.insert(IDEMPOTENCY_KEY, value);
+    }
     let body = parts.body.map(|b| b.write(&mut headers)).transpose()?;
     Ok(Request {
         method,
         url,
         headers,
         body,
+        timeout: parts.timeout,
     })
 }
 

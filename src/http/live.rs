@@ -48,6 +48,9 @@ impl Transport for Live {
     async fn send(&self, _: &str, request: &Request) -> Result<Response> {
         let mut sending = self.client.request(request.method.clone(), request.url.clone());
         sending = sending.headers(request.headers.clone());
+        if let Some(timeout) = request.timeout {
+            sending = sending.timeout(timeout);
+        }
         if let Some(body) = &request.body {
             sending = sending.body(body.clone());
         }
@@ -127,7 +130,7 @@ fn explain(error: &reqwest::Error, request: &Request) -> Error {
         );
     }
     Error::new(
-        ErrorKind::Connect,
+        ErrorKind::Broken,
         format!("{target}: the connection failed: {why}"),
     )
 }

@@ -6,6 +6,7 @@ mod commands;
 mod example;
 mod http;
 mod language;
+mod limits;
 mod order;
 mod python;
 mod random;

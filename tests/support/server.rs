@@ -1,7 +1,7 @@
 //! An HTTP server that answers as a test wants and keeps what it was asked.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -16,6 +16,7 @@ pub struct Asked {
     pub query: String,
     pub headers: HeaderMap,
     pub body: String,
+    pub at: Instant,
 }
 
 impl Asked {
@@ -58,6 +59,11 @@ impl Reply {
         self
     }
 
+    pub fn header(mut self, name: &str, value: &str) -> Reply {
+        self.headers.push((name.to_string(), value.to_string()));
+        self
+    }
+
     pub fn after(mut self, delay: Duration) -> Reply {
         self.delay = delay;
         self
@@ -88,6 +94,7 @@ impl Server {
                 query: uri.query().unwrap_or_default().to_string(),
                 headers,
                 body: String::from_utf8_lossy(&body).into_owned(),
+                at: Instant::now(),
             };
             let reply = answer(&request);
             kept.lock().expect("no panic").push(request);

@@ -11,7 +11,7 @@ use crate::codes::Code;
 use crate::diagnostic::{Diagnostics, did_you_mean};
 use crate::expr::Prop;
 use crate::span::Place;
-use crate::syntax::{Form, Key, Keys, Node, Shape};
+use crate::syntax::{Form, Key, Keys, Node, REQUEST_LIMITS, RetrySpec, Shape, read_retry};
 
 /// How a body is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -55,6 +55,14 @@ pub struct Request {
     pub body_format: BodyFormat,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body: Option<Prop>,
+    /// `Idempotency-Key`: the same in every attempt, so that a request may be sent again whatever its method.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<Prop>,
+    /// Seconds the request may take, where that differs from its source.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry: Option<RetrySpec>,
 }
 
 /// An http_request step.
@@ -104,7 +112,7 @@ static FOR_EACH: Shape = Shape {
 static REQUEST: Shape = Shape {
     what: "a request",
     doc: "The HTTP request. It is evaluated anew for each row and each page.",
-    with: &[],
+    with: &[&REQUEST_LIMITS],
     keys: &[
         Key::new(
             "source",
@@ -136,6 +144,11 @@ static REQUEST: Shape = Shape {
                 "binary",
             ]),
             "How the body is written; json when left out.",
+        ),
+        Key::new(
+            "idempotency_key",
+            Form::Text,
+            "Sent as `Idempotency-Key`, the same in every attempt; `true` makes one up for each request. With it a POST may be sent again.",
         ),
         Key::new(
             "body",
@@ -231,6 +244,9 @@ fn read_request(node: &Node, d: &mut Diagnostics) -> Option<Request> {
         headers: keys.prop("headers", d),
         body_format,
         body,
+        idempotency_key: keys.prop("idempotency_key", d),
+        timeout: keys.duration("timeout", d),
+        retry: read_retry(&keys, d),
     })
 }
 

@@ -218,6 +218,49 @@ impl<'a> Keys<'a> {
         number.or_else(|| self.wrong(name, "a number above 0", node, d))
     }
 
+    /// A time above 0, known when planning, in seconds.
+    pub fn duration(&self, name: &str, d: &mut Diagnostics) -> Option<f64> {
+        let node = self.node(name)?;
+        let seconds = match &node.value {
+            Value::Scalar(Scalar::Number(n)) => n.as_f64(),
+            Value::Scalar(Scalar::Text { text, .. }) => seconds(text),
+            _ => None,
+        };
+        let seconds = seconds.filter(|s| *s > 0.0);
+        if seconds.is_none() {
+            let message = format!("`{name}` of {} must be a time above 0", self.shape.what);
+            d.error(Code::WrongType, node.place.clone(), message)
+                .help("a number of seconds, or text like 500ms, 10s, 5m, second, minute, hour, day");
+        }
+        seconds
+    }
+
+    /// Words that the key's form allows: one, or a list.
+    pub fn words(&self, name: &str, d: &mut Diagnostics) -> Option<Vec<&'static str>> {
+        let Form::Words(words) = self.key(name).form else {
+            return None;
+        };
+        let node = self.node(name)?;
+        let one = std::slice::from_ref(node);
+        let items = match &node.value {
+            Value::List(items) => items.as_slice(),
+            _ => one,
+        };
+        let mut found = Vec::with_capacity(items.len());
+        for item in items {
+            let text = item.as_text().map_or_else(String::new, |t| t.to_string());
+            match words.iter().find(|w| **w == text) {
+                Some(word) => found.push(*word),
+                None => {
+                    let message = format!("`{text}` is not allowed for `{name}` of {}", self.shape.what);
+                    d.error(Code::BadValue, item.place.clone(), message)
+                        .maybe_help(did_you_mean(&text, "allowed", words.iter().copied()));
+                }
+            }
+        }
+        Some(found)
+    }
+
     /// A whole number from 0, known when planning.
     pub fn count(&self, name: &str, d: &mut Diagnostics) -> Option<u64> {
         let node = self.node(name)?;
@@ -275,6 +318,28 @@ impl<'a> Keys<'a> {
                 }
             },
         }
+    }
+}
+
+/// Seconds of a time as people write it.
+fn seconds(text: &str) -> Option<f64> {
+    let text = text.trim();
+    let split = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let unit = match unit.trim() {
+        "ms" => 0.001,
+        "" | "s" | "second" | "seconds" => 1.0,
+        "m" | "min" | "minute" | "minutes" => 60.0,
+        "h" | "hour" | "hours" => 3600.0,
+        "d" | "day" | "days" => 86_400.0,
+        _ => return None,
+    };
+    match number {
+        "" if text.is_empty() => None,
+        "" => Some(unit),
+        number => Some(number.parse::<f64>().ok()? * unit),
     }
 }
 

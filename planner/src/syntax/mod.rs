@@ -1,6 +1,7 @@
 //! Text to tree to what the project says: YAML with places, the shapes of its maps, and the readers of their keys.
 
 mod keys;
+mod limits;
 mod project;
 mod shape;
 mod source;
@@ -8,6 +9,9 @@ mod tree;
 mod yaml;
 
 pub use keys::{Keys, both_forms, map, tagged};
+pub use limits::{
+    BackoffType, LIMITS, REQUEST_LIMITS, RateLimit, RetryOn, RetrySpec, read_rate_limit, read_retry,
+};
 pub use project::{
     DEFAULT_ENV, ENVIRONMENT, PROJECT, Project, read_default_env, read_environment, read_project,
 };

@@ -35,6 +35,10 @@ pub enum Form {
     Flag,
     /// A number above 0, known when planning.
     Positive,
+    /// A time above 0, known when planning: seconds, or text like `500ms`, `10s`, `minute`.
+    Duration,
+    /// One of these words, or a list of them.
+    Words(&'static [&'static str]),
     /// A whole number from 0, known when planning.
     Count,
     /// Text, a number or a boolean; text may hold Jinja.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::limits::{LIMITS, RateLimit, RetrySpec, read_rate_limit, read_retry};
 use super::{Form, Key, Keys, Node, Shape, Value, parse, tagged};
 use crate::codes::Code;
 use crate::diagnostic::Diagnostics;
@@ -39,6 +40,8 @@ pub struct HttpSource {
     /// Seconds a request may take, connection and body included.
     pub timeout: Option<f64>,
     pub concurrency: Option<usize>,
+    pub rate_limit: Option<RateLimit>,
+    pub retry: Option<RetrySpec>,
 }
 
 /// How requests of a source prove who they are.
@@ -107,7 +110,7 @@ impl HttpSource {
 static HTTP: Shape = Shape {
     what: "an http source",
     doc: "An API.",
-    with: &[&TYPE],
+    with: &[&TYPE, &LIMITS],
     keys: &[
         Key::new(
             "base_url",
@@ -125,16 +128,6 @@ static HTTP: Shape = Shape {
             "Headers of every request through the source.",
         ),
         Key::new("auth", Form::OneOf(AUTH), "How requests prove who they are."),
-        Key::new(
-            "timeout",
-            Form::Positive,
-            "Seconds that a request may take, 60 when left out.",
-        ),
-        Key::new(
-            "concurrency",
-            Form::Positive,
-            "Requests at the same time, 16 when left out.",
-        ),
     ],
 };
 
@@ -249,7 +242,9 @@ fn read_http(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<HttpSource> {
             .map(|node| read_variables(node, VariableScope::Local, d))
             .unwrap_or_default(),
         headers: keys.prop("headers", d),
-        timeout: keys.positive("timeout", d),
+        timeout: keys.duration("timeout", d),
+        rate_limit: read_rate_limit(keys, d),
+        retry: read_retry(keys, d),
         concurrency: keys.positive("concurrency", d).map(|n| (n as usize).max(1)),
         auth: match auth {
             None => None,

@@ -1,0 +1,239 @@
+//! How fast and how often an http source may be asked: `rate_limit` and `retry`, of a source or of one request.
+
+use serde::Serialize;
+
+use super::{Form, Key, Keys, Node, Shape, Value};
+use crate::codes::Code;
+use crate::diagnostic::Diagnostics;
+
+/// `rate_limit`: so many requests per time, shared by all steps on the source.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RateLimit {
+    pub requests: f64,
+    /// Seconds.
+    pub per: f64,
+    /// Requests that may go at once after a pause.
+    pub burst: u64,
+}
+
+/// How waits between attempts grow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BackoffType {
+    Exponential,
+    Linear,
+    Constant,
+}
+
+/// What is worth another attempt besides statuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RetryOn {
+    /// The server did not answer in time.
+    Timeout,
+    /// The connection could not be made, or broke.
+    Connect,
+}
+
+/// `retry`. What is not given keeps its default.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct RetrySpec {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_attempts: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backoff: Option<BackoffType>,
+    /// Seconds before the second attempt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub initial: Option<f64>,
+    /// Seconds at most between two attempts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jitter: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub statuses: Option<Vec<u16>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on: Option<Vec<RetryOn>>,
+    /// Whether methods that are not idempotent are sent again, too, whatever happened to the first attempt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub non_idempotent: Option<bool>,
+}
+
+static RATE_LIMIT: Shape = Shape {
+    what: "a rate_limit",
+    doc: "How many requests may go to the source in a time, counted over all steps.",
+    with: &[],
+    keys: &[
+        Key::new("requests", Form::Positive, "How many requests.").required(),
+        Key::new(
+            "per",
+            Form::Duration,
+            "In which time: second (when left out), minute, hour, day, or like 500ms, 10s, 5m.",
+        ),
+        Key::new(
+            "burst",
+            Form::Count,
+            "How many may go at once after a pause; 1 when left out.",
+        ),
+    ],
+};
+
+static BACKOFF: Shape = Shape {
+    what: "a backoff",
+    doc: "The waits between attempts.",
+    with: &[],
+    keys: &[
+        Key::new(
+            "type",
+            Form::Choice(&["exponential", "linear", "constant"]),
+            "How the waits grow; exponential when left out.",
+        ),
+        Key::new("initial", Form::Duration, "The first wait; 200ms when left out."),
+        Key::new("max", Form::Duration, "The longest wait; 30s when left out."),
+        Key::new(
+            "jitter",
+            Form::Flag,
+            "Whether waits vary at random; true when left out.",
+        ),
+    ],
+};
+
+static RETRY: Shape = Shape {
+    what: "a retry",
+    doc: "When and how often a request is sent again.",
+    with: &[],
+    keys: &[
+        Key::new(
+            "max_attempts",
+            Form::Count,
+            "How often a request is sent at most; 3 when left out, 1 sends it once.",
+        ),
+        Key::new("backoff", Form::Map(&BACKOFF), "The waits between attempts."),
+        Key::new(
+            "statuses",
+            Form::Statuses,
+            "Statuses worth another attempt; 408, 425, 429, 500, 502, 503, 504 when left out.",
+        ),
+        Key::new(
+            "on",
+            Form::Words(&["timeout", "connect"]),
+            "What else is worth one; both when left out.",
+        ),
+        Key::new(
+            "non_idempotent",
+            Form::Flag,
+            "Whether POST and PATCH are sent again whatever happened; otherwise only when the first attempt was surely not carried out.",
+        ),
+    ],
+};
+
+/// The keys `rate_limit` and `retry`, of a source.
+pub static LIMITS: Shape = Shape {
+    what: "limits",
+    doc: "How fast and how often the source is asked.",
+    with: &[],
+    keys: &[
+        Key::new(
+            "timeout",
+            Form::Duration,
+            "How long a request may take; 60s when left out.",
+        ),
+        Key::new(
+            "concurrency",
+            Form::Positive,
+            "Requests at the same time, 16 when left out.",
+        ),
+        Key::new(
+            "rate_limit",
+            Form::Map(&RATE_LIMIT),
+            "How many requests may go in a time.",
+        ),
+        Key::new(
+            "retry",
+            Form::Map(&RETRY),
+            "When and how often a request is sent again.",
+        ),
+    ],
+};
+
+/// The keys of a single request's own.
+pub static REQUEST_LIMITS: Shape = Shape {
+    what: "limits",
+    doc: "What the request does differently from its source.",
+    with: &[],
+    keys: &[
+        Key::new(
+            "timeout",
+            Form::Duration,
+            "How long the request may take; the source's when left out.",
+        ),
+        Key::new(
+            "retry",
+            Form::Map(&RETRY),
+            "When and how often it is sent again; what is left out is the source's.",
+        ),
+    ],
+};
+
+/// Reads `rate_limit`.
+pub fn read_rate_limit(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<RateLimit> {
+    let keys = Keys::new(keys.node("rate_limit")?, &RATE_LIMIT, d)?;
+    Some(RateLimit {
+        per: keys.duration("per", d).unwrap_or(1.0),
+        burst: keys.count("burst", d).unwrap_or(1).max(1),
+        requests: keys.positive("requests", d)?,
+    })
+}
+
+/// Reads `retry`.
+pub fn read_retry(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<RetrySpec> {
+    let keys = Keys::new(keys.node("retry")?, &RETRY, d)?;
+    let mut retry = RetrySpec {
+        max_attempts: keys.count("max_attempts", d),
+        statuses: keys.node("statuses").and_then(|node| statuses(node, d)),
+        non_idempotent: keys.flag("non_idempotent", d),
+        on: keys.words("on", d).map(|words| {
+            let on = |word: &str| match word {
+                "timeout" => RetryOn::Timeout,
+                _ => RetryOn::Connect,
+            };
+            words.into_iter().map(on).collect()
+        }),
+        ..RetrySpec::default()
+    };
+    if let Some(node) = keys.node("backoff") {
+        let keys = Keys::new(node, &BACKOFF, d)?;
+        retry.backoff = keys.choice("type", d).map(|word| match word {
+            "linear" => BackoffType::Linear,
+            "constant" => BackoffType::Constant,
+            _ => BackoffType::Exponential,
+        });
+        retry.initial = keys.duration("initial", d);
+        retry.max = keys.duration("max", d);
+        retry.jitter = keys.flag("jitter", d);
+    }
+    Some(retry)
+}
+
+fn statuses(node: &Node, d: &mut Diagnostics) -> Option<Vec<u16>> {
+    let one = std::slice::from_ref(node);
+    let items = match &node.value {
+        Value::List(items) => items.as_slice(),
+        _ => one,
+    };
+    let status = |item: &Node| {
+        let status = item.to_json().as_u64().filter(|s| (100..600).contains(s))?;
+        u16::try_from(status).ok()
+    };
+    let found: Option<Vec<u16>> = items.iter().map(status).collect();
+    let found = found.filter(|found| !found.is_empty());
+    if found.is_none() {
+        d.error(
+            Code::WrongType,
+            node.place.clone(),
+            "`statuses` must be a list of HTTP statuses",
+        )
+        .help("for example `statuses: [429, 503]`");
+    }
+    found
+}
