@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde_json::{Map, Value as Json, json};
 
 use crate::ops::{COLUMN, COLUMN_TYPE, OPERATIONS, VARIABLE};
-use crate::syntax::{DEFAULT_ENV, ENVIRONMENT, EXPRESSION, FLOW, Form, Key, PROJECT, SOURCES, Shape};
+use crate::syntax::{DEFAULT_ENV, ENVIRONMENT, EXPRESSION, FLOW, Form, GRANTS, Key, PROJECT, SOURCES, Shape};
 
 /// A kind of file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -357,6 +357,17 @@ fn beyond_keys(shape: &Shape) -> Vec<Json> {
             &["text", "xml", "binary"],
             json!({"not": {"type": ["object", "array"]}}),
         ));
+    }
+    if shape.key("grant_type").is_some() {
+        for (grant, keys) in GRANTS {
+            let needed = keys.iter().map(
+                |key| json!({"anyOf": [{"required": [key]}, {"required": [format!("{key}{EXPRESSION}")]}]}),
+            );
+            rules.push(json!({
+                "if": {"required": ["grant_type"], "properties": {"grant_type": {"const": grant}}},
+                "then": {"allOf": needed.collect::<Vec<_>>()},
+            }));
+        }
     }
     if shape.key("tables").is_some() {
         let given = |keys: &[&str]| {

@@ -59,6 +59,8 @@ pub fn analyse(sql: &str, dialect: Dialect) -> Result<SqlEffects, String> {
         for name in reader.relations {
             effects.read(&name);
         }
+        // What a function of the user's own reads can't be seen.
+        effects.reads_any |= reader.functions.iter().any(|name| !is_plain_function(name));
         effects.statement(statement);
     }
     Ok(effects)
@@ -181,6 +183,10 @@ fn table_name(name: &ObjectName) -> Option<SqlTable> {
 #[derive(Default)]
 struct Reader {
     relations: Vec<ObjectName>,
+    /// Functions that stand where a table may: `from generate_series(1, 3)`.
+    functions: Vec<ObjectName>,
+    /// The name of a function about to be visited as if it were a table.
+    skip: Option<ObjectName>,
     /// CTE names in scope, one set per query being visited.
     scopes: Vec<Vec<String>>,
     /// What a CTE's own query sees, by the query's address: the CTEs before it, itself only when recursive.
@@ -215,7 +221,21 @@ impl Visitor for Reader {
         ControlFlow::Continue(())
     }
 
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+        if let TableFactor::Table {
+            name, args: Some(_), ..
+        } = factor
+        {
+            self.functions.push(name.clone());
+            self.skip = Some(name.clone());
+        }
+        ControlFlow::Continue(())
+    }
+
     fn pre_visit_relation(&mut self, name: &ObjectName) -> ControlFlow<()> {
+        if self.skip.take_if(|skip| skip == name).is_some() {
+            return ControlFlow::Continue(());
+        }
         let is_cte = match name.0.as_slice() {
             [part] => part.as_ident().is_some_and(|ident| {
                 let scope = self.scopes.last();
@@ -228,6 +248,13 @@ impl Visitor for Reader {
         }
         ControlFlow::Continue(())
     }
+}
+
+/// Whether a function that gives rows makes them of its arguments alone.
+fn is_plain_function(name: &ObjectName) -> bool {
+    let name = name.to_string().to_lowercase();
+    let plain = ["generate_series", "range", "unnest", "string_to_table", "values"];
+    plain.contains(&name.as_str()) || name.starts_with("json") || name.starts_with("regexp_")
 }
 
 /// The statements of a text: ended by `;` outside of strings, comments and dollar quotes, or by a line `go`.

@@ -1,12 +1,13 @@
 //! An http source in use: its transport, its limits, its definition.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use sequor_planner::syntax::{BackoffType, DEFAULT_CONCURRENCY, HttpSource, RetryOn, RetrySpec};
 use tokio::sync::Semaphore;
 
-use crate::http::{Growth, Limits, Pace, Policy, Transport};
+use crate::http::{Growth, Limits, OAuth2, OAuth2Settings, Pace, Policy, Transport};
+use crate::secret::Redactor;
 
 /// An API as the steps of a run share it.
 pub struct Api {
@@ -15,6 +16,8 @@ pub struct Api {
     pub source: Option<HttpSource>,
     pub limits: Limits,
     policy: Policy,
+    /// Clients that have fetched tokens: those serve all steps of the source.
+    clients: Mutex<Vec<Arc<OAuth2>>>,
 }
 
 impl Api {
@@ -37,7 +40,19 @@ impl Api {
             },
             source,
             policy,
+            clients: Mutex::default(),
         }
+    }
+
+    /// The client with these settings, with the token it has.
+    pub fn oauth2(&self, settings: OAuth2Settings, redactor: &Redactor) -> Arc<OAuth2> {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = clients.iter().find(|c| c.settings == settings) {
+            return known.clone();
+        }
+        let client = Arc::new(OAuth2::new(settings, redactor.clone()));
+        clients.push(client.clone());
+        client
     }
 
     /// When requests are sent again, with what one request wants otherwise.

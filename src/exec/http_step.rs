@@ -6,9 +6,9 @@ use std::sync::Arc;
 use sequor_planner::expr::Prop;
 use sequor_planner::ops::{VariableScope, VariableSet};
 use sequor_planner::plan::{FanOut, HttpStep, Step};
-use sequor_planner::syntax::Auth as AuthSource;
 
 use super::api::{Api, seconds};
+use super::credentials;
 use super::debug::{self, Look};
 use super::event::Counters;
 use super::flow::publish;
@@ -19,7 +19,6 @@ use super::scope::{Layer, Scope};
 use super::sink::Sink;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{self, Auth, Body, Parts, Policy, Request};
-use crate::secret::Secret;
 use crate::value::Value;
 
 /// What all requests of a step share.
@@ -50,7 +49,7 @@ pub async fn run(
     let own = Layer::new(init.clone());
     // The source's variables lie below the step's own.
     let scope = source_scope(&run, &api, &scope).await?.with(own.clone());
-    let (auth, base_url) = credentials(&run, &api, &scope).await?;
+    let (auth, base_url) = credentials::evaluate(&run, &api, &scope).await?;
     let sink = Sink::begin(&run, &http.request, &scope, &counters).await?;
     let asking = Arc::new(Asking {
         step: step.id.clone(),
@@ -86,6 +85,10 @@ pub async fn converse(asking: &Arc<Asking>, scope: &Scope, own: &Arc<Layer>) -> 
     loop {
         let request = render(asking, scope).await?;
         if let Some(look @ (Look::Trace | Look::Pretty)) = asking.run.debug.look {
+            let mut request = request;
+            if let Some(auth) = &asking.auth {
+                auth.apply(&mut request)?;
+            }
             debug::show_request(asking, &request, look).await;
             return Ok(());
         }
@@ -94,6 +97,7 @@ pub async fn converse(asking: &Arc<Asking>, scope: &Scope, own: &Arc<Layer>) -> 
             &*api.transport,
             &api.limits,
             &asking.policy,
+            asking.auth.as_ref(),
             &asking.step,
             &request,
             &asking.success,
@@ -152,11 +156,7 @@ async fn render(asking: &Asking, scope: &Scope) -> Result<Request> {
         idempotency_key,
         timeout: given.timeout.map(seconds),
     };
-    let mut request = http::build(parts)?;
-    if let Some(auth) = &asking.auth {
-        auth.apply(&mut request)?;
-    }
-    Ok(request)
+    http::build(parts)
 }
 
 /// `init.variables`: set once, before the first request.
@@ -178,47 +178,6 @@ async fn source_scope(run: &Run, api: &Api, scope: &Scope) -> Result<Scope> {
         layer.set(&variable.name, value);
     }
     Ok(inner)
-}
-
-/// Evaluates auth and base url, and has the secrets masked from now on.
-async fn credentials(run: &Run, api: &Api, scope: &Scope) -> Result<(Option<Auth>, Option<String>)> {
-    let Some(source) = &api.source else {
-        return Ok((None, None));
-    };
-    let text = async |prop: &Prop| -> Result<String> {
-        Ok(run.evaluator.one(prop, &scope.world(), None).await?.to_text())
-    };
-    let secret = async |prop: &Prop| -> Result<Secret> {
-        let secret = Secret::new(text(prop).await?);
-        run.redactor.add(&secret);
-        Ok(secret)
-    };
-    let base_url = match &source.base_url {
-        Some(prop) => Some(text(prop).await?),
-        None => None,
-    };
-    let auth = match &source.auth {
-        None => None,
-        Some(AuthSource::Basic { username, password }) => {
-            let username = text(username).await?;
-            let password = secret(password).await?;
-            run.redactor.add(&Auth::basic_pair(&username, &password));
-            Some(Auth::Basic { username, password })
-        }
-        Some(AuthSource::Bearer { token }) => Some(Auth::Bearer {
-            token: secret(token).await?,
-        }),
-        Some(AuthSource::ApiKey {
-            name,
-            value,
-            in_query,
-        }) => Some(Auth::ApiKey {
-            name: text(name).await?,
-            value: secret(value).await?,
-            in_query: *in_query,
-        }),
-    };
-    Ok((auth, base_url))
 }
 
 /// Statuses that are a success; none given: any 2xx.

@@ -2,6 +2,7 @@
 
 mod api;
 mod columns;
+mod credentials;
 mod debug;
 mod event;
 mod flow;

@@ -11,7 +11,7 @@ mod told;
 mod transport;
 
 pub use crate::exchange::{Request, Response};
-pub use auth::Auth;
+pub use auth::{Auth, Digest, Grant, OAuth2, OAuth2Settings};
 pub use body::Body;
 pub use build::{Parts, build};
 pub use live::{Live, Settings};

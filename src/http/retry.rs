@@ -5,6 +5,7 @@ use std::time::Duration;
 use backon::{BackoffBuilder, ConstantBuilder, ExponentialBuilder};
 use tokio::sync::Semaphore;
 
+use super::auth::Auth;
 use super::live::shown;
 use super::pace::Pace;
 use super::told::{self, LONGEST};
@@ -116,6 +117,7 @@ pub async fn send(
     transport: &dyn Transport,
     limits: &Limits,
     policy: &Policy,
+    auth: Option<&Auth>,
     step: &str,
     request: &Request,
     success: &[u16],
@@ -123,7 +125,7 @@ pub async fn send(
     let mut waits = policy.waits();
     let mut retries = 0;
     loop {
-        let response = attempt(transport, limits, step, request).await;
+        let response = attempt(transport, limits, auth, step, request).await;
         let told = response.as_ref().ok().and_then(told::retry_after);
         if let Some(wait) = told.or_else(|| response.as_ref().ok().and_then(told::exhausted))
             && wait <= LONGEST
@@ -166,13 +168,17 @@ pub async fn send(
 async fn attempt(
     transport: &dyn Transport,
     limits: &Limits,
+    auth: Option<&Auth>,
     step: &str,
     request: &Request,
 ) -> Result<Response> {
     let permit = limits.permits.acquire().await;
     let _permit = permit.map_err(|_| Error::new(ErrorKind::Internal, "the source is closed"))?;
     limits.pace.ready().await;
-    transport.send(step, request).await
+    match auth {
+        Some(auth) => auth.send(transport, step, request).await,
+        None => transport.send(step, request).await,
+    }
 }
 
 /// Whether the status is a success.

@@ -1,5 +1,6 @@
 //! Flows, run by the program against real servers.
 
+mod auth;
 mod bad_data;
 mod bad_project;
 mod commands;

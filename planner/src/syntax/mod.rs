@@ -17,8 +17,8 @@ pub use project::{
 };
 pub use shape::{EXPRESSION, Form, Key, Shape};
 pub use source::{
-    Auth, DEFAULT_CONCURRENCY, FLOW, HttpSource, PostgresSource, SOURCES, Source, SourceKind, read_flow,
-    read_source,
+    Auth, DEFAULT_CONCURRENCY, FLOW, GRANTS, GrantType, HttpSource, OAuth2, PostgresSource, SOURCES, Source,
+    SourceKind, read_flow, read_source,
 };
 pub use tree::{Node, Scalar, Value};
 pub use yaml::parse;

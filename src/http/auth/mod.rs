@@ -1,10 +1,19 @@
 //! How requests prove who they are.
 
+mod digest;
+mod oauth2;
+
+use std::sync::Arc;
+
 use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 
+use super::transport::Transport;
 use crate::error::{Error, ErrorKind, Result};
-use crate::exchange::Request;
-use crate::secret::Secret;
+use crate::exchange::{Request, Response};
+use crate::secret::{MASK, Secret};
+
+pub use digest::Digest;
+pub use oauth2::{Grant, OAuth2, OAuth2Settings};
 
 /// Credentials, evaluated.
 #[derive(Debug, Clone)]
@@ -21,6 +30,10 @@ pub enum Auth {
         value: Secret,
         in_query: bool,
     },
+    /// User name and password, never sent themselves (RFC 7616).
+    Digest(Arc<Digest>),
+    /// A token that is fetched, kept and renewed (RFC 6749).
+    OAuth2(Arc<OAuth2>),
 }
 
 impl Auth {
@@ -31,7 +44,20 @@ impl Auth {
         Secret::new(base64::engine::general_purpose::STANDARD.encode(pair))
     }
 
-    /// Adds the credentials to a request.
+    /// Sends a request with the credentials; once more where the server asks for others than it got.
+    pub async fn send(&self, transport: &dyn Transport, step: &str, request: &Request) -> Result<Response> {
+        let mut request = request.clone();
+        match self {
+            Auth::Digest(digest) => digest.send(transport, step, request).await,
+            Auth::OAuth2(oauth2) => oauth2.send(transport, step, request).await,
+            _ => {
+                self.apply(&mut request)?;
+                transport.send(step, &request).await
+            }
+        }
+    }
+
+    /// Adds the credentials to a request; those that are only known when it is sent, masked.
     pub fn apply(&self, request: &mut Request) -> Result<()> {
         match self {
             Auth::Basic { username, password } => {
@@ -59,6 +85,14 @@ impl Auth {
                 let header = HeaderName::from_bytes(name.as_bytes())
                     .map_err(|_| Error::new(ErrorKind::Project, format!("`{name}` is not a header name")))?;
                 request.headers.insert(header, sensitive(value.reveal())?);
+            }
+            Auth::Digest(_) => {
+                let value = sensitive(&format!("Digest {MASK}"))?;
+                request.headers.insert(AUTHORIZATION, value);
+            }
+            Auth::OAuth2(_) => {
+                let value = sensitive(&format!("Bearer {MASK}"))?;
+                request.headers.insert(AUTHORIZATION, value);
             }
         }
         Ok(())

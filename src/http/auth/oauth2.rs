@@ -1,0 +1,229 @@
+//! OAuth 2.0 (RFC 6749): a token is fetched once, kept for all requests of the source, renewed before it expires and once
+//! after a 401.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use backon::{ExponentialBuilder, Retryable};
+use reqwest::Method;
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use serde::Deserialize;
+use url::Url;
+
+use super::super::transport::Transport;
+use super::sensitive;
+use crate::error::{Error, ErrorKind, Result};
+use crate::exchange::{Request, Response};
+use crate::secret::{Redactor, Secret};
+
+/// A token is renewed so long before it expires: a request takes its time.
+const MARGIN: Duration = Duration::from_secs(30);
+
+/// Where recordings keep the requests for tokens.
+const STEP: &str = "oauth2";
+
+/// What proves the client's right to a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Grant {
+    Password { username: String, password: Secret },
+    ClientCredentials,
+    RefreshToken(Secret),
+}
+
+/// What a token is asked for with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OAuth2Settings {
+    pub grant: Grant,
+    pub token_endpoint: Url,
+    pub client_id: String,
+    pub client_secret: Option<Secret>,
+    pub scope: Option<String>,
+}
+
+/// The tokens of one client at one API.
+pub struct OAuth2 {
+    pub settings: OAuth2Settings,
+    redactor: Redactor,
+    /// Held while a token is fetched: however many requests wait, one asks.
+    token: tokio::sync::Mutex<Option<Token>>,
+}
+
+struct Token {
+    access: Secret,
+    /// When to renew it; none: when it is refused.
+    renew: Option<Instant>,
+    /// Takes the place of the grant next time.
+    refresh: Option<Secret>,
+}
+
+/// A successful answer (RFC 6749, 5.1).
+#[derive(Deserialize)]
+struct Answer {
+    access_token: String,
+    expires_in: Option<f64>,
+    refresh_token: Option<String>,
+}
+
+/// An error (RFC 6749, 5.2).
+#[derive(Deserialize)]
+struct Refusal {
+    error: String,
+    error_description: Option<String>,
+}
+
+impl fmt::Debug for OAuth2 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OAuth2")
+    }
+}
+
+impl OAuth2 {
+    /// A client; nothing is asked yet.
+    pub fn new(settings: OAuth2Settings, redactor: Redactor) -> OAuth2 {
+        OAuth2 {
+            settings,
+            redactor,
+            token: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// Sends a request with a token; with a new one when the first is refused.
+    pub async fn send(
+        &self,
+        transport: &dyn Transport,
+        step: &str,
+        mut request: Request,
+    ) -> Result<Response> {
+        let token = self.token(transport, None).await?;
+        sign(&mut request, &token)?;
+        let response = transport.send(step, &request).await?;
+        if response.status != 401 {
+            return Ok(response);
+        }
+        let token = self.token(transport, Some(&token)).await?;
+        sign(&mut request, &token)?;
+        transport.send(step, &request).await
+    }
+
+    /// A token that is good for a while, and not the one that was `refused`.
+    async fn token(&self, transport: &dyn Transport, refused: Option<&Secret>) -> Result<Secret> {
+        let mut kept = self.token.lock().await;
+        if let Some(token) = &*kept {
+            let fresh = token.renew.is_none_or(|renew| Instant::now() < renew);
+            if fresh && refused != Some(&token.access) {
+                return Ok(token.access.clone());
+            }
+        }
+        let refresh = kept.as_ref().and_then(|token| token.refresh.clone());
+        let renewed = match refresh {
+            Some(refresh) => match self.ask(transport, &Grant::RefreshToken(refresh)).await {
+                // A refresh token does not live for ever: the grant itself is asked again.
+                Err(error) if error.kind() == ErrorKind::Unauthorized => None,
+                renewed => Some(renewed?),
+            },
+            None => None,
+        };
+        let token = match renewed {
+            Some(token) => token,
+            None => self.ask(transport, &self.settings.grant).await?,
+        };
+        Ok(kept.insert(token).access.clone())
+    }
+
+    async fn ask(&self, transport: &dyn Transport, grant: &Grant) -> Result<Token> {
+        let request = self.request(grant)?;
+        let again = |error: &Error| match error.kind() {
+            ErrorKind::Connect | ErrorKind::Broken | ErrorKind::Timeout => true,
+            ErrorKind::Status(status) => status == 429 || status >= 500,
+            _ => false,
+        };
+        // Asking for a token twice does no harm.
+        let ask = || async { self.read(&transport.send(STEP, &request).await?, grant) };
+        let answer = ask.retry(ExponentialBuilder::default().with_jitter()).when(again);
+        answer.await.map_err(|e| e.context("oauth2"))
+    }
+
+    fn request(&self, grant: &Grant) -> Result<Request> {
+        let settings = &self.settings;
+        let mut form = url::form_urlencoded::Serializer::new(String::new());
+        match grant {
+            Grant::Password { username, password } => {
+                form.append_pair("grant_type", "password");
+                form.append_pair("username", username);
+                form.append_pair("password", password.reveal());
+            }
+            Grant::ClientCredentials => {
+                form.append_pair("grant_type", "client_credentials");
+            }
+            Grant::RefreshToken(token) => {
+                form.append_pair("grant_type", "refresh_token");
+                form.append_pair("refresh_token", token.reveal());
+            }
+        }
+        form.append_pair("client_id", &settings.client_id);
+        if let Some(secret) = &settings.client_secret {
+            form.append_pair("client_secret", secret.reveal());
+        }
+        if let Some(scope) = &settings.scope {
+            form.append_pair("scope", scope);
+        }
+        let headers = HeaderMap::from_iter([
+            (
+                CONTENT_TYPE,
+                HeaderValue::from_static("application/x-www-form-urlencoded"),
+            ),
+            (ACCEPT, HeaderValue::from_static("application/json")),
+        ]);
+        Ok(Request {
+            method: Method::POST,
+            url: settings.token_endpoint.clone(),
+            headers,
+            body: Some(form.finish().into_bytes().into()),
+            timeout: None,
+        })
+    }
+
+    fn read(&self, response: &Response, grant: &Grant) -> Result<Token> {
+        let endpoint = &self.settings.token_endpoint;
+        if !(200..300).contains(&response.status) {
+            let reason = match serde_json::from_slice::<Refusal>(&response.body) {
+                Ok(refusal) => match refusal.error_description {
+                    Some(description) => format!("{}: {description}", refusal.error),
+                    None => refusal.error,
+                },
+                Err(_) => crate::batch::json::start(&response.body),
+            };
+            let message = format!("{endpoint} answered {}: {reason}", response.status);
+            return Err(match response.status {
+                429 | 500.. => Error::new(ErrorKind::Status(response.status), message),
+                _ => Error::new(ErrorKind::Unauthorized, message)
+                    .help("check the grant, the client's id and secret, and the user in the source's `auth`"),
+            });
+        }
+        let answer: Answer = serde_json::from_slice(&response.body)
+            .map_err(|e| Error::new(ErrorKind::Unauthorized, format!("{endpoint} gave no token: {e}")))?;
+        let access = Secret::new(answer.access_token);
+        self.redactor.add(&access);
+        // A server that gives no new refresh token means the old one to be used again (RFC 6749, 6).
+        let refresh = match (answer.refresh_token, grant) {
+            (Some(token), _) => Some(Secret::new(token)),
+            (None, Grant::RefreshToken(token)) => Some(token.clone()),
+            (None, _) => None,
+        };
+        refresh.iter().for_each(|token| self.redactor.add(token));
+        let lives = answer
+            .expires_in
+            .and_then(|s| Duration::try_from_secs_f64(s).ok());
+        Ok(Token {
+            access,
+            renew: lives.map(|lives| Instant::now() + lives.saturating_sub(MARGIN.min(lives / 2))),
+            refresh,
+        })
+    }
+}
+
+fn sign(request: &mut Request, token: &Secret) -> Result<()> {
+    let value = sensitive(&format!("Bearer {}", token.reveal()))?;
+    request.headers.insert(AUTHORIZATION, value);
+    Ok(())
+}
