@@ -202,7 +202,9 @@ fn other_grants_and_refusals() {
     assert!(!ran.all().contains("wrong-pass"), "{}", ran.all());
     let incomplete =
         "  type: oauth2\n  grant_type: password\n  token_endpoint: $API/token\n  client_id: app\n";
-    project(&server, incomplete).sequor(&["validate"]).fails(
+    let incomplete = format!("type: http\nauth:\n{incomplete}");
+    let project = Project::new().file("sources/api.yaml", &incomplete);
+    project.sequor(&["validate"]).fails(
         2,
         &["needs `username` for `grant_type: password`", "needs `password`"],
     );

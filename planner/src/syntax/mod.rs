@@ -1,24 +1,28 @@
 //! Text to tree to what the project says: YAML with places, the shapes of its maps, and the readers of their keys.
 
+mod auth;
 mod keys;
 mod limits;
+mod maps;
 mod project;
 mod shape;
 mod source;
 mod tree;
 mod yaml;
 
-pub use keys::{Keys, both_forms, map, tagged};
+pub use auth::{Auth, GRANTS, GrantType, OAuth2};
+pub use keys::Keys;
 pub use limits::{
     BackoffType, LIMITS, REQUEST_LIMITS, RateLimit, RetryOn, RetrySpec, read_rate_limit, read_retry,
 };
+pub use maps::{both_forms, map, tagged};
 pub use project::{
     DEFAULT_ENV, ENVIRONMENT, PROJECT, Project, read_default_env, read_environment, read_project,
 };
 pub use shape::{EXPRESSION, Form, Key, Shape};
 pub use source::{
-    Auth, DEFAULT_CONCURRENCY, FLOW, GRANTS, GrantType, HttpSource, OAuth2, PostgresSource, SOURCES, Source,
-    SourceKind, read_flow, read_source,
+    DEFAULT_CONCURRENCY, FLOW, HttpSource, PostgresSource, SOURCES, Source, SourceKind, read_flow,
+    read_source,
 };
 pub use tree::{Node, Scalar, Value};
 pub use yaml::parse;
