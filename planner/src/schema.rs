@@ -225,6 +225,10 @@ impl Definitions {
             Form::Name if key.name == "id" => {
                 json!({"type": ["string", "number", "null"], "pattern": "^[\\p{L}\\p{N}_.-]+$"})
             }
+            // A path: keys with dots between them, `[0]` and `['key']` behind them.
+            Form::Name if key.name == "data_path" => {
+                json!({"type": ["string", "null"], "pattern": "^\\s*\\$?(\\.?[^.\\[\\]{}$'\"\\s][^.\\[\\]{}$'\"]*|\\[[0-9]+\\]|\\['[^']*'\\])*\\s*$"})
+            }
             Form::Name => self.define("name", |_| {
                 json!({"type": ["string", "number", "null"], "not": {"type": "string", "pattern": TEMPLATE}})
             }),
@@ -358,6 +362,9 @@ fn beyond_keys(shape: &Shape) -> Vec<Json> {
             json!({"not": {"type": ["object", "array"]}}),
         ));
     }
+    if shape.key("data_path").is_some() {
+        rules.extend([both("data", "data_path"), both("data_expression", "data_path")]);
+    }
     if shape.key("grant_type").is_some() {
         for (grant, keys) in GRANTS {
             let needed = keys.iter().map(
@@ -379,7 +386,7 @@ fn beyond_keys(shape: &Shape) -> Vec<Json> {
         for keys in [&["source"][..], &["table", "table_expression"]] {
             rules.push(json!({"anyOf": [given(keys), tables(given(keys))]}));
         }
-        let data = given(&["data", "data_expression"]);
+        let data = given(&["data", "data_expression", "data_path"]);
         rules.push(json!({
             "if": {"required": ["parser_expression"]},
             "then": tables(json!({"not": data})),

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::data_path;
 use super::messages::{VariableScope, VariableSet, read_variables};
 use super::table::{
     COLUMNS, Columns, TABLE, TableDefaults, TableRef, WRITE_MODE, WriteMode, read_columns, read_write_mode,
@@ -50,11 +51,18 @@ static RESPONSE_TABLE: Shape = Shape {
     what: "a table of a response",
     doc: "A table that gets rows from the response.",
     with: &[&TABLE, &COLUMNS, &WRITE_MODE],
-    keys: &[Key::new(
-        "data",
-        Form::Value,
-        "The rows: a list of objects. For example `data_expression: response.json()['orders']`.",
-    )],
+    keys: &[
+        Key::new(
+            "data",
+            Form::Value,
+            "The rows: a list of objects. For example `data_expression: response.json()['orders']`.",
+        ),
+        Key::new(
+            "data_path",
+            Form::Name,
+            "Where the rows are in the JSON of the response, instead of `data`: `orders`, `data.items`, `$.pages[0].rows`; `$` for the whole.",
+        ),
+    ],
 };
 
 pub(super) static RESPONSE: Shape = Shape {
@@ -150,8 +158,17 @@ fn read_table(
     let keys = Keys::new(node, &RESPONSE_TABLE, d)?;
     let target = defaults.table(&keys, d);
     let columns = read_columns(&keys, d);
-    let data = keys.prop("data", d);
-    if keys.has("data") && has_parser {
+    let data = match keys.has("data_path") {
+        true => data_path::read(&keys, d),
+        false => keys.prop("data", d),
+    };
+    if keys.has("data") && keys.has("data_path") {
+        let place = keys.place_of("data_path").cloned();
+        d.error(Code::BothForms, place, "both `data` and `data_path` are given")
+            .help("keep one of them");
+    }
+    let has_data = keys.has("data") || keys.has("data_path");
+    if has_data && has_parser {
         d.error(
             Code::BothForms,
             keys.place().clone(),
@@ -159,13 +176,13 @@ fn read_table(
         )
         .help("keep one: a parser gives the rows of all tables");
     }
-    if !keys.has("data") && !has_parser {
+    if !has_data && !has_parser {
         d.error(
             Code::MissingKey,
             node.place.clone(),
             "a table of a response needs `data_expression`",
         )
-        .help("for example `data_expression: response.json()['orders']`");
+        .help("for example `data_expression: response.json()['orders']`, or `data_path: orders`");
     }
     let write_mode = read_write_mode(&keys, d);
     Some(ResponseTable {

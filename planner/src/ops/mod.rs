@@ -2,6 +2,7 @@
 
 mod common;
 mod control;
+mod data_path;
 mod http_request;
 mod http_response;
 mod messages;
