@@ -226,7 +226,7 @@ impl Definitions {
                 json!({"type": ["string", "number", "null"], "pattern": "^[\\p{L}\\p{N}_.-]+$"})
             }
             // A path: keys with dots between them, `[0]` and `['key']` behind them.
-            Form::Name if key.name == "data_path" => {
+            Form::Path => {
                 json!({"type": ["string", "null"], "pattern": "^\\s*\\$?(\\.?[^.\\[\\]{}$'\"\\s][^.\\[\\]{}$'\"]*|\\[[0-9]+\\]|\\['[^']*'\\])*\\s*$"})
             }
             Form::Name => self.define("name", |_| {

@@ -18,10 +18,12 @@ use crate::expr::World;
 use crate::python::{Call, OnFull, Parsed, ParserTables};
 use crate::value::Value;
 
-/// Whether the conversation goes on.
-pub enum Turn {
-    Again,
-    Done,
+/// What a response gave.
+pub struct Taken {
+    /// Whether it asks for another request.
+    pub again: bool,
+    /// Rows of the table that got the most; none where it fills no table.
+    pub rows: Option<u64>,
 }
 
 /// Takes a response: all its rows are on their way to the tables when this returns.
@@ -30,10 +32,12 @@ pub async fn take(
     scope: &Scope,
     own: &Arc<Layer>,
     response: Arc<Response>,
-) -> Result<Turn> {
+) -> Result<Taken> {
     let given = &asking.http.request.response;
+    let mut rows = (!given.tables.is_empty() || given.parser.is_some()).then_some(0);
     if !given.tables.is_empty() {
-        let filled = native_rows(asking, &response)?;
+        let (most, filled) = native_rows(asking, &response)?;
+        rows = rows.max(Some(most));
         asking.sink.send(filled).await?;
     }
     let world = scope.world();
@@ -45,6 +49,7 @@ pub async fn take(
     if python_tables || given.parser.is_some() {
         let (found, filled) = python_rows(asking, &world, &response).await?;
         parsed = found;
+        rows = rows.max(Some(parsed.rows));
         asking.sink.send(filled).await?;
     }
     if !given.variables.is_empty() {
@@ -72,9 +77,9 @@ pub async fn take(
     };
     if asking.run.debug.look == Some(Look::Parser) {
         debug::show_parsed(asking, &parsed, own, again).await?;
-        return Ok(Turn::Done);
+        return Ok(Taken { again: false, rows });
     }
-    Ok(if again { Turn::Again } else { Turn::Done })
+    Ok(Taken { again, rows })
 }
 
 /// The path of rows that are read without Python.
@@ -88,9 +93,10 @@ fn native_path(data: &Prop) -> Option<&[PathStep]> {
     }
 }
 
-fn native_rows(asking: &Asking, response: &Response) -> Result<Filled> {
+fn native_rows(asking: &Asking, response: &Response) -> Result<(u64, Filled)> {
     let declared = &asking.http.request.response.tables;
-    let ((), filled) = asking.sink.fill(|tables| {
+    asking.sink.fill(|tables| {
+        let mut most = 0;
         for (at, table) in declared.iter().enumerate() {
             let Some(Prop::Python { code, .. }) = &table.data else {
                 continue;
@@ -101,11 +107,11 @@ fn native_rows(asking: &Asking, response: &Response) -> Result<Filled> {
             let rows = tables.with(at, &mut |target, full| {
                 json::append_rows(&response.body, path, target, full)
             });
-            rows.map_err(|e| e.at(&code.place).context(format!("`{}`", code.property)))?;
+            let rows = rows.map_err(|e| e.at(&code.place).context(format!("`{}`", code.property)))?;
+            most = most.max(rows);
         }
-        Ok(())
-    })?;
-    Ok(filled)
+        Ok(most)
+    })
 }
 
 /// Rows that Python gives, and a parser's other results, in one visit to the interpreter.
@@ -127,21 +133,23 @@ async fn python_rows(
                     let text = evaluator.python_text(parser, &world)?;
                     return call.parse(code, &text, tables);
                 }
+                let mut parsed = Parsed::default();
                 for (at, table) in given.tables.iter().enumerate() {
-                    match &table.data {
-                        Some(data) if native_path(data).is_some() => {}
+                    let rows = match &table.data {
+                        Some(data) if native_path(data).is_some() => 0,
                         Some(data @ Prop::Python { code, .. }) => {
                             let text = evaluator.python_text(data, &world)?;
-                            tables.with(at, &mut |target, full| call.rows(code, &text, target, full))?;
+                            tables.with(at, &mut |target, full| call.rows(code, &text, target, full))?
                         }
                         Some(data) => {
                             let value = evaluator.evaluate(data, &world, None)?;
-                            tables.with(at, &mut |target, full| literal_rows(&value, target, full))?;
+                            tables.with(at, &mut |target, full| literal_rows(&value, target, full))?
                         }
-                        None => {}
-                    }
+                        None => 0,
+                    };
+                    parsed.rows = parsed.rows.max(rows);
                 }
-                Ok(Parsed::default())
+                Ok(parsed)
             })
         })
         .await?

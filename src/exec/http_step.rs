@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use indexmap::IndexMap;
 use sequor_planner::expr::Prop;
 use sequor_planner::ops::{VariableScope, VariableSet};
 use sequor_planner::plan::{FanOut, HttpStep, Step};
@@ -13,7 +14,8 @@ use super::debug::{self, Look};
 use super::event::Counters;
 use super::flow::publish;
 use super::http_fan_out;
-use super::http_response::{self, Turn};
+use super::http_response;
+use super::paging::Pages;
 use super::run::Run;
 use super::scope::{Layer, Scope};
 use super::sink::Sink;
@@ -82,8 +84,9 @@ pub async fn run(
 
 /// One request, and more while there are pages. `own` takes the variables that responses set.
 pub async fn converse(asking: &Arc<Asking>, scope: &Scope, own: &Arc<Layer>) -> Result<()> {
+    let mut pages = asking.http.request.request.pagination.as_ref().map(Pages::new);
     loop {
-        let request = render(asking, scope).await?;
+        let request = render(asking, scope, pages.as_ref()).await?;
         if let Some(look @ (Look::Trace | Look::Pretty)) = asking.run.debug.look {
             let mut request = request;
             if let Some(auth) = &asking.auth {
@@ -91,6 +94,11 @@ pub async fn converse(asking: &Arc<Asking>, scope: &Scope, own: &Arc<Layer>) -> 
             }
             debug::show_request(asking, &request, look).await;
             return Ok(());
+        }
+        if let Some(pages) = &mut pages {
+            pages
+                .check(&request)
+                .map_err(|e| e.at(&asking.http.request.request.url_place))?;
         }
         let api = &asking.api;
         let sent = http::send(
@@ -109,15 +117,24 @@ pub async fn converse(asking: &Arc<Asking>, scope: &Scope, own: &Arc<Layer>) -> 
             Some(place) if e.kind() == ErrorKind::Unauthorized => e.at(place),
             _ => e.at(&asking.http.request.request.url_place),
         })?;
-        match http_response::take(asking, scope, own, Arc::new(response)).await? {
-            Turn::Again => {}
-            Turn::Done => return Ok(()),
+        let response = Arc::new(response);
+        let taken = http_response::take(asking, scope, own, response.clone()).await?;
+        let again = match &mut pages {
+            // A look at one page is enough.
+            Some(_) if asking.run.debug.look.is_some() => false,
+            Some(pages) => pages
+                .advance(&response, taken.rows)
+                .map_err(|e| e.at(&asking.http.request.request.url_place))?,
+            None => taken.again,
+        };
+        if !again {
+            return Ok(());
         }
     }
 }
 
 /// Evaluates the request in the scope.
-async fn render(asking: &Asking, scope: &Scope) -> Result<Request> {
+async fn render(asking: &Asking, scope: &Scope, pages: Option<&Pages>) -> Result<Request> {
     let given = &asking.http.request.request;
     let source_headers = asking.api.source.as_ref().and_then(|s| s.headers.as_ref());
     let optional = [
@@ -143,6 +160,15 @@ async fn render(asking: &Asking, scope: &Scope) -> Result<Request> {
     let url = next(true).unwrap_or(Value::Null);
     let method = next(true).unwrap_or(Value::Null);
     let [parameters, source_headers, headers, body, idempotency_key] = optional.map(|p| next(p.is_some()));
+    let (mut url, mut parameters, mut body) = (url, parameters, body);
+    if let Some(pages) = pages {
+        let given = pages.parameters();
+        match (pages.link(), pages.in_body()) {
+            (Some(link), _) => (url, parameters) = (Value::text(link), None),
+            (None, true) => body = Some(with(body, given)?),
+            (None, false) => parameters = Some(with(parameters, given)?),
+        }
+    }
     let parts = Parts {
         base_url: asking.base_url.as_deref(),
         url,
@@ -157,6 +183,23 @@ async fn render(asking: &Asking, scope: &Scope) -> Result<Request> {
         timeout: given.timeout.map(seconds),
     };
     http::build(parts)
+}
+
+/// A map of parameters, or a body, with those of the paging.
+fn with(given: Option<Value>, more: Vec<(String, Value)>) -> Result<Value> {
+    let mut entries = match given {
+        None | Some(Value::Null) => IndexMap::new(),
+        Some(Value::Map(entries)) => Arc::unwrap_or_clone(entries),
+        Some(other) => {
+            let message = format!(
+                "`pagination` adds to a map of names to values, and finds {}",
+                other.kind()
+            );
+            return Err(Error::new(ErrorKind::Data, message));
+        }
+    };
+    entries.extend(more);
+    Ok(Value::Map(Arc::new(entries)))
 }
 
 /// `init.variables`: set once, before the first request.

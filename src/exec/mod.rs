@@ -10,6 +10,7 @@ mod http_fan_out;
 mod http_response;
 mod http_step;
 mod migrate;
+mod paging;
 mod run;
 mod scheduler;
 mod scope;

@@ -20,6 +20,8 @@ pub struct Parsed {
     /// With whether the variable is local, where the parser says so.
     pub variables: IndexMap<String, (Value, Option<bool>)>,
     pub again: Option<Value>,
+    /// Rows of the table that got the most.
+    pub rows: u64,
 }
 
 /// A table as a parser names it.
@@ -68,7 +70,7 @@ impl Call<'_, '_> {
         let mut given = Vec::new();
         for (key, value) in result.iter() {
             match key.to_string().as_str() {
-                "tables" => given = self.tables(&value, code, tables)?,
+                "tables" => (given, parsed.rows) = self.tables(&value, code, tables)?,
                 "variables" if value.is_none() => {}
                 "variables" => match from_python(&value).map_err(|e| self.explain(&e, code))? {
                     Value::Map(entries) => {
@@ -104,16 +106,16 @@ impl Call<'_, '_> {
         }
     }
 
-    /// Appends the rows of all tables; the positions of those that were given.
+    /// Appends the rows of all tables; the positions of those that were given, and the rows of the largest.
     fn tables(
         &mut self,
         value: &Bound<'_, PyAny>,
         code: &Code,
         tables: &mut dyn ParserTables,
-    ) -> Result<Vec<usize>> {
-        let mut given = Vec::new();
+    ) -> Result<(Vec<usize>, u64)> {
+        let (mut given, mut most) = (Vec::new(), 0);
         if value.is_none() {
-            return Ok(given);
+            return Ok((given, most));
         }
         let mut rows = Vec::new();
         if let Ok(dict) = value.cast::<PyDict>() {
@@ -134,10 +136,11 @@ impl Call<'_, '_> {
         }
         for (named, list) in rows {
             let at = tables.find(named).map_err(|e| e.at(&code.place))?;
-            tables.with(at, &mut |target, full| self.append(&list, code, target, full))?;
+            let rows = tables.with(at, &mut |target, full| self.append(&list, code, target, full))?;
+            most = most.max(rows);
             given.push(at);
         }
-        Ok(given)
+        Ok((given, most))
     }
 
     /// A table of a list: `{"source": ..., "table": ..., "data": rows}`.

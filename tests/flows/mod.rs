@@ -9,6 +9,7 @@ mod http;
 mod language;
 mod limits;
 mod order;
+mod pagination;
 mod python;
 mod random;
 mod recording;

@@ -63,7 +63,7 @@ fn summary(step: &Step) -> String {
             if let Some(rows) = &http.request.for_each {
                 line.push_str(&format!(", once per row of {}", table(&rows.table)));
             }
-            if http.request.response.while_.is_some() {
+            if http.request.response.while_.is_some() || r.pagination.is_some() {
                 line.push_str(", page by page");
             }
             line

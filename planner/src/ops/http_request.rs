@@ -6,6 +6,7 @@ use super::Operation;
 use super::common::{COMMON, FlowAction};
 use super::http_response::{self, RESPONSE, Response};
 use super::messages::{VariableScope, VariableSet, read_variables};
+use super::pagination::{self, PAGINATIONS, Pagination};
 use super::table::{ROWS, RowsOf, read_rows};
 use crate::codes::Code;
 use crate::diagnostic::{Diagnostics, did_you_mean};
@@ -63,6 +64,8 @@ pub struct Request {
     pub timeout: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry: Option<RetrySpec>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pagination: Option<Pagination>,
 }
 
 /// An http_request step.
@@ -146,6 +149,11 @@ static REQUEST: Shape = Shape {
             "How the body is written; json when left out.",
         ),
         Key::new(
+            "pagination",
+            Form::OneOf(PAGINATIONS),
+            "How the API gives its rows page by page, instead of `while`.",
+        ),
+        Key::new(
             "idempotency_key",
             Form::Text,
             "Sent as `Idempotency-Key`, the same in every attempt; `true` makes one up for each request. With it a POST may be sent again.",
@@ -200,6 +208,14 @@ fn read(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<FlowAction> {
         (Some(node), _) => http_response::read(node, d),
         (None, _) => Some(Response::default()),
     };
+    if let (Some(request), Some(response)) = (&request, &response)
+        && request.pagination.is_some()
+        && response.while_.is_some()
+    {
+        let message = "both `pagination` and `while` are given";
+        d.error(Code::BothForms, request.url_place.clone(), message)
+            .help("keep one of them: each asks for the next page");
+    }
     Some(FlowAction::HttpRequest(Box::new(HttpRequest {
         init: init.unwrap_or_default(),
         for_each: match for_each {
@@ -247,6 +263,10 @@ fn read_request(node: &Node, d: &mut Diagnostics) -> Option<Request> {
         idempotency_key: keys.prop("idempotency_key", d),
         timeout: keys.duration("timeout", d),
         retry: read_retry(&keys, d),
+        pagination: match keys.node("pagination").map(|node| pagination::read(node, d)) {
+            None => None,
+            Some(read) => Some(read?),
+        },
     })
 }
 

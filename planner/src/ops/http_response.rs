@@ -59,7 +59,7 @@ static RESPONSE_TABLE: Shape = Shape {
         ),
         Key::new(
             "data_path",
-            Form::Name,
+            Form::Path,
             "Where the rows are in the JSON of the response, instead of `data`: `orders`, `data.items`, `$.pages[0].rows`; `$` for the whole.",
         ),
     ],

@@ -7,6 +7,7 @@ mod http_request;
 mod http_response;
 mod messages;
 mod migrate_schema;
+mod pagination;
 mod sql;
 mod table;
 
@@ -20,6 +21,7 @@ pub use http_request::{BodyFormat, HttpRequest, Request};
 pub use http_response::{Response, ResponseTable};
 pub use messages::{Print, SetVariable, VARIABLE, VariableScope, VariableSet, read_variables};
 pub use migrate_schema::MigrateSchema;
+pub use pagination::{PageKind, Pagination};
 pub use sql::{Execute, Transform};
 pub use table::{
     COLUMN, COLUMN_TYPE, ColumnSpec, Columns, RowsOf, TableDefaults, TableRef, WriteMode, is_column_type,

@@ -54,7 +54,9 @@ impl<'a> Keys<'a> {
             let null_counts = matches!(key.form, Form::Value | Form::Steps);
             let blank = |node: &Node| match (&node.value, key.form) {
                 (Value::Scalar(Scalar::Null), _) => !null_counts,
-                (Value::Scalar(Scalar::Text { text, .. }), Form::Name | Form::Text) => text.trim().is_empty(),
+                (Value::Scalar(Scalar::Text { text, .. }), Form::Name | Form::Text | Form::Path) => {
+                    text.trim().is_empty()
+                }
                 (Value::List(items), Form::List(_)) => items.is_empty(),
                 _ => false,
             };

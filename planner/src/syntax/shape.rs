@@ -29,6 +29,8 @@ pub struct Key {
 pub enum Form {
     /// Plain text, known when planning: no template.
     Name,
+    /// A path into the JSON of a response: `data.items[0]`.
+    Path,
     /// One of these.
     Choice(&'static [&'static str]),
     /// `true` or `false`, known when planning.

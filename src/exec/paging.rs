@@ -1,0 +1,250 @@
+//! Paging as an option of the request: what the next page is asked with.
+
+use bytes::Bytes;
+use reqwest::header::LINK;
+use sequor_planner::expr::PathStep;
+use sequor_planner::ops::{PageKind, Pagination};
+use url::Url;
+
+use crate::batch::json::value_at;
+use crate::error::{Error, ErrorKind, Result};
+use crate::exchange::{Request, Response};
+use crate::value::Value;
+
+/// The pages of one conversation.
+pub struct Pages {
+    spec: Pagination,
+    /// Pages that have come.
+    done: u64,
+    /// The number or position of the page at hand.
+    at: u64,
+    cursor: Option<Value>,
+    link: Option<Url>,
+    /// What was asked last, so that the same is not asked again for ever.
+    last: Option<(Url, Option<Bytes>)>,
+}
+
+impl Pages {
+    pub fn new(spec: &Pagination) -> Pages {
+        let at = match spec.kind {
+            PageKind::PageNumber { start, .. } | PageKind::Offset { start, .. } => start,
+            _ => 0,
+        };
+        Pages {
+            spec: spec.clone(),
+            done: 0,
+            at,
+            cursor: None,
+            link: None,
+            last: None,
+        }
+    }
+
+    /// Whether the parameters go into the body.
+    pub fn in_body(&self) -> bool {
+        self.spec.in_body
+    }
+
+    /// The url of the page, where the API gave it: it has all parameters.
+    pub fn link(&self) -> Option<&Url> {
+        self.link.as_ref()
+    }
+
+    /// The parameters that ask for the page.
+    pub fn parameters(&self) -> Vec<(String, Value)> {
+        let number = |n: u64| Value::Int(i64::try_from(n).unwrap_or(i64::MAX));
+        let mut parameters = Vec::new();
+        match &self.spec.kind {
+            PageKind::PageNumber {
+                param,
+                size,
+                size_param,
+                ..
+            } => {
+                parameters.push((param.clone(), number(self.at)));
+                if let (Some(size), Some(size_param)) = (size, size_param) {
+                    parameters.push((size_param.clone(), number(*size)));
+                }
+            }
+            PageKind::Offset {
+                param,
+                size,
+                size_param,
+                ..
+            } => {
+                parameters.push((param.clone(), number(self.at)));
+                parameters.push((size_param.clone(), number(*size)));
+            }
+            PageKind::Cursor { param, .. } => {
+                parameters.extend(self.cursor.clone().map(|cursor| (param.clone(), cursor)));
+            }
+            PageKind::JsonLink { .. } | PageKind::HeaderLink | PageKind::SinglePage => {}
+        }
+        parameters
+    }
+
+    /// Looks at a request about to be sent.
+    ///
+    /// # Errors
+    /// One that is the same as the last: it would be so for ever.
+    pub fn check(&mut self, request: &Request) -> Result<()> {
+        let now = (request.url.clone(), request.body.clone());
+        if self.last.as_ref() == Some(&now) {
+            let message = format!(
+                "page {} is asked for exactly as the page before it",
+                self.done + 1
+            );
+            return Err(Error::new(ErrorKind::Limit, message)
+                .help("check that `url` and `parameters` do not overwrite what `pagination` sets"));
+        }
+        self.last = Some(now);
+        Ok(())
+    }
+
+    /// Goes on to the next page; false when there is none. `rows`: how many the page had, where that is known.
+    pub fn advance(&mut self, response: &Response, rows: Option<u64>) -> Result<bool> {
+        self.done += 1;
+        if self.spec.max_pages.is_some_and(|max| self.done >= max) {
+            return Ok(false);
+        }
+        let body = &response.body;
+        Ok(match &self.spec.kind {
+            PageKind::PageNumber {
+                start,
+                size,
+                total_pages,
+                ..
+            } => {
+                let total = total_pages.as_ref().map(|path| count(body, path)).transpose()?;
+                let last = total.map(|total| self.at + 1 >= start + total);
+                let short = rows.map(|rows| rows == 0 || size.is_some_and(|size| rows < size));
+                self.at += 1;
+                !ended(last, short)?
+            }
+            PageKind::Offset { size, total, .. } => {
+                let total = total.as_ref().map(|path| count(body, path)).transpose()?;
+                self.at += size;
+                let last = total.map(|total| self.at >= total);
+                let short = rows.map(|rows| rows < *size);
+                !ended(last, short)?
+            }
+            PageKind::Cursor { path, .. } => {
+                self.cursor = value_at(body, path).filter(|v| !is_nothing(v));
+                self.cursor.is_some()
+            }
+            PageKind::JsonLink { path } => {
+                let next = value_at(body, path).filter(|v| !is_nothing(v));
+                self.follow(response, next.map(|next| next.to_text()).as_deref())?
+            }
+            PageKind::HeaderLink => {
+                let headers = response.headers.get_all(LINK).iter();
+                let next = headers.filter_map(|h| h.to_str().ok()).find_map(next_link);
+                self.follow(response, next)?
+            }
+            PageKind::SinglePage => false,
+        })
+    }
+
+    /// Takes the url of the next page. It may not lead to another host: credentials go along.
+    fn follow(&mut self, response: &Response, next: Option<&str>) -> Result<bool> {
+        let Some(next) = next else { return Ok(false) };
+        let url = response.url.join(next).map_err(|e| {
+            Error::new(
+                ErrorKind::Data,
+                format!("the next page, `{next}`, is not a url: {e}"),
+            )
+        })?;
+        if url.origin() != response.url.origin() {
+            let message = format!(
+                "the next page is at another server, {}, than this one, {}",
+                url.origin().ascii_serialization(),
+                response.url.origin().ascii_serialization()
+            );
+            return Err(
+                Error::new(ErrorKind::Data, message).help("credentials are not sent to other servers")
+            );
+        }
+        self.link = Some(url);
+        Ok(true)
+    }
+}
+
+/// Whether the pages are over, from what is known about it.
+fn ended(last: Option<bool>, short: Option<bool>) -> Result<bool> {
+    match (last, short) {
+        (None, None) => Err(
+            Error::new(ErrorKind::Data, "nothing tells which page is the last")
+                .help("give the path of the total, or load the rows into a table"),
+        ),
+        // An empty page ends what a wrong total would not.
+        (last, short) => Ok(last.unwrap_or(false) || short.unwrap_or(false)),
+    }
+}
+
+fn count(body: &[u8], path: &[PathStep]) -> Result<u64> {
+    let value = value_at(body, path);
+    let count = match &value {
+        Some(Value::Int(n)) => u64::try_from(*n).ok(),
+        Some(Value::Text(text)) => text.trim().parse().ok(),
+        _ => None,
+    };
+    count.ok_or_else(|| {
+        let found = value.map_or("nothing".to_string(), |v| v.to_text());
+        Error::new(
+            ErrorKind::Data,
+            format!("the total of `pagination` must be a number, and is {found}"),
+        )
+    })
+}
+
+fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::Text(text) => text.trim().is_empty(),
+        _ => false,
+    }
+}
+
+/// The target of the link with the relation `next`.
+fn next_link(header: &str) -> Option<&str> {
+    let mut rest = header;
+    while let Some((_, inner)) = rest.split_once('<') {
+        let (target, after) = inner.split_once('>')?;
+        // Parameters reach to the comma before the next link.
+        let end = after
+            .find(",")
+            .filter(|at| after[*at..].contains('<'))
+            .unwrap_or(after.len());
+        let is_next = after[..end].split(';').any(|parameter| {
+            let Some((name, value)) = parameter.split_once('=') else {
+                return false;
+            };
+            let value = value.trim().trim_matches('"');
+            name.trim().eq_ignore_ascii_case("rel")
+                && value.split_whitespace().any(|r| r.eq_ignore_ascii_case("next"))
+        });
+        if is_next {
+            return Some(target);
+        }
+        rest = after;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::next_link;
+
+    #[test]
+    fn links_of_headers() {
+        let github = r#"<https://api/x?page=1>; rel="prev", <https://api/x?a=1,2&page=3>; rel="next", <https://api/x?page=9>; rel="last""#;
+        assert_eq!(next_link(github), Some("https://api/x?a=1,2&page=3"));
+        assert_eq!(next_link(r#"</x>; title="a"; rel=next"#), Some("/x"));
+        assert_eq!(
+            next_link(r#"</x>; rel="last", </y>; rel="prev next""#),
+            Some("/y")
+        );
+        assert_eq!(next_link(r#"</x>; rel="nextpage""#), None);
+        assert_eq!(next_link(""), None);
+    }
+}
