@@ -149,11 +149,11 @@ fn one_token_serves_all_requests_of_a_source() {
 
 #[test]
 fn tokens_are_renewed_before_they_expire_and_once_when_refused() {
-    // Of one second, half is too little: the second step renews.
-    let (server, given, grants) = tokens("1");
+    // A token of four seconds is renewed after two: the second step finds it too old.
+    let (server, given, grants) = tokens("4");
     let project = project(&server, PASSWORD).file(
         "flows/both.yaml",
-        &format!("{PUSH}- op: set_variable\n  set: {{x_expression: \"__import__('time').sleep(1)\"}}\n  depends_on: []\n- op: http_request\n  id: again\n  request: {{source: api, url: \"/x?{{{{ var('x') }}}}\", method: PUT}}\n"),
+        &format!("{PUSH}- op: set_variable\n  set: {{x_expression: \"__import__('time').sleep(2.2)\"}}\n  depends_on: []\n- op: http_request\n  id: again\n  request: {{source: api, url: \"/x?{{{{ var('x') }}}}\", method: PUT}}\n"),
     );
     project.run("both");
     assert_eq!(given.load(Ordering::SeqCst), 2);
