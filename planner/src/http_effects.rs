@@ -73,7 +73,7 @@ pub fn plan(
     let mut used = asked.clone();
     used.merge(&uses);
     let row = request.for_each.as_ref().map(|rows| rows.variable.as_str());
-    let paging = response.while_.is_some() || parser_may(response.parser.as_ref(), "while");
+    let paging = request.asks_again();
     let set = set_by_response(request);
     let mut row_variables: Vec<String> = Vec::new();
     if paging {
@@ -177,14 +177,6 @@ pub fn set_by_response(request: &HttpRequest) -> Option<Vec<String>> {
         names.extend(set.iter().map(|v| v.name.clone()));
     }
     Some(names)
-}
-
-/// Whether a parser's text mentions a key of what it may return.
-fn parser_may(parser: Option<&Prop>, key: &str) -> bool {
-    match parser {
-        Some(Prop::Python { code, .. }) => code.text.contains(key),
-        _ => false,
-    }
 }
 
 fn fan_out(

@@ -222,11 +222,7 @@ pub struct HttpStep {
 impl HttpStep {
     /// Whether a response may ask for another request.
     pub fn has_pages(&self) -> bool {
-        let parser = self.request.response.parser.as_ref();
-        let may_page = |p: &Prop| matches!(p, Prop::Python { code, .. } if code.text.contains("while"));
-        self.request.request.pagination.is_some()
-            || self.request.response.while_.is_some()
-            || parser.is_some_and(may_page)
+        self.request.request.pagination.is_some() || self.request.asks_again()
     }
 }
 

@@ -222,7 +222,7 @@ impl Definitions {
 
     fn form(&mut self, key: &Key) -> Json {
         match key.form {
-            Form::Name if key.name == "id" => {
+            Form::Id => {
                 json!({"type": ["string", "number", "null"], "pattern": "^[\\p{L}\\p{N}_.-]+$"})
             }
             // A path: keys with dots between them, `[0]` and `['key']` behind them.
@@ -247,7 +247,7 @@ impl Definitions {
                 {"type": "array", "items": {"enum": words}},
             ]}),
             Form::Count => json!({"type": ["integer", "null"], "minimum": 0}),
-            Form::Text if key.name == "method" => {
+            Form::Method => {
                 json!({"type": ["string", "null"], "anyOf": [
                     {"type": "null"},
                     {"pattern": TEMPLATE},

@@ -15,12 +15,11 @@ use super::event::Counters;
 use super::flow::publish;
 use super::http_fan_out;
 use super::http_response;
-use super::paging::Pages;
 use super::run::Run;
 use super::scope::{Layer, Scope};
 use super::sink::Sink;
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::{self, Auth, Body, Parts, Policy, Request};
+use crate::http::{self, Auth, Body, Pages, Parts, Policy, Request};
 use crate::value::Value;
 
 /// What all requests of a step share.
@@ -90,7 +89,7 @@ pub async fn converse(asking: &Arc<Asking>, scope: &Scope, own: &Arc<Layer>) -> 
         if let Some(look @ (Look::Trace | Look::Pretty)) = asking.run.debug.look {
             let mut request = request;
             if let Some(auth) = &asking.auth {
-                auth.apply(&mut request)?;
+                auth.stand_in(&mut request)?;
             }
             debug::show_request(asking, &request, look).await;
             return Ok(());
@@ -182,7 +181,11 @@ async fn render(asking: &Asking, scope: &Scope, pages: Option<&Pages>) -> Result
         idempotency_key,
         timeout: given.timeout.map(seconds),
     };
-    http::build(parts)
+    let mut request = http::build(parts)?;
+    if let Some(auth) = &asking.auth {
+        auth.apply(&mut request)?;
+    }
+    Ok(request)
 }
 
 /// A map of parameters, or a body, with those of the paging.

@@ -10,7 +10,6 @@ mod http_fan_out;
 mod http_response;
 mod http_step;
 mod migrate;
-mod paging;
 mod run;
 mod scheduler;
 mod scope;

@@ -104,9 +104,12 @@ impl Sink {
     pub async fn send(&self, filled: Filled) -> Result<()> {
         for (table, batch) in filled.batches {
             let rows = batch.num_rows() as u64;
-            let Some(sender) = self.sender(table) else {
-                continue;
-            };
+            let sender = self.sender(table).ok_or_else(|| {
+                Error::new(
+                    ErrorKind::Internal,
+                    "a batch for a table that is not being loaded",
+                )
+            })?;
             if sender.send(batch).await.is_err() {
                 return Err(self.loader_error(table).await);
             }

@@ -122,7 +122,8 @@ pub async fn send(
     request: &Request,
     success: &[u16],
 ) -> Sent {
-    let mut waits = policy.waits();
+    // Most requests never wait.
+    let mut waits = None;
     let mut retries = 0;
     loop {
         let response = attempt(transport, limits, auth, step, request).await;
@@ -143,7 +144,9 @@ pub async fn send(
         };
         let too_long = told.filter(|wait| *wait > LONGEST);
         let wait = match too_long {
-            None if policy.again(&error, request, told.is_some()) => waits.next(),
+            None if policy.again(&error, request, told.is_some()) => {
+                waits.get_or_insert_with(|| policy.waits()).next()
+            }
             _ => None,
         };
         let Some(wait) = wait else {

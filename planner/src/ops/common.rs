@@ -21,7 +21,7 @@ pub static COMMON: Shape = Shape {
         Key::new("op", Form::Name, "The operation.").required(),
         Key::new(
             "id",
-            Form::Name,
+            Form::Id,
             "The step's name, unique in its flow: for `depends_on`, `--op-id` and messages.",
         ),
         Key::new("title", Form::Name, "What the step is for, shown when it runs."),

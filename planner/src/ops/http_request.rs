@@ -88,6 +88,13 @@ impl HttpRequest {
         self.request.method.as_text().map(str::to_uppercase)
     }
 
+    /// Whether a response may ask for another request: by `while`, or by what its parser returns.
+    pub fn asks_again(&self) -> bool {
+        let parser = self.response.parser.as_ref();
+        let may = |p: &Prop| matches!(p, Prop::Python { code, .. } if code.text.contains("while"));
+        self.response.while_.is_some() || parser.is_some_and(may)
+    }
+
     /// Whether it changes nothing at the other side: GET, HEAD or OPTIONS.
     pub fn is_read(&self) -> bool {
         matches!(self.method().as_deref(), Some("GET" | "HEAD" | "OPTIONS"))
@@ -128,7 +135,7 @@ static REQUEST: Shape = Shape {
             "The whole url, or a path from `/` that is joined to the source's `base_url`.",
         )
         .required(),
-        Key::new("method", Form::Text, "The HTTP method; GET when left out."),
+        Key::new("method", Form::Method, "The HTTP method; GET when left out."),
         Key::new(
             "parameters",
             Form::Entries,

@@ -30,16 +30,13 @@ impl<'a> Keys<'a> {
 
     fn check(&self, d: &mut Diagnostics) {
         for (name, place, _) in self.entries {
-            if !self.shape.all().any(|k| k.spellings().any(|s| s == *name)) {
+            if !self.shape.all().any(|k| k.is(name)) {
                 self.unknown(name, place, d);
             }
         }
         for key in self.shape.all() {
-            let given: Vec<&(String, Place, Node)> = self
-                .entries
-                .iter()
-                .filter(|(name, ..)| key.spellings().any(|s| s == *name))
-                .collect();
+            let given: Vec<&(String, Place, Node)> =
+                self.entries.iter().filter(|(name, ..)| key.is(name)).collect();
             if let [first, second, ..] = given.as_slice() {
                 match first.0.ends_with(EXPRESSION) == second.0.ends_with(EXPRESSION) {
                     false => both_forms(key.name, &second.1, d),
@@ -54,9 +51,10 @@ impl<'a> Keys<'a> {
             let null_counts = matches!(key.form, Form::Value | Form::Steps);
             let blank = |node: &Node| match (&node.value, key.form) {
                 (Value::Scalar(Scalar::Null), _) => !null_counts,
-                (Value::Scalar(Scalar::Text { text, .. }), Form::Name | Form::Text | Form::Path) => {
-                    text.trim().is_empty()
-                }
+                (
+                    Value::Scalar(Scalar::Text { text, .. }),
+                    Form::Name | Form::Text | Form::Path | Form::Id | Form::Method,
+                ) => text.trim().is_empty(),
                 (Value::List(items), Form::List(_)) => items.is_empty(),
                 _ => false,
             };
@@ -97,7 +95,7 @@ impl<'a> Keys<'a> {
     }
 
     fn missing(&self, key: &Key, d: &mut Diagnostics) {
-        let known = |name: &str| self.shape.all().any(|k| k.spellings().any(|s| s == name));
+        let known = |name: &str| self.shape.all().any(|k| k.is(name));
         let others = self
             .entries
             .iter()
@@ -296,8 +294,8 @@ impl<'a> Keys<'a> {
         let (_, node) = self.find(key, "")?;
         match key.form {
             Form::Entries => expr::entries(name, node, d),
-            Form::Text if node.is_null() => None,
-            Form::Text if matches!(node.value, Value::List(_) | Value::Map(_)) => {
+            Form::Text | Form::Method if node.is_null() => None,
+            Form::Text | Form::Method if matches!(node.value, Value::List(_) | Value::Map(_)) => {
                 self.wrong(name, "text", node, d)
             }
             _ => expr::literal(name, node, d),

@@ -29,6 +29,10 @@ pub struct Key {
 pub enum Form {
     /// Plain text, known when planning: no template.
     Name,
+    /// A step's id: letters, digits, `_`, `-` and `.`.
+    Id,
+    /// An HTTP method, as text.
+    Method,
     /// A path into the JSON of a response: `data.items[0]`.
     Path,
     /// One of these.
@@ -76,7 +80,13 @@ impl Key {
     pub const fn new(name: &'static str, form: Form, doc: &'static str) -> Key {
         let python = matches!(
             form,
-            Form::Text | Form::Value | Form::Code | Form::Entries | Form::Statuses | Form::Columns
+            Form::Text
+                | Form::Method
+                | Form::Value
+                | Form::Code
+                | Form::Entries
+                | Form::Statuses
+                | Form::Columns
         );
         Key {
             name,
@@ -112,6 +122,15 @@ impl Key {
     /// Whether `name` itself can be written.
     pub fn plain(&self) -> bool {
         !matches!(self.form, Form::Code)
+    }
+
+    /// Whether `written` is a way to write the key.
+    pub fn is(&self, written: &str) -> bool {
+        let named = |name: &str| name == self.name || Some(name) == self.alias;
+        match written.strip_suffix(EXPRESSION) {
+            Some(name) => self.python && named(name),
+            None => self.plain() && named(written),
+        }
     }
 
     /// Every way to write the key.

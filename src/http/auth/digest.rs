@@ -3,11 +3,12 @@
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use async_trait::async_trait;
 use digest_auth::{AuthContext, HttpMethod, WwwAuthenticateHeader};
 use reqwest::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 
 use super::super::transport::Transport;
-use super::sensitive;
+use super::{Signer, sensitive};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::{Request, Response};
 use crate::secret::Secret;
@@ -39,32 +40,8 @@ impl Digest {
         self.challenge.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sends a request; again when the server gives a challenge.
-    pub async fn send(
-        &self,
-        transport: &dyn Transport,
-        step: &str,
-        mut request: Request,
-    ) -> Result<Response> {
-        self.sign(&mut request)?;
-        let response = transport.send(step, &request).await?;
-        if response.status != 401 {
-            return Ok(response);
-        }
-        let given = response.headers.get_all(WWW_AUTHENTICATE).iter();
-        let challenge = given
-            .filter_map(|value| value.to_str().ok())
-            .find_map(|text| digest_auth::parse(text).ok());
-        let Some(challenge) = challenge else {
-            return Ok(response);
-        };
-        *self.challenge() = Some(challenge);
-        self.sign(&mut request)?;
-        transport.send(step, &request).await
-    }
-
     /// Answers the last challenge, if there was one.
-    fn sign(&self, request: &mut Request) -> Result<()> {
+    fn answer(&self, request: &mut Request) -> Result<()> {
         let mut challenge = self.challenge();
         let Some(challenge) = challenge.as_mut() else {
             return Ok(());
@@ -89,5 +66,28 @@ impl Digest {
         let value = sensitive(&answer.to_header_string())?;
         request.headers.insert(AUTHORIZATION, value);
         Ok(())
+    }
+}
+
+#[async_trait]
+impl Signer for Digest {
+    async fn sign(
+        &self,
+        _: &dyn Transport,
+        request: &mut Request,
+        refused: Option<&Response>,
+    ) -> Result<bool> {
+        if let Some(response) = refused {
+            let given = response.headers.get_all(WWW_AUTHENTICATE).iter();
+            let challenge = given
+                .filter_map(|value| value.to_str().ok())
+                .find_map(|text| digest_auth::parse(text).ok());
+            let Some(challenge) = challenge else {
+                return Ok(false);
+            };
+            *self.challenge() = Some(challenge);
+        }
+        self.answer(request)?;
+        Ok(true)
     }
 }

@@ -5,6 +5,7 @@ mod oauth2;
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 
 use super::transport::Transport;
@@ -36,6 +37,18 @@ pub enum Auth {
     OAuth2(Arc<OAuth2>),
 }
 
+/// Credentials that depend on what the server says.
+#[async_trait]
+trait Signer: Send + Sync {
+    /// Signs a request; with other credentials than it has when the server `refused` those. False: there are none.
+    async fn sign(
+        &self,
+        transport: &dyn Transport,
+        request: &mut Request,
+        refused: Option<&Response>,
+    ) -> Result<bool>;
+}
+
 impl Auth {
     /// User name and password as basic auth sends them (RFC 7617): a secret like the password itself.
     pub fn basic_pair(username: &str, password: &Secret) -> Secret {
@@ -44,20 +57,37 @@ impl Auth {
         Secret::new(base64::engine::general_purpose::STANDARD.encode(pair))
     }
 
-    /// Sends a request with the credentials; once more where the server asks for others than it got.
+    /// Sends a request to which credentials were applied. Those that depend on the server are added now, and anew once
+    /// when it refuses them.
     pub async fn send(&self, transport: &dyn Transport, step: &str, request: &Request) -> Result<Response> {
+        let signer: &dyn Signer = match self {
+            Auth::Digest(digest) => &**digest,
+            Auth::OAuth2(oauth2) => &**oauth2,
+            _ => return transport.send(step, request).await,
+        };
         let mut request = request.clone();
-        match self {
-            Auth::Digest(digest) => digest.send(transport, step, request).await,
-            Auth::OAuth2(oauth2) => oauth2.send(transport, step, request).await,
-            _ => {
-                self.apply(&mut request)?;
-                transport.send(step, &request).await
-            }
+        signer.sign(transport, &mut request, None).await?;
+        let response = transport.send(step, &request).await?;
+        if response.status != 401 || !signer.sign(transport, &mut request, Some(&response)).await? {
+            return Ok(response);
         }
+        transport.send(step, &request).await
     }
 
-    /// Adds the credentials to a request; those that are only known when it is sent, masked.
+    /// Adds what stands for credentials that are only known when a request is sent.
+    pub fn stand_in(&self, request: &mut Request) -> Result<()> {
+        let scheme = match self {
+            Auth::Digest(_) => "Digest",
+            Auth::OAuth2(_) => "Bearer",
+            _ => return Ok(()),
+        };
+        request
+            .headers
+            .insert(AUTHORIZATION, sensitive(&format!("{scheme} {MASK}"))?);
+        Ok(())
+    }
+
+    /// Adds the credentials to a request, where they do not depend on the server.
     pub fn apply(&self, request: &mut Request) -> Result<()> {
         match self {
             Auth::Basic { username, password } => {
@@ -86,14 +116,8 @@ impl Auth {
                     .map_err(|_| Error::new(ErrorKind::Project, format!("`{name}` is not a header name")))?;
                 request.headers.insert(header, sensitive(value.reveal())?);
             }
-            Auth::Digest(_) => {
-                let value = sensitive(&format!("Digest {MASK}"))?;
-                request.headers.insert(AUTHORIZATION, value);
-            }
-            Auth::OAuth2(_) => {
-                let value = sensitive(&format!("Bearer {MASK}"))?;
-                request.headers.insert(AUTHORIZATION, value);
-            }
+            // Known when the request is sent.
+            Auth::Digest(_) | Auth::OAuth2(_) => {}
         }
         Ok(())
     }

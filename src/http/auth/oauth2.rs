@@ -4,6 +4,7 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use async_trait::async_trait;
 use backon::{ExponentialBuilder, Retryable};
 use reqwest::Method;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
@@ -11,7 +12,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::super::transport::Transport;
-use super::sensitive;
+use super::{Signer, sensitive};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::{Request, Response};
 use crate::secret::{Redactor, Secret};
@@ -49,7 +50,8 @@ pub struct OAuth2 {
 }
 
 struct Token {
-    access: Secret,
+    /// As requests carry it.
+    header: HeaderValue,
     /// When to renew it; none: when it is refused.
     renew: Option<Instant>,
     /// Takes the place of the grant next time.
@@ -87,31 +89,13 @@ impl OAuth2 {
         }
     }
 
-    /// Sends a request with a token; with a new one when the first is refused.
-    pub async fn send(
-        &self,
-        transport: &dyn Transport,
-        step: &str,
-        mut request: Request,
-    ) -> Result<Response> {
-        let token = self.token(transport, None).await?;
-        sign(&mut request, &token)?;
-        let response = transport.send(step, &request).await?;
-        if response.status != 401 {
-            return Ok(response);
-        }
-        let token = self.token(transport, Some(&token)).await?;
-        sign(&mut request, &token)?;
-        transport.send(step, &request).await
-    }
-
     /// A token that is good for a while, and not the one that was `refused`.
-    async fn token(&self, transport: &dyn Transport, refused: Option<&Secret>) -> Result<Secret> {
+    async fn token(&self, transport: &dyn Transport, refused: Option<&HeaderValue>) -> Result<HeaderValue> {
         let mut kept = self.token.lock().await;
         if let Some(token) = &*kept {
             let fresh = token.renew.is_none_or(|renew| Instant::now() < renew);
-            if fresh && refused != Some(&token.access) {
-                return Ok(token.access.clone());
+            if fresh && refused != Some(&token.header) {
+                return Ok(token.header.clone());
             }
         }
         let refresh = kept.as_ref().and_then(|token| token.refresh.clone());
@@ -127,7 +111,7 @@ impl OAuth2 {
             Some(token) => token,
             None => self.ask(transport, &self.settings.grant).await?,
         };
-        Ok(kept.insert(token).access.clone())
+        Ok(kept.insert(token).header.clone())
     }
 
     async fn ask(&self, transport: &dyn Transport, grant: &Grant) -> Result<Token> {
@@ -215,15 +199,24 @@ impl OAuth2 {
             .expires_in
             .and_then(|s| Duration::try_from_secs_f64(s).ok());
         Ok(Token {
-            access,
+            header: sensitive(&format!("Bearer {}", access.reveal()))?,
             renew: lives.map(|lives| Instant::now() + lives.saturating_sub(MARGIN.min(lives / 2))),
             refresh,
         })
     }
 }
 
-fn sign(request: &mut Request, token: &Secret) -> Result<()> {
-    let value = sensitive(&format!("Bearer {}", token.reveal()))?;
-    request.headers.insert(AUTHORIZATION, value);
-    Ok(())
+#[async_trait]
+impl Signer for OAuth2 {
+    async fn sign(
+        &self,
+        transport: &dyn Transport,
+        request: &mut Request,
+        refused: Option<&Response>,
+    ) -> Result<bool> {
+        let had = refused.and_then(|_| request.headers.get(AUTHORIZATION));
+        let token = self.token(transport, had).await?;
+        request.headers.insert(AUTHORIZATION, token);
+        Ok(true)
+    }
 }
