@@ -19,6 +19,8 @@ pub enum ErrorKind {
     Unauthorized,
     /// An HTTP response had a status that the step does not accept.
     Status(u16),
+    /// What a response says is a failure, by a rule of the flow.
+    Refused,
     /// A response or its data has another shape than the step needs.
     Data,
     /// A value does not fit its column.

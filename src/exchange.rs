@@ -1,12 +1,14 @@
 //! A request ready to be sent, and a response read whole.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use sequor_planner::ops::RowFormat;
 use url::Url;
 
 /// The header by which a server knows a request again
@@ -51,6 +53,38 @@ impl Response {
             url,
             body,
             object: OnceLock::new(),
+        }
+    }
+
+    /// The body as UTF-8: a byte order mark counts first, then the content type's charset.
+    pub fn utf8(&self) -> Cow<'_, [u8]> {
+        let named = || encoding_rs::Encoding::for_label(self.encoding().as_bytes());
+        let marked = encoding_rs::Encoding::for_bom(&self.body).map(|(encoding, _)| encoding);
+        match marked.or_else(named) {
+            Some(encoding) if encoding != encoding_rs::UTF_8 => {
+                let (text, _, _) = encoding.decode(&self.body);
+                Cow::Owned(text.into_owned().into_bytes())
+            }
+            _ => Cow::Borrowed(&self.body),
+        }
+    }
+
+    /// How its rows are written, as its content type says; JSON when that says nothing.
+    pub fn row_format(&self) -> RowFormat {
+        let content_type = self.headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok());
+        let full = content_type.unwrap_or_default().to_ascii_lowercase();
+        let kind = full.split(';').next().unwrap_or_default().trim();
+        match kind {
+            "text/csv" | "application/csv" | "text/tab-separated-values" => RowFormat::Csv,
+            "application/x-ndjson"
+            | "application/ndjson"
+            | "application/jsonl"
+            | "application/x-jsonlines"
+            | "application/json-lines"
+            | "application/jsonlines" => RowFormat::Jsonl,
+            "text/xml" | "application/xml" => RowFormat::Xml,
+            kind if kind.ends_with("+xml") => RowFormat::Xml,
+            _ => RowFormat::Json,
         }
     }
 

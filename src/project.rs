@@ -134,6 +134,11 @@ impl Location {
 }
 
 impl Project {
+    /// The project's folder: paths in its files are relative to it.
+    pub fn folder(&self) -> &Path {
+        &self.location.project
+    }
+
     /// The folder of a project's state.
     pub fn state(&self, name: &str) -> PathBuf {
         self.location.home.join("project_state").join(name)

@@ -5,12 +5,13 @@ use crate::expr::{Prop, Returned, Uses};
 use crate::ops::{Columns, HttpRequest, TableDefaults, TableRef, VariableScope, VariableSet};
 use crate::plan::{FanOut, HttpStep};
 use crate::resolve::target;
-use crate::syntax::{DEFAULT_CONCURRENCY, HttpSource};
+use crate::syntax::{Concurrency, HttpSource};
 
 /// Adds the request's effects to `effects` and decides its fan-out.
 pub fn plan(
     request: &HttpRequest,
     source: Option<&HttpSource>,
+    rejects: Option<TableRef>,
     scope: &Scope<'_>,
     effects: &mut Effects,
 ) -> HttpStep {
@@ -42,6 +43,10 @@ pub fn plan(
     let mut uses = Uses::default();
     let parts = [&response.success_status, &response.parser, &response.while_];
     parts.into_iter().flatten().for_each(|p| p.collect(&mut uses));
+    for rule in &response.rules {
+        rule.when.collect(&mut uses);
+        rule.message.iter().for_each(|p| p.collect(&mut uses));
+    }
     response.variables.iter().for_each(|v| v.value.collect(&mut uses));
     response
         .tables
@@ -63,6 +68,10 @@ pub fn plan(
     {
         write_returned(parser, &response.defaults, scope, effects);
     }
+    if let Some(rejects) = &rejects {
+        let target = effects.table(rejects, outer);
+        effects.writes.insert(target);
+    }
     write_variables(request, outer, effects);
     let api = api(request);
     match request.is_read() {
@@ -72,7 +81,10 @@ pub fn plan(
 
     let mut used = asked.clone();
     used.merge(&uses);
+    // A whole row is kept of what is rejected, and nobody sees into the list that a batch is.
+    let whole_rows = rejects.is_some() || request.for_each.as_ref().is_some_and(|r| r.batch_size.is_some());
     let row = request.for_each.as_ref().map(|rows| rows.variable.as_str());
+    let row = row.filter(|_| !whole_rows);
     let paging = request.asks_again();
     let set = set_by_response(request);
     let mut row_variables: Vec<String> = Vec::new();
@@ -83,7 +95,9 @@ pub fn plan(
     }
     HttpStep {
         request: request.clone(),
+        pages_at_once: pages_at_once(request, source, &asked, set.as_deref()),
         fan_out: fan_out(request, source, &asked, set, paging),
+        rejects,
         row_variables,
         row_columns: row.and_then(|row| used.rows.of(row)),
         estimated_requests: None,
@@ -215,8 +229,31 @@ fn fan_out(
         None => {}
     }
     FanOut::Concurrent {
-        concurrency: source.and_then(|s| s.concurrency).unwrap_or(DEFAULT_CONCURRENCY),
+        concurrency: concurrency(request, source),
     }
+}
+
+fn concurrency(request: &HttpRequest, source: Option<&HttpSource>) -> Concurrency {
+    let own = request.request.concurrency;
+    own.or(source.map(|s| s.concurrency)).unwrap_or_default()
+}
+
+/// How many pages may be asked for at the same time: when their count is told and no page depends on the one before.
+fn pages_at_once(
+    request: &HttpRequest,
+    source: Option<&HttpSource>,
+    asked: &Uses,
+    set: Option<&[String]>,
+) -> Option<Concurrency> {
+    let pagination = request.request.pagination.as_ref()?;
+    let reads_what_is_set = match set {
+        None => asked.any_variable || !asked.variables.is_empty(),
+        Some(set) => {
+            (asked.any_variable && !set.is_empty()) || set.iter().any(|n| asked.variables.contains(n))
+        }
+    };
+    let free = pagination.tells_count() && request.is_read() && !reads_what_is_set;
+    free.then(|| concurrency(request, source))
 }
 
 /// The API a request goes to: its source, else the host when the url shows it.

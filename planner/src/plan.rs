@@ -6,8 +6,11 @@ use serde::Serialize;
 
 use crate::effects::Resource;
 use crate::expr::Prop;
-use crate::ops::{Execute, HttpRequest, MigrateSchema, OnError, Print, RowsOf, SetVariable, Transform};
+use crate::ops::{
+    Execute, HttpRequest, MigrateSchema, OnError, Print, RowsOf, SetVariable, TableRef, Transform,
+};
 use crate::span::Place;
+use crate::syntax::Concurrency;
 
 /// The version of the plan's JSON form.
 pub const PLAN_VERSION: u32 = 1;
@@ -214,6 +217,12 @@ pub struct HttpStep {
     /// The only columns of the for_each table that anyone needs; none: all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub row_columns: Option<BTreeSet<String>>,
+    /// How many pages are asked for at the same time, once a response says how many there are; none: one by one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pages_at_once: Option<Concurrency>,
+    /// Where rows go whose request failed for good.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rejects: Option<TableRef>,
     /// How many requests there will be, when the rows were counted; with paging, how many at least.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub estimated_requests: Option<u64>,
@@ -233,7 +242,7 @@ pub enum FanOut {
     /// One request, or one after the other while there are pages.
     Single,
     /// One per row, up to so many at the same time.
-    Concurrent { concurrency: usize },
+    Concurrent { concurrency: Concurrency },
     /// One per row, one after the other, and why.
     Sequential { reason: String },
 }

@@ -246,6 +246,13 @@ impl Definitions {
                 {"enum": words},
                 {"type": "array", "items": {"enum": words}},
             ]}),
+            Form::Whole => json!({"type": ["integer", "null"], "minimum": 1}),
+            Form::Concurrency => json!({"anyOf": [{"type": ["integer", "null"], "minimum": 1}, {"const": "auto"}]}),
+            Form::Size => json!({"anyOf": [
+                {"type": ["integer", "null"], "minimum": 1},
+                {"type": "string", "pattern": "^\\s*[0-9]*[1-9][0-9]*\\s*([bB]|[kKmMgG]([iI]?[bB])?)?\\s*$"},
+            ]}),
+            Form::JsonPath => json!({"type": ["string", "null"], "not": {"pattern": TEMPLATE}}),
             Form::Count => json!({"type": ["integer", "null"], "minimum": 0}),
             Form::Method => {
                 json!({"type": ["string", "null"], "anyOf": [
@@ -361,6 +368,13 @@ fn beyond_keys(shape: &Shape) -> Vec<Json> {
             &["text", "xml", "binary"],
             json!({"not": {"type": ["object", "array"]}}),
         ));
+    }
+    if shape.key("client_key").is_some() {
+        let cert =
+            json!({"anyOf": [{"required": ["client_cert"]}, {"required": ["client_cert_expression"]}]});
+        for key in ["client_key", "client_key_expression"] {
+            rules.push(json!({"if": {"required": [key]}, "then": cert}));
+        }
     }
     if shape.key("data_path").is_some() {
         rules.extend([both("data", "data_path"), both("data_expression", "data_path")]);

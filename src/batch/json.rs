@@ -120,13 +120,42 @@ fn read(json: &mut Jiter<'_>, depth: usize) -> Option<Value> {
 }
 
 /// Appends one row: the text of a JSON object.
-pub fn append_object(text: &[u8], builder: &mut BatchBuilder) -> Result<()> {
+pub fn append_object(
+    text: &[u8],
+    target: &mut RowTarget,
+    full: &mut dyn FnMut(&mut BatchBuilder) -> Result<()>,
+) -> Result<()> {
+    match target {
+        RowTarget::Typed(builder) => {
+            fill_row(text, builder)?;
+            if builder.is_full() {
+                full(builder)?;
+            }
+            Ok(())
+        }
+        RowTarget::Open(spool) => {
+            let mut json = Jiter::new(text);
+            let at = Location { text, path: &[] };
+            match json.peek().map_err(|e| at.not_json(&e))? {
+                Peek::Object => {}
+                other => return Err(at.wrong_shape("an object", other)),
+            }
+            json.next_skip().map_err(|e| at.not_json(&e))?;
+            json.finish().map_err(|e| at.not_json(&e))?;
+            spool.push(text)
+        }
+    }
+}
+
+/// Fills one row from the text of a JSON object.
+pub fn fill_row(text: &[u8], builder: &mut BatchBuilder) -> Result<()> {
     let mut json = Jiter::new(text);
     let at = Location { text, path: &[] };
     match json.peek().map_err(|e| at.not_json(&e))? {
-        Peek::Object => row(&mut json, &at, builder),
-        other => Err(at.wrong_shape("an object", other)),
+        Peek::Object => row(&mut json, &at, builder)?,
+        other => return Err(at.wrong_shape("an object", other)),
     }
+    json.finish().map_err(|e| at.not_json(&e))
 }
 
 fn row(json: &mut Jiter<'_>, at: &Location<'_>, builder: &mut BatchBuilder) -> Result<()> {

@@ -2,8 +2,12 @@
 
 pub mod builder;
 pub mod cell;
+mod csv;
 pub mod json;
+mod jsonpath;
 pub mod row;
+pub mod rows;
 pub mod spool;
 pub mod target;
 pub mod types;
+mod xml;

@@ -166,7 +166,7 @@ impl Replay<'_> {
             if self.lines.read_until(b'\n', &mut self.line)? == 0 {
                 return Ok(false);
             }
-            json::append_object(&self.line, builder)?;
+            json::fill_row(&self.line, builder)?;
         }
         Ok(true)
     }

@@ -1,18 +1,19 @@
 //! Assembles the parts of a run: databases, APIs, the interpreter.
 
 use std::collections::{BTreeSet, HashMap};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use sequor_planner::syntax::{Source, SourceKind};
+use sequor_planner::expr::Prop;
+use sequor_planner::syntax::{HttpSource, Source, SourceKind};
 use tokio_util::sync::CancellationToken;
 
 use super::plan::Compiled;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::{Api, Databases, Debug, Events, Run, Scope, Variables};
-use crate::expr::Evaluator;
-use crate::http::{Live, Recorder, Replay, Settings, Transport};
+use crate::expr::{Evaluator, World};
+use crate::http::{Hosts, Live, Recorder, Replay, Settings, TlsFiles, Transport};
 use crate::secret::Redactor;
 use crate::sources::registry::Opening;
 use crate::value::Value;
@@ -57,14 +58,27 @@ pub async fn assemble(
         .values()
         .filter(|s| used.contains(s.name.as_str()))
         .collect();
-    let databases = databases(compiled, &sources, &variables, &evaluator, &redactor).await?;
-    let apis = apis(&sources, network, &redactor)?;
+    // Settings of a source see variables, not tables.
+    let world = Scope::new(
+        variables.clone(),
+        Arc::new(Databases::default()),
+        redactor.clone(),
+    )
+    .world();
+    let databases = databases(compiled, &sources, &world, &evaluator, &redactor).await?;
+    let setup = Setup {
+        folder: compiled.project.folder(),
+        evaluator: &evaluator,
+        world: &world,
+    };
+    let apis = apis(&sources, network, &setup, &redactor).await?;
     Ok(Arc::new(Run {
         variables,
         databases: Arc::new(databases),
         apis,
         evaluator,
         redactor,
+        folder: compiled.project.folder().to_path_buf(),
         events,
         debug,
         cancel,
@@ -74,24 +88,17 @@ pub async fn assemble(
 async fn databases(
     compiled: &Compiled,
     sources: &[&Source],
-    variables: &Arc<Variables>,
+    world: &Arc<dyn World>,
     evaluator: &Arc<Evaluator>,
     redactor: &Redactor,
 ) -> Result<Databases> {
-    // Settings of a database see variables, not tables.
-    let world = Scope::new(
-        variables.clone(),
-        Arc::new(Databases::default()),
-        redactor.clone(),
-    )
-    .world();
     let state = compiled
         .project
         .state(&compiled.compiler.project.name)
         .join("staging");
     let opening = Opening {
         evaluator,
-        world: &world,
+        world,
         redactor,
         staging: &state,
     };
@@ -108,9 +115,18 @@ async fn databases(
     Ok(Databases::new(open))
 }
 
-fn apis(
+/// What the settings of an http source are evaluated with.
+struct Setup<'a> {
+    /// The project's: paths are relative to it.
+    folder: &'a Path,
+    evaluator: &'a Arc<Evaluator>,
+    world: &'a Arc<dyn World>,
+}
+
+async fn apis(
     sources: &[&Source],
     network: &Network<'_>,
+    setup: &Setup<'_>,
     redactor: &Redactor,
 ) -> Result<HashMap<String, Arc<Api>>> {
     let replay: Option<Arc<dyn Transport>> = match network.replay {
@@ -128,24 +144,55 @@ fn apis(
         })?;
     }
     let numbers = Arc::new(Mutex::new(HashMap::new()));
-    let transport = |timeout: Option<f64>| -> Result<Arc<dyn Transport>> {
+    let transport = |settings: Settings| -> Result<Arc<dyn Transport>> {
         let inner = match &replay {
             Some(replay) => replay.clone(),
-            None => Arc::new(Live::new(&Settings {
-                timeout: timeout.map(Duration::from_secs_f64),
-            })?),
+            None => Arc::new(Live::new(settings)?),
         };
         Ok(match network.record {
             Some(folder) => Arc::new(Recorder::new(inner, folder, redactor, &numbers)),
             None => inner,
         })
     };
-    let mut apis = HashMap::from([(String::new(), Arc::new(Api::new(transport(None)?, None)))]);
+    let bare = Api::new(transport(Settings::default())?, None);
+    let mut apis = HashMap::from([(String::new(), Arc::new(bare))]);
     for source in sources {
         if let SourceKind::Http(http) = &source.kind {
-            let api = Api::new(transport(http.timeout)?, Some((**http).clone()));
-            apis.insert(source.name.clone(), Arc::new(api));
+            let settings = setup.settings(http).await;
+            let settings = settings.map_err(|e| e.at(&source.place))?;
+            let transport = transport(settings).map_err(|e| e.at(&source.place))?;
+            apis.insert(
+                source.name.clone(),
+                Arc::new(Api::new(transport, Some((**http).clone()))),
+            );
         }
     }
     Ok(apis)
+}
+
+impl Setup<'_> {
+    /// What the client of a source needs to know.
+    async fn settings(&self, http: &HttpSource) -> Result<Settings> {
+        let tls = match &http.network.tls {
+            None => TlsFiles::default(),
+            Some(tls) => TlsFiles {
+                ca_cert: self.file(&tls.ca_cert).await?,
+                client_cert: self.file(&tls.client_cert).await?,
+                client_key: self.file(&tls.client_key).await?,
+            },
+        };
+        let max = http.network.max_response;
+        Ok(Settings {
+            timeout: http.timeout.map(Duration::from_secs_f64),
+            tls,
+            hosts: Hosts::new(http.network.allowed_hosts.clone()),
+            max_response: max.map(|n| usize::try_from(n).unwrap_or(usize::MAX)),
+        })
+    }
+
+    async fn file(&self, prop: &Option<Prop>) -> Result<Option<PathBuf>> {
+        let Some(prop) = prop else { return Ok(None) };
+        let path = self.evaluator.one(prop, self.world, None).await?.to_text();
+        Ok(Some(self.folder.join(path)))
+    }
 }

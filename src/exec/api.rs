@@ -3,10 +3,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use sequor_planner::syntax::{BackoffType, DEFAULT_CONCURRENCY, HttpSource, RetryOn, RetrySpec};
-use tokio::sync::Semaphore;
+use sequor_planner::ops::Request;
+use sequor_planner::syntax::{BackoffType, Concurrency, HttpSource, RateLimit, RetryOn, RetrySpec};
 
-use crate::http::{Growth, Limits, OAuth2, OAuth2Settings, Pace, Policy, Transport};
+use crate::http::{Growth, Hosts, Limits, OAuth2, OAuth2Settings, Pace, Policy, Transport, Width};
 use crate::secret::Redactor;
 
 /// An API as the steps of a run share it.
@@ -14,7 +14,7 @@ pub struct Api {
     pub transport: Arc<dyn Transport>,
     /// None for requests without source.
     pub source: Option<HttpSource>,
-    pub limits: Limits,
+    limits: Limits,
     policy: Policy,
     /// Clients that have fetched tokens: those serve all steps of the source.
     clients: Mutex<Vec<Arc<OAuth2>>>,
@@ -23,7 +23,7 @@ pub struct Api {
 impl Api {
     /// An API that is reached by `transport`.
     pub fn new(transport: Arc<dyn Transport>, source: Option<HttpSource>) -> Api {
-        let concurrency = source.as_ref().and_then(|s| s.concurrency);
+        let concurrency = source.as_ref().map(|s| s.concurrency).unwrap_or_default();
         let rate = source.as_ref().and_then(|s| s.rate_limit.as_ref());
         let mut policy = Policy::default();
         if let Some(retry) = source.as_ref().and_then(|s| s.retry.as_ref()) {
@@ -32,16 +32,34 @@ impl Api {
         Api {
             transport,
             limits: Limits {
-                permits: Semaphore::new(concurrency.unwrap_or(DEFAULT_CONCURRENCY)),
-                pace: Pace::new(
-                    rate.map(|rate| (rate.requests, seconds(rate.per))),
-                    rate.map_or(1, |rate| rate.burst),
-                ),
+                width: Arc::new(width(concurrency)),
+                pace: Arc::new(pace(rate)),
             },
             source,
             policy,
             clients: Mutex::default(),
         }
+    }
+
+    /// The limits of a step's requests: the source's, save where the request has its own.
+    pub fn limits(&self, own: &Request) -> Limits {
+        let shared = &self.limits;
+        Limits {
+            width: match own.concurrency {
+                Some(concurrency) => Arc::new(width(concurrency)),
+                None => shared.width.clone(),
+            },
+            pace: match &own.rate_limit {
+                Some(rate) => Arc::new(shared.pace.beside(pace(Some(rate)))),
+                None => shared.pace.clone(),
+            },
+        }
+    }
+
+    /// Where requests may go.
+    pub fn hosts(&self, base_url: Option<&str>) -> Hosts {
+        let allowed = self.source.as_ref().and_then(|s| s.network.allowed_hosts.clone());
+        Hosts::new(allowed).with(base_url)
     }
 
     /// The client with these settings, with the token it has.
@@ -63,6 +81,20 @@ impl Api {
         }
         policy
     }
+}
+
+fn width(concurrency: Concurrency) -> Width {
+    match concurrency {
+        Concurrency::Fixed(width) => Width::fixed(width),
+        Concurrency::Auto => Width::auto(concurrency.most()),
+    }
+}
+
+fn pace(rate: Option<&RateLimit>) -> Pace {
+    Pace::new(
+        rate.map(|rate| (rate.requests, seconds(rate.per))),
+        rate.map_or(1, |rate| rate.burst),
+    )
 }
 
 /// A time that the compiler has found to be above 0.

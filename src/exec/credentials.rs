@@ -10,7 +10,7 @@ use super::api::Api;
 use super::run::Run;
 use super::scope::Scope;
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::{Auth, Digest, Grant, OAuth2Settings};
+use crate::http::{Auth, AwsSigv4, Digest, Grant, OAuth1, OAuth2Settings};
 use crate::secret::Secret;
 
 struct Texts<'a> {
@@ -33,6 +33,20 @@ impl Texts<'_> {
         self.run.redactor.add(&secret);
         Ok(secret)
     }
+
+    async fn optional(&self, prop: &Option<Prop>) -> Result<Option<String>> {
+        match prop {
+            Some(prop) => self.text(prop).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn optional_secret(&self, prop: &Option<Prop>) -> Result<Option<Secret>> {
+        match prop {
+            Some(prop) => self.secret(prop).await.map(Some),
+            None => Ok(None),
+        }
+    }
 }
 
 /// The auth and the base url of a source.
@@ -41,10 +55,7 @@ pub async fn evaluate(run: &Run, api: &Api, scope: &Scope) -> Result<(Option<Aut
         return Ok((None, None));
     };
     let texts = Texts { run, scope };
-    let base_url = match &source.base_url {
-        Some(prop) => Some(texts.text(prop).await?),
-        None => None,
-    };
+    let base_url = texts.optional(&source.base_url).await?;
     let auth = match &source.auth {
         None => None,
         Some(Given::Basic { username, password }) => {
@@ -73,6 +84,32 @@ pub async fn evaluate(run: &Run, api: &Api, scope: &Scope) -> Result<(Option<Aut
             let settings = oauth2(&texts, given).await?;
             Some(Auth::OAuth2(api.oauth2(settings, &run.redactor)))
         }
+        Some(Given::OAuth1(given)) => {
+            let token = match (&given.token, &given.token_secret) {
+                (None, None) => None,
+                (token, secret) => Some((
+                    texts.optional(token).await?.unwrap_or_default(),
+                    texts
+                        .optional_secret(secret)
+                        .await?
+                        .unwrap_or_else(|| Secret::new("")),
+                )),
+            };
+            Some(Auth::OAuth1(Arc::new(OAuth1 {
+                consumer_key: texts.text(&given.consumer_key).await?,
+                consumer_secret: texts.secret(&given.consumer_secret).await?,
+                token,
+                realm: texts.optional(&given.realm).await?,
+                sha256: given.sha256,
+            })))
+        }
+        Some(Given::AwsSigv4(given)) => Some(Auth::AwsSigv4(Arc::new(AwsSigv4 {
+            access_key_id: texts.text(&given.access_key_id).await?,
+            secret_access_key: texts.secret(&given.secret_access_key).await?,
+            session_token: texts.optional_secret(&given.session_token).await?,
+            region: texts.text(&given.region).await?,
+            service: texts.text(&given.service).await?,
+        }))),
     };
     Ok((auth, base_url))
 }
@@ -109,14 +146,8 @@ async fn oauth2(texts: &Texts<'_>, given: &GivenOAuth2) -> Result<OAuth2Settings
             format!("`token_endpoint` `{endpoint}` is not a url: {e}"),
         )
     })?;
-    let client_secret = match &given.client_secret {
-        Some(prop) => Some(texts.secret(prop).await?),
-        None => None,
-    };
-    let scope = match &given.scope {
-        Some(prop) => Some(texts.text(prop).await?),
-        None => None,
-    };
+    let client_secret = texts.optional_secret(&given.client_secret).await?;
+    let scope = texts.optional(&given.scope).await?;
     Ok(OAuth2Settings {
         grant,
         token_endpoint,

@@ -1,14 +1,17 @@
-//! One conversation per row: many at the same time, or one by one where the next depends on the last.
+//! One conversation per row, or per batch of rows: many at the same time, or one by one where the next depends on the
+//! last.
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use sequor_planner::ops::RowsOf;
 use sequor_planner::plan::FanOut;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::http_step::{Asking, converse};
+use super::http_converse::converse;
+use super::http_step::Asking;
 use super::scope::{Layer, Scope};
 use super::table::table_name;
 use crate::batch::row::Row;
@@ -27,13 +30,23 @@ pub async fn run(
     };
     let concurrency = match &asking.http.fan_out {
         // What is only looked at comes in order.
-        FanOut::Concurrent { concurrency } if asking.run.debug.look.is_none() => *concurrency,
+        FanOut::Concurrent { concurrency } if asking.run.debug.look.is_none() => concurrency.most(),
         _ => 1,
     };
     let (table, batches) = source(asking, rows, scope).await?;
     let each_own = concurrency > 1 || !asking.http.row_variables.is_empty();
-    let conversations = batches
-        .try_flatten()
+    let each: BoxStream<'_, Result<Value>> = match rows.batch_size {
+        None => batches.try_flatten().map_ok(Value::Row).boxed(),
+        Some(size) => batches
+            .try_flatten()
+            .map_ok(Value::Row)
+            .chunks(usize::try_from(size).unwrap_or(usize::MAX))
+            .map(|rows| rows.into_iter().collect::<Result<Vec<Value>>>().map(Value::list))
+            .boxed(),
+    };
+    let what = if rows.batch_size.is_some() { "batch" } else { "row" };
+    let conversations = each
+        .take_while(|_| std::future::ready(!asking.stopped.load(Ordering::Relaxed)))
         .enumerate()
         .map(|(number, row)| {
             let row = row?;
@@ -43,14 +56,23 @@ pub async fn run(
                 own.clone()
             };
             let scope = scope
-                .with(Layer::one(&rows.variable, Value::Row(row)))
+                .with(Layer::one(&rows.variable, row.clone()))
                 .with(layer.clone());
             let asking = asking.clone();
             let (table, variable) = (table.to_string(), rows.variable.clone());
             // A task of its own, so that rows use all cores; dropped, it stops.
             let task = AbortOnDropHandle::new(tokio::spawn(async move {
-                let result = converse(&asking, &scope, &layer).await;
-                result.map_err(|e| e.context(format!("row {} of `{table}` ({variable})", number + 1)))?;
+                if let Err(failure) = converse(&asking, &scope, &layer).await {
+                    match &asking.rejects {
+                        Some(rejects) if rejects.take(&failure) => {
+                            rejects.keep(&asking.sink, &row, &failure).await?;
+                        }
+                        _ => {
+                            let at = format!("{what} {} of `{table}` ({variable})", number + 1);
+                            return Err(failure.error.context(at));
+                        }
+                    }
+                }
                 Ok::<_, Error>((layer.all(), layer.scopes()))
             }));
             Ok(async move {

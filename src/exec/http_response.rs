@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use sequor_planner::expr::{Lowered, PathStep, Prop};
-use sequor_planner::ops::VariableScope;
+use sequor_planner::expr::{Code, Lowered, PathStep, Prop};
+use sequor_planner::ops::{DataPath, ResponseTable, VariableScope};
 
 use super::debug::{self, Look};
 use super::flow::holds;
 use super::http_step::Asking;
 use super::scope::{Layer, Scope};
 use super::sink::Filled;
-use crate::batch::json;
 use crate::batch::target::RowTarget;
+use crate::batch::{json, rows};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::Response;
 use crate::expr::World;
@@ -44,7 +44,7 @@ pub async fn take(
     let python_tables = given
         .tables
         .iter()
-        .any(|t| t.data.as_ref().is_some_and(|p| native_path(p).is_none()));
+        .any(|t| t.data.is_some() && native(t).is_none());
     let mut parsed = Parsed::default();
     if python_tables || given.parser.is_some() {
         let (found, filled) = python_rows(asking, &world, &response).await?;
@@ -82,33 +82,45 @@ pub async fn take(
     Ok(Taken { again, rows })
 }
 
-/// The path of rows that are read without Python.
-fn native_path(data: &Prop) -> Option<&[PathStep]> {
-    match data {
-        Prop::Python {
-            lowered: Some(Lowered::ResponsePath(path)),
-            ..
-        } => Some(path),
+/// Rows that are read without Python.
+enum NativeRows<'a> {
+    /// `response.json()` with subscripts.
+    Json(&'a [PathStep], &'a Code),
+    DataPath(&'a DataPath),
+}
+
+fn native(table: &ResponseTable) -> Option<NativeRows<'_>> {
+    match (&table.data, &table.data_path) {
+        (
+            Some(Prop::Python {
+                lowered: Some(Lowered::ResponsePath(path)),
+                code,
+                ..
+            }),
+            _,
+        ) => Some(NativeRows::Json(path, code)),
+        (_, Some(path)) => Some(NativeRows::DataPath(path)),
         _ => None,
     }
 }
 
 fn native_rows(asking: &Asking, response: &Response) -> Result<(u64, Filled)> {
-    let declared = &asking.http.request.response.tables;
+    let given = &asking.http.request.response;
+    let text = response.utf8();
     asking.sink.fill(|tables| {
         let mut most = 0;
-        for (at, table) in declared.iter().enumerate() {
-            let Some(Prop::Python { code, .. }) = &table.data else {
-                continue;
-            };
-            let Some(path) = table.data.as_ref().and_then(native_path) else {
-                continue;
-            };
-            let rows = tables.with(at, &mut |target, full| {
-                json::append_rows(&response.body, path, target, full)
+        for (at, table) in given.tables.iter().enumerate() {
+            let Some(native) = native(table) else { continue };
+            let rows = tables.with(at, &mut |target, full| match &native {
+                NativeRows::Json(path, code) => json::append_rows(&text, path, target, full)
+                    .map_err(|e| e.at(&code.place).context(format!("`{}`", code.property))),
+                NativeRows::DataPath(path) => {
+                    let format = given.format.unwrap_or_else(|| response.row_format());
+                    rows::append(&text, format, path, target, full)
+                        .map_err(|e| e.at(&table.place).context("`data_path`"))
+                }
             });
-            let rows = rows.map_err(|e| e.at(&code.place).context(format!("`{}`", code.property)))?;
-            most = most.max(rows);
+            most = most.max(rows?);
         }
         Ok(most)
     })
@@ -136,7 +148,7 @@ async fn python_rows(
                 let mut parsed = Parsed::default();
                 for (at, table) in given.tables.iter().enumerate() {
                     let rows = match &table.data {
-                        Some(data) if native_path(data).is_some() => 0,
+                        _ if native(table).is_some() => 0,
                         Some(data @ Prop::Python { code, .. }) => {
                             let text = evaluator.python_text(data, &world)?;
                             tables.with(at, &mut |target, full| call.rows(code, &text, target, full))?

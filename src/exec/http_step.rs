@@ -1,25 +1,24 @@
-//! An http_request step: prepares what all its requests share, then asks once or once per row.
+//! An http_request step: prepares what all its requests share, then asks once, once per row or once per batch of rows.
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
-use indexmap::IndexMap;
-use sequor_planner::expr::Prop;
-use sequor_planner::ops::{VariableScope, VariableSet};
+use sequor_planner::ops::{OnError, VariableScope, VariableSet};
 use sequor_planner::plan::{FanOut, HttpStep, Step};
 
-use super::api::{Api, seconds};
+use super::api::Api;
 use super::credentials;
-use super::debug::{self, Look};
-use super::event::Counters;
+use super::event::{Counters, Event};
 use super::flow::publish;
+use super::http_converse::converse;
 use super::http_fan_out;
-use super::http_response;
+use super::rejects::{self, Rejects};
 use super::run::Run;
 use super::scope::{Layer, Scope};
 use super::sink::Sink;
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::{self, Auth, Body, Pages, Parts, Policy, Request};
+use crate::http::{Auth, Hosts, Limits, Policy};
 use crate::value::Value;
 
 /// What all requests of a step share.
@@ -32,6 +31,12 @@ pub struct Asking {
     pub base_url: Option<String>,
     pub success: Vec<u16>,
     pub policy: Policy,
+    pub limits: Limits,
+    /// Where requests may go.
+    pub hosts: Hosts,
+    pub rejects: Option<Rejects>,
+    /// Set when a rule says to ask no more.
+    pub stopped: AtomicBool,
     pub sink: Sink,
     pub counters: Arc<Counters>,
 }
@@ -51,11 +56,23 @@ pub async fn run(
     // The source's variables lie below the step's own.
     let scope = source_scope(&run, &api, &scope).await?.with(own.clone());
     let (auth, base_url) = credentials::evaluate(&run, &api, &scope).await?;
-    let sink = Sink::begin(&run, &http.request, &scope, &counters).await?;
+    let mut sink = Sink::begin(&run, &http.request, &scope, &counters).await?;
+    let rejects = match (&http.rejects, run.debug.look) {
+        (Some(table), None) => Some(Rejects {
+            table: sink.add(&run, table, &rejects::COLUMNS, &scope).await?,
+            all: step.on_error == OnError::Reject,
+            count: AtomicU64::new(0),
+        }),
+        _ => None,
+    };
     let asking = Arc::new(Asking {
         step: step.id.clone(),
         success: success(&run, http, &scope).await?,
         policy: api.policy(http.request.request.retry.as_ref()),
+        limits: api.limits(&http.request.request),
+        hosts: api.hosts(base_url.as_deref()),
+        rejects,
+        stopped: AtomicBool::new(false),
         http: http.clone(),
         run: run.clone(),
         api,
@@ -65,7 +82,9 @@ pub async fn run(
         counters,
     });
     match &http.fan_out {
-        FanOut::Single => converse(&asking, &scope, &own).await?,
+        FanOut::Single => converse(&asking, &scope, &own)
+            .await
+            .map_err(|failure| failure.error)?,
         FanOut::Concurrent { .. } | FanOut::Sequential { .. } => {
             http_fan_out::run(&asking, &scope, &own, &init).await?;
         }
@@ -76,133 +95,14 @@ pub async fn run(
     if run.debug.look.is_some() {
         return Ok(());
     }
+    if let (Some(rejects), Some(table)) = (&asking.rejects, &http.rejects)
+        && let Some(warning) = rejects.warning(&step.id, table.table.as_text().unwrap_or_default())
+    {
+        run.events.emit(Event::Warning(warning)).await;
+    }
     asking.sink.commit(&run).await?;
     publish_all(&run, step, http, &own, &outer);
     Ok(())
-}
-
-/// One request, and more while there are pages. `own` takes the variables that responses set.
-pub async fn converse(asking: &Arc<Asking>, scope: &Scope, own: &Arc<Layer>) -> Result<()> {
-    let mut pages = asking.http.request.request.pagination.as_ref().map(Pages::new);
-    loop {
-        let request = render(asking, scope, pages.as_ref()).await?;
-        if let Some(look @ (Look::Trace | Look::Pretty)) = asking.run.debug.look {
-            let mut request = request;
-            if let Some(auth) = &asking.auth {
-                auth.stand_in(&mut request)?;
-            }
-            debug::show_request(asking, &request, look).await;
-            return Ok(());
-        }
-        if let Some(pages) = &mut pages {
-            pages
-                .check(&request)
-                .map_err(|e| e.at(&asking.http.request.request.url_place))?;
-        }
-        let api = &asking.api;
-        let sent = http::send(
-            &*api.transport,
-            &api.limits,
-            &asking.policy,
-            asking.auth.as_ref(),
-            &asking.step,
-            &request,
-            &asking.success,
-        )
-        .await;
-        asking.counters.add_request(sent.retries);
-        let place = &asking.http.request.request.source_place;
-        let response = sent.result.map_err(|e| match place {
-            Some(place) if e.kind() == ErrorKind::Unauthorized => e.at(place),
-            _ => e.at(&asking.http.request.request.url_place),
-        })?;
-        let response = Arc::new(response);
-        let taken = http_response::take(asking, scope, own, response.clone()).await?;
-        let again = match &mut pages {
-            // A look at one page is enough.
-            Some(_) if asking.run.debug.look.is_some() => false,
-            Some(pages) => pages
-                .advance(&response, taken.rows)
-                .map_err(|e| e.at(&asking.http.request.request.url_place))?,
-            None => taken.again,
-        };
-        if !again {
-            return Ok(());
-        }
-    }
-}
-
-/// Evaluates the request in the scope.
-async fn render(asking: &Asking, scope: &Scope, pages: Option<&Pages>) -> Result<Request> {
-    let given = &asking.http.request.request;
-    let source_headers = asking.api.source.as_ref().and_then(|s| s.headers.as_ref());
-    let optional = [
-        given.parameters.as_ref(),
-        source_headers,
-        given.headers.as_ref(),
-        given.body.as_ref(),
-        given.idempotency_key.as_ref(),
-    ];
-    let props: Vec<Prop> = [Some(&given.url), Some(&given.method)]
-        .into_iter()
-        .chain(optional)
-        .flatten()
-        .cloned()
-        .collect();
-    let mut values = asking
-        .run
-        .evaluator
-        .all(props, &scope.world(), None)
-        .await?
-        .into_iter();
-    let mut next = |there: bool| if there { values.next() } else { None };
-    let url = next(true).unwrap_or(Value::Null);
-    let method = next(true).unwrap_or(Value::Null);
-    let [parameters, source_headers, headers, body, idempotency_key] = optional.map(|p| next(p.is_some()));
-    let (mut url, mut parameters, mut body) = (url, parameters, body);
-    if let Some(pages) = pages {
-        let given = pages.parameters();
-        match (pages.link(), pages.in_body()) {
-            (Some(link), _) => (url, parameters) = (Value::text(link), None),
-            (None, true) => body = Some(with(body, given)?),
-            (None, false) => parameters = Some(with(parameters, given)?),
-        }
-    }
-    let parts = Parts {
-        base_url: asking.base_url.as_deref(),
-        url,
-        method,
-        parameters,
-        headers: [source_headers, headers],
-        body: body.map(|value| Body {
-            format: given.body_format,
-            value,
-        }),
-        idempotency_key,
-        timeout: given.timeout.map(seconds),
-    };
-    let mut request = http::build(parts)?;
-    if let Some(auth) = &asking.auth {
-        auth.apply(&mut request)?;
-    }
-    Ok(request)
-}
-
-/// A map of parameters, or a body, with those of the paging.
-fn with(given: Option<Value>, more: Vec<(String, Value)>) -> Result<Value> {
-    let mut entries = match given {
-        None | Some(Value::Null) => IndexMap::new(),
-        Some(Value::Map(entries)) => Arc::unwrap_or_clone(entries),
-        Some(other) => {
-            let message = format!(
-                "`pagination` adds to a map of names to values, and finds {}",
-                other.kind()
-            );
-            return Err(Error::new(ErrorKind::Data, message));
-        }
-    };
-    entries.extend(more);
-    Ok(Value::Map(Arc::new(entries)))
 }
 
 /// `init.variables`: set once, before the first request.

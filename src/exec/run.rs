@@ -1,6 +1,7 @@
 //! A run: what all its steps share.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use sequor_planner::plan::Plan;
@@ -58,6 +59,8 @@ pub struct Run {
     pub apis: HashMap<String, Arc<Api>>,
     pub evaluator: Arc<Evaluator>,
     pub redactor: Redactor,
+    /// The project's folder: bodies may hold its files.
+    pub folder: PathBuf,
     pub events: Events,
     /// What is looked at instead of done.
     pub debug: Debug,

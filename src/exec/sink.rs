@@ -4,11 +4,12 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::RecordBatch;
-use sequor_planner::ops::{HttpRequest, ResponseTable};
+use sequor_planner::Place;
+use sequor_planner::ops::{HttpRequest, ResponseTable, TableRef};
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::columns::{declared, typed};
+use super::columns::{Specs, declared, typed};
 use super::event::{Counters, Event};
 use super::run::Run;
 use super::scope::Scope;
@@ -20,7 +21,7 @@ use crate::batch::spool::Spool;
 use crate::batch::target::RowTarget;
 use crate::error::{Error, ErrorKind, Result};
 use crate::python::{NamedTable, OnFull, ParserTables};
-use crate::sources::database::Load;
+use crate::sources::database::{Load, TableName, WriteMode};
 
 /// Batches waiting for the database. Few: what waits is memory.
 const WAITING: usize = 2;
@@ -83,6 +84,32 @@ impl Sink {
             }),
             counters: counters.clone(),
         })
+    }
+
+    /// Begins the load of another table, which becomes exactly what this step puts into it. Its number.
+    pub async fn add(
+        &mut self,
+        run: &Run,
+        table: &TableRef,
+        columns: &[(&str, &str)],
+        scope: &Scope,
+    ) -> Result<usize> {
+        let name = table_name(run, table, scope).await?;
+        let specs = columns
+            .iter()
+            .map(|(name, sql)| (name.to_string(), sql.to_string()));
+        let target = loading(
+            run,
+            &table.source,
+            name,
+            specs.collect(),
+            WriteMode::Replace,
+            &table.place,
+        )
+        .await?;
+        let tables = self.tables.get_mut().unwrap_or_else(PoisonError::into_inner);
+        tables.targets.push(target);
+        Ok(tables.targets.len() - 1)
     }
 
     /// Fills tables, synchronously. Batches that got full are to be sent.
@@ -210,33 +237,46 @@ impl Sink {
 
 /// Begins the load of a declared table.
 async fn target(run: &Arc<Run>, table: &ResponseTable, scope: &Scope) -> Result<Target> {
-    let name = table_name(run, &table.target, scope).await?;
-    let database = run.databases.get(&table.target.source)?;
     let specs = match run.debug.look {
         None => declared(run, table, scope).await?,
         // Nothing is loaded: the rows stay aside.
         Some(_) => None,
     };
-    let Some(specs) = specs else {
-        return Ok(Target {
-            loading: Loading::Later(Box::new(Later {
-                source: table.target.source.clone(),
-                table: name.clone(),
-                columns: None,
-                mode: write_mode(table.write_mode),
-                place: table.place.clone(),
-            })),
-            name: name.table,
-            rows: RowTarget::Open(Spool::default()),
-        });
-    };
-    let columns = typed(&*database, &specs).map_err(|e| e.at(&table.place))?;
+    let mode = write_mode(table.write_mode);
+    let name = table_name(run, &table.target, scope).await?;
+    if let Some(specs) = specs {
+        return loading(run, &table.target.source, name, specs, mode, &table.place).await;
+    }
+    Ok(Target {
+        loading: Loading::Later(Box::new(Later {
+            source: table.target.source.clone(),
+            table: name.clone(),
+            columns: None,
+            mode,
+            place: table.place.clone(),
+        })),
+        name: name.table,
+        rows: RowTarget::Open(Spool::default()),
+    })
+}
+
+/// Begins the load of a table whose columns are known.
+async fn loading(
+    run: &Run,
+    source: &str,
+    name: TableName,
+    specs: Specs,
+    mode: WriteMode,
+    place: &Place,
+) -> Result<Target> {
+    let database = run.databases.get(source)?;
+    let columns = typed(&*database, &specs).map_err(|e| e.at(place))?;
     let keys = specs.into_iter().map(|(key, _)| key).collect();
     let builder = BatchBuilder::new(name.table.as_str(), keys, &columns)?;
     let load = database
-        .begin_load(&name, &columns, write_mode(table.write_mode))
+        .begin_load(&name, &columns, mode)
         .await
-        .map_err(|e| e.context(format!("table `{name}`")).at(&table.place))?;
+        .map_err(|e| e.context(format!("table `{name}`")).at(place))?;
     let (sender, receiver) = mpsc::channel(WAITING);
     let shown = name.to_string();
     let loader = AbortOnDropHandle::new(tokio::spawn(async move {

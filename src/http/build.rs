@@ -20,7 +20,7 @@ pub struct Parts<'a> {
     pub parameters: Option<Value>,
     /// The source's headers, then the request's own.
     pub headers: [Option<Value>; 2],
-    pub body: Option<Body>,
+    pub body: Option<Body<'a>>,
     /// `true`: one is made up.
     pub idempotency_key: Option<Value>,
     pub timeout: Option<Duration>,

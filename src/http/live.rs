@@ -7,6 +7,9 @@ use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
 use reqwest::Client;
 
+use super::hosts::Hosts;
+use super::redirect;
+use super::tls::TlsFiles;
 use super::transport::Transport;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::{Request, Response};
@@ -14,38 +17,50 @@ use crate::exchange::{Request, Response};
 /// How long a request may take when the source does not say.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 /// A response must fit in memory: a page of an API does, an endless body does not.
-const MAX_BODY: usize = 512 * 1024 * 1024;
+pub const DEFAULT_MAX_RESPONSE: usize = 256 * 1024 * 1024;
 
 /// What a client needs to know of its source.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
     /// For the whole request, connecting and reading the body included.
     pub timeout: Option<Duration>,
+    pub tls: TlsFiles,
+    /// Where redirects may go.
+    pub hosts: Hosts,
+    /// Bytes that a response may have, unpacked.
+    pub max_response: Option<usize>,
 }
 
 /// A client of one source; its connections are reused.
 pub struct Live {
     client: Client,
+    hosts: Hosts,
+    max_response: usize,
 }
 
 impl Live {
-    /// A client. TLS certificates are verified against the system's roots; redirects to another host lose credentials.
-    pub fn new(settings: &Settings) -> Result<Live> {
+    /// A client. TLS certificates are verified against the system's roots; redirects to another server lose credentials.
+    pub fn new(settings: Settings) -> Result<Live> {
         let client = Client::builder()
             .user_agent(concat!("sequor/", env!("CARGO_PKG_VERSION")))
             .timeout(settings.timeout.unwrap_or(DEFAULT_TIMEOUT))
             .connect_timeout(Duration::from_secs(20))
             .tcp_nodelay(true)
-            .pool_idle_timeout(Duration::from_secs(60))
+            .redirect(reqwest::redirect::Policy::none())
+            .pool_idle_timeout(Duration::from_secs(60));
+        let client = settings
+            .tls
+            .apply(client)?
             .build()
-            .map_err(|e| Error::new(ErrorKind::Internal, format!("no HTTP client: {}", chain(&e))))?;
-        Ok(Live { client })
+            .map_err(|e| Error::new(ErrorKind::Project, format!("no HTTP client: {}", chain(&e))))?;
+        Ok(Live {
+            client,
+            hosts: settings.hosts,
+            max_response: settings.max_response.unwrap_or(DEFAULT_MAX_RESPONSE),
+        })
     }
-}
 
-#[async_trait]
-impl Transport for Live {
-    async fn send(&self, _: &str, request: &Request) -> Result<Response> {
+    async fn once(&self, request: &Request) -> Result<Response> {
         let mut sending = self.client.request(request.method.clone(), request.url.clone());
         sending = sending.headers(request.headers.clone());
         if let Some(timeout) = request.timeout {
@@ -55,41 +70,69 @@ impl Transport for Live {
             sending = sending.body(body.clone());
         }
         let response = sending.send().await.map_err(|e| explain(&e, request))?;
-        let (status, headers, url) = (
-            response.status().as_u16(),
-            response.headers().clone(),
-            response.url().clone(),
-        );
-        let body = read(response, request).await?;
-        Ok(Response::new(status, headers, url, body))
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let body = self.read(response, request).await?;
+        Ok(Response::new(status, headers, request.url.clone(), body))
+    }
+
+    async fn read(&self, response: reqwest::Response, request: &Request) -> Result<Bytes> {
+        let too_large = || {
+            let message = format!(
+                "the response of {} is larger than {}",
+                shown(request),
+                size(self.max_response)
+            );
+            Error::new(ErrorKind::Data, message)
+                .help("ask for smaller pages, or allow more by `max_response_size` in the source")
+        };
+        let told = response.content_length().unwrap_or(0);
+        if usize::try_from(told).unwrap_or(usize::MAX) > self.max_response {
+            return Err(too_large());
+        }
+        let mut chunks = response.bytes_stream();
+        // One chunk, the usual case for small bodies, is passed on as it is.
+        let first = match chunks.next().await {
+            None => return Ok(Bytes::new()),
+            Some(chunk) => chunk.map_err(|e| explain(&e, request))?,
+        };
+        let mut body: Option<BytesMut> = None;
+        while let Some(chunk) = chunks.next().await {
+            let chunk = chunk.map_err(|e| explain(&e, request))?;
+            let whole = body.get_or_insert_with(|| BytesMut::from(&first[..]));
+            if whole.len() + chunk.len() > self.max_response {
+                return Err(too_large());
+            }
+            whole.extend_from_slice(&chunk);
+        }
+        Ok(body.map_or(first, BytesMut::freeze))
     }
 }
 
-async fn read(response: reqwest::Response, request: &Request) -> Result<Bytes> {
-    let mut chunks = response.bytes_stream();
-    // One chunk, the usual case for small bodies, is passed on as it is.
-    let first = match chunks.next().await {
-        None => return Ok(Bytes::new()),
-        Some(chunk) => chunk.map_err(|e| explain(&e, request))?,
-    };
-    let mut body: Option<BytesMut> = None;
-    while let Some(chunk) = chunks.next().await {
-        let chunk = chunk.map_err(|e| explain(&e, request))?;
-        let whole = body.get_or_insert_with(|| BytesMut::from(&first[..]));
-        if whole.len() + chunk.len() > MAX_BODY {
-            return Err(Error::new(
-                ErrorKind::Data,
-                format!(
-                    "the response of {} is larger than {} MiB",
-                    shown(request),
-                    MAX_BODY >> 20
-                ),
-            )
-            .help("ask for smaller pages"));
+#[async_trait]
+impl Transport for Live {
+    async fn send(&self, _: &str, request: &Request) -> Result<Response> {
+        let mut response = self.once(request).await?;
+        let mut hops = 0;
+        let mut last = None;
+        while let Some(next) = redirect::next(last.as_ref().unwrap_or(request), &response, &self.hosts)? {
+            hops += 1;
+            if hops > redirect::MOST {
+                return Err(redirect::too_many(request));
+            }
+            response = self.once(&next).await?;
+            last = Some(next);
         }
-        whole.extend_from_slice(&chunk);
+        Ok(response)
     }
-    Ok(body.map_or(first, BytesMut::freeze))
+}
+
+/// Bytes, for people.
+fn size(bytes: usize) -> String {
+    match bytes {
+        b if b >= 1 << 20 && b % (1 << 20) == 0 => format!("{} MB", b >> 20),
+        b if b >= 1 << 10 && b % (1 << 10) == 0 => format!("{} KB", b >> 10),
+        b => format!("{b} bytes"),
+    }
 }
 
 /// A request as messages name it: without its query, where secrets live.
@@ -118,9 +161,6 @@ fn explain(error: &reqwest::Error, request: &Request) -> Error {
             ErrorKind::Connect,
             format!("{target}: can't connect to {at}: {why}"),
         );
-    }
-    if error.is_redirect() {
-        return Error::new(ErrorKind::Data, format!("{target}: too many redirects"));
     }
     // The body ended before it was whole: that is the connection's doing, not the encoding's.
     if error.is_decode() && !why.contains("before message length") {

@@ -6,12 +6,14 @@ use sequor_planner::expr::PathStep;
 use sequor_planner::ops::{PageKind, Pagination};
 use url::Url;
 
+use super::detect::detect;
 use crate::batch::json::value_at;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::{Request, Response};
 use crate::value::Value;
 
 /// The pages of one conversation.
+#[derive(Clone)]
 pub struct Pages {
     spec: Pagination,
     /// Pages that have come.
@@ -22,6 +24,8 @@ pub struct Pages {
     link: Option<Url>,
     /// What was asked last, so that the same is not asked again for ever.
     last: Option<(Url, Option<Bytes>)>,
+    /// The last body, where the paging was guessed: an API that does not know its parameter gives the same again.
+    guessed: Option<Bytes>,
 }
 
 impl Pages {
@@ -37,6 +41,7 @@ impl Pages {
             cursor: None,
             link: None,
             last: None,
+            guessed: None,
         }
     }
 
@@ -78,7 +83,7 @@ impl Pages {
             PageKind::Cursor { param, .. } => {
                 parameters.extend(self.cursor.clone().map(|cursor| (param.clone(), cursor)));
             }
-            PageKind::JsonLink { .. } | PageKind::HeaderLink | PageKind::SinglePage => {}
+            PageKind::JsonLink { .. } | PageKind::HeaderLink | PageKind::SinglePage | PageKind::Auto => {}
         }
         parameters
     }
@@ -108,6 +113,22 @@ impl Pages {
             return Ok(false);
         }
         let body = &response.body;
+        if self.spec.kind == PageKind::Auto {
+            self.spec.kind = detect(response);
+            if let PageKind::PageNumber { start, .. } = self.spec.kind {
+                self.at = start;
+            }
+            self.guessed = Some(body.clone());
+        } else if let Some(before) = &self.guessed {
+            // A guessed parameter that the API does not know shows in a page that comes twice.
+            if matches!(self.spec.kind, PageKind::PageNumber { .. }) && before == body && !body.is_empty() {
+                let message = format!("page {} is the same as the page before it", self.done);
+                return Err(Error::new(ErrorKind::Limit, message).help(
+                    "the API takes no parameter `page`: give the `type` of pagination and its `param`",
+                ));
+            }
+            self.guessed = Some(body.clone());
+        }
         Ok(match &self.spec.kind {
             PageKind::PageNumber {
                 start,
@@ -141,8 +162,36 @@ impl Pages {
                 let next = headers.filter_map(|h| h.to_str().ok()).find_map(next_link);
                 self.follow(response, next)?
             }
-            PageKind::SinglePage => false,
+            PageKind::SinglePage | PageKind::Auto => false,
         })
+    }
+
+    /// All pages from the one at hand on, when the response said how many there are: they can be asked for at the same
+    /// time.
+    pub fn rest(&self, response: &Response) -> Result<Option<Vec<Pages>>> {
+        let body = &response.body;
+        let (step, end) = match &self.spec.kind {
+            PageKind::PageNumber {
+                start,
+                total_pages: Some(path),
+                ..
+            } => (1, start + count(body, path)?),
+            PageKind::Offset {
+                size,
+                total: Some(path),
+                ..
+            } => (*size, count(body, path)?),
+            _ => return Ok(None),
+        };
+        let most = self.spec.max_pages.map_or(u64::MAX, |max| max - self.done);
+        let positions = (self.at..end).step_by(usize::try_from(step).unwrap_or(usize::MAX));
+        let positions = positions.take(usize::try_from(most).unwrap_or(usize::MAX));
+        let pages = positions.enumerate().map(|(after, at)| Pages {
+            at,
+            done: self.done + after as u64,
+            ..self.clone()
+        });
+        Ok(Some(pages.collect()))
     }
 
     /// Takes the url of the next page. It may not lead to another host: credentials go along.
@@ -206,7 +255,7 @@ fn is_nothing(value: &Value) -> bool {
 }
 
 /// The target of the link with the relation `next`.
-fn next_link(header: &str) -> Option<&str> {
+pub(super) fn next_link(header: &str) -> Option<&str> {
     let mut rest = header;
     while let Some((_, inner)) = rest.split_once('<') {
         let (target, after) = inner.split_once('>')?;

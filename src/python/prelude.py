@@ -96,7 +96,11 @@ class Response:
     def json(self):
         if not self._parsed:
             try:
-                self._json = json.loads(self.content, parse_float=JsonFloat)
+                try:
+                    self._json = json.loads(self.content, parse_float=JsonFloat)
+                except UnicodeDecodeError:
+                    # Not Unicode: as the content type's charset says.
+                    self._json = json.loads(self.text, parse_float=JsonFloat)
             except ValueError as error:
                 start = " ".join(self.text[:160].split()) or "(empty)"
                 raise ValueError(

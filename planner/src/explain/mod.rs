@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use crate::expr::Prop;
 use crate::ops::{OnError, TableRef};
 use crate::plan::{Action, FanOut, Step};
+use crate::syntax::Concurrency;
 
 /// A property in one line.
 fn short(prop: &Prop) -> String {
@@ -112,6 +113,13 @@ fn summary(step: &Step) -> String {
     }
 }
 
+fn at_once(concurrency: Concurrency) -> String {
+    match concurrency {
+        Concurrency::Fixed(n) => format!("up to {n} at the same time"),
+        Concurrency::Auto => "as many at the same time as the API bears".into(),
+    }
+}
+
 fn columns(used: &BTreeSet<String>) -> String {
     match used.is_empty() {
         true => "no column of the rows is read".into(),
@@ -130,9 +138,13 @@ fn notes(step: &Step) -> Vec<String> {
             match &http.fan_out {
                 FanOut::Single => {}
                 FanOut::Concurrent { concurrency } => {
-                    notes.push(format!("requests: up to {concurrency} at the same time"));
+                    notes.push(format!("requests: {}", at_once(*concurrency)))
                 }
                 FanOut::Sequential { reason } => notes.push(format!("requests: one by one, since {reason}")),
+            }
+            if let Some(concurrency) = http.pages_at_once {
+                let many = at_once(concurrency);
+                notes.push(format!("pages: {many}, when the first tells how many there are"));
             }
             notes.extend(http.row_columns.as_ref().map(columns));
             if let Some(requests) = http.estimated_requests {
@@ -142,12 +154,16 @@ fn notes(step: &Step) -> Vec<String> {
             }
             let response = &http.request.response;
             for t in &response.tables {
-                let native = match &t.data {
-                    Some(prop) if !prop.needs_python() => "read natively",
-                    Some(_) => "by Python",
-                    None => "by the parser",
+                let native = match (&t.data, &t.data_path) {
+                    (None, Some(_)) => "read natively",
+                    (Some(prop), _) if !prop.needs_python() => "read natively",
+                    (Some(_), _) => "by Python",
+                    (None, None) => "by the parser",
                 };
                 notes.push(format!("loads {}, rows {native}", table(&t.target)));
+            }
+            if let Some(rejects) = &http.rejects {
+                notes.push(format!("rows whose request fails go to {}", table(rejects)));
             }
             if step.outside {
                 notes.push("changes something outside".into());

@@ -10,7 +10,7 @@ use super::sql::{Execute, Transform};
 use crate::codes::Code;
 use crate::diagnostic::Diagnostics;
 use crate::span::Place;
-use crate::syntax::{Form, Key, Keys, Shape, Value};
+use crate::syntax::{Form, Key, Keys, Shape};
 
 /// The keys of every step.
 pub static COMMON: Shape = Shape {
@@ -33,8 +33,8 @@ pub static COMMON: Shape = Shape {
         Key::new("enabled", Form::Flag, "`false` leaves the step out."),
         Key::new(
             "on_error",
-            Form::Choice(&["stop", "continue"]),
-            "What a failure of the step means: `stop` (default) fails the flow, `continue` reports it and goes on.",
+            Form::Choice(&["stop", "continue", "reject"]),
+            "What a failure of the step means: `stop` (default) fails the flow, `continue` reports it and goes on; `reject`, with one request per row, keeps the rows whose request failed in the table `<id>_rejects`.",
         ),
     ],
 };
@@ -48,6 +48,8 @@ pub enum OnError {
     Stop,
     /// It is reported, and the flow goes on as if the step had succeeded.
     Continue,
+    /// A row of a fan-out that fails for good is kept in a table of rejects, and the others go on.
+    Reject,
 }
 
 /// A step as its flow's file says it.
@@ -153,29 +155,11 @@ pub(super) fn read(op: &'static str, place: Place, keys: &Keys<'_>, d: &mut Diag
         good
     });
     let title = keys.name("title", d).map(|(title, _)| title);
-    let mut depends_on = Vec::new();
-    if let Some(node) = keys.node("depends_on") {
-        let one = std::slice::from_ref(node);
-        let items = match &node.value {
-            Value::List(items) => items.as_slice(),
-            _ => one,
-        };
-        for item in items {
-            match item.as_text() {
-                Some(id) => depends_on.push((id.to_string(), item.place.clone())),
-                None => {
-                    d.error(
-                        Code::WrongType,
-                        item.place.clone(),
-                        format!("`depends_on` must list ids of steps, not {}", item.kind()),
-                    );
-                }
-            }
-        }
-    }
+    let depends_on = keys.texts("depends_on", "ids of steps", d);
     let enabled = keys.flag("enabled", d).unwrap_or(true);
     let on_error = match keys.choice("on_error", d) {
         Some("continue") => OnError::Continue,
+        Some("reject") => OnError::Reject,
         _ => OnError::Stop,
     };
     Common {

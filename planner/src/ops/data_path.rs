@@ -1,31 +1,49 @@
-//! `data_path`: where the rows are in the JSON of a response.
+//! `data_path`: where the rows are in a response.
+
+use serde::Serialize;
+use serde_json_path::JsonPath;
 
 use crate::codes::Code;
 use crate::diagnostic::Diagnostics;
-use crate::expr::{self, PathStep, Prop};
-use crate::syntax::{Keys, Node, Scalar, Value};
+use crate::expr::PathStep;
+use crate::syntax::Keys;
 
-/// Reads `data_path`. It means what the same subscripts mean in Python.
-pub fn read(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<Prop> {
-    let parts = path(keys, "data_path", d)?;
-    let place = keys.node("data_path")?.place.clone();
-    let mut code = String::from("response.json()");
-    for part in parts {
-        match part {
-            // JSON's quoting of a text is Python's, too.
-            PathStep::Key(key) => code.push_str(&format!("[{}]", serde_json::Value::from(key))),
-            PathStep::Index(index) => code.push_str(&format!("[{index}]")),
+/// Where the rows are in a response.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DataPath {
+    /// Keys and positions, read without a tree of the whole.
+    Steps(Vec<PathStep>),
+    /// A JSONPath (RFC 9535): each list it finds gives its items, each object is a row.
+    JsonPath(String),
+}
+
+/// Reads `data_path`.
+pub fn read(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<DataPath> {
+    let (text, place) = keys.name("data_path", d)?;
+    let text = text.trim();
+    if let Some(steps) = parse(text) {
+        return Some(DataPath::Steps(steps));
+    }
+    let full = match text.starts_with('$') {
+        true => text.to_string(),
+        false if text.starts_with('[') => format!("${text}"),
+        false => format!("$.{text}"),
+    };
+    match JsonPath::parse(&full) {
+        Ok(_) => Some(DataPath::JsonPath(full)),
+        Err(e) => {
+            let message = match e.message() {
+                "parser error" => format!("`{text}` is not a path"),
+                why => format!("`{text}` is not a path: {why}"),
+            };
+            d.error(Code::BadValue, place, message).help(HELP);
+            None
         }
     }
-    let node = Node {
-        value: Value::Scalar(Scalar::Text {
-            text: code.into(),
-            first_line: place.line,
-        }),
-        place,
-    };
-    expr::python("data_path", &node, d)
 }
+
+const HELP: &str = "keys with dots between them, like `data.items`; `[0]` for an item, `['a.b']` for a key with a dot, `$` for the whole";
 
 /// Reads a key that holds a path into the JSON of a response.
 pub fn path(keys: &Keys<'_>, key: &str, d: &mut Diagnostics) -> Option<Vec<PathStep>> {
@@ -33,7 +51,7 @@ pub fn path(keys: &Keys<'_>, key: &str, d: &mut Diagnostics) -> Option<Vec<PathS
     let parsed = parse(text.trim());
     if parsed.is_none() {
         d.error(Code::BadValue, place, format!("`{text}` is not a path"))
-            .help("keys with dots between them, like `data.items`; `[0]` for an item, `['a.b']` for a key with a dot, `$` for the whole");
+            .help(HELP);
     }
     parsed
 }

@@ -7,12 +7,16 @@ use super::common::{COMMON, FlowAction};
 use super::http_response::{self, RESPONSE, Response};
 use super::messages::{VariableScope, VariableSet, read_variables};
 use super::pagination::{self, PAGINATIONS, Pagination};
+use super::rules::RuleAction;
 use super::table::{ROWS, RowsOf, read_rows};
 use crate::codes::Code;
 use crate::diagnostic::{Diagnostics, did_you_mean};
 use crate::expr::Prop;
 use crate::span::Place;
-use crate::syntax::{Form, Key, Keys, Node, REQUEST_LIMITS, RetrySpec, Shape, read_retry};
+use crate::syntax::{
+    Concurrency, Form, Key, Keys, Node, REQUEST_LIMITS, RateLimit, RetrySpec, Shape, read_concurrency,
+    read_rate_limit, read_retry,
+};
 
 /// How a body is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -62,6 +66,12 @@ pub struct Request {
     /// Seconds the request may take, where that differs from its source.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout: Option<f64>,
+    /// Requests at the same time, counted apart from the source's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<Concurrency>,
+    /// A limit of its own, in place of the source's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate_limit: Option<RateLimit>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry: Option<RetrySpec>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -114,9 +124,13 @@ static INIT: Shape = Shape {
 
 static FOR_EACH: Shape = Shape {
     what: "a for_each",
-    doc: "One request per row of a table.",
+    doc: "One request per row of a table, or per batch of rows.",
     with: &[&ROWS],
-    keys: &[],
+    keys: &[Key::new(
+        "batch_size",
+        Form::Whole,
+        "One request for so many rows: the variable is a list of rows.",
+    )],
 };
 
 static REQUEST: Shape = Shape {
@@ -203,7 +217,11 @@ fn read(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<FlowAction> {
     let init = init.map(|node| read_variables(node, VariableScope::Project, d));
     let for_each = keys.node("for_each").map(|node| {
         let keys = Keys::new(node, &FOR_EACH, d)?;
-        read_rows(&keys, d)
+        let batch_size = keys.whole("batch_size", d);
+        Some(RowsOf {
+            batch_size,
+            ..read_rows(&keys, d)?
+        })
     });
     let request = keys.node("request").and_then(|node| read_request(node, d));
     let response = match (keys.node("response"), keys.prop("response", d)) {
@@ -222,6 +240,12 @@ fn read(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<FlowAction> {
         let message = "both `pagination` and `while` are given";
         d.error(Code::BothForms, request.url_place.clone(), message)
             .help("keep one of them: each asks for the next page");
+    }
+    let rules = response.iter().flat_map(|r| &r.rules);
+    for rule in rules.filter(|rule| rule.action == RuleAction::Reject && for_each.is_none()) {
+        let message = "`action: reject` needs rows to keep: an http_request with `for_each`";
+        d.error(Code::BadValue, rule.place.clone(), message)
+            .help("use `skip` or `fail`");
     }
     Some(FlowAction::HttpRequest(Box::new(HttpRequest {
         init: init.unwrap_or_default(),
@@ -269,6 +293,8 @@ fn read_request(node: &Node, d: &mut Diagnostics) -> Option<Request> {
         body,
         idempotency_key: keys.prop("idempotency_key", d),
         timeout: keys.duration("timeout", d),
+        concurrency: read_concurrency(&keys, d),
+        rate_limit: read_rate_limit(&keys, d),
         retry: read_retry(&keys, d),
         pagination: match keys.node("pagination").map(|node| pagination::read(node, d)) {
             None => None,

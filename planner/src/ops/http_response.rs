@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
-use super::data_path;
+use super::data_path::{self, DataPath};
 use super::messages::{VariableScope, VariableSet, read_variables};
+use super::rules::{self, RULE, Rule};
 use super::table::{
     COLUMNS, Columns, TABLE, TableDefaults, TableRef, WRITE_MODE, WriteMode, read_columns, read_write_mode,
 };
@@ -21,10 +22,33 @@ pub struct ResponseTable {
     /// A list of objects; none when a parser gives the rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<Prop>,
+    /// Where the rows are, instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data_path: Option<DataPath>,
     pub write_mode: WriteMode,
     #[serde(skip)]
     pub place: Place,
 }
+
+/// How rows are written in a response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RowFormat {
+    Json,
+    /// A JSON value in each line.
+    Jsonl,
+    /// RFC 4180, with a line of names.
+    Csv,
+    Xml,
+}
+
+/// The formats of rows by their names.
+const ROW_FORMATS: [(&str, RowFormat); 4] = [
+    ("json", RowFormat::Json),
+    ("jsonl", RowFormat::Jsonl),
+    ("csv", RowFormat::Csv),
+    ("xml", RowFormat::Xml),
+];
 
 /// What is done with a response.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -32,6 +56,12 @@ pub struct Response {
     /// Statuses that are a success; any 2xx when not given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub success_status: Option<Prop>,
+    /// How rows are written; as its content type says when not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub format: Option<RowFormat>,
+    /// What else tells success from failure.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<Rule>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tables: Vec<ResponseTable>,
     /// What tables that a parser names leave out.
@@ -59,8 +89,8 @@ static RESPONSE_TABLE: Shape = Shape {
         ),
         Key::new(
             "data_path",
-            Form::Path,
-            "Where the rows are in the JSON of the response, instead of `data`: `orders`, `data.items`, `$.pages[0].rows`; `$` for the whole.",
+            Form::JsonPath,
+            "Where the rows are in the response, instead of `data`: `orders`, `data.items`, `$.pages[*].rows`, any JSONPath; `$` for the whole.",
         ),
     ],
 };
@@ -74,6 +104,16 @@ pub(super) static RESPONSE: Shape = Shape {
             "success_status",
             Form::Statuses,
             "HTTP statuses that are a success; any 2xx when left out.",
+        ),
+        Key::new(
+            "format",
+            Form::Choice(&["json", "jsonl", "csv", "xml"]),
+            "How the rows of `data_path` are written; as the content type says when left out.",
+        ),
+        Key::new(
+            "rules",
+            Form::List(&RULE),
+            "What responses mean that their status does not say; the first that holds counts.",
         ),
         Key::new(
             "tables",
@@ -106,8 +146,14 @@ pub(super) fn read(node: &Node, d: &mut Diagnostics) -> Option<Response> {
     }
     let defaults = TableDefaults::read(&keys, d);
     let parser = keys.prop("parser", d);
+    let format = keys.choice("format", d).and_then(|format| {
+        let found = ROW_FORMATS.iter().find(|(name, _)| *name == format)?;
+        Some(found.1)
+    });
+    // Their rows are all there is.
+    let whole = matches!(format, Some(RowFormat::Jsonl | RowFormat::Csv));
     let tables = keys.list("tables", d, |item, d| {
-        read_table(item, &defaults, parser.is_some(), d)
+        read_table(item, &defaults, parser.is_some(), whole, d)
     });
     for (at, table) in tables.iter().enumerate() {
         let same =
@@ -122,6 +168,8 @@ pub(super) fn read(node: &Node, d: &mut Diagnostics) -> Option<Response> {
     let variables = keys.node("variables");
     Some(Response {
         success_status,
+        format,
+        rules: keys.list("rules", d, rules::read),
         tables,
         defaults,
         parser,
@@ -153,14 +201,17 @@ fn read_table(
     node: &Node,
     defaults: &TableDefaults,
     has_parser: bool,
+    whole: bool,
     d: &mut Diagnostics,
 ) -> Option<ResponseTable> {
     let keys = Keys::new(node, &RESPONSE_TABLE, d)?;
     let target = defaults.table(&keys, d);
     let columns = read_columns(&keys, d);
-    let data = match keys.has("data_path") {
+    let data = keys.prop("data", d);
+    let data_path = match keys.has("data_path") {
         true => data_path::read(&keys, d),
-        false => keys.prop("data", d),
+        false if whole && data.is_none() && !has_parser => Some(DataPath::Steps(Vec::new())),
+        false => None,
     };
     if keys.has("data") && keys.has("data_path") {
         let place = keys.place_of("data_path").cloned();
@@ -176,7 +227,7 @@ fn read_table(
         )
         .help("keep one: a parser gives the rows of all tables");
     }
-    if !has_data && !has_parser {
+    if !has_data && !has_parser && !whole {
         d.error(
             Code::MissingKey,
             node.place.clone(),
@@ -189,6 +240,7 @@ fn read_table(
         target: target?,
         columns: columns?,
         data,
+        data_path,
         write_mode,
         place: node.place.clone(),
     })

@@ -8,6 +8,7 @@ mod http_response;
 mod messages;
 mod migrate_schema;
 mod pagination;
+mod rules;
 mod sql;
 mod table;
 
@@ -17,11 +18,13 @@ use crate::syntax::{Keys, Node, Shape, Value, tagged};
 
 pub use common::{COMMON, FlowAction, FlowStep, OnError, each_step};
 pub use control::{Branch, ForEach, RunFlow, Try, While};
+pub use data_path::DataPath;
 pub use http_request::{BodyFormat, HttpRequest, Request};
-pub use http_response::{Response, ResponseTable};
+pub use http_response::{Response, ResponseTable, RowFormat};
 pub use messages::{Print, SetVariable, VARIABLE, VariableScope, VariableSet, read_variables};
 pub use migrate_schema::MigrateSchema;
 pub use pagination::{PageKind, Pagination};
+pub use rules::{Rule, RuleAction};
 pub use sql::{Execute, Transform};
 pub use table::{
     COLUMN, COLUMN_TYPE, ColumnSpec, Columns, RowsOf, TableDefaults, TableRef, WriteMode, is_column_type,
@@ -71,6 +74,16 @@ fn read_step(node: &Node, d: &mut Diagnostics) -> Option<FlowStep> {
     let (op, operation, place) = tagged(node, "a step", "op", OPERATIONS, Code::UnknownOperation, d)?;
     let keys = Keys::new(node, operation.shape, d)?;
     let common = common::read(op, place, &keys, d);
-    let action = (operation.read)(&keys, d);
-    Some(common.with(action?))
+    let action = (operation.read)(&keys, d)?;
+    let one_per_row = matches!(&action, FlowAction::HttpRequest(r) if r.for_each.is_some());
+    if keys.choice("on_error", &mut Diagnostics::default()) == Some("reject") && !one_per_row {
+        let place = keys.place_of("on_error").cloned();
+        d.error(
+            Code::BadValue,
+            place,
+            "`on_error: reject` needs rows to keep: an http_request with `for_each`",
+        )
+        .help("use `stop` or `continue`");
+    }
+    Some(common.with(action))
 }

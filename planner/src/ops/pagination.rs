@@ -20,6 +20,18 @@ pub struct Pagination {
     pub in_body: bool,
 }
 
+impl Pagination {
+    /// Whether a response may say how many pages there are, so that the others can be asked for at the same time.
+    pub fn tells_count(&self) -> bool {
+        match &self.kind {
+            PageKind::PageNumber { total_pages, .. } => total_pages.is_some(),
+            PageKind::Offset { total, .. } => total.is_some(),
+            PageKind::Auto => true,
+            _ => false,
+        }
+    }
+}
+
 /// What tells the next page.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -48,6 +60,8 @@ pub enum PageKind {
     HeaderLink,
     /// There is one page.
     SinglePage,
+    /// The first response shows which of the others it is.
+    Auto,
 }
 
 static COMMON: Shape = Shape {
@@ -172,6 +186,15 @@ pub static PAGINATIONS: &[(&str, &Shape)] = &[
             keys: &[],
         },
     ),
+    (
+        "auto",
+        &Shape {
+            what: "`pagination` of type auto",
+            doc: "The first response shows how to go on: a link in the header `Link` or in the JSON, a cursor, or a count of pages, under the names that APIs use for them.",
+            with: &[&COMMON],
+            keys: &[],
+        },
+    ),
 ];
 
 /// Reads `pagination`.
@@ -211,6 +234,7 @@ pub fn read(node: &Node, d: &mut Diagnostics) -> Option<Pagination> {
             path: path("next_path", d)??,
         },
         "header_link" => PageKind::HeaderLink,
+        "auto" => PageKind::Auto,
         _ => PageKind::SinglePage,
     };
     Some(Pagination {

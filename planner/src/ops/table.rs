@@ -28,6 +28,9 @@ pub struct RowsOf {
     /// The variable that holds the row.
     #[serde(rename = "as")]
     pub variable: String,
+    /// So many rows at once: the variable holds a list of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch_size: Option<u64>,
 }
 
 /// What a step does with the rows its target has.
@@ -250,6 +253,7 @@ pub fn read_rows(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<RowsOf> {
             place: keys.place_of("table").unwrap_or(&place).clone(),
         },
         variable: variable?.0,
+        batch_size: None,
     })
 }
 

@@ -13,6 +13,30 @@ pub enum Auth {
     ApiKey { name: Prop, value: Prop, in_query: bool },
     Digest { username: Prop, password: Prop },
     OAuth2(Box<OAuth2>),
+    OAuth1(Box<OAuth1>),
+    AwsSigv4(Box<AwsSigv4>),
+}
+
+/// `auth` of type oauth1.
+#[derive(Debug, Clone)]
+pub struct OAuth1 {
+    pub consumer_key: Prop,
+    pub consumer_secret: Prop,
+    pub token: Option<Prop>,
+    pub token_secret: Option<Prop>,
+    pub realm: Option<Prop>,
+    /// HMAC with SHA-256 instead of SHA-1.
+    pub sha256: bool,
+}
+
+/// `auth` of type aws_sigv4.
+#[derive(Debug, Clone)]
+pub struct AwsSigv4 {
+    pub access_key_id: Prop,
+    pub secret_access_key: Prop,
+    pub session_token: Option<Prop>,
+    pub region: Prop,
+    pub service: Prop,
 }
 
 /// What a token is given for.
@@ -39,29 +63,33 @@ pub struct OAuth2 {
 impl Auth {
     /// Adds what the credentials use.
     pub fn collect(&self, uses: &mut Uses) {
-        match self {
-            Auth::OAuth2(oauth2) => {
-                oauth2.token_endpoint.collect(uses);
-                oauth2.client_id.collect(uses);
-                let optional = [
-                    &oauth2.client_secret,
-                    &oauth2.username,
-                    &oauth2.password,
-                    &oauth2.refresh_token,
-                    &oauth2.scope,
-                ];
-                optional.into_iter().flatten().for_each(|p| p.collect(uses));
-            }
+        let (needed, optional): (Vec<&Prop>, Vec<&Option<Prop>>) = match self {
+            Auth::OAuth2(a) => (
+                vec![&a.token_endpoint, &a.client_id],
+                vec![
+                    &a.client_secret,
+                    &a.username,
+                    &a.password,
+                    &a.refresh_token,
+                    &a.scope,
+                ],
+            ),
+            Auth::OAuth1(a) => (
+                vec![&a.consumer_key, &a.consumer_secret],
+                vec![&a.token, &a.token_secret, &a.realm],
+            ),
+            Auth::AwsSigv4(a) => (
+                vec![&a.access_key_id, &a.secret_access_key, &a.region, &a.service],
+                vec![&a.session_token],
+            ),
             Auth::Basic { username, password } | Auth::Digest { username, password } => {
-                username.collect(uses);
-                password.collect(uses);
+                (vec![username, password], Vec::new())
             }
-            Auth::Bearer { token } => token.collect(uses),
-            Auth::ApiKey { name, value, .. } => {
-                name.collect(uses);
-                value.collect(uses);
-            }
-        }
+            Auth::Bearer { token } => (vec![token], Vec::new()),
+            Auth::ApiKey { name, value, .. } => (vec![name, value], Vec::new()),
+        };
+        needed.into_iter().for_each(|p| p.collect(uses));
+        optional.into_iter().flatten().for_each(|p| p.collect(uses));
     }
 }
 
@@ -155,6 +183,49 @@ pub static AUTH: &[(&str, &Shape)] = &[
             ],
         },
     ),
+    (
+        "oauth1",
+        &Shape {
+            what: "`auth` of type oauth1",
+            doc: "Requests are signed as OAuth 1.0 says (RFC 5849).",
+            with: &[&AUTH_TYPE],
+            keys: &[
+                Key::new("consumer_key", Form::Text, "The client.").required(),
+                Key::new("consumer_secret", Form::Text, "The client's secret.").required(),
+                Key::new("token", Form::Text, "The access token."),
+                Key::new("token_secret", Form::Text, "The access token's secret."),
+                Key::new(
+                    "signature_method",
+                    Form::Choice(&["HMAC-SHA1", "HMAC-SHA256"]),
+                    "How requests are signed; HMAC-SHA1 when left out.",
+                ),
+                Key::new(
+                    "realm",
+                    Form::Text,
+                    "The realm that some servers ask for, like NetSuite's account.",
+                ),
+            ],
+        },
+    ),
+    (
+        "aws_sigv4",
+        &Shape {
+            what: "`auth` of type aws_sigv4",
+            doc: "Requests are signed as AWS asks for (Signature Version 4).",
+            with: &[&AUTH_TYPE],
+            keys: &[
+                Key::new("access_key_id", Form::Text, "The access key.").required(),
+                Key::new("secret_access_key", Form::Text, "The access key's secret.").required(),
+                Key::new(
+                    "session_token",
+                    Form::Text,
+                    "The token that belongs to temporary keys.",
+                ),
+                Key::new("region", Form::Text, "The region, like eu-central-1.").required(),
+                Key::new("service", Form::Text, "The service, like execute-api or s3.").required(),
+            ],
+        },
+    ),
 ];
 
 /// Reads `auth`.
@@ -179,6 +250,28 @@ pub fn read_auth(node: &Node, d: &mut Diagnostics) -> Option<Auth> {
                 username: username?,
                 password: password?,
             }
+        }
+        "oauth1" => {
+            let (consumer_key, consumer_secret) = (text("consumer_key"), text("consumer_secret"));
+            Auth::OAuth1(Box::new(OAuth1 {
+                token: text("token"),
+                token_secret: text("token_secret"),
+                realm: text("realm"),
+                sha256: keys.choice("signature_method", d) == Some("HMAC-SHA256"),
+                consumer_key: consumer_key?,
+                consumer_secret: consumer_secret?,
+            }))
+        }
+        "aws_sigv4" => {
+            let (access_key_id, secret_access_key) = (text("access_key_id"), text("secret_access_key"));
+            let (region, service) = (text("region"), text("service"));
+            Auth::AwsSigv4(Box::new(AwsSigv4 {
+                session_token: text("session_token"),
+                access_key_id: access_key_id?,
+                secret_access_key: secret_access_key?,
+                region: region?,
+                service: service?,
+            }))
         }
         "bearer_token" => Auth::Bearer {
             token: text("token")?,

@@ -1,6 +1,6 @@
 //! Reads a map by its shape: keys it does not have, keys that are missing, and each value in its form.
 
-use super::maps::{both_forms, map, seconds};
+use super::maps::{both_forms, bytes, map, seconds};
 use super::shape::{EXPRESSION, Form, Key, Shape};
 use super::tree::{Node, Scalar, Value};
 use crate::codes::Code;
@@ -53,7 +53,7 @@ impl<'a> Keys<'a> {
                 (Value::Scalar(Scalar::Null), _) => !null_counts,
                 (
                     Value::Scalar(Scalar::Text { text, .. }),
-                    Form::Name | Form::Text | Form::Path | Form::Id | Form::Method,
+                    Form::Name | Form::Text | Form::Path | Form::JsonPath | Form::Id | Form::Method,
                 ) => text.trim().is_empty(),
                 (Value::List(items), Form::List(_)) => items.is_empty(),
                 _ => false,
@@ -236,6 +236,46 @@ impl<'a> Keys<'a> {
         seconds
     }
 
+    /// A number of bytes above 0, known when planning.
+    pub fn size(&self, name: &str, d: &mut Diagnostics) -> Option<u64> {
+        let node = self.node(name)?;
+        let bytes = match &node.value {
+            Value::Scalar(Scalar::Number(n)) => n.as_u64(),
+            Value::Scalar(Scalar::Text { text, .. }) => bytes(text),
+            _ => None,
+        };
+        let bytes = bytes.filter(|n| *n > 0);
+        if bytes.is_none() {
+            let message = format!("`{name}` of {} must be a size above 0", self.shape.what);
+            d.error(Code::WrongType, node.place.clone(), message)
+                .help("a number of bytes, or text like 500KB, 64MB, 1GB");
+        }
+        bytes
+    }
+
+    /// Texts of a list, or one. `what` they are, for messages.
+    pub fn texts(&self, name: &str, what: &str, d: &mut Diagnostics) -> Vec<(String, Place)> {
+        let Some(node) = self.node(name) else {
+            return Vec::new();
+        };
+        let one = std::slice::from_ref(node);
+        let items = match &node.value {
+            Value::List(items) => items.as_slice(),
+            _ => one,
+        };
+        let mut found = Vec::with_capacity(items.len());
+        for item in items {
+            match item.as_text() {
+                Some(text) => found.push((text.to_string(), item.place.clone())),
+                None => {
+                    let message = format!("`{name}` must list {what}, not {}", item.kind());
+                    d.error(Code::WrongType, item.place.clone(), message);
+                }
+            }
+        }
+        found
+    }
+
     /// Words that the key's form allows: one, or a list.
     pub fn words(&self, name: &str, d: &mut Diagnostics) -> Option<Vec<&'static str>> {
         let Form::Words(words) = self.key(name).form else {
@@ -270,6 +310,16 @@ impl<'a> Keys<'a> {
             _ => None,
         };
         number.or_else(|| self.wrong(name, "a whole number from 0", node, d))
+    }
+
+    /// A whole number above 0, known when planning.
+    pub fn whole(&self, name: &str, d: &mut Diagnostics) -> Option<u64> {
+        let node = self.node(name)?;
+        let number = match &node.value {
+            Value::Scalar(Scalar::Number(n)) => n.as_u64().filter(|n| *n > 0),
+            _ => None,
+        };
+        number.or_else(|| self.wrong(name, "a whole number above 0", node, d))
     }
 
     fn wrong<T>(&self, name: &str, wanted: &str, node: &Node, d: &mut Diagnostics) -> Option<T> {

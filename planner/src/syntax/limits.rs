@@ -16,6 +16,45 @@ pub struct RateLimit {
     pub burst: u64,
 }
 
+/// Requests under way at the same time on one source, when it does not say.
+const DEFAULT_CONCURRENCY: usize = 16;
+
+/// Requests under way at the same time where the engine looks for the best number itself.
+const MOST_CONCURRENCY: usize = 256;
+
+/// `concurrency`: how many requests are under way at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Concurrency {
+    Fixed(usize),
+    /// As many as the API bears, found out while it is asked.
+    Auto,
+}
+
+impl Default for Concurrency {
+    fn default() -> Self {
+        Concurrency::Fixed(DEFAULT_CONCURRENCY)
+    }
+}
+
+impl Concurrency {
+    /// How many there are at most.
+    pub fn most(self) -> usize {
+        match self {
+            Concurrency::Fixed(n) => n,
+            Concurrency::Auto => MOST_CONCURRENCY,
+        }
+    }
+}
+
+impl Serialize for Concurrency {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Concurrency::Fixed(n) => serializer.serialize_u64(*n as u64),
+            Concurrency::Auto => serializer.serialize_str("auto"),
+        }
+    }
+}
+
 /// How waits between attempts grow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -140,8 +179,8 @@ pub static LIMITS: Shape = Shape {
         ),
         Key::new(
             "concurrency",
-            Form::Positive,
-            "Requests at the same time, 16 when left out.",
+            Form::Concurrency,
+            "Requests at the same time, 16 when left out; `auto` finds out how many the API bears.",
         ),
         Key::new(
             "rate_limit",
@@ -168,12 +207,40 @@ pub static REQUEST_LIMITS: Shape = Shape {
             "How long the request may take; the source's when left out.",
         ),
         Key::new(
+            "concurrency",
+            Form::Concurrency,
+            "The step's requests at the same time, counted apart from the source's.",
+        ),
+        Key::new(
+            "rate_limit",
+            Form::Map(&RATE_LIMIT),
+            "How many requests the step may send in a time, counted apart from the source's.",
+        ),
+        Key::new(
             "retry",
             Form::Map(&RETRY),
             "When and how often it is sent again; what is left out is the source's.",
         ),
     ],
 };
+
+/// Reads `concurrency`: a whole number above 0, or `auto`.
+pub fn read_concurrency(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<Concurrency> {
+    let node = keys.node("concurrency")?;
+    if node.as_text().is_some_and(|text| &**text == "auto") {
+        return Some(Concurrency::Auto);
+    }
+    let number = node.to_json().as_u64().and_then(|n| usize::try_from(n).ok());
+    let number = number.filter(|n| *n > 0);
+    if number.is_none() {
+        d.error(
+            Code::WrongType,
+            node.place.clone(),
+            "`concurrency` must be a whole number above 0, or auto",
+        );
+    }
+    number.map(Concurrency::Fixed)
+}
 
 /// Reads `rate_limit`.
 pub fn read_rate_limit(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<RateLimit> {

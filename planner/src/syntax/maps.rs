@@ -28,6 +28,21 @@ pub(super) fn seconds(text: &str) -> Option<f64> {
     }
 }
 
+/// Bytes of a size as people write it; `MB` and `MiB` are the same, 1024 x 1024.
+pub(super) fn bytes(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let shift = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 0,
+        "k" | "kb" | "kib" => 10,
+        "m" | "mb" | "mib" => 20,
+        "g" | "gb" | "gib" => 30,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(1 << shift)
+}
+
 /// The entries of a map.
 pub fn map<'a>(node: &'a Node, what: &str, d: &mut Diagnostics) -> Option<&'a [(String, Place, Node)]> {
     match &node.value {

@@ -4,25 +4,25 @@ mod auth;
 mod keys;
 mod limits;
 mod maps;
+mod network;
 mod project;
 mod shape;
 mod source;
 mod tree;
 mod yaml;
 
-pub use auth::{Auth, GRANTS, GrantType, OAuth2};
+pub use auth::{Auth, AwsSigv4, GRANTS, GrantType, OAuth1, OAuth2};
 pub use keys::Keys;
 pub use limits::{
-    BackoffType, LIMITS, REQUEST_LIMITS, RateLimit, RetryOn, RetrySpec, read_rate_limit, read_retry,
+    BackoffType, Concurrency, LIMITS, REQUEST_LIMITS, RateLimit, RetryOn, RetrySpec, read_concurrency,
+    read_rate_limit, read_retry,
 };
 pub use maps::{both_forms, map, tagged};
+pub use network::{Network, Tls};
 pub use project::{
     DEFAULT_ENV, ENVIRONMENT, PROJECT, Project, read_default_env, read_environment, read_project,
 };
 pub use shape::{EXPRESSION, Form, Key, Shape};
-pub use source::{
-    DEFAULT_CONCURRENCY, FLOW, HttpSource, PostgresSource, SOURCES, Source, SourceKind, read_flow,
-    read_source,
-};
+pub use source::{FLOW, HttpSource, PostgresSource, SOURCES, Source, SourceKind, read_flow, read_source};
 pub use tree::{Node, Scalar, Value};
 pub use yaml::parse;

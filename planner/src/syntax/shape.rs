@@ -35,6 +35,8 @@ pub enum Form {
     Method,
     /// A path into the JSON of a response: `data.items[0]`.
     Path,
+    /// A path as above, or a JSONPath (RFC 9535): `$.orders[?@.total > 10]`.
+    JsonPath,
     /// One of these.
     Choice(&'static [&'static str]),
     /// `true` or `false`, known when planning.
@@ -43,6 +45,12 @@ pub enum Form {
     Positive,
     /// A time above 0, known when planning: seconds, or text like `500ms`, `10s`, `minute`.
     Duration,
+    /// A whole number above 0, known when planning.
+    Whole,
+    /// A whole number above 0, or `auto`.
+    Concurrency,
+    /// A number of bytes above 0, known when planning: a number, or text like `64MB`.
+    Size,
     /// One of these words, or a list of them.
     Words(&'static [&'static str]),
     /// A whole number from 0, known when planning.

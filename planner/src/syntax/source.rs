@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use super::auth::{AUTH, Auth, read_auth};
-use super::limits::{LIMITS, RateLimit, RetrySpec, read_rate_limit, read_retry};
+use super::limits::{
+    Concurrency, LIMITS, RateLimit, RetrySpec, read_concurrency, read_rate_limit, read_retry,
+};
+use super::network::{NETWORK, Network, read_network};
 use super::{Form, Key, Keys, Shape, Value, parse, tagged};
 use crate::codes::Code;
 use crate::diagnostic::Diagnostics;
@@ -11,9 +14,6 @@ use crate::dialect::Dialect;
 use crate::expr::{Prop, Uses};
 use crate::ops::{VariableScope, VariableSet, read_variables};
 use crate::span::Place;
-
-/// Requests under way at the same time on one source, when it does not say.
-pub const DEFAULT_CONCURRENCY: usize = 16;
 
 /// A source of the project.
 #[derive(Debug, Clone)]
@@ -40,9 +40,10 @@ pub struct HttpSource {
     pub auth: Option<Auth>,
     /// Seconds a request may take, connection and body included.
     pub timeout: Option<f64>,
-    pub concurrency: Option<usize>,
+    pub concurrency: Concurrency,
     pub rate_limit: Option<RateLimit>,
     pub retry: Option<RetrySpec>,
+    pub network: Network,
 }
 
 /// `type: postgres`.
@@ -83,6 +84,7 @@ impl HttpSource {
         if let Some(auth) = &self.auth {
             auth.collect(&mut uses);
         }
+        self.network.collect(&mut uses);
         // Its own variables are not the world's.
         for variable in &self.variables {
             uses.variables.remove(&variable.name);
@@ -94,7 +96,7 @@ impl HttpSource {
 static HTTP: Shape = Shape {
     what: "an http source",
     doc: "An API.",
-    with: &[&TYPE, &LIMITS],
+    with: &[&TYPE, &LIMITS, &NETWORK],
     keys: &[
         Key::new(
             "base_url",
@@ -181,7 +183,8 @@ fn read_http(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<HttpSource> {
         timeout: keys.duration("timeout", d),
         rate_limit: read_rate_limit(keys, d),
         retry: read_retry(keys, d),
-        concurrency: keys.positive("concurrency", d).map(|n| (n as usize).max(1)),
+        concurrency: read_concurrency(keys, d).unwrap_or_default(),
+        network: read_network(keys, d),
         auth: match auth {
             None => None,
             Some(read) => Some(read?),

@@ -1,6 +1,8 @@
 //! How requests prove who they are.
 
+mod aws;
 mod digest;
+mod oauth1;
 mod oauth2;
 
 use std::sync::Arc;
@@ -13,7 +15,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::{Request, Response};
 use crate::secret::{MASK, Secret};
 
+pub use aws::AwsSigv4;
 pub use digest::Digest;
+pub use oauth1::OAuth1;
 pub use oauth2::{Grant, OAuth2, OAuth2Settings};
 
 /// Credentials, evaluated.
@@ -35,6 +39,10 @@ pub enum Auth {
     Digest(Arc<Digest>),
     /// A token that is fetched, kept and renewed (RFC 6749).
     OAuth2(Arc<OAuth2>),
+    /// Each request is signed (RFC 5849).
+    OAuth1(Arc<OAuth1>),
+    /// Each request is signed, as AWS asks for.
+    AwsSigv4(Arc<AwsSigv4>),
 }
 
 /// Credentials that depend on what the server says.
@@ -63,6 +71,17 @@ impl Auth {
         let signer: &dyn Signer = match self {
             Auth::Digest(digest) => &**digest,
             Auth::OAuth2(oauth2) => &**oauth2,
+            // The time belongs to what is signed.
+            Auth::OAuth1(oauth1) => {
+                let mut request = request.clone();
+                oauth1.sign(&mut request)?;
+                return transport.send(step, &request).await;
+            }
+            Auth::AwsSigv4(aws) => {
+                let mut request = request.clone();
+                aws.sign(&mut request)?;
+                return transport.send(step, &request).await;
+            }
             _ => return transport.send(step, request).await,
         };
         let mut request = request.clone();
@@ -79,6 +98,8 @@ impl Auth {
         let scheme = match self {
             Auth::Digest(_) => "Digest",
             Auth::OAuth2(_) => "Bearer",
+            Auth::OAuth1(_) => "OAuth",
+            Auth::AwsSigv4(_) => "AWS4-HMAC-SHA256",
             _ => return Ok(()),
         };
         request
@@ -117,7 +138,7 @@ impl Auth {
                 request.headers.insert(header, sensitive(value.reveal())?);
             }
             // Known when the request is sent.
-            Auth::Digest(_) | Auth::OAuth2(_) => {}
+            Auth::Digest(_) | Auth::OAuth2(_) | Auth::OAuth1(_) | Auth::AwsSigv4(_) => {}
         }
         Ok(())
     }

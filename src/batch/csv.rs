@@ -1,0 +1,109 @@
+//! CSV (RFC 4180) to rows of a batch. The first line names the columns; every value is text, and an empty one is null.
+
+use std::borrow::Cow;
+
+use csv::{ReaderBuilder, StringRecord};
+use serde_json::{Map, Value as Json};
+
+use super::builder::BatchBuilder;
+use super::cell::Cell;
+use super::target::RowTarget;
+use crate::error::{Error, ErrorKind, Result};
+
+/// Appends the rows of a CSV text. The number of rows.
+pub fn append_rows(
+    text: &[u8],
+    target: &mut RowTarget,
+    full: &mut dyn FnMut(&mut BatchBuilder) -> Result<()>,
+) -> Result<u64> {
+    let mut reader = ReaderBuilder::new().delimiter(delimiter(text)).from_reader(text);
+    let bad = |e: &csv::Error| Error::new(ErrorKind::Data, format!("the response is not good CSV: {e}"));
+    let names = reader.headers().map_err(|e| bad(&e))?.clone();
+    if let Some(twice) = names
+        .iter()
+        .enumerate()
+        .find(|(at, name)| names.iter().take(*at).any(|n| n == *name))
+    {
+        let message = format!("the CSV of the response has two columns `{}`", twice.1);
+        return Err(Error::new(ErrorKind::Data, message));
+    }
+    let columns: Vec<Option<usize>> = match target {
+        RowTarget::Typed(builder) => {
+            let column = |(at, name): (usize, &str)| builder.column(name, at);
+            names.iter().enumerate().map(column).collect()
+        }
+        RowTarget::Open(_) => Vec::new(),
+    };
+    let mut record = StringRecord::new();
+    let mut rows = 0;
+    while reader.read_record(&mut record).map_err(|e| bad(&e))? {
+        match target {
+            RowTarget::Typed(builder) => {
+                for (column, value) in columns.iter().zip(&record) {
+                    let Some(column) = column else { continue };
+                    let cell = match value {
+                        "" => Cell::Null,
+                        value => Cell::Text(Cow::Borrowed(value)),
+                    };
+                    builder.set(*column, cell)?;
+                }
+                builder.end_row();
+                if builder.is_full() {
+                    full(builder)?;
+                }
+            }
+            RowTarget::Open(spool) => {
+                let value = |value: &str| match value {
+                    "" => Json::Null,
+                    value => Json::from(value),
+                };
+                let object: Map<String, Json> = names
+                    .iter()
+                    .zip(&record)
+                    .map(|(name, v)| (name.to_string(), value(v)))
+                    .collect();
+                spool.push(Json::Object(object).to_string().as_bytes())?;
+            }
+        }
+        rows += 1;
+    }
+    Ok(rows)
+}
+
+/// What stands between the names of the first line: comma, semicolon, tab or bar, whichever is there most.
+fn delimiter(text: &[u8]) -> u8 {
+    let line = text.split(|b| *b == b'\n').next().unwrap_or_default();
+    let mut quoted = false;
+    let mut counts = [(b',', 0), (b';', 0), (b'\t', 0), (b'|', 0)];
+    for byte in line {
+        match byte {
+            b'"' => quoted = !quoted,
+            _ if quoted => {}
+            byte => counts
+                .iter_mut()
+                .filter(|(d, _)| d == byte)
+                .for_each(|(_, n)| *n += 1),
+        }
+    }
+    // Of equals, the first that is listed.
+    counts
+        .iter()
+        .rev()
+        .max_by_key(|(_, n)| *n)
+        .map_or(b',', |(d, _)| *d)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::delimiter;
+
+    #[test]
+    fn delimiters() {
+        assert_eq!(delimiter(b"a,b;c,d\n1;2;3;4;5"), b',');
+        assert_eq!(delimiter(b"a;\"b,c,d\";e\n"), b';');
+        assert_eq!(delimiter(b"a\tb\n"), b'\t');
+        assert_eq!(delimiter(b"a|b"), b'|');
+        assert_eq!(delimiter(b"a"), b',');
+        assert_eq!(delimiter(b""), b',');
+    }
+}

@@ -1,0 +1,195 @@
+//! One conversation with an API: a request, and more while there are pages.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use futures::StreamExt;
+use futures::stream;
+use sequor_planner::plan::FanOut;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::debug::{self, Look};
+use super::http_render::render;
+use super::http_response::{self, Taken};
+use super::http_step::Asking;
+use super::rules::Rules;
+use super::scope::{Layer, Scope};
+use crate::error::{Error, ErrorKind, Result};
+use crate::exchange::Response;
+use crate::http::{Judge, Pages, Request, Sending, Verdict};
+
+/// Why a conversation failed.
+pub struct Failure {
+    pub error: Error,
+    /// The status of the last response.
+    pub status: Option<u16>,
+    /// How often the request was sent.
+    pub attempts: u64,
+    /// Whether a rule says that the row is to be rejected.
+    pub rejected: bool,
+    /// Whether nothing of the response was taken: it is the request that failed.
+    pub before_response: bool,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Failure {
+            error,
+            status: None,
+            attempts: 0,
+            rejected: false,
+            before_response: false,
+        }
+    }
+}
+
+impl Failure {
+    /// The failure of a request that could not be made up.
+    fn of_request(error: Error) -> Self {
+        Failure {
+            before_response: true,
+            ..error.into()
+        }
+    }
+}
+
+type Conversed<T> = std::result::Result<T, Failure>;
+
+/// One request, and more while there are pages. `own` takes the variables that responses set.
+pub async fn converse(asking: &Arc<Asking>, scope: &Scope, own: &Arc<Layer>) -> Conversed<()> {
+    let mut pages = asking.http.request.request.pagination.as_ref().map(Pages::new);
+    loop {
+        let request = render(asking, scope, pages.as_ref()).await;
+        let request = request.map_err(Failure::of_request)?;
+        if let Some(look @ (Look::Trace | Look::Pretty)) = asking.run.debug.look {
+            let mut request = request;
+            if let Some(auth) = &asking.auth {
+                auth.stand_in(&mut request)?;
+            }
+            debug::show_request(asking, &request, look).await;
+            return Ok(());
+        }
+        if let Some(pages) = &mut pages {
+            pages.check(&request).map_err(|e| at_url(asking, e))?;
+        }
+        let (response, verdict) = ask(asking, scope, &request).await?;
+        if verdict == Verdict::Skip {
+            return Ok(());
+        }
+        let taken = http_response::take(asking, scope, own, response.clone()).await?;
+        if verdict == Verdict::Stop {
+            asking.stopped.store(true, Ordering::Relaxed);
+        }
+        if !goes_on(asking, &mut pages, &response, &taken)? {
+            return Ok(());
+        }
+        if let Some(pages) = &mut pages
+            && !at_once(asking, scope, own, pages, &response).await?
+        {
+            return Ok(());
+        }
+    }
+}
+
+/// Whether there is another request to make. `pages` moves to it.
+fn goes_on(asking: &Asking, pages: &mut Option<Pages>, response: &Response, taken: &Taken) -> Result<bool> {
+    if asking.stopped.load(Ordering::Relaxed) {
+        return Ok(false);
+    }
+    match pages {
+        // A look at one page is enough.
+        Some(_) if asking.run.debug.look.is_some() => Ok(false),
+        Some(pages) => pages.advance(response, taken.rows).map_err(|e| at_url(asking, e)),
+        None => Ok(taken.again),
+    }
+}
+
+/// Asks for all pages that are left at the same time, when their number is known. Their responses are taken in order.
+/// Whether there are still more.
+async fn at_once(
+    asking: &Arc<Asking>,
+    scope: &Scope,
+    own: &Arc<Layer>,
+    pages: &mut Pages,
+    first: &Response,
+) -> Conversed<bool> {
+    let Some(concurrency) = asking.http.pages_at_once else {
+        return Ok(true);
+    };
+    let width = match asking.http.fan_out {
+        // Rows are at the same time already: together they share the source's width.
+        FanOut::Concurrent { .. } | FanOut::Single => concurrency.most(),
+        FanOut::Sequential { .. } => 1,
+    };
+    let Some(rest) = pages.rest(first).map_err(|e| at_url(asking, e))? else {
+        return Ok(true);
+    };
+    let mut responses = stream::iter(rest)
+        .map(|page| {
+            let (asking, scope) = (asking.clone(), scope.clone());
+            // A task of its own, so that pages use all cores; dropped, it stops.
+            let task = AbortOnDropHandle::new(tokio::spawn(async move {
+                let request = render(&asking, &scope, Some(&page)).await;
+                ask(&asking, &scope, &request.map_err(Failure::of_request)?).await
+            }));
+            async move {
+                let joined = task.await;
+                joined.map_err(|e| Error::new(ErrorKind::Internal, format!("a request broke down: {e}")))?
+            }
+        })
+        .buffered(width);
+    while let Some(answer) = responses.next().await {
+        let (response, verdict) = answer?;
+        if verdict == Verdict::Skip {
+            return Ok(false);
+        }
+        let taken = http_response::take(asking, scope, own, response.clone()).await?;
+        if verdict == Verdict::Stop {
+            asking.stopped.store(true, Ordering::Relaxed);
+            return Ok(false);
+        }
+        if !pages
+            .advance(&response, taken.rows)
+            .map_err(|e| at_url(asking, e))?
+        {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Sends a request, and counts it.
+async fn ask(asking: &Asking, scope: &Scope, request: &Request) -> Conversed<(Arc<Response>, Verdict)> {
+    let api = &asking.api;
+    let rules = Rules { asking, scope };
+    let judge: &dyn Judge = &rules;
+    let sending = Sending {
+        transport: &*api.transport,
+        limits: &asking.limits,
+        policy: &asking.policy,
+        auth: asking.auth.as_ref(),
+        step: &asking.step,
+        success: &asking.success,
+        judge: Some(judge).filter(|_| !asking.http.request.response.rules.is_empty()),
+    };
+    let sent = sending.send(request).await;
+    asking.counters.add_request(sent.attempts - 1);
+    sent.result.map_err(|error| {
+        let place = &asking.http.request.request.source_place;
+        let error = match place {
+            Some(place) if error.kind() == ErrorKind::Unauthorized => error.at(place),
+            _ => at_url(asking, error),
+        };
+        Failure {
+            error,
+            status: sent.status,
+            attempts: sent.attempts,
+            rejected: sent.rejected,
+            before_response: true,
+        }
+    })
+}
+
+fn at_url(asking: &Asking, error: Error) -> Error {
+    error.at(&asking.http.request.request.url_place)
+}

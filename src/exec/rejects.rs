@@ -1,0 +1,89 @@
+//! Rows whose request failed for good: kept in a table, so that the others can go on.
+
+use std::borrow::Cow;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::http_converse::Failure;
+use super::sink::Sink;
+use crate::batch::cell::Cell;
+use crate::batch::target::RowTarget;
+use crate::error::{Error, ErrorKind, Result};
+use crate::python::ParserTables;
+use crate::value::Value;
+
+/// The columns of a table of rejects.
+pub const COLUMNS: [(&str, &str); 5] = [
+    ("row", "jsonb"),
+    ("status", "integer"),
+    ("error", "text"),
+    ("attempts", "integer"),
+    ("time", "timestamp with time zone"),
+];
+
+/// The rejects of a step.
+pub struct Rejects {
+    /// Which table of the sink they go to.
+    pub table: usize,
+    /// Whether any failure of a request rejects its row; else only rules do.
+    pub all: bool,
+    pub count: AtomicU64,
+}
+
+impl Rejects {
+    /// Whether the failure is the row's alone.
+    pub fn take(&self, failure: &Failure) -> bool {
+        let kind = failure.error.kind();
+        // What befalls every row is no row's fault.
+        let common = matches!(
+            kind,
+            ErrorKind::Unauthorized
+                | ErrorKind::Project
+                | ErrorKind::Cancelled
+                | ErrorKind::Internal
+                | ErrorKind::Io
+                | ErrorKind::Sql
+                | ErrorKind::NoTable
+                | ErrorKind::Replay
+        );
+        failure.rejected || (self.all && failure.before_response && !common)
+    }
+
+    /// Keeps a row.
+    pub async fn keep(&self, sink: &Sink, row: &Value, failure: &Failure) -> Result<()> {
+        let row = serde_json::to_string(row).map_err(|e| Error::new(ErrorKind::Data, e.to_string()))?;
+        let error = failure.error.message();
+        let time = chrono::Utc::now().to_rfc3339();
+        let number = |n: Option<u64>| n.map_or(Cell::Null, |n| Cell::Number(Cow::Owned(n.to_string())));
+        let (_, filled) = sink.fill(|tables| {
+            tables.with(self.table, &mut |target, full| {
+                let RowTarget::Typed(builder) = target else {
+                    return Ok(0);
+                };
+                builder.set(0, Cell::Json(Cow::Borrowed(&row)))?;
+                builder.set(1, number(failure.status.map(u64::from)))?;
+                builder.set(2, Cell::Text(Cow::Borrowed(error)))?;
+                builder.set(3, number(Some(failure.attempts)))?;
+                builder.set(4, Cell::Text(Cow::Borrowed(&time)))?;
+                builder.end_row();
+                if builder.is_full() {
+                    full(builder)?;
+                }
+                Ok(1)
+            })
+        })?;
+        sink.send(filled).await?;
+        self.count.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// What is reported when the step is done.
+    pub fn warning(&self, step: &str, table: &str) -> Option<String> {
+        let count = self.count.load(Ordering::Relaxed);
+        let rows = match count {
+            0 => return None,
+            1 => "1 row was rejected and is".to_string(),
+            n => format!("{n} rows were rejected and are"),
+        };
+        Some(format!("{step}: {rows} in table `{table}`"))
+    }
+}

@@ -1,0 +1,46 @@
+//! The rules of a response: which holds, and what follows.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use sequor_planner::ops::RuleAction;
+
+use super::flow::holds;
+use super::http_step::Asking;
+use super::scope::Scope;
+use crate::error::Result;
+use crate::exchange::Response;
+use crate::http::{Judge, Verdict};
+
+/// The rules of a step, in the scope of one request.
+pub struct Rules<'a> {
+    pub asking: &'a Asking,
+    pub scope: &'a Scope,
+}
+
+#[async_trait]
+impl Judge for Rules<'_> {
+    async fn judge(&self, response: &Arc<Response>) -> Result<Option<Verdict>> {
+        let run = &self.asking.run;
+        let world = self.scope.world();
+        for (at, rule) in self.asking.http.request.response.rules.iter().enumerate() {
+            let what = format!("`when` of rule {} of {}", at + 1, self.asking.step);
+            let when = run.evaluator.one(&rule.when, &world, Some(response)).await;
+            if !holds(run, &what, &when.map_err(|e| e.context(what.clone()))?).await {
+                continue;
+            }
+            let said = match &rule.message {
+                Some(prop) => run.evaluator.one(prop, &world, Some(response)).await?.to_text(),
+                None => format!("rule {} says that it failed", at + 1),
+            };
+            return Ok(Some(match rule.action {
+                RuleAction::Retry => Verdict::Retry(said),
+                RuleAction::Skip => Verdict::Skip,
+                RuleAction::Reject => Verdict::Reject(said),
+                RuleAction::Stop => Verdict::Stop,
+                RuleAction::Fail => Verdict::Fail(said),
+            }));
+        }
+        Ok(None)
+    }
+}

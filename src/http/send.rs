@@ -1,0 +1,245 @@
+//! Sends a request within the limits of its source, as often as its policy allows, and says what came of it.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use async_trait::async_trait;
+
+use super::auth::Auth;
+use super::live::shown;
+use super::pace::Pace;
+use super::policy::Policy;
+use super::told::{self, LONGEST};
+use super::transport::Transport;
+use super::width::{Answer, Width};
+use crate::batch::json::start;
+use crate::error::{Error, ErrorKind, Result};
+use crate::exchange::{Request, Response};
+
+/// What the requests of a source share.
+pub struct Limits {
+    /// How many are under way at the same time, whatever step makes them.
+    pub width: Arc<Width>,
+    pub pace: Arc<Pace>,
+}
+
+/// What a response means, where a rule says so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is a success.
+    Take,
+    /// It is one, and no more is asked.
+    Stop,
+    /// Nothing is taken from it.
+    Skip,
+    /// Worth another attempt; the text says why.
+    Retry(String),
+    /// A failure of this row alone.
+    Reject(String),
+    Fail(String),
+}
+
+/// The rules of a flow.
+#[async_trait]
+pub trait Judge: Send + Sync {
+    /// What a response means; none: what its status says.
+    async fn judge(&self, response: &Arc<Response>) -> Result<Option<Verdict>>;
+}
+
+/// What became of a request.
+pub struct Sent {
+    /// The response, and whether it is to be taken: [`Verdict::Take`], [`Verdict::Stop`] or [`Verdict::Skip`].
+    pub result: Result<(Arc<Response>, Verdict)>,
+    /// How often it was sent.
+    pub attempts: u64,
+    /// The status of the last response.
+    pub status: Option<u16>,
+    /// Whether a rule says that its row is to be rejected.
+    pub rejected: bool,
+}
+
+/// How requests of a step are sent.
+pub struct Sending<'a> {
+    pub transport: &'a dyn Transport,
+    pub limits: &'a Limits,
+    pub policy: &'a Policy,
+    pub auth: Option<&'a Auth>,
+    pub step: &'a str,
+    /// Statuses that are a success; any 2xx when empty.
+    pub success: &'a [u16],
+    pub judge: Option<&'a dyn Judge>,
+}
+
+impl Sending<'_> {
+    /// Sends a request, within the limits of its source, until it succeeds or there is no point in going on.
+    pub async fn send(&self, request: &Request) -> Sent {
+        // Most requests never wait.
+        let mut waits = None;
+        let mut attempts = 0;
+        let mut status;
+        loop {
+            attempts += 1;
+            let response = self.attempt(request).await.map(Arc::new);
+            status = response.as_ref().ok().map(|r| r.status);
+            let told = response.as_ref().ok().and_then(|r| told::retry_after(r));
+            if let Some(wait) = told.or_else(|| response.as_ref().ok().and_then(|r| told::exhausted(r)))
+                && wait <= LONGEST
+            {
+                self.limits.pace.hold(wait);
+            }
+            let verdict = match response {
+                Ok(response) => self.verdict(response, request).await,
+                Err(error) => Err(Failure::from(error)),
+            };
+            let failure = match verdict {
+                Ok(result) => {
+                    return Sent {
+                        result: Ok(result),
+                        attempts,
+                        status,
+                        rejected: false,
+                    };
+                }
+                Err(failure) => failure,
+            };
+            let too_long = told.filter(|wait| *wait > LONGEST);
+            let again = failure.again || self.policy.again(&failure.error, request, told.is_some());
+            let wait = match too_long {
+                None if again && !failure.rejected => waits.get_or_insert_with(|| self.policy.waits()).next(),
+                _ => None,
+            };
+            let Some(wait) = wait else {
+                let error = match too_long {
+                    Some(wait) => failure.error.help(format!(
+                        "the API asks to wait {} s: run again then",
+                        wait.as_secs()
+                    )),
+                    None => failure.error,
+                };
+                let error = match attempts {
+                    1 => error,
+                    n => error.context(format!("after {n} attempts")),
+                };
+                return Sent {
+                    result: Err(error),
+                    attempts,
+                    status,
+                    rejected: failure.rejected,
+                };
+            };
+            tokio::time::sleep(wait.max(told.unwrap_or_default())).await;
+        }
+    }
+
+    async fn attempt(&self, request: &Request) -> Result<Response> {
+        let limits = self.limits;
+        let _place = limits.width.enter().await?;
+        limits.pace.ready().await;
+        let sent = Instant::now();
+        let result = match self.auth {
+            Some(auth) => auth.send(self.transport, self.step, request).await,
+            None => self.transport.send(self.step, request).await,
+        };
+        let answer = match &result {
+            Ok(response) if matches!(response.status, 429 | 503) => Answer::Overload,
+            Ok(_) => Answer::Good,
+            Err(error) if error.kind() == ErrorKind::Timeout => Answer::Overload,
+            Err(_) => Answer::Other,
+        };
+        limits.width.learn(sent, answer);
+        result
+    }
+
+    async fn verdict(
+        &self,
+        response: Arc<Response>,
+        request: &Request,
+    ) -> std::result::Result<(Arc<Response>, Verdict), Failure> {
+        let verdict = match self.judge {
+            Some(judge) => match judge.judge(&response).await {
+                Ok(verdict) => verdict,
+                // A rule for good responses may not understand a bad one: then the status counts.
+                Err(error) => {
+                    check(&response, request, self.success)?;
+                    return Err(error.into());
+                }
+            },
+            None => None,
+        };
+        let refused = |why: String| {
+            let message = format!(
+                "{} answered {}: {why}: {}",
+                shown(request),
+                response.status,
+                start(&response.body)
+            );
+            Failure::from(Error::new(ErrorKind::Refused, message))
+        };
+        match verdict {
+            None => {
+                check(&response, request, self.success)?;
+                Ok((response, Verdict::Take))
+            }
+            Some(Verdict::Retry(why)) => Err(Failure {
+                again: true,
+                ..refused(why)
+            }),
+            Some(Verdict::Reject(why)) => Err(Failure {
+                rejected: true,
+                ..refused(why)
+            }),
+            Some(Verdict::Fail(why)) => Err(refused(why)),
+            Some(verdict) => Ok((response, verdict)),
+        }
+    }
+}
+
+/// Why an attempt is no success.
+struct Failure {
+    error: Error,
+    /// Whether a rule wants another attempt.
+    again: bool,
+    rejected: bool,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Failure {
+            error,
+            again: false,
+            rejected: false,
+        }
+    }
+}
+
+/// Whether the status is a success.
+fn check(response: &Response, request: &Request, success: &[u16]) -> Result<()> {
+    let status = response.status;
+    let good = match success {
+        [] => (200..300).contains(&status),
+        listed => listed.contains(&status),
+    };
+    if good {
+        return Ok(());
+    }
+    let reason = reqwest::StatusCode::from_u16(status)
+        .ok()
+        .and_then(|s| s.canonical_reason())
+        .unwrap_or("");
+    let wanted = match success {
+        [] => String::new(),
+        listed => {
+            let listed: Vec<String> = listed.iter().map(u16::to_string).collect();
+            format!(" (success is {})", listed.join(", "))
+        }
+    };
+    let message = format!(
+        "{} answered {status} {reason}{wanted}: {}",
+        shown(request),
+        start(&response.body)
+    );
+    Err(match status {
+        401 | 403 => Error::new(ErrorKind::Unauthorized, message),
+        _ => Error::new(ErrorKind::Status(status), message),
+    })
+}

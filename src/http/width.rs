@@ -1,0 +1,200 @@
+//! How many requests are under way at the same time: a fixed number, or as many as the API bears.
+//!
+//! The second is found by additive increase and multiplicative decrease, as TCP does it: one more for each round of
+//! answers that come as fast as the fastest, half as many after a 429, a 503 or a time-out, a tenth less when answers take
+//! twice as long as the fastest, since then they wait in a queue.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// Where the search for the best width starts.
+const FIRST: f64 = 4.0;
+
+/// Answers slower than the fastest by this are no sign yet: small times vary by themselves.
+const SLACK: Duration = Duration::from_millis(5);
+
+/// How many requests are under way at the same time.
+pub struct Width {
+    permits: Semaphore,
+    search: Option<Mutex<Search>>,
+}
+
+/// What is known about the best width.
+struct Search {
+    width: f64,
+    most: f64,
+    /// Permits that there are, those in use included.
+    given: usize,
+    /// Permits to be taken back when they are returned.
+    owed: usize,
+    /// Whether the width still grows by one with each answer.
+    starting: bool,
+    fastest: Duration,
+    /// Answers to requests sent before the last decrease say nothing about the width since.
+    decreased: Instant,
+}
+
+/// How an answer came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    Good,
+    /// A 429, a 503 or a time-out.
+    Overload,
+    /// Anything else tells nothing about the width.
+    Other,
+}
+
+/// A request's place among those under way.
+pub struct Place<'a> {
+    width: &'a Width,
+    permit: Option<SemaphorePermit<'a>>,
+}
+
+impl Width {
+    /// Always so many.
+    pub fn fixed(width: usize) -> Width {
+        Width {
+            permits: Semaphore::new(width),
+            search: None,
+        }
+    }
+
+    /// As many as are good, up to `most`.
+    pub fn auto(most: usize) -> Width {
+        Width {
+            permits: Semaphore::new(FIRST as usize),
+            search: Some(Mutex::new(Search {
+                width: FIRST,
+                most: most as f64,
+                given: FIRST as usize,
+                owed: 0,
+                starting: true,
+                fastest: Duration::MAX,
+                decreased: Instant::now(),
+            })),
+        }
+    }
+
+    /// Waits for a place.
+    pub async fn enter(&self) -> Result<Place<'_>> {
+        let permit = self.permits.acquire().await;
+        let permit = permit.map_err(|_| Error::new(ErrorKind::Internal, "the source is closed"))?;
+        Ok(Place {
+            width: self,
+            permit: Some(permit),
+        })
+    }
+
+    fn search(&self) -> Option<MutexGuard<'_, Search>> {
+        let search = self.search.as_ref()?;
+        Some(search.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Learns from an answer to a request that was sent at `sent`.
+    pub fn learn(&self, sent: Instant, answer: Answer) {
+        let Some(mut search) = self.search() else { return };
+        let crowded = self.permits.available_permits() == 0;
+        search.learn(sent, Instant::now(), answer, crowded);
+        let wanted = search.width as usize;
+        let there = search.given - search.owed;
+        if wanted > there {
+            // Those owed need not be taken back, then.
+            let kept = search.owed.min(wanted - there);
+            search.owed -= kept;
+            let more = wanted - there - kept;
+            search.given += more;
+            self.permits.add_permits(more);
+        } else if wanted < there {
+            let taken = self.permits.forget_permits(there - wanted);
+            search.given -= taken;
+            search.owed += there - wanted - taken;
+        }
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let Some(mut search) = self.width.search() else {
+            return;
+        };
+        if search.owed > 0
+            && let Some(permit) = self.permit.take()
+        {
+            search.owed -= 1;
+            search.given -= 1;
+            permit.forget();
+        }
+    }
+}
+
+impl Search {
+    /// `crowded`: whether all places were taken, so that more might help.
+    fn learn(&mut self, sent: Instant, now: Instant, answer: Answer, crowded: bool) {
+        let since = sent >= self.decreased;
+        let took = now.duration_since(sent);
+        match answer {
+            Answer::Other => {}
+            Answer::Overload if since => self.decrease(0.5, now),
+            Answer::Overload => {}
+            Answer::Good => {
+                self.fastest = self.fastest.min(took);
+                let slow = took > self.fastest * 2 + SLACK;
+                match (slow, since, crowded) {
+                    (true, true, _) => self.decrease(0.9, now),
+                    (false, _, true) => {
+                        let more = if self.starting { 1.0 } else { 1.0 / self.width };
+                        self.width = (self.width + more).min(self.most);
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    fn decrease(&mut self, by: f64, now: Instant) {
+        self.width = (self.width * by).max(1.0);
+        self.starting = false;
+        self.decreased = now;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn permits(width: &Width) -> usize {
+        let search = width.search().unwrap();
+        search.given - search.owed
+    }
+
+    #[tokio::test]
+    async fn grows_while_answers_are_fast_and_shrinks_when_refused() {
+        let width = Width::auto(64);
+        for _ in 0..100 {
+            let mut places = Vec::new();
+            while width.permits.available_permits() > 0 {
+                places.push(width.enter().await.unwrap());
+            }
+            let sent = Instant::now();
+            places.iter().for_each(|_| width.learn(sent, Answer::Good));
+        }
+        assert_eq!(permits(&width), 64);
+        let mut places = Vec::new();
+        while width.permits.available_permits() > 0 {
+            places.push(width.enter().await.unwrap());
+        }
+        let sent = Instant::now();
+        // One round of refusals counts once.
+        places.iter().for_each(|_| width.learn(sent, Answer::Overload));
+        assert_eq!(permits(&width), 32);
+        drop(places);
+        assert_eq!(width.permits.available_permits(), 32);
+        // Answers that tell nothing change nothing.
+        width.learn(Instant::now(), Answer::Other);
+        assert_eq!(permits(&width), 32);
+    }
+}
