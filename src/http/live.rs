@@ -162,8 +162,7 @@ fn explain(error: &reqwest::Error, request: &Request) -> Error {
             format!("{target}: can't connect to {at}: {why}"),
         );
     }
-    // The body ended before it was whole: that is the connection's doing, not the encoding's.
-    if error.is_decode() && !why.contains("before message length") {
+    if error.is_decode() && !is_cut(error) {
         return Error::new(
             ErrorKind::Data,
             format!("{target}: the body can't be decoded: {why}"),
@@ -173,6 +172,21 @@ fn explain(error: &reqwest::Error, request: &Request) -> Error {
         ErrorKind::Broken,
         format!("{target}: the connection failed: {why}"),
     )
+}
+
+/// Whether the body ended before it was whole: that is the connection's doing, not the encoding's.
+fn is_cut(error: &(dyn std::error::Error + 'static)) -> bool {
+    use std::io::ErrorKind as Io;
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        let io = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        if let Some(Io::ConnectionReset | Io::ConnectionAborted | Io::BrokenPipe | Io::UnexpectedEof) = io {
+            return true;
+        }
+        cause = error.source();
+    }
+    // The HTTP layer does not show its own errors.
+    chain(error).contains("before message length")
 }
 
 /// The innermost cause, which says what happened; the outer ones only say that something did.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, Version};
 use axum::response::Response;
 
 /// A request that the server got.
@@ -17,6 +17,8 @@ pub struct Asked {
     pub headers: HeaderMap,
     pub body: String,
     pub at: Instant,
+    /// HTTP/1.1 or HTTP/2.0.
+    pub version: String,
 }
 
 impl Asked {
@@ -38,15 +40,20 @@ pub struct Reply {
     pub status: u16,
     pub content_type: &'static str,
     pub headers: Vec<(String, String)>,
-    pub body: String,
+    pub body: Vec<u8>,
     pub delay: Duration,
 }
 
 /// A JSON answer.
 pub fn json(body: impl Into<String>) -> Reply {
+    answer("application/json", body.into())
+}
+
+/// An answer of any type.
+pub fn answer(content_type: &'static str, body: impl Into<Vec<u8>>) -> Reply {
     Reply {
         status: 200,
-        content_type: "application/json",
+        content_type,
         headers: Vec::new(),
         body: body.into(),
         delay: Duration::ZERO,
@@ -86,40 +93,12 @@ impl Server {
             .build()
             .expect("a runtime");
         let asked: Arc<Mutex<Vec<Asked>>> = Arc::default();
-        let (kept, answer) = (asked.clone(), Arc::new(answer));
-        let handler = move |method: Method, uri: Uri, headers: HeaderMap, body: Bytes| {
-            let request = Asked {
-                method: method.to_string(),
-                path: uri.path().to_string(),
-                query: uri.query().unwrap_or_default().to_string(),
-                headers,
-                body: String::from_utf8_lossy(&body).into_owned(),
-                at: Instant::now(),
-            };
-            let reply = answer(&request);
-            kept.lock().expect("no panic").push(request);
-            async move {
-                tokio::time::sleep(reply.delay).await;
-                let mut response =
-                    Response::builder().status(StatusCode::from_u16(reply.status).expect("a status"));
-                if !reply
-                    .headers
-                    .iter()
-                    .any(|(name, _)| name.eq_ignore_ascii_case("content-type"))
-                {
-                    response = response.header("content-type", reply.content_type);
-                }
-                for (name, value) in reply.headers {
-                    response = response.header(name, value);
-                }
-                response.body(Body::from(reply.body)).expect("a response")
-            }
-        };
+        let router = router(answer, asked.clone());
         let listener = runtime
             .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
             .expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        runtime.spawn(async move { axum::serve(listener, Router::new().fallback(handler)).await });
+        runtime.spawn(async move { axum::serve(listener, router).await });
         Server {
             url,
             asked,
@@ -131,4 +110,42 @@ impl Server {
     pub fn asked(&self) -> Vec<Asked> {
         self.asked.lock().expect("no panic").clone()
     }
+}
+
+/// What answers requests by `answer` and keeps them.
+pub fn router(
+    answer: impl Fn(&Asked) -> Reply + Send + Sync + 'static,
+    kept: Arc<Mutex<Vec<Asked>>>,
+) -> Router {
+    let answer = Arc::new(answer);
+    let handler = move |method: Method, uri: Uri, version: Version, headers: HeaderMap, body: Bytes| {
+        let request = Asked {
+            method: method.to_string(),
+            path: uri.path().to_string(),
+            query: uri.query().unwrap_or_default().to_string(),
+            headers,
+            body: String::from_utf8_lossy(&body).into_owned(),
+            at: Instant::now(),
+            version: format!("{version:?}"),
+        };
+        let reply = answer(&request);
+        kept.lock().expect("no panic").push(request);
+        async move {
+            tokio::time::sleep(reply.delay).await;
+            let mut response =
+                Response::builder().status(StatusCode::from_u16(reply.status).expect("a status"));
+            if !reply
+                .headers
+                .iter()
+                .any(|(name, _)| name.eq_ignore_ascii_case("content-type"))
+            {
+                response = response.header("content-type", reply.content_type);
+            }
+            for (name, value) in reply.headers {
+                response = response.header(name, value);
+            }
+            response.body(Body::from(reply.body)).expect("a response")
+        }
+    };
+    Router::new().fallback(handler)
 }
