@@ -6,9 +6,10 @@
 
 Starts nginx on loopback, which answers every PATCH with `{}`; fills a staging table with 19,858 customers; sends one
 PATCH for each, three times: url and body by Python as in the example flow, by Python that runs natively, and by Jinja.
-Needs nginx and wrk.
+The time is that of the whole program, start included. Needs nginx and wrk.
 """
 
+import contextlib
 import os
 import pathlib
 import shutil
@@ -38,7 +39,7 @@ http {{
   scgi_temp_path {folder}/scgi;
   server {{
     listen 127.0.0.1:{port};
-    location / {{ default_type application/json; return 200 '{{}}'; }}
+    {location}
   }}
 }}
 """
@@ -96,6 +97,24 @@ def free_port():
         return listener.getsockname()[1]
 
 
+ANSWER = """location / { default_type application/json; return 200 '{}'; }"""
+
+
+@contextlib.contextmanager
+def nginx(folder, location=ANSWER):
+    """nginx on loopback, its files in `folder`: gives the port."""
+    port = free_port()
+    (folder / "nginx.conf").write_text(NGINX.format(folder=folder, port=port, location=location))
+    program = shutil.which("nginx") or "/usr/sbin/nginx"
+    server = subprocess.Popen([program, "-p", str(folder), "-c", str(folder / "nginx.conf")])
+    try:
+        time.sleep(0.3)
+        yield port
+    finally:
+        server.terminate()
+        server.wait()
+
+
 def wrk(folder, port):
     script = folder / "patch.lua"
     script.write_text(
@@ -108,38 +127,30 @@ def wrk(folder, port):
 
 def main():
     sequor = str(pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else TARGET / "release" / "sequor").resolve())
-    nginx = shutil.which("nginx") or "/usr/sbin/nginx"
-    with tempfile.TemporaryDirectory() as folder:
-        folder, port = pathlib.Path(folder), free_port()
-        (folder / "nginx.conf").write_text(NGINX.format(folder=folder, port=port))
-        server = subprocess.Popen([nginx, "-p", str(folder), "-c", str(folder / "nginx.conf")])
-        try:
-            (folder / "flows").mkdir()
-            (folder / "sources").mkdir()
-            (folder / "project.yaml").write_text("name: bench\n")
-            (folder / "sources" / "stage.yaml").write_text("type: staging\n")
-            (folder / "sources" / "api.yaml").write_text(
-                f"type: http\nbase_url: http://127.0.0.1:{port}\nconcurrency: 64\n"
-            )
-            (folder / "flows" / "fill.yaml").write_text(FILL)
-            for name, (url, body) in FLOWS.items():
-                (folder / "flows" / f"{name}.yaml").write_text(PUSH.format(url=url, body=body))
-            run = [sequor, "--home-dir", str(folder / "home"), "--quiet", "run"]
-            subprocess.run([*run, "fill"], cwd=folder, check=True)
-            time.sleep(0.3)
-            reached = wrk(folder, port)
-            print(f"{'wrk -t1 -c64':14}{reached:12,.0f} requests/s")
-            for name in FLOWS:
-                best = None
-                for _ in range(3):
-                    start = time.perf_counter()
-                    subprocess.run([*run, name], cwd=folder, check=True)
-                    took = time.perf_counter() - start
-                    best = min(best or took, took)
-                print(f"{name:14}{ROWS / best:12,.0f} requests/s   {best:.2f} s   {ROWS / best / reached:.2f} x wrk")
-        finally:
-            server.terminate()
-            server.wait()
+    with tempfile.TemporaryDirectory() as folder, nginx(pathlib.Path(folder)) as port:
+        folder = pathlib.Path(folder)
+        (folder / "flows").mkdir()
+        (folder / "sources").mkdir()
+        (folder / "project.yaml").write_text("name: bench\n")
+        (folder / "sources" / "stage.yaml").write_text("type: staging\n")
+        (folder / "sources" / "api.yaml").write_text(
+            f"type: http\nbase_url: http://127.0.0.1:{port}\nconcurrency: 64\n"
+        )
+        (folder / "flows" / "fill.yaml").write_text(FILL)
+        for name, (url, body) in FLOWS.items():
+            (folder / "flows" / f"{name}.yaml").write_text(PUSH.format(url=url, body=body))
+        run = [sequor, "--home-dir", str(folder / "home"), "--quiet", "run"]
+        subprocess.run([*run, "fill"], cwd=folder, check=True)
+        reached = wrk(folder, port)
+        print(f"{'wrk -t1 -c64':14}{reached:12,.0f} requests/s")
+        for name in FLOWS:
+            best = None
+            for _ in range(3):
+                start = time.perf_counter()
+                subprocess.run([*run, name], cwd=folder, check=True)
+                took = time.perf_counter() - start
+                best = min(best or took, took)
+            print(f"{name:14}{ROWS / best:12,.0f} requests/s   {best:.2f} s   {ROWS / best / reached:.2f} x wrk")
 
 
 if __name__ == "__main__":

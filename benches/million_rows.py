@@ -98,9 +98,12 @@ class Postgres:
         command = [*self.as_user, self.bin / tool, *args]
         subprocess.run(command, check=True, cwd="/", stdout=subprocess.DEVNULL)
 
+    @property
+    def psql(self):
+        return self.bin / "psql" if self.bin and (self.bin / "psql").exists() else "psql"
+
     def scalar(self, sql):
-        psql = self.bin / "psql" if self.bin and (self.bin / "psql").exists() else "psql"
-        out = subprocess.run([psql, "-XAt", "-c", sql, self.url], capture_output=True, text=True)
+        out = subprocess.run([self.psql, "-XAt", "-c", sql, self.url], capture_output=True, text=True)
         return (out.stdout or out.stderr).strip()
 
     def stop(self):

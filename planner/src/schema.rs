@@ -277,6 +277,10 @@ impl Definitions {
             }
             Form::Variables => self.variables(),
             Form::Columns => self.columns(),
+            Form::Hosts => {
+                let host = json!({"type": "string", "pattern": "^(\\*\\.)?(\\[[^\\s/*@?#]+|[^\\s/*@?#:\\[][^\\s/*@?#:]*)$"});
+                json!({"anyOf": [{"type": "null"}, host, {"type": "array", "items": host}]})
+            }
             Form::Ids => json!({"anyOf": [
                 {"type": ["string", "null"]},
                 {"type": "array", "items": {"type": "string"}},
@@ -369,6 +373,32 @@ fn beyond_keys(shape: &Shape) -> Vec<Json> {
             json!({"not": {"type": ["object", "array"]}}),
         ));
     }
+    if shape.key("on_error").is_some() {
+        let rejecting = json!({"required": ["on_error"], "properties": {"on_error": {"const": "reject"}}});
+        match shape.key("request").is_some() {
+            false => rules.push(json!({"not": rejecting})),
+            // What is rejected are rows.
+            true => {
+                let by_rule = json!({"properties": {"rules": {"contains": {
+                    "required": ["action"],
+                    "properties": {"action": {"const": "reject"}},
+                }}}, "required": ["rules"]});
+                let by_rule = json!({"properties": {"response": by_rule}, "required": ["response"]});
+                rules.push(json!({
+                    "if": {"anyOf": [rejecting, by_rule]},
+                    "then": {"required": ["for_each"], "properties": {"for_each": {"not": {"type": "null"}}}},
+                }));
+            }
+        }
+    }
+    if shape.key("when").is_some() {
+        // Text that is no template is the same for every response.
+        rules.push(json!({"properties": {"when": {"anyOf": [
+            {"enum": [true, null]},
+            {"type": "string", "pattern": TEMPLATE},
+            {"type": "string", "pattern": "^[Tt][Rr][Uu][Ee]$"},
+        ]}}}));
+    }
     if shape.key("client_key").is_some() {
         let cert =
             json!({"anyOf": [{"required": ["client_cert"]}, {"required": ["client_cert_expression"]}]});
@@ -401,10 +431,12 @@ fn beyond_keys(shape: &Shape) -> Vec<Json> {
             rules.push(json!({"anyOf": [given(keys), tables(given(keys))]}));
         }
         let data = given(&["data", "data_expression", "data_path"]);
+        // Lines are rows by themselves.
+        let lines = json!({"required": ["format"], "properties": {"format": {"enum": ["jsonl", "csv"]}}});
         rules.push(json!({
             "if": {"required": ["parser_expression"]},
             "then": tables(json!({"not": data})),
-            "else": tables(data),
+            "else": {"if": {"not": lines}, "then": tables(data)},
         }));
     }
     rules

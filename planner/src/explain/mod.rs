@@ -62,7 +62,11 @@ fn summary(step: &Step) -> String {
             let method = http.request.method().unwrap_or_else(|| short(&r.method));
             let mut line = format!("{method} {}", short(&r.url));
             if let Some(rows) = &http.request.for_each {
-                line.push_str(&format!(", once per row of {}", table(&rows.table)));
+                let each = match rows.batch_size {
+                    Some(size) => format!("{size} rows"),
+                    None => "row".into(),
+                };
+                line.push_str(&format!(", once per {each} of {}", table(&rows.table)));
             }
             if http.request.response.while_.is_some() || r.pagination.is_some() {
                 line.push_str(", page by page");

@@ -3,12 +3,12 @@
 use serde::Serialize;
 
 use super::Operation;
-use super::common::{COMMON, FlowAction};
+use super::common::{COMMON, FlowAction, OnError};
 use super::http_response::{self, RESPONSE, Response};
 use super::messages::{VariableScope, VariableSet, read_variables};
 use super::pagination::{self, PAGINATIONS, Pagination};
-use super::rules::RuleAction;
-use super::table::{ROWS, RowsOf, read_rows};
+use super::rules::{Rule, RuleAction};
+use super::table::{ROWS, RowsOf, TableRef, read_rows};
 use crate::codes::Code;
 use crate::diagnostic::{Diagnostics, did_you_mean};
 use crate::expr::Prop;
@@ -103,6 +103,17 @@ impl HttpRequest {
         let parser = self.response.parser.as_ref();
         let may = |p: &Prop| matches!(p, Prop::Python { code, .. } if code.text.contains("while"));
         self.response.while_.is_some() || parser.is_some_and(may)
+    }
+
+    /// Where rows go whose request failed for good: a table beside the one they come from, named after the step.
+    pub fn rejects(&self, on_error: OnError, step: &str) -> Option<TableRef> {
+        let rows = self.for_each.as_ref()?;
+        let by_rule = |rule: &Rule| rule.action == RuleAction::Reject;
+        let wanted = on_error == OnError::Reject || self.response.rules.iter().any(by_rule);
+        wanted.then(|| TableRef {
+            table: Prop::Literal(format!("{step}_rejects").into()),
+            ..rows.table.clone()
+        })
     }
 
     /// Whether it changes nothing at the other side: GET, HEAD or OPTIONS.

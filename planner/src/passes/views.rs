@@ -117,6 +117,11 @@ pub fn collect(steps: &[FlowStep], sources: &IndexMap<String, Source>, known: &m
             if response.tables.is_empty() {
                 known.parser(response, sources);
             }
+            let name = step.id.as_ref().map(|(id, _)| id.as_str()).unwrap_or_default();
+            request
+                .rejects(step.on_error, name)
+                .iter()
+                .for_each(|table| known.target(table));
         }
         FlowAction::Transform(transform) => known.target(&transform.target),
         FlowAction::MigrateSchema(migrate) => known.target(&migrate.target),

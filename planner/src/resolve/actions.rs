@@ -3,9 +3,8 @@
 use super::frame::{Frame, scope, target};
 use super::steps::{Found, Resolver};
 use crate::effects::{Effects, Resource};
-use crate::expr::Prop;
 use crate::http_effects;
-use crate::ops::{Branch, FlowAction, FlowStep, HttpRequest, OnError, RuleAction, TableRef, Try, While};
+use crate::ops::{Branch, FlowAction, FlowStep, HttpRequest, Try, While};
 use crate::plan::{Action, PlannedBranch};
 
 /// The variable that `catch` finds the error in.
@@ -117,7 +116,8 @@ impl Resolver<'_> {
             let place = request.request.source_place.as_ref();
             self.http_source(name, place.unwrap_or(&step.place))
         });
-        let rejects = rejects(step, id, request);
+        let name = id.rsplit('/').next().unwrap_or(id);
+        let rejects = request.rejects(step.on_error, name);
         let frame_scope = scope(frame, self.names);
         let planned = http_effects::plan(request, source, rejects, &frame_scope, &mut found.effects);
         if let Some(rows) = &request.for_each {
@@ -199,22 +199,4 @@ impl Resolver<'_> {
             finally: self.region_below("finally/", &tried.finally, frame, found),
         }
     }
-}
-
-/// Where rows go whose request failed for good: a table beside the one they come from, named after the step.
-fn rejects(step: &FlowStep, id: &str, request: &HttpRequest) -> Option<TableRef> {
-    let rows = request.for_each.as_ref()?;
-    let by_rule = request
-        .response
-        .rules
-        .iter()
-        .any(|rule| rule.action == RuleAction::Reject);
-    if step.on_error != OnError::Reject && !by_rule {
-        return None;
-    }
-    let name = id.rsplit('/').next().unwrap_or(id);
-    Some(TableRef {
-        table: Prop::Literal(format!("{name}_rejects").into()),
-        ..rows.table.clone()
-    })
 }

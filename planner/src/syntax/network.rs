@@ -75,7 +75,7 @@ pub static NETWORK: Shape = Shape {
         ),
         Key::new(
             "allowed_hosts",
-            Form::Ids,
+            Form::Hosts,
             "The only hosts that requests and redirects may go to, besides that of `base_url`: `api.shop.com`, or `*.shop.com` with all below it.",
         ),
         Key::new(

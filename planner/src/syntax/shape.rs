@@ -71,6 +71,8 @@ pub enum Form {
     Columns,
     /// An id, or a list of them.
     Ids,
+    /// A host (`api.shop.com`, `*.shop.com`), or a list of them.
+    Hosts,
     /// A list of steps.
     Steps,
     /// A map of names to plain values: no templates.
