@@ -1,9 +1,9 @@
 //! Paging that shows itself: what a first response says about the next, under the names that APIs use for it.
 
-use reqwest::header::LINK;
 use sequor_planner::expr::PathStep;
 use sequor_planner::ops::PageKind;
 
+use super::paging::header_link;
 use crate::batch::json::value_at;
 use crate::exchange::Response;
 use crate::value::Value;
@@ -84,10 +84,7 @@ const TOTALS: [&str; 16] = [
 
 /// The kind of paging that a response shows; a single page when it shows none.
 pub fn detect(response: &Response) -> PageKind {
-    if response.headers.get_all(LINK).iter().any(|h| {
-        let text = h.to_str().unwrap_or_default();
-        super::paging::next_link(text).is_some()
-    }) {
+    if header_link(response, "next").is_some() {
         return PageKind::HeaderLink;
     }
     let body = value_at(&response.body, &[]);

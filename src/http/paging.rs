@@ -1,5 +1,7 @@
 //! Paging as an option of the request: what the next page is asked with.
 
+use std::ops::RangeInclusive;
+
 use bytes::Bytes;
 use reqwest::header::LINK;
 use sequor_planner::expr::PathStep;
@@ -157,19 +159,17 @@ impl Pages {
                 let next = value_at(body, path).filter(|v| !is_nothing(v));
                 self.follow(response, next.map(|next| next.to_text()).as_deref())?
             }
-            PageKind::HeaderLink => {
-                let headers = response.headers.get_all(LINK).iter();
-                let next = headers.filter_map(|h| h.to_str().ok()).find_map(next_link);
-                self.follow(response, next)?
-            }
+            PageKind::HeaderLink => self.follow(response, header_link(response, "next"))?,
             PageKind::SinglePage | PageKind::Auto => false,
         })
     }
 
     /// All pages from the one at hand on, when the response said how many there are: they can be asked for at the same
     /// time.
-    pub fn rest(&self, response: &Response) -> Result<Option<Vec<Pages>>> {
+    pub fn rest(&self, response: &Response) -> Result<Option<Box<dyn Iterator<Item = Pages> + Send>>> {
         let body = &response.body;
+        let most = self.spec.max_pages.map_or(u64::MAX, |max| max - self.done);
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
         let (step, end) = match &self.spec.kind {
             PageKind::PageNumber {
                 start,
@@ -181,17 +181,25 @@ impl Pages {
                 total: Some(path),
                 ..
             } => (*size, count(body, path)?),
+            PageKind::HeaderLink => {
+                let last = self.link.as_ref().and_then(|next| numbered(response, next));
+                let Some((numbers, url)) = last else {
+                    return Ok(None);
+                };
+                let first = self.clone();
+                return Ok(Some(Box::new(numbers.take(most).map(move |number| Pages {
+                    link: Some(url(number)),
+                    ..first.clone()
+                }))));
+            }
             _ => return Ok(None),
         };
-        let most = self.spec.max_pages.map_or(u64::MAX, |max| max - self.done);
-        let positions = (self.at..end).step_by(usize::try_from(step).unwrap_or(usize::MAX));
-        let positions = positions.take(usize::try_from(most).unwrap_or(usize::MAX));
-        let pages = positions.enumerate().map(|(after, at)| Pages {
-            at,
-            done: self.done + after as u64,
-            ..self.clone()
-        });
-        Ok(Some(pages.collect()))
+        let step = usize::try_from(step).unwrap_or(usize::MAX);
+        let first = self.clone();
+        let positions = (self.at..end).step_by(step).take(most);
+        Ok(Some(Box::new(
+            positions.map(move |at| Pages { at, ..first.clone() }),
+        )))
     }
 
     /// Takes the url of the next page. It may not lead to another host: credentials go along.
@@ -254,8 +262,43 @@ fn is_nothing(value: &Value) -> bool {
     }
 }
 
-/// The target of the link with the relation `next`.
-pub(super) fn next_link(header: &str) -> Option<&str> {
+/// The target of the link with a relation, in the headers `Link` (RFC 8288).
+pub(super) fn header_link<'r>(response: &'r Response, relation: &str) -> Option<&'r str> {
+    let headers = response.headers.get_all(LINK).iter();
+    headers
+        .filter_map(|h| h.to_str().ok())
+        .find_map(|header| link(header, relation))
+}
+
+/// The numbers of the pages from `next` to the one that the response calls the last, and the url of each; none where the
+/// two urls do not differ in one number alone.
+fn numbered(
+    response: &Response,
+    next: &Url,
+) -> Option<(RangeInclusive<u64>, impl Fn(u64) -> Url + Send + 'static)> {
+    let last = response.url.join(header_link(response, "last")?).ok()?;
+    let pairs = |url: &Url| -> Vec<(String, String)> { url.query_pairs().into_owned().collect() };
+    let (from, to) = (pairs(next), pairs(&last));
+    let same_page = last.origin() == next.origin() && last.path() == next.path() && from.len() == to.len();
+    let mut other = from.iter().zip(&to).enumerate().filter(|(_, (a, b))| a != b);
+    let at = match (other.next(), other.next()) {
+        (Some((at, (a, b))), None) if same_page && a.0 == b.0 => at,
+        _ => return None,
+    };
+    let (first, end) = (from[at].1.parse().ok()?, to[at].1.parse().ok()?);
+    let next = next.clone();
+    let url = move |number: u64| {
+        let mut url = next.clone();
+        let mut pairs = from.clone();
+        pairs[at].1 = number.to_string();
+        url.query_pairs_mut().clear().extend_pairs(pairs);
+        url
+    };
+    Some((first..=end, url))
+}
+
+/// The target of the link with a relation, in one header.
+fn link<'h>(header: &'h str, relation: &str) -> Option<&'h str> {
     let mut rest = header;
     while let Some((_, inner)) = rest.split_once('<') {
         let (target, after) = inner.split_once('>')?;
@@ -264,15 +307,15 @@ pub(super) fn next_link(header: &str) -> Option<&str> {
             .find(",")
             .filter(|at| after[*at..].contains('<'))
             .unwrap_or(after.len());
-        let is_next = after[..end].split(';').any(|parameter| {
+        let found = after[..end].split(';').any(|parameter| {
             let Some((name, value)) = parameter.split_once('=') else {
                 return false;
             };
             let value = value.trim().trim_matches('"');
             name.trim().eq_ignore_ascii_case("rel")
-                && value.split_whitespace().any(|r| r.eq_ignore_ascii_case("next"))
+                && value.split_whitespace().any(|r| r.eq_ignore_ascii_case(relation))
         });
-        if is_next {
+        if found {
             return Some(target);
         }
         rest = after;
@@ -282,10 +325,11 @@ pub(super) fn next_link(header: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::next_link;
+    use super::link;
 
     #[test]
     fn links_of_headers() {
+        let next_link = |header| link(header, "next");
         let github = r#"<https://api/x?page=1>; rel="prev", <https://api/x?a=1,2&page=3>; rel="next", <https://api/x?page=9>; rel="last""#;
         assert_eq!(next_link(github), Some("https://api/x?a=1,2&page=3"));
         assert_eq!(next_link(r#"</x>; title="a"; rel=next"#), Some("/x"));

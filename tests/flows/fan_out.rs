@@ -133,6 +133,43 @@ fn pages_whose_number_is_known_come_at_the_same_time() {
 }
 
 #[test]
+fn a_link_to_the_last_page_counts_them() {
+    for (last, at_once) in [("page=20", true), ("page=last", false), ("other=20", false)] {
+        let server = Server::start(move |asked: &Asked| {
+            let page: u64 = asked.parameter("page").and_then(|p| p.parse().ok()).unwrap_or(1);
+            let reply = json(format!("{{\"rows\": [{{\"id\": {page}}}]}}")).after(Duration::from_millis(30));
+            let link = format!(
+                "</x?a=%20b&page={}>; rel=\"next\", </x?a=%20b&{last}>; rel=\"last\"",
+                page + 1
+            );
+            match page {
+                20 => reply,
+                _ => reply.header("link", &link),
+            }
+        });
+        let step = format!(
+            "- op: http_request\n  request: {{source: api, url: /x, pagination: {{type: header_link}}}}\n{LOAD}"
+        );
+        let project = project(&server, "concurrency: 10\n", &step);
+        project.run("main");
+        assert_eq!(
+            project.rows("stage", "select count(*), sum(id) from t"),
+            ["20|210"],
+            "{last}"
+        );
+        let asked = server.asked();
+        assert_eq!(asked.len(), 20, "{last}");
+        let took = asked[19].at - asked[0].at;
+        assert_eq!(took < Duration::from_millis(400), at_once, "{last}: {took:?}");
+        assert!(
+            asked[1..]
+                .iter()
+                .all(|a| a.parameter("a").as_deref() == Some(" b"))
+        );
+    }
+}
+
+#[test]
 fn pages_that_depend_on_each_other_come_one_by_one() {
     let asked = Arc::default();
     let server = pages(&asked, "\"meta\": {\"pages\": 3}, \"token\": \"x\"");

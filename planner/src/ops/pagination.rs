@@ -26,7 +26,7 @@ impl Pagination {
         match &self.kind {
             PageKind::PageNumber { total_pages, .. } => total_pages.is_some(),
             PageKind::Offset { total, .. } => total.is_some(),
-            PageKind::Auto => true,
+            PageKind::Auto | PageKind::HeaderLink => true,
             _ => false,
         }
     }
@@ -172,7 +172,7 @@ pub static PAGINATIONS: &[(&str, &Shape)] = &[
         "header_link",
         &Shape {
             what: "`pagination` of type header_link",
-            doc: "The header `Link` has the url of the next page (RFC 8288). It ends when there is none.",
+            doc: "The header `Link` has the url of the next page (RFC 8288). It ends when there is none. Where it has that of the last, too, the pages between are asked for at the same time.",
             with: &[&COMMON],
             keys: &[],
         },
