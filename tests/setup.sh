@@ -36,6 +36,7 @@ install_packages() {
   fi
 }
 
+command -v make >/dev/null || install_packages make
 for need in "$@"; do
   case "$need" in
     python) have_python || install_packages python3 libpython3-dev ;;

@@ -2,6 +2,7 @@
 //! that numbers stay as they are written.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use serde_json::Value as Json;
 use serde_json::value::RawValue;
@@ -50,16 +51,18 @@ impl<'t> Reached<'t> {
             let address = raw.get().as_ptr() as usize;
             let next = match element {
                 PathElement::Index(index) => {
-                    if !self.lists.contains_key(&address) {
-                        self.lists.insert(address, serde_json::from_str(raw.get())?);
-                    }
-                    self.lists[&address].get(*index).copied()
+                    let list = match self.lists.entry(address) {
+                        Entry::Occupied(known) => known.into_mut(),
+                        Entry::Vacant(new) => new.insert(serde_json::from_str(raw.get())?),
+                    };
+                    list.get(*index).copied()
                 }
                 PathElement::Name(name) => {
-                    if !self.objects.contains_key(&address) {
-                        self.objects.insert(address, serde_json::from_str(raw.get())?);
-                    }
-                    self.objects[&address].get(*name).copied()
+                    let object = match self.objects.entry(address) {
+                        Entry::Occupied(known) => known.into_mut(),
+                        Entry::Vacant(new) => new.insert(serde_json::from_str(raw.get())?),
+                    };
+                    object.get(*name).copied()
                 }
             };
             // The tree of the same text has it.
@@ -70,6 +73,7 @@ impl<'t> Reached<'t> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::find;
 

@@ -1,5 +1,6 @@
 //! When the requests of a source may go: so many per time, and not while the API asks to wait.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -19,7 +20,14 @@ struct Rate {
     interval: Duration,
     /// Slots that may be used at once after a pause.
     burst: u32,
+    /// When the last requests went, as many as may go in `per`.
+    gone: Mutex<VecDeque<Instant>>,
+    most: usize,
+    per: Duration,
 }
+
+/// Rates of more requests than this are told apart by their slots alone.
+const MOST_KEPT: f64 = 65_536.0;
 
 /// Until when an API asks all its clients to wait.
 #[derive(Default)]
@@ -34,10 +42,20 @@ impl Hold {
 impl Pace {
     /// A pace of `requests` in `per`; `burst` at once after a pause. None: as fast as they come.
     pub fn new(limit: Option<(f64, Duration)>, burst: u64) -> Pace {
-        let rate = limit.map(|(requests, per)| Rate {
-            next: Mutex::new(Instant::now()),
-            interval: per.div_f64(requests.max(f64::MIN_POSITIVE)),
-            burst: u32::try_from(burst).unwrap_or(u32::MAX).max(1),
+        let rate = limit.map(|(requests, per)| {
+            let interval = per.div_f64(requests.max(f64::MIN_POSITIVE));
+            Rate {
+                next: Mutex::new(Instant::now()),
+                interval,
+                burst: u32::try_from(burst).unwrap_or(u32::MAX).max(1),
+                gone: Mutex::default(),
+                most: requests.clamp(1.0, MOST_KEPT) as usize,
+                // So many in a time that is not the whole `per`.
+                per: match (1.0..=MOST_KEPT).contains(&requests) {
+                    true => per,
+                    false => interval.mul_f64(requests.clamp(1.0, MOST_KEPT)),
+                },
+            }
         });
         Pace {
             rate,
@@ -55,6 +73,11 @@ impl Pace {
 
     /// Waits until a request may go.
     pub async fn ready(&self) {
+        self.turn().await;
+    }
+
+    /// Waits for a turn: when it came.
+    async fn turn(&self) -> Instant {
         loop {
             let now = Instant::now();
             let held = (*self.hold.until()).filter(|held| *held > now);
@@ -62,14 +85,17 @@ impl Pace {
                 Some(rate) => rate.slot(held.unwrap_or(now), now),
                 None => held.unwrap_or(now),
             };
-            if slot <= now {
-                return;
+            if slot > now {
+                sleep_until(slot).await;
+                // The API may have asked to wait meanwhile: then another slot is needed.
+                if (*self.hold.until()).is_some_and(|held| held > slot) {
+                    continue;
+                }
             }
-            sleep_until(slot).await;
-            // The API may have asked to wait meanwhile: then another slot is needed.
-            if (*self.hold.until()).is_none_or(|held| held <= slot) {
-                return;
-            }
+            return match &self.rate {
+                Some(rate) => rate.go().await,
+                None => now,
+            };
         }
     }
 
@@ -82,6 +108,32 @@ impl Pace {
 }
 
 impl Rate {
+    /// Waits until one more may go. Those that start late would otherwise come too close to those that are on time.
+    async fn go(&self) -> Instant {
+        loop {
+            let free = {
+                let mut gone = self.gone.lock().unwrap_or_else(PoisonError::into_inner);
+                let now = Instant::now();
+                let oldest = if gone.len() < self.most {
+                    None
+                } else {
+                    gone.front().copied()
+                };
+                match oldest.map(|oldest| oldest + self.per).filter(|free| *free > now) {
+                    Some(free) => free,
+                    None => {
+                        if oldest.is_some() {
+                            gone.pop_front();
+                        }
+                        gone.push_back(now);
+                        return now;
+                    }
+                }
+            };
+            sleep_until(free).await;
+        }
+    }
+
     /// Takes a slot, at `earliest` the first.
     fn slot(&self, earliest: Instant, now: Instant) -> Instant {
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
@@ -93,5 +145,41 @@ impl Rate {
         }
         *next = slot + self.interval;
         slot
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    /// However late tasks start, no more than the limit go in any stretch of its time.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn never_more_in_any_stretch() {
+        let (most, per) = (20, Duration::from_millis(200));
+        let pace = Arc::new(Pace::new(Some((most as f64, per)), 5));
+        let start = Instant::now();
+        let tasks: Vec<_> = (0..120)
+            .map(|number| {
+                let pace = pace.clone();
+                tokio::spawn(async move {
+                    let went = pace.turn().await;
+                    // Some hold up the thread that others wait for.
+                    if number % 7 == 0 {
+                        std::thread::sleep(Duration::from_millis(15));
+                    }
+                    went
+                })
+            })
+            .collect();
+        let mut went = Vec::new();
+        for task in tasks {
+            went.push(task.await.unwrap());
+        }
+        went.sort();
+        for (first, last) in went.iter().zip(&went[most..]) {
+            assert!(*last - *first >= per, "{:?}", *last - *first);
+        }
+        assert!(start.elapsed() >= per * 5);
     }
 }

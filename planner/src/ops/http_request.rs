@@ -282,10 +282,7 @@ fn read_request(node: &Node, d: &mut Diagnostics) -> Option<Request> {
         let shown = method.as_str().map_or_else(|| method.to_string(), str::to_string);
         check_method(&shown, &node.place, d);
     }
-    let body_format = keys.choice("body_format", d).and_then(|format| {
-        let found = BODY_FORMATS.iter().find(|(name, _)| *name == format)?;
-        Some(found.1)
-    });
+    let body_format = keys.pick("body_format", &BODY_FORMATS, d);
     let body_format = body_format.unwrap_or(BodyFormat::Json);
     let body = keys.prop("body", d);
     if let (Some(body), Some(place)) = (&body, keys.place_of("body")) {

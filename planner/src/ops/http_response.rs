@@ -146,10 +146,7 @@ pub(super) fn read(node: &Node, d: &mut Diagnostics) -> Option<Response> {
     }
     let defaults = TableDefaults::read(&keys, d);
     let parser = keys.prop("parser", d);
-    let format = keys.choice("format", d).and_then(|format| {
-        let found = ROW_FORMATS.iter().find(|(name, _)| *name == format)?;
-        Some(found.1)
-    });
+    let format = keys.pick("format", &ROW_FORMATS, d);
     // Their rows are all there is.
     let whole = matches!(format, Some(RowFormat::Jsonl | RowFormat::Csv));
     let tables = keys.list("tables", d, |item, d| {

@@ -70,8 +70,7 @@ pub static RULE: Shape = Shape {
 pub fn read(node: &Node, d: &mut Diagnostics) -> Option<Rule> {
     let keys = Keys::new(node, &RULE, d)?;
     let (when, message) = (keys.prop("when", d), keys.prop("message", d));
-    let word = keys.choice("action", d)?;
-    let (_, action) = ACTIONS.iter().find(|(name, _)| *name == word)?;
+    let action = keys.pick("action", &ACTIONS, d)?;
     if let Some(Prop::Literal(value)) = &when {
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_string);
         if !text.eq_ignore_ascii_case("true") {
@@ -86,7 +85,7 @@ pub fn read(node: &Node, d: &mut Diagnostics) -> Option<Rule> {
     }
     Some(Rule {
         when: when?,
-        action: *action,
+        action,
         message,
         place: node.place.clone(),
     })

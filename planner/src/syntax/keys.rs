@@ -200,6 +200,15 @@ impl<'a> Keys<'a> {
         found
     }
 
+    /// One of the words that the key's form allows, as what `meanings` has for it.
+    pub fn pick<T: Copy>(&self, name: &str, meanings: &[(&str, T)], d: &mut Diagnostics) -> Option<T> {
+        let word = self.choice(name, d)?;
+        meanings
+            .iter()
+            .find(|(known, _)| *known == word)
+            .map(|(_, meaning)| *meaning)
+    }
+
     /// A boolean, known when planning.
     pub fn flag(&self, name: &str, d: &mut Diagnostics) -> Option<bool> {
         let node = self.node(name)?;
@@ -221,36 +230,43 @@ impl<'a> Keys<'a> {
 
     /// A time above 0, known when planning, in seconds.
     pub fn duration(&self, name: &str, d: &mut Diagnostics) -> Option<f64> {
-        let node = self.node(name)?;
-        let seconds = match &node.value {
-            Value::Scalar(Scalar::Number(n)) => n.as_f64(),
-            Value::Scalar(Scalar::Text { text, .. }) => seconds(text),
+        let help = "a number of seconds, or text like 500ms, 10s, 5m, second, minute, hour, day";
+        self.measured(name, "a time above 0", help, d, |value| match value {
+            Scalar::Number(n) => n.as_f64().filter(|s| *s > 0.0),
+            Scalar::Text { text, .. } => seconds(text).filter(|s| *s > 0.0),
             _ => None,
-        };
-        let seconds = seconds.filter(|s| *s > 0.0);
-        if seconds.is_none() {
-            let message = format!("`{name}` of {} must be a time above 0", self.shape.what);
-            d.error(Code::WrongType, node.place.clone(), message)
-                .help("a number of seconds, or text like 500ms, 10s, 5m, second, minute, hour, day");
-        }
-        seconds
+        })
     }
 
     /// A number of bytes above 0, known when planning.
     pub fn size(&self, name: &str, d: &mut Diagnostics) -> Option<u64> {
+        let help = "a number of bytes, or text like 500KB, 64MB, 1GB";
+        self.measured(name, "a size above 0", help, d, |value| match value {
+            Scalar::Number(n) => n.as_u64().filter(|n| *n > 0),
+            Scalar::Text { text, .. } => bytes(text).filter(|n| *n > 0),
+            _ => None,
+        })
+    }
+
+    /// A number, or text with a unit.
+    fn measured<T>(
+        &self,
+        name: &str,
+        wanted: &str,
+        help: &str,
+        d: &mut Diagnostics,
+        read: impl Fn(&Scalar) -> Option<T>,
+    ) -> Option<T> {
         let node = self.node(name)?;
-        let bytes = match &node.value {
-            Value::Scalar(Scalar::Number(n)) => n.as_u64(),
-            Value::Scalar(Scalar::Text { text, .. }) => bytes(text),
+        let found = match &node.value {
+            Value::Scalar(value) => read(value),
             _ => None,
         };
-        let bytes = bytes.filter(|n| *n > 0);
-        if bytes.is_none() {
-            let message = format!("`{name}` of {} must be a size above 0", self.shape.what);
-            d.error(Code::WrongType, node.place.clone(), message)
-                .help("a number of bytes, or text like 500KB, 64MB, 1GB");
+        if found.is_none() {
+            let message = format!("`{name}` of {} must be {wanted}", self.shape.what);
+            d.error(Code::WrongType, node.place.clone(), message).help(help);
         }
-        bytes
+        found
     }
 
     /// Texts of a list, or one. `what` they are, for messages.

@@ -92,6 +92,7 @@ impl AwsSigv4 {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use std::time::Duration;
 

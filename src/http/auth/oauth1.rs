@@ -160,6 +160,7 @@ fn encoded(text: &str) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use reqwest::Method;
     use reqwest::header::HeaderMap;
