@@ -52,8 +52,7 @@ impl Redactor {
         }
         let encoded: String = url::form_urlencoded::byte_serialize(text.as_bytes()).collect();
         let percent = encoded.replace('+', "%20");
-        let json = serde_json::Value::from(text).to_string();
-        let json = json.trim_matches('"').to_string();
+        let json = inside_quotes(text);
         let mut secrets = self.secrets.write().unwrap_or_else(PoisonError::into_inner);
         for form in [text.to_string(), encoded, percent, json] {
             if !secrets.iter().any(|s| s.reveal() == form) {
@@ -154,6 +153,13 @@ pub fn mask_body(text: &str) -> String {
     masked
 }
 
+/// A text as JSON writes it between quotes.
+fn inside_quotes(text: &str) -> String {
+    let quoted = serde_json::Value::from(text).to_string();
+    let inner = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    inner.unwrap_or(text).to_string()
+}
+
 /// The strings under secret names, as JSON text writes them.
 fn secret_values(json: &serde_json::Value, values: &mut Vec<String>) {
     match json {
@@ -161,8 +167,7 @@ fn secret_values(json: &serde_json::Value, values: &mut Vec<String>) {
             for (name, value) in entries {
                 match value {
                     serde_json::Value::String(text) if is_secret_name(name) => {
-                        let quoted = serde_json::Value::from(text.as_str()).to_string();
-                        values.push(quoted.trim_matches('"').to_string());
+                        values.push(inside_quotes(text));
                     }
                     value => secret_values(value, values),
                 }

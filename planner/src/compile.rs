@@ -57,6 +57,8 @@ pub struct Compiler {
     /// Variables of the environment.
     pub environment: IndexMap<String, Json>,
     flows: IndexMap<String, Vec<FlowStep>>,
+    /// Sources that could not be read.
+    broken_sources: BTreeSet<String>,
     /// Flows with errors in their own file.
     broken: BTreeSet<String>,
     /// Parameters that flows give to others, by the called flow.
@@ -83,9 +85,15 @@ impl Compiler {
             None => IndexMap::new(),
         };
         let mut sources = IndexMap::new();
+        let mut broken_sources = BTreeSet::new();
         for (name, file) in &files.sources {
-            if let Some(source) = syntax::read_source(name, &file.path, &file.text, d) {
-                sources.insert(name.clone(), source);
+            match syntax::read_source(name, &file.path, &file.text, d) {
+                Some(source) => {
+                    sources.insert(name.clone(), source);
+                }
+                None => {
+                    broken_sources.insert(name.clone());
+                }
             }
         }
         let mut flows = IndexMap::new();
@@ -125,6 +133,7 @@ impl Compiler {
             sources,
             environment,
             flows,
+            broken_sources,
             broken,
             found,
             parameters,
@@ -152,6 +161,7 @@ impl Compiler {
         let names = Names {
             flows: &self.flows,
             sources: &self.sources,
+            broken_sources: &self.broken_sources,
             broken: &self.broken,
             variables: &known,
             parameters: &self.parameters,

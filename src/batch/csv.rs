@@ -36,7 +36,9 @@ pub fn append_rows(
     };
     let mut record = StringRecord::new();
     let mut rows = 0;
+    let mut last = 0;
     while reader.read_record(&mut record).map_err(|e| bad(&e))? {
+        last = record.position().map_or(last, |position| position.byte());
         match target {
             RowTarget::Typed(builder) => {
                 for (column, value) in columns.iter().zip(&record) {
@@ -67,7 +69,24 @@ pub fn append_rows(
         }
         rows += 1;
     }
+    let tail = text.get(usize::try_from(last).unwrap_or(0)..).unwrap_or_default();
+    if is_open(tail, delimiter(text)) {
+        let message = "the response is not good CSV: its last record has a quote that does not end";
+        return Err(Error::new(ErrorKind::Data, message));
+    }
     Ok(rows)
+}
+
+/// Whether a record ends inside of quotes, as one that was cut off does.
+fn is_open(record: &[u8], delimiter: u8) -> bool {
+    let (mut quoted, mut starts) = (false, true);
+    for byte in record {
+        match byte {
+            b'"' if quoted || starts => (quoted, starts) = (!quoted, quoted),
+            byte => starts = !quoted && (*byte == delimiter || *byte == b'\n'),
+        }
+    }
+    quoted
 }
 
 /// What stands between the names of the first line: comma, semicolon, tab or bar, whichever is there most.
@@ -95,7 +114,16 @@ fn delimiter(text: &[u8]) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use super::delimiter;
+    use super::{delimiter, is_open};
+
+    #[test]
+    fn quotes_that_do_not_end() {
+        assert!(is_open(b"1,\"Ann\n2,B\n", b','));
+        assert!(is_open(b"\"a\"\"", b','));
+        assert!(!is_open(b"1,\"A \"\"b\"\"\",\"\"\n", b','));
+        assert!(!is_open(b"1,5\" pipe\n", b','));
+        assert!(!is_open(b"", b','));
+    }
 
     #[test]
     fn delimiters() {

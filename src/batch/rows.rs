@@ -45,7 +45,14 @@ fn found(
 ) -> Result<u64> {
     let objects = jsonpath::find(text, path)?;
     for object in &objects {
-        json::append_object(object, target, full).map_err(|e| e.context(format!("`{path}`")))?;
+        if !object.starts_with(b"{") {
+            let message = format!(
+                "`{path}` finds {} where rows must be objects",
+                json::start(object)
+            );
+            return Err(Error::new(ErrorKind::Data, message));
+        }
+        json::append_object(object, target, full)?;
     }
     Ok(objects.len() as u64)
 }

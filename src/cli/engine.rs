@@ -13,7 +13,7 @@ use super::plan::Compiled;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::{Api, Databases, Debug, Events, Run, Scope, Variables};
 use crate::expr::{Evaluator, World};
-use crate::http::{Hosts, Live, Recorder, Replay, Settings, TlsFiles, Transport};
+use crate::http::{Live, Recorder, Replay, Settings, TlsFiles, Transport};
 use crate::secret::Redactor;
 use crate::sources::registry::Opening;
 use crate::value::Value;
@@ -158,9 +158,10 @@ async fn apis(
     let mut apis = HashMap::from([(String::new(), Arc::new(bare))]);
     for source in sources {
         if let SourceKind::Http(http) = &source.kind {
-            let settings = setup.settings(http).await;
-            let settings = settings.map_err(|e| e.at(&source.place))?;
-            let transport = transport(settings).map_err(|e| e.at(&source.place))?;
+            let place = http.network.tls.as_ref().and_then(|tls| tls.place.as_ref());
+            let place = place.unwrap_or(&source.place);
+            let settings = setup.settings(http).await.map_err(|e| e.at(place))?;
+            let transport = transport(settings).map_err(|e| e.at(place))?;
             apis.insert(
                 source.name.clone(),
                 Arc::new(Api::new(transport, Some((**http).clone()))),
@@ -185,7 +186,6 @@ impl Setup<'_> {
         Ok(Settings {
             timeout: http.timeout.map(Duration::from_secs_f64),
             tls,
-            hosts: Hosts::new(http.network.allowed_hosts.clone()),
             max_response: max.map(|n| usize::try_from(n).unwrap_or(usize::MAX)),
         })
     }
@@ -193,6 +193,9 @@ impl Setup<'_> {
     async fn file(&self, prop: &Option<Prop>) -> Result<Option<PathBuf>> {
         let Some(prop) = prop else { return Ok(None) };
         let path = self.evaluator.one(prop, self.world, None).await?.to_text();
-        Ok(Some(self.folder.join(path)))
+        let path = self.folder.join(path);
+        // As a message shows it.
+        let shown = path.strip_prefix(".").map(Path::to_path_buf);
+        Ok(Some(shown.unwrap_or(path)))
     }
 }

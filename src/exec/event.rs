@@ -97,6 +97,11 @@ impl Events {
         (Events(sender), receiver)
     }
 
+    /// Tells what is good to know, unless the listener is behind.
+    pub(super) fn try_emit(&self, event: Event) {
+        let _ = self.0.try_send(event);
+    }
+
     pub(super) async fn emit(&self, event: Event) {
         // Nobody listens: nothing is lost that anyone wanted.
         let _ = self.0.send(event).await;

@@ -9,6 +9,7 @@ use sequor_planner::plan::FanOut;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::debug::{self, Look};
+use super::event::Event;
 use super::http_render::render;
 use super::http_response::{self, Taken};
 use super::http_step::Asking;
@@ -16,7 +17,7 @@ use super::rules::Rules;
 use super::scope::{Layer, Scope};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::Response;
-use crate::http::{Judge, Pages, Request, Sending, Verdict};
+use crate::http::{Blame, Judge, Pages, Request, Sending, Verdict};
 
 /// Why a conversation failed.
 pub struct Failure {
@@ -25,8 +26,8 @@ pub struct Failure {
     pub status: Option<u16>,
     /// How often the request was sent.
     pub attempts: u64,
-    /// Whether a rule says that the row is to be rejected.
-    pub rejected: bool,
+    /// Whose failure it is, where a rule says so.
+    pub blame: Option<Blame>,
     /// Whether nothing of the response was taken: it is the request that failed.
     pub before_response: bool,
 }
@@ -37,7 +38,7 @@ impl From<Error> for Failure {
             error,
             status: None,
             attempts: 0,
-            rejected: false,
+            blame: None,
             before_response: false,
         }
     }
@@ -81,6 +82,7 @@ pub async fn converse(asking: &Arc<Asking>, scope: &Scope, own: &Arc<Layer>) -> 
             asking.stopped.store(true, Ordering::Relaxed);
         }
         if !goes_on(asking, &mut pages, &response, &taken)? {
+            tell_missing(asking, pages.as_ref(), &response).await;
             return Ok(());
         }
         if let Some(pages) = &mut pages
@@ -152,10 +154,19 @@ async fn at_once(
             .advance(&response, taken.rows)
             .map_err(|e| at_url(asking, e))?
         {
+            tell_missing(asking, Some(pages), &response).await;
             return Ok(false);
         }
     }
     Ok(true)
+}
+
+/// Tells of rows that the API says it has, and that did not come.
+async fn tell_missing(asking: &Asking, pages: Option<&Pages>, response: &Response) {
+    if let Some(missing) = pages.and_then(|pages| pages.missing(response)) {
+        let message = format!("{}: {missing}", asking.step);
+        asking.run.events.emit(Event::Warning(message)).await;
+    }
 }
 
 /// Sends a request, and counts it.
@@ -170,6 +181,15 @@ async fn ask(asking: &Asking, scope: &Scope, request: &Request) -> Conversed<(Ar
         auth: asking.auth.as_ref(),
         step: &asking.step,
         success: &asking.success,
+        hosts: &asking.hosts,
+        waiting: &|wait| {
+            let message = format!(
+                "{}: the API asks to wait {} s",
+                asking.step,
+                wait.as_secs_f64().ceil()
+            );
+            asking.run.events.try_emit(Event::Warning(message));
+        },
         judge: Some(judge).filter(|_| !asking.http.request.response.rules.is_empty()),
     };
     let sent = sending.send(request).await;
@@ -184,7 +204,7 @@ async fn ask(asking: &Asking, scope: &Scope, request: &Request) -> Conversed<(Ar
             error,
             status: sent.status,
             attempts: sent.attempts,
-            rejected: sent.rejected,
+            blame: sent.blame,
             before_response: true,
         }
     })

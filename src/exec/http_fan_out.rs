@@ -10,6 +10,7 @@ use sequor_planner::ops::RowsOf;
 use sequor_planner::plan::FanOut;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::event::Event;
 use super::http_converse::converse;
 use super::http_step::Asking;
 use super::scope::{Layer, Scope};
@@ -101,6 +102,13 @@ pub async fn run(
                 }
             }
         }
+    }
+    if asking.stopped.load(Ordering::Relaxed) {
+        let message = format!(
+            "{}: a rule stopped it: further rows were not asked for",
+            asking.step
+        );
+        asking.run.events.emit(Event::Warning(message)).await;
     }
     for (name, (_, value)) in latest {
         own.set(&name, value);

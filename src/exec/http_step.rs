@@ -62,6 +62,10 @@ pub async fn run(
             table: sink.add(&run, table, &rejects::COLUMNS, &scope).await?,
             all: step.on_error == OnError::Reject,
             count: AtomicU64::new(0),
+            what: match http.request.for_each.as_ref().and_then(|rows| rows.batch_size) {
+                Some(_) => ("batch", "batches"),
+                None => ("row", "rows"),
+            },
         }),
         _ => None,
     };

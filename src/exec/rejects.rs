@@ -8,6 +8,7 @@ use super::sink::Sink;
 use crate::batch::cell::Cell;
 use crate::batch::target::RowTarget;
 use crate::error::{Error, ErrorKind, Result};
+use crate::http::Blame;
 use crate::python::ParserTables;
 use crate::value::Value;
 
@@ -27,6 +28,8 @@ pub struct Rejects {
     /// Whether any failure of a request rejects its row; else only rules do.
     pub all: bool,
     pub count: AtomicU64,
+    /// What is rejected, one and many.
+    pub what: (&'static str, &'static str),
 }
 
 impl Rejects {
@@ -45,7 +48,10 @@ impl Rejects {
                 | ErrorKind::NoTable
                 | ErrorKind::Replay
         );
-        failure.rejected || (self.all && failure.before_response && !common)
+        match failure.blame {
+            Some(blame) => blame == Blame::Row,
+            None => self.all && failure.before_response && !common,
+        }
     }
 
     /// Keeps a row.
@@ -78,11 +84,11 @@ impl Rejects {
 
     /// What is reported when the step is done.
     pub fn warning(&self, step: &str, table: &str) -> Option<String> {
-        let count = self.count.load(Ordering::Relaxed);
-        let rows = match count {
+        let (one, many) = self.what;
+        let rows = match self.count.load(Ordering::Relaxed) {
             0 => return None,
-            1 => "1 row was rejected and is".to_string(),
-            n => format!("{n} rows were rejected and are"),
+            1 => format!("1 {one} was rejected and is"),
+            n => format!("{n} {many} were rejected and are"),
         };
         Some(format!("{step}: {rows} in table `{table}`"))
     }

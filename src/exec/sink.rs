@@ -34,6 +34,8 @@ pub struct Sink {
     /// Filled under a lock that is never held over an await.
     tables: Mutex<Tables>,
     counters: Arc<Counters>,
+    /// The table whose rows are not counted: they are not the response's.
+    apart: Option<usize>,
 }
 
 /// The tables of a sink.
@@ -83,10 +85,11 @@ impl Sink {
                 filled: Filled::default(),
             }),
             counters: counters.clone(),
+            apart: None,
         })
     }
 
-    /// Begins the load of another table, which becomes exactly what this step puts into it. Its number.
+    /// Begins the load of another table, which becomes exactly what this step puts into it, uncounted. Its number.
     pub async fn add(
         &mut self,
         run: &Run,
@@ -109,7 +112,9 @@ impl Sink {
         .await?;
         let tables = self.tables.get_mut().unwrap_or_else(PoisonError::into_inner);
         tables.targets.push(target);
-        Ok(tables.targets.len() - 1)
+        let at = tables.targets.len() - 1;
+        self.apart = Some(at);
+        Ok(at)
     }
 
     /// Fills tables, synchronously. Batches that got full are to be sent.
@@ -140,7 +145,9 @@ impl Sink {
             if sender.send(batch).await.is_err() {
                 return Err(self.loader_error(table).await);
             }
-            self.counters.add_rows(rows);
+            if self.apart != Some(table) {
+                self.counters.add_rows(rows);
+            }
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ use sequor_planner::ops::PageKind;
 
 use super::paging::header_link;
 use crate::batch::json::value_at;
+use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::Response;
 use crate::value::Value;
 
@@ -63,7 +64,7 @@ const CURSORS: [(&str, &str); 22] = [
 ];
 
 /// Where the number of pages is.
-const TOTALS: [&str; 16] = [
+const TOTALS: [&str; 18] = [
     "total_pages",
     "totalPages",
     "page_count",
@@ -80,12 +81,47 @@ const TOTALS: [&str; 16] = [
     "paging.total_pages",
     "page.totalPages",
     "info.pages",
+    "meta.pages",
+    "pagination.pages",
 ];
 
-/// The kind of paging that a response shows; a single page when it shows none.
-pub fn detect(response: &Response) -> PageKind {
+/// Where it says that there are more pages.
+const MORE: [&str; 10] = [
+    "has_more",
+    "hasMore",
+    "has_next",
+    "hasNext",
+    "more",
+    "meta.has_more",
+    "meta.has_next",
+    "pagination.has_more",
+    "pagination.has_next",
+    "paging.has_more",
+];
+
+/// Where the number of all rows is.
+const COUNTS: [&str; 9] = [
+    "total",
+    "total_count",
+    "totalCount",
+    "total_results",
+    "count",
+    "meta.total",
+    "meta.total_count",
+    "pagination.total",
+    "paging.total",
+];
+
+/// Sizes of pages, beside a total.
+const SIZES: [&str; 6] = ["limit", "per_page", "perPage", "page_size", "pageSize", "size"];
+
+/// The kind of paging that a response shows; a single page when it shows none. `rows`: how many it has.
+///
+/// # Errors
+/// When the response says that there is more, and not how to ask for it.
+pub fn detect(response: &Response, rows: Option<u64>) -> Result<PageKind> {
     if header_link(response, "next").is_some() {
-        return PageKind::HeaderLink;
+        return Ok(PageKind::HeaderLink);
     }
     let body = value_at(&response.body, &[]);
     let at = |path: &str| {
@@ -103,29 +139,75 @@ pub fn detect(response: &Response) -> PageKind {
     let is_link = |text: &str| text.starts_with("http") || text.starts_with(['/', '?']);
     for path in NEXT {
         if text(path).is_some_and(|text| is_link(&text)) {
-            return PageKind::JsonLink { path: steps(path) };
+            return Ok(PageKind::JsonLink { path: steps(path) });
         }
     }
     for (path, param) in CURSORS {
         if text(path).is_some() {
-            return PageKind::Cursor {
+            return Ok(PageKind::Cursor {
                 path: steps(path),
                 param: param.to_string(),
-            };
+            });
         }
     }
     for path in TOTALS {
         if matches!(at(path), Some(Value::Int(pages)) if *pages > 1) {
-            return PageKind::PageNumber {
+            return Ok(PageKind::PageNumber {
                 start: 1,
                 param: "page".into(),
                 size: None,
                 size_param: None,
                 total_pages: Some(steps(path)),
-            };
+            });
         }
     }
-    PageKind::SinglePage
+    let number = |path: &str| match at(path) {
+        Some(Value::Int(n)) => u64::try_from(*n).ok(),
+        _ => None,
+    };
+    // A total beside the position and the size of this page.
+    let total = COUNTS.iter().find_map(|path| Some((*path, number(path)?)));
+    let total = total.filter(|(_, total)| rows.is_some_and(|rows| *total > rows));
+    if let Some((path, _)) = total {
+        let around = path
+            .rsplit_once('.')
+            .map_or(String::new(), |(above, _)| format!("{above}."));
+        let beside = |name: &str| number(&format!("{around}{name}")).map(|n| (name.to_string(), n));
+        let size = SIZES
+            .iter()
+            .find_map(|name| beside(name))
+            .filter(|(_, size)| *size > 0);
+        if let (Some((size_param, size)), Some((param, start))) = (&size, beside("offset")) {
+            return Ok(PageKind::Offset {
+                start,
+                size: *size,
+                param,
+                size_param: size_param.clone(),
+                total: Some(steps(path)),
+            });
+        }
+        if let (Some((size_param, size)), Some((param, start))) = (size, beside("page")) {
+            return Ok(PageKind::PageNumber {
+                start,
+                param,
+                size: Some(size),
+                size_param: Some(size_param),
+                total_pages: None,
+            });
+        }
+    }
+    let more = MORE
+        .iter()
+        .find(|path| matches!(at(path), Some(Value::Bool(true))));
+    let says = match (more, total) {
+        (Some(path), _) => format!("`{path}` is true"),
+        (None, Some((path, total))) => format!("`{path}` is {total}"),
+        (None, None) => return Ok(PageKind::SinglePage),
+    };
+    let message =
+        format!("the response says that there are more pages ({says}), and not in a way that is known here");
+    Err(Error::new(ErrorKind::Data, message)
+        .help("say how to ask for the next page by another `type` of `pagination`, or by `while`"))
 }
 
 /// The keys of a path; `@odata.nextLink` is one key.

@@ -20,9 +20,10 @@ impl Hosts {
     /// These and the host of the source's base url.
     pub fn with(mut self, base_url: Option<&str>) -> Hosts {
         let base = base_url.and_then(|base| Url::parse(base.trim()).ok());
-        let host = base.as_ref().and_then(Url::host_str);
-        if let (Some(allowed), Some(host)) = (&mut self.allowed, host) {
-            allowed.push(host.to_lowercase());
+        if let (Some(allowed), Some(base)) = (&mut self.allowed, &base)
+            && let (Some(host), Some(port)) = (base.host_str(), base.port_or_known_default())
+        {
+            allowed.push(format!("{host}:{port}"));
         }
         self
     }
@@ -33,9 +34,17 @@ impl Hosts {
             return true;
         };
         let host = url.host_str().unwrap_or_default();
-        allowed.iter().any(|allowed| match allowed.strip_prefix("*.") {
-            Some(above) => host.strip_suffix(above).is_some_and(|name| name.ends_with('.')),
-            None => allowed == host,
+        allowed.iter().any(|allowed| {
+            // A port, where one is named; an address of version 6 has colons of its own.
+            let (name, port) = match allowed.rsplit_once(':') {
+                Some((name, port)) if !port.contains(']') => (name, port.parse::<u16>().ok()),
+                _ => (allowed.as_str(), None),
+            };
+            let same_host = match name.strip_prefix("*.") {
+                Some(above) => host.strip_suffix(above).is_some_and(|name| name.ends_with('.')),
+                None => name == host,
+            };
+            same_host && (port.is_none() || url.port_or_known_default() == port)
         })
     }
 
@@ -72,6 +81,14 @@ mod tests {
         assert!(allow("https://base.test"));
         assert!(allow("https://a.b.cdn.test"));
         assert!(allow("http://[::1]:80/"));
+        let ports = Hosts::new(Some(vec![
+            "a.test:8443".into(),
+            "*.b.test:443".into(),
+            "[::1]:80".into(),
+        ]));
+        let there = |url: &str| ports.allow(&url.parse().unwrap());
+        assert!(there("http://a.test:8443") && there("https://x.b.test") && there("http://[::1]"));
+        assert!(!there("https://a.test") && !there("http://x.b.test") && !there("http://[::1]:81"));
         assert!(!allow("https://cdn.test"));
         assert!(!allow("https://evilcdn.test"));
         assert!(!allow("https://api.shop.test.evil.test"));

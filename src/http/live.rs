@@ -7,8 +7,6 @@ use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
 use reqwest::Client;
 
-use super::hosts::Hosts;
-use super::redirect;
 use super::tls::TlsFiles;
 use super::transport::Transport;
 use crate::error::{Error, ErrorKind, Result};
@@ -25,8 +23,6 @@ pub struct Settings {
     /// For the whole request, connecting and reading the body included.
     pub timeout: Option<Duration>,
     pub tls: TlsFiles,
-    /// Where redirects may go.
-    pub hosts: Hosts,
     /// Bytes that a response may have, unpacked.
     pub max_response: Option<usize>,
 }
@@ -34,12 +30,11 @@ pub struct Settings {
 /// A client of one source; its connections are reused.
 pub struct Live {
     client: Client,
-    hosts: Hosts,
     max_response: usize,
 }
 
 impl Live {
-    /// A client. TLS certificates are verified against the system's roots; redirects to another server lose credentials.
+    /// A client. TLS certificates are verified against the system's roots.
     pub fn new(settings: Settings) -> Result<Live> {
         let client = Client::builder()
             .user_agent(concat!("sequor/", env!("CARGO_PKG_VERSION")))
@@ -55,24 +50,8 @@ impl Live {
             .map_err(|e| Error::new(ErrorKind::Project, format!("no HTTP client: {}", chain(&e))))?;
         Ok(Live {
             client,
-            hosts: settings.hosts,
             max_response: settings.max_response.unwrap_or(DEFAULT_MAX_RESPONSE),
         })
-    }
-
-    async fn once(&self, request: &Request) -> Result<Response> {
-        let mut sending = self.client.request(request.method.clone(), request.url.clone());
-        sending = sending.headers(request.headers.clone());
-        if let Some(timeout) = request.timeout {
-            sending = sending.timeout(timeout);
-        }
-        if let Some(body) = &request.body {
-            sending = sending.body(body.clone());
-        }
-        let response = sending.send().await.map_err(|e| explain(&e, request))?;
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let body = self.read(response, request).await?;
-        Ok(Response::new(status, headers, request.url.clone(), body))
     }
 
     async fn read(&self, response: reqwest::Response, request: &Request) -> Result<Bytes> {
@@ -110,19 +89,20 @@ impl Live {
 
 #[async_trait]
 impl Transport for Live {
+    /// Redirects are given back as they are: who signs requests has to sign the next one, too.
     async fn send(&self, _: &str, request: &Request) -> Result<Response> {
-        let mut response = self.once(request).await?;
-        let mut hops = 0;
-        let mut last = None;
-        while let Some(next) = redirect::next(last.as_ref().unwrap_or(request), &response, &self.hosts)? {
-            hops += 1;
-            if hops > redirect::MOST {
-                return Err(redirect::too_many(request));
-            }
-            response = self.once(&next).await?;
-            last = Some(next);
+        let mut sending = self.client.request(request.method.clone(), request.url.clone());
+        sending = sending.headers(request.headers.clone());
+        if let Some(timeout) = request.timeout {
+            sending = sending.timeout(timeout);
         }
-        Ok(response)
+        if let Some(body) = &request.body {
+            sending = sending.body(body.clone());
+        }
+        let response = sending.send().await.map_err(|e| explain(&e, request))?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let body = self.read(response, request).await?;
+        Ok(Response::new(status, headers, request.url.clone(), body))
     }
 }
 

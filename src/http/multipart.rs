@@ -60,6 +60,15 @@ fn part(name: &str, value: &Value, folder: &Path) -> Result<Option<Part>> {
     Ok(match value {
         Value::Null => None,
         Value::Bytes(bytes) => as_file(name, OCTETS, bytes.to_vec()),
+        Value::Map(entries) if entries.contains_key("file") && !is_file(entries) => {
+            let odd = entries.keys().find(|key| !FILE_KEYS.contains(&key.as_str()));
+            let message = format!(
+                "`{name}` is a file, which takes {}, and no `{}`",
+                FILE_KEYS.join(", "),
+                odd.map_or("", |odd| odd)
+            );
+            return Err(Error::new(ErrorKind::Data, message));
+        }
         Value::Map(entries) if is_file(entries) => {
             let text = |key: &str| {
                 entries
@@ -77,6 +86,12 @@ fn part(name: &str, value: &Value, folder: &Path) -> Result<Option<Part>> {
                 (Some(path), _) => {
                     let own_name = path.rsplit(['/', '\\']).next().unwrap_or(&path).to_string();
                     (read(&path, folder)?, own_name)
+                }
+                (None, _) if entries.contains_key("file") => {
+                    return Err(Error::new(
+                        ErrorKind::Data,
+                        format!("the path of the file `{name}` is empty"),
+                    ));
                 }
                 (None, Some(Value::Bytes(bytes))) => (bytes.to_vec(), name.to_string()),
                 (None, content) => {

@@ -99,11 +99,14 @@ impl Pace {
         }
     }
 
-    /// Lets no request go for a time.
-    pub fn hold(&self, wait: Duration) {
+    /// Lets no request go for a time. Whether that is more than a second longer than before.
+    pub fn hold(&self, wait: Duration) -> bool {
         let mut held = self.hold.until();
-        let until = Instant::now() + wait;
-        *held = Some(held.map_or(until, |held| held.max(until)));
+        let now = Instant::now();
+        let until = now + wait;
+        let before = held.map_or(now, |held| held.max(now));
+        *held = Some(before.max(until));
+        until > before + Duration::from_secs(1)
     }
 }
 

@@ -9,7 +9,7 @@ use sequor_planner::ops::{PageKind, Pagination};
 use url::Url;
 
 use super::detect::detect;
-use crate::batch::json::value_at;
+use crate::batch::json::{start, value_at};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::{Request, Response};
 use crate::value::Value;
@@ -26,6 +26,8 @@ pub struct Pages {
     link: Option<Url>,
     /// What was asked last, so that the same is not asked again for ever.
     last: Option<(Url, Option<Bytes>)>,
+    /// Rows that have come, where they are counted.
+    rows: u64,
     /// The last body, where the paging was guessed: an API that does not know its parameter gives the same again.
     guessed: Option<Bytes>,
 }
@@ -43,6 +45,7 @@ impl Pages {
             cursor: None,
             link: None,
             last: None,
+            rows: 0,
             guessed: None,
         }
     }
@@ -115,8 +118,9 @@ impl Pages {
             return Ok(false);
         }
         let body = &response.body;
+        self.rows += rows.unwrap_or(0);
         if self.spec.kind == PageKind::Auto {
-            self.spec.kind = detect(response);
+            self.spec.kind = detect(response, rows)?;
             if let PageKind::PageNumber { start, .. } = self.spec.kind {
                 self.at = start;
             }
@@ -140,16 +144,29 @@ impl Pages {
             } => {
                 let total = total_pages.as_ref().map(|path| count(body, path)).transpose()?;
                 let last = total.map(|total| self.at + 1 >= start + total);
-                let short = rows.map(|rows| rows == 0 || size.is_some_and(|size| rows < size));
+                // Where the number of pages is known, one may be short for reasons of its own.
+                let full = size.filter(|_| total.is_none()).unwrap_or(1);
                 self.at += 1;
-                !ended(last, short)?
+                !ended(last, rows.map(|rows| rows < full))?
             }
             PageKind::Offset { size, total, .. } => {
                 let total = total.as_ref().map(|path| count(body, path)).transpose()?;
                 self.at += size;
                 let last = total.map(|total| self.at >= total);
-                let short = rows.map(|rows| rows < *size);
-                !ended(last, short)?
+                if let (Some(total), Some(rows)) = (total, rows)
+                    && self.done == 1
+                    && (1..*size).contains(&rows)
+                    && rows < total.saturating_sub(self.at - size)
+                {
+                    let message = format!(
+                        "the first page has {rows} rows of {total}, and `size` is {size}: the API gives smaller pages"
+                    );
+                    return Err(Error::new(ErrorKind::Data, message).help(format!(
+                        "set `size: {rows}`, or ask for larger pages if the API has them"
+                    )));
+                }
+                let full = if total.is_some() { 1 } else { *size };
+                !ended(last, rows.map(|rows| rows < full))?
             }
             PageKind::Cursor { path, .. } => {
                 self.cursor = value_at(body, path).filter(|v| !is_nothing(v));
@@ -202,6 +219,22 @@ impl Pages {
         )))
     }
 
+    /// What is to be said about rows that did not come, when there are no more pages.
+    pub fn missing(&self, response: &Response) -> Option<String> {
+        let PageKind::Offset {
+            total: Some(path),
+            start,
+            ..
+        } = &self.spec.kind
+        else {
+            return None;
+        };
+        let total = count(&response.body, path).ok()?.saturating_sub(*start);
+        let cut = self.spec.max_pages.is_some_and(|max| self.done >= max);
+        (self.rows > 0 && self.rows < total && !cut)
+            .then(|| format!("{} rows came, and the API says that there are {total}", self.rows))
+    }
+
     /// Takes the url of the next page. It may not lead to another host: credentials go along.
     fn follow(&mut self, response: &Response, next: Option<&str>) -> Result<bool> {
         let Some(next) = next else { return Ok(false) };
@@ -247,10 +280,18 @@ fn count(body: &[u8], path: &[PathStep]) -> Result<u64> {
     };
     count.ok_or_else(|| {
         let found = value.map_or("nothing".to_string(), |v| v.to_text());
-        Error::new(
-            ErrorKind::Data,
-            format!("the total of `pagination` must be a number, and is {found}"),
-        )
+        let path: Vec<String> = path
+            .iter()
+            .map(|step| match step {
+                PathStep::Key(key) => key.clone(),
+                PathStep::Index(index) => format!("[{index}]"),
+            })
+            .collect();
+        let message = format!(
+            "the total of `pagination` must be a number, and `{}` of the response is {found}",
+            path.join(".")
+        );
+        Error::new(ErrorKind::Data, message).help(format!("the response starts with: {}", start(body)))
     })
 }
 
@@ -271,7 +312,7 @@ pub(super) fn header_link<'r>(response: &'r Response, relation: &str) -> Option<
 }
 
 /// The numbers of the pages from `next` to the one that the response calls the last, and the url of each; none where the
-/// two urls do not differ in one number alone.
+/// two urls do not differ in the number of the page alone. Positions and marks have other distances than one.
 fn numbered(
     response: &Response,
     next: &Url,
@@ -285,7 +326,13 @@ fn numbered(
         (Some((at, (a, b))), None) if same_page && a.0 == b.0 => at,
         _ => return None,
     };
-    let (first, end) = (from[at].1.parse().ok()?, to[at].1.parse().ok()?);
+    let (first, end): (u64, u64) = (from[at].1.parse().ok()?, to[at].1.parse().ok()?);
+    let name = from[at].0.to_ascii_lowercase();
+    let asked = response.url.query_pairs().find(|(name, _)| *name == from[at].0);
+    let before = asked.map_or(Some(1), |(_, number)| number.parse::<u64>().ok())?;
+    if !(name.contains("page") || name == "p") || before + 1 != first {
+        return None;
+    }
     let next = next.clone();
     let url = move |number: u64| {
         let mut url = next.clone();

@@ -37,8 +37,7 @@ pub fn next(request: &Request, response: &Response, hosts: &Hosts) -> Result<Opt
         let message = format!("{} is redirected to a {} url", shown(request), url.scheme());
         return Err(Error::new(ErrorKind::Data, message));
     }
-    let same_host = url.host_str() == request.url.host_str();
-    if !same_host {
+    if url.origin() != request.url.origin() {
         hosts.check(&url).map_err(|e| e.context("redirect"))?;
     }
     if url.fragment().is_none() {

@@ -1,14 +1,16 @@
 //! Sends a request within the limits of its source, as often as its policy allows, and says what came of it.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 
 use super::auth::Auth;
+use super::hosts::Hosts;
 use super::live::shown;
 use super::pace::Pace;
 use super::policy::Policy;
+use super::redirect;
 use super::told::{self, LONGEST};
 use super::transport::Transport;
 use super::width::{Answer, Width};
@@ -54,8 +56,15 @@ pub struct Sent {
     pub attempts: u64,
     /// The status of the last response.
     pub status: Option<u16>,
-    /// Whether a rule says that its row is to be rejected.
-    pub rejected: bool,
+    /// Whose failure it is, where a rule says so.
+    pub blame: Option<Blame>,
+}
+
+/// Whose failure a rule says that it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blame {
+    Row,
+    Step,
 }
 
 /// How requests of a step are sent.
@@ -67,6 +76,10 @@ pub struct Sending<'a> {
     pub step: &'a str,
     /// Statuses that are a success; any 2xx when empty.
     pub success: &'a [u16],
+    /// Where redirects may go.
+    pub hosts: &'a Hosts,
+    /// Is told of waits that an API asks for.
+    pub waiting: &'a (dyn Fn(Duration) + Sync),
     pub judge: Option<&'a dyn Judge>,
 }
 
@@ -85,7 +98,9 @@ impl Sending<'_> {
             if let Some(wait) = told.or_else(|| response.as_ref().ok().and_then(|r| told::exhausted(r)))
                 && wait <= LONGEST
             {
-                self.limits.pace.hold(wait);
+                if self.limits.pace.hold(wait) {
+                    (self.waiting)(wait);
+                }
             }
             let verdict = match response {
                 Ok(response) => self.verdict(response, request).await,
@@ -97,7 +112,7 @@ impl Sending<'_> {
                         result: Ok(result),
                         attempts,
                         status,
-                        rejected: false,
+                        blame: None,
                     };
                 }
                 Err(failure) => failure,
@@ -105,7 +120,9 @@ impl Sending<'_> {
             let too_long = told.filter(|wait| *wait > LONGEST);
             let again = failure.again || self.policy.again(&failure.error, request, told.is_some());
             let wait = match too_long {
-                None if again && !failure.rejected => waits.get_or_insert_with(|| self.policy.waits()).next(),
+                None if again && failure.blame.is_none() => {
+                    waits.get_or_insert_with(|| self.policy.waits()).next()
+                }
                 _ => None,
             };
             let Some(wait) = wait else {
@@ -124,7 +141,7 @@ impl Sending<'_> {
                     result: Err(error),
                     attempts,
                     status,
-                    rejected: failure.rejected,
+                    blame: failure.blame,
                 };
             };
             tokio::time::sleep(wait.max(told.unwrap_or_default())).await;
@@ -136,10 +153,7 @@ impl Sending<'_> {
         let _place = limits.width.enter().await?;
         limits.pace.ready().await;
         let sent = Instant::now();
-        let result = match self.auth {
-            Some(auth) => auth.send(self.transport, self.step, request).await,
-            None => self.transport.send(self.step, request).await,
-        };
+        let result = self.follow(request).await;
         let answer = match &result {
             Ok(response) if matches!(response.status, 429 | 503) => Answer::Overload,
             Ok(_) => Answer::Good,
@@ -148,6 +162,33 @@ impl Sending<'_> {
         };
         limits.width.learn(sent, answer);
         result
+    }
+
+    /// Sends a request, and those that the response redirects to. Credentials stay with their server, and sign each
+    /// request anew.
+    async fn follow(&self, request: &Request) -> Result<Response> {
+        let mut auth = self.auth;
+        let mut hops = 0;
+        let mut next: Option<Request> = None;
+        loop {
+            let now = next.as_ref().unwrap_or(request);
+            let response = match auth {
+                Some(auth) => auth.send(self.transport, self.step, now).await?,
+                None => self.transport.send(self.step, now).await?,
+            };
+            let Some(mut then) = redirect::next(now, &response, self.hosts)? else {
+                return Ok(response);
+            };
+            hops += 1;
+            if hops > redirect::MOST {
+                return Err(redirect::too_many(request));
+            }
+            match auth.filter(|_| then.url.origin() == now.url.origin()) {
+                Some(auth) => auth.renew(&mut then),
+                None => auth = None,
+            }
+            next = Some(then);
+        }
     }
 
     async fn verdict(
@@ -185,10 +226,13 @@ impl Sending<'_> {
                 ..refused(why)
             }),
             Some(Verdict::Reject(why)) => Err(Failure {
-                rejected: true,
+                blame: Some(Blame::Row),
                 ..refused(why)
             }),
-            Some(Verdict::Fail(why)) => Err(refused(why)),
+            Some(Verdict::Fail(why)) => Err(Failure {
+                blame: Some(Blame::Step),
+                ..refused(why)
+            }),
             Some(verdict) => Ok((response, verdict)),
         }
     }
@@ -199,7 +243,7 @@ struct Failure {
     error: Error,
     /// Whether a rule wants another attempt.
     again: bool,
-    rejected: bool,
+    blame: Option<Blame>,
 }
 
 impl From<Error> for Failure {
@@ -207,7 +251,7 @@ impl From<Error> for Failure {
         Failure {
             error,
             again: false,
-            rejected: false,
+            blame: None,
         }
     }
 }

@@ -65,7 +65,13 @@ fn a_batch_that_fails_is_named_and_may_be_rejected() {
         "flows/main.yaml",
         &step.replace("  for_each", "  on_error: reject\n  for_each"),
     );
-    project.run("main");
+    let ran = project.run("main");
+    assert!(
+        ran.all()
+            .contains("1 batch was rejected and is in table `push_rejects`"),
+        "{}",
+        ran.all()
+    );
     assert_eq!(
         project.rows("stage", "select json_length(row), status from push_rejects"),
         ["10|400"]

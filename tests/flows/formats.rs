@@ -77,6 +77,12 @@ fn csv() {
         &["not good CSV", "line: 2"],
     );
     fails(
+        || answer("text/csv", "id,price,name\n1,5,\"Ann\n2,6,B\n"),
+        "    format: csv\n",
+        COLUMNS,
+        &["a quote that does not end"],
+    );
+    fails(
         || answer("text/csv", "id,id\n1,2\n"),
         "    format: csv\n",
         COLUMNS,
@@ -182,7 +188,7 @@ fn json_path() {
         move || json(text),
         "",
         "columns: {id: integer}, data_path: \"$.pages[*].rows[*].id\"",
-        &["must be an object", "a number"],
+        &["`$.pages[*].rows[*].id` finds 1 where rows must be objects"],
     );
 }
 

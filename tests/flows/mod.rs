@@ -14,6 +14,7 @@ mod limits;
 mod network;
 mod order;
 mod pagination;
+mod paging;
 mod python;
 mod random;
 mod recording;

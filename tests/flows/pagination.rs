@@ -45,8 +45,10 @@ fn a_paging_that_nothing_ends_is_told() {
         "{type: page_number, total_pages_path: pages}",
         "    variables: {x: 1}\n",
     );
-    ran.sequor(&["run", "main"])
-        .fails(1, &["the total of `pagination` must be a number, and is nothing"]);
+    ran.sequor(&["run", "main"]).fails(
+        1,
+        &["the total of `pagination` must be a number, and `pages` of the response is nothing"],
+    );
     project(&server, "{type: pages}", "    while: false\n")
         .sequor(&["validate"])
         .fails(

@@ -213,6 +213,22 @@ fn stop_asks_no_more() {
     project.replace("sources/api.yaml", "type: http\n", "type: http\nconcurrency: 1\n");
     project.run("main");
     assert!(server.asked().len() <= 5, "{}", server.asked().len());
+    let ran = project.run("main");
+    assert!(
+        ran.all()
+            .contains("push: a rule stopped it: further rows were not asked for"),
+        "{}",
+        ran.all()
+    );
+    // A failure by a rule is the step's, also where rows are rejected.
+    let step = format!("{PUSH}  response:\n    rules:\n      - {{when: true, action: fail}}\n");
+    project.write(
+        "flows/main.yaml",
+        &step.replace("  for_each", "  on_error: reject\n  for_each"),
+    );
+    project
+        .sequor(&["run", "main"])
+        .fails(1, &["rule 1 says that it failed"]);
 }
 
 #[test]

@@ -288,6 +288,23 @@ fn read_request(node: &Node, d: &mut Diagnostics) -> Option<Request> {
     if let (Some(body), Some(place)) = (&body, keys.place_of("body")) {
         check_body(body, body_format, place, d);
     }
+    let pagination = match keys.node("pagination").map(|node| pagination::read(node, d)) {
+        None => None,
+        Some(read) => Some(read?),
+    };
+    let no_body = matches!(
+        method.as_ref().and_then(Prop::as_text),
+        Some("GET" | "HEAD" | "get" | "head")
+    );
+    if no_body && pagination.as_ref().is_some_and(|p| p.in_body) && body.is_none() {
+        let place = keys.place_of("pagination").cloned();
+        d.error(
+            Code::BadValue,
+            place,
+            "`pagination` puts its parameters into the body, which a GET does not have",
+        )
+        .help("leave `in` out, or give the `method` that the API asks for");
+    }
     let (source, source_place) = source.unzip();
     Some(Request {
         source,
@@ -304,10 +321,7 @@ fn read_request(node: &Node, d: &mut Diagnostics) -> Option<Request> {
         concurrency: read_concurrency(&keys, d),
         rate_limit: read_rate_limit(&keys, d),
         retry: read_retry(&keys, d),
-        pagination: match keys.node("pagination").map(|node| pagination::read(node, d)) {
-            None => None,
-            Some(read) => Some(read?),
-        },
+        pagination,
     })
 }
 

@@ -230,7 +230,7 @@ fn read_table(
             node.place.clone(),
             "a table of a response needs `data_expression`",
         )
-        .help("for example `data_expression: response.json()['orders']`, or `data_path: orders`");
+        .help("for example `data_expression: response.json()['orders']`, `data_path: orders`, or `data_path: $` for the whole; CSV and JSON lines need neither with `format: csv` or `format: jsonl`");
     }
     let write_mode = read_write_mode(&keys, d);
     Some(ResponseTable {

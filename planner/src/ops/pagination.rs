@@ -70,7 +70,7 @@ static COMMON: Shape = Shape {
     with: &[],
     keys: &[
         Key::new("type", Form::Name, "What tells the next page.").required(),
-        Key::new("max_pages", Form::Count, "How many pages are asked for at most."),
+        Key::new("max_pages", Form::Whole, "How many pages are asked for at most."),
         Key::new(
             "in",
             Form::Choice(&["query", "body"]),
@@ -98,7 +98,7 @@ pub static PAGINATIONS: &[(&str, &Shape)] = &[
                     Form::Name,
                     "The parameter that holds the number; page when left out.",
                 ),
-                Key::new("size", Form::Count, "How many rows a page has."),
+                Key::new("size", Form::Whole, "How many rows a page has."),
                 Key::new(
                     "size_param",
                     Form::Name,
@@ -124,7 +124,7 @@ pub static PAGINATIONS: &[(&str, &Shape)] = &[
                     Form::Count,
                     "The position of the first row; 0 when left out.",
                 ),
-                Key::new("size", Form::Count, "How many rows a page has.").required(),
+                Key::new("size", Form::Whole, "How many rows a page has.").required(),
                 Key::new(
                     "param",
                     Form::Name,
@@ -201,6 +201,7 @@ pub static PAGINATIONS: &[(&str, &Shape)] = &[
 pub fn read(node: &Node, d: &mut Diagnostics) -> Option<Pagination> {
     let (kind, shape, _) = tagged(node, "`pagination`", "type", PAGINATIONS, Code::BadValue, d)?;
     let keys = Keys::new(node, shape, d)?;
+    let max_pages = keys.whole("max_pages", d);
     let name = |key: &str, default: &str, d: &mut Diagnostics| {
         keys.name(key, d)
             .map_or_else(|| default.to_string(), |(name, _)| name)
@@ -215,7 +216,7 @@ pub fn read(node: &Node, d: &mut Diagnostics) -> Option<Pagination> {
         "page_number" => PageKind::PageNumber {
             start: keys.count("start", d).unwrap_or(1),
             param: name("param", "page", d),
-            size: keys.count("size", d).filter(|size| *size > 0),
+            size: keys.whole("size", d),
             size_param: keys.name("size_param", d).map(|(name, _)| name),
             total_pages: path("total_pages_path", d)?,
         },
@@ -224,7 +225,7 @@ pub fn read(node: &Node, d: &mut Diagnostics) -> Option<Pagination> {
             param: name("param", "offset", d),
             size_param: name("size_param", "limit", d),
             total: path("total_path", d)?,
-            size: keys.count("size", d)?.max(1),
+            size: keys.whole("size", d)?,
         },
         "cursor" => PageKind::Cursor {
             param: name("param", "cursor", d),
@@ -239,7 +240,7 @@ pub fn read(node: &Node, d: &mut Diagnostics) -> Option<Pagination> {
     };
     Some(Pagination {
         kind,
-        max_pages: keys.count("max_pages", d).filter(|max| *max > 0),
+        max_pages,
         in_body: keys.choice("in", d) == Some("body"),
     })
 }

@@ -40,6 +40,7 @@ impl<'a> Resolver<'a> {
                 self.used.insert(name.to_string());
                 Some(source)
             }
+            None if self.names.broken_sources.contains(name) => None,
             // One step asks for it in several ways.
             None if !self.unknown.insert((name.to_string(), place.line)) => None,
             None => {

@@ -25,6 +25,8 @@ const MAX_CALLS: usize = 64;
 pub struct Names<'a> {
     pub flows: &'a IndexMap<String, Vec<FlowStep>>,
     pub sources: &'a IndexMap<String, Source>,
+    /// Sources that could not be read, which was told.
+    pub broken_sources: &'a BTreeSet<String>,
     /// Flows with steps that could not be read: what those set and are is not known.
     pub broken: &'a BTreeSet<String>,
     /// Names defined before the run: environment, command line, project variables kept from earlier runs.

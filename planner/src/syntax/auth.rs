@@ -235,38 +235,47 @@ pub fn read_auth(node: &Node, d: &mut Diagnostics) -> Option<Auth> {
     if kind == "oauth2" {
         return read_oauth2(&keys, d);
     }
-    let mut text = |key: &str| keys.prop(key, d);
+    let text = |key: &str, d: &mut Diagnostics| keys.prop(key, d);
     Some(match kind {
         "digest_auth" => {
-            let (username, password) = (text("username"), text("password"));
+            let (username, password) = (text("username", d), text("password", d));
             Auth::Digest {
                 username: username?,
                 password: password?,
             }
         }
         "basic_auth" => {
-            let (username, password) = (text("username"), text("password"));
+            let (username, password) = (text("username", d), text("password", d));
             Auth::Basic {
                 username: username?,
                 password: password?,
             }
         }
         "oauth1" => {
-            let (consumer_key, consumer_secret) = (text("consumer_key"), text("consumer_secret"));
+            let pair = ["token", "token_secret"];
+            if let [true, false] | [false, true] = pair.map(|key| keys.has(key)) {
+                let missing = if keys.has(pair[0]) { pair[1] } else { pair[0] };
+                let message = format!("`auth` of type oauth1 needs `{missing}`, too");
+                d.error(Code::MissingKey, keys.place().clone(), message).help(
+                    "a token and its secret belong together; leave both out for requests without a user",
+                );
+                return None;
+            }
+            let (consumer_key, consumer_secret) = (text("consumer_key", d), text("consumer_secret", d));
             Auth::OAuth1(Box::new(OAuth1 {
-                token: text("token"),
-                token_secret: text("token_secret"),
-                realm: text("realm"),
+                token: text("token", d),
+                token_secret: text("token_secret", d),
+                realm: text("realm", d),
                 sha256: keys.choice("signature_method", d) == Some("HMAC-SHA256"),
                 consumer_key: consumer_key?,
                 consumer_secret: consumer_secret?,
             }))
         }
         "aws_sigv4" => {
-            let (access_key_id, secret_access_key) = (text("access_key_id"), text("secret_access_key"));
-            let (region, service) = (text("region"), text("service"));
+            let (access_key_id, secret_access_key) = (text("access_key_id", d), text("secret_access_key", d));
+            let (region, service) = (text("region", d), text("service", d));
             Auth::AwsSigv4(Box::new(AwsSigv4 {
-                session_token: text("session_token"),
+                session_token: text("session_token", d),
                 access_key_id: access_key_id?,
                 secret_access_key: secret_access_key?,
                 region: region?,
@@ -274,10 +283,10 @@ pub fn read_auth(node: &Node, d: &mut Diagnostics) -> Option<Auth> {
             }))
         }
         "bearer_token" => Auth::Bearer {
-            token: text("token")?,
+            token: text("token", d)?,
         },
         _ => {
-            let (name, value) = (text("key_name"), text("key_value"));
+            let (name, value) = (text("key_name", d), text("key_value", d));
             let in_query = keys.choice("add_to", d) == Some("query");
             Auth::ApiKey {
                 name: name?,

@@ -111,7 +111,7 @@ static RATE_LIMIT: Shape = Shape {
         ),
         Key::new(
             "burst",
-            Form::Count,
+            Form::Whole,
             "How many may go at once after a pause; 1 when left out.",
         ),
     ],
@@ -144,7 +144,7 @@ static RETRY: Shape = Shape {
     keys: &[
         Key::new(
             "max_attempts",
-            Form::Count,
+            Form::Whole,
             "How often a request is sent at most; 3 when left out, 1 sends it once.",
         ),
         Key::new("backoff", Form::Map(&BACKOFF), "The waits between attempts."),
@@ -247,7 +247,7 @@ pub fn read_rate_limit(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<RateLimit
     let keys = Keys::new(keys.node("rate_limit")?, &RATE_LIMIT, d)?;
     Some(RateLimit {
         per: keys.duration("per", d).unwrap_or(1.0),
-        burst: keys.count("burst", d).unwrap_or(1).max(1),
+        burst: keys.whole("burst", d).unwrap_or(1),
         requests: keys.positive("requests", d)?,
     })
 }
@@ -256,7 +256,7 @@ pub fn read_rate_limit(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<RateLimit
 pub fn read_retry(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<RetrySpec> {
     let keys = Keys::new(keys.node("retry")?, &RETRY, d)?;
     let mut retry = RetrySpec {
-        max_attempts: keys.count("max_attempts", d),
+        max_attempts: keys.whole("max_attempts", d),
         statuses: keys.node("statuses").and_then(|node| statuses(node, d)),
         non_idempotent: keys.flag("non_idempotent", d),
         on: keys.words("on", d).map(|words| {
@@ -278,6 +278,16 @@ pub fn read_retry(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<RetrySpec> {
         retry.initial = keys.duration("initial", d);
         retry.max = keys.duration("max", d);
         retry.jitter = keys.flag("jitter", d);
+        if let (Some(initial), Some(max)) = (retry.initial, retry.max)
+            && initial > max
+        {
+            let place = keys.place_of("max").cloned();
+            d.error(
+                Code::BadValue,
+                place,
+                "the longest wait, `max`, is shorter than the first, `initial`",
+            );
+        }
     }
     Some(retry)
 }

@@ -4,6 +4,7 @@ use super::{Form, Key, Keys, Shape};
 use crate::codes::Code;
 use crate::diagnostic::Diagnostics;
 use crate::expr::{Prop, Uses};
+use crate::span::Place;
 
 /// How an http source is reached.
 #[derive(Debug, Clone, Default)]
@@ -21,6 +22,7 @@ pub struct Tls {
     pub ca_cert: Option<Prop>,
     pub client_cert: Option<Prop>,
     pub client_key: Option<Prop>,
+    pub place: Option<Place>,
 }
 
 impl Network {
@@ -76,7 +78,7 @@ pub static NETWORK: Shape = Shape {
         Key::new(
             "allowed_hosts",
             Form::Hosts,
-            "The only hosts that requests and redirects may go to, besides that of `base_url`: `api.shop.com`, or `*.shop.com` with all below it.",
+            "The only hosts that requests and redirects may go to, besides that of `base_url`: `api.shop.com`, `localhost:8080`, or `*.shop.com` with all below it.",
         ),
         Key::new(
             "max_response_size",
@@ -99,6 +101,7 @@ pub fn read_network(keys: &Keys<'_>, d: &mut Diagnostics) -> Network {
             ca_cert: keys.prop("ca_cert", d),
             client_cert: keys.prop("client_cert", d),
             client_key: keys.prop("client_key", d),
+            place: Some(keys.place().clone()),
         })
     });
     let hosts = keys
@@ -107,13 +110,19 @@ pub fn read_network(keys: &Keys<'_>, d: &mut Diagnostics) -> Network {
     for (host, place) in hosts.iter().flatten() {
         let name = host.strip_prefix("*.").unwrap_or(host);
         let odd = |c: char| c.is_whitespace() || matches!(c, '/' | '*' | '@' | '?' | '#');
-        // A port belongs to the url, and brackets to an address of version 6.
-        let port = name.contains(':') && !name.starts_with('[');
-        if name.is_empty() || name.contains(odd) || port {
+        // Behind the name may be a port; an address of version 6 is in brackets.
+        let bare = match name.split_once(']') {
+            Some((address, rest)) if address.starts_with('[') => rest,
+            _ => name.trim_start_matches(|c: char| c != ':'),
+        };
+        let port = bare.strip_prefix(':').map(|port| port.parse::<u16>().is_ok());
+        if name.is_empty()
+            || name.starts_with(':')
+            || name.contains(odd)
+            || (!bare.is_empty() && port != Some(true))
+        {
             d.error(Code::BadValue, place.clone(), format!("`{host}` is not a host"))
-                .help(
-                    "a name like `api.shop.com`, or `*.shop.com` for all below it; no scheme, port or path",
-                );
+                .help("a name like `api.shop.com`, or `*.shop.com` for all below it; no scheme, no path");
         }
     }
     Network {

@@ -93,13 +93,27 @@ impl Auth {
         transport.send(step, &request).await
     }
 
+    /// Adds to a redirected request at the same server what it does not carry over: a key in the query.
+    pub fn renew(&self, request: &mut Request) {
+        if let Auth::ApiKey {
+            name,
+            value,
+            in_query: true,
+        } = self
+            && !request.url.query_pairs().any(|(n, _)| n == *name)
+        {
+            request.url.query_pairs_mut().append_pair(name, value.reveal());
+        }
+    }
+
     /// Adds what stands for credentials that are only known when a request is sent.
     pub fn stand_in(&self, request: &mut Request) -> Result<()> {
         let scheme = match self {
             Auth::Digest(_) => "Digest",
             Auth::OAuth2(_) => "Bearer",
-            Auth::OAuth1(_) => "OAuth",
-            Auth::AwsSigv4(_) => "AWS4-HMAC-SHA256",
+            // What is signed is known already.
+            Auth::OAuth1(oauth1) => return oauth1.sign(request),
+            Auth::AwsSigv4(aws) => return aws.sign(request),
             _ => return Ok(()),
         };
         request

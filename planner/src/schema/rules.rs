@@ -1,0 +1,105 @@
+//! Rules between keys: what the readers of the keys check, said in JSON Schema.
+
+use serde_json::{Value as Json, json};
+
+use super::TEMPLATE;
+use crate::syntax::{EXPRESSION, GRANTS, Shape};
+
+/// Rules between keys that their shapes can't say.
+pub fn beyond_keys(shape: &Shape) -> Vec<Json> {
+    let both = |a: &str, b: &str| json!({"not": {"required": [a, b]}});
+    let mut rules = Vec::new();
+    if shape.key("model").is_some() {
+        rules.extend([both("columns", "model"), both("columns_expression", "model")]);
+    }
+    if shape.key("body_format").is_some() {
+        let when = |formats: &[&str], body: Json| {
+            json!({
+                "if": {"required": ["body_format"], "properties": {"body_format": {"enum": formats}}},
+                "then": {"properties": {"body": body}},
+            })
+        };
+        let form = json!({"anyOf": [
+            {"type": ["object", "null"]},
+            {"type": "string", "pattern": TEMPLATE},
+        ]});
+        rules.push(when(&["form_urlencoded", "multipart_form_data"], form));
+        rules.push(when(
+            &["text", "xml", "binary"],
+            json!({"not": {"type": ["object", "array"]}}),
+        ));
+    }
+    if shape.key("on_error").is_some() {
+        let rejecting = json!({"required": ["on_error"], "properties": {"on_error": {"const": "reject"}}});
+        match shape.key("request").is_some() {
+            false => rules.push(json!({"not": rejecting})),
+            // What is rejected are rows.
+            true => {
+                let by_rule = json!({"properties": {"rules": {"contains": {
+                    "required": ["action"],
+                    "properties": {"action": {"const": "reject"}},
+                }}}, "required": ["rules"]});
+                let by_rule = json!({"properties": {"response": by_rule}, "required": ["response"]});
+                rules.push(json!({
+                    "if": {"anyOf": [rejecting, by_rule]},
+                    "then": {"required": ["for_each"], "properties": {"for_each": {"not": {"type": "null"}}}},
+                }));
+            }
+        }
+    }
+    if shape.key("when").is_some() {
+        // Text that is no template is the same for every response.
+        rules.push(json!({"properties": {"when": {"anyOf": [
+            {"enum": [true, null]},
+            {"type": "string", "pattern": TEMPLATE},
+            {"type": "string", "pattern": "^[Tt][Rr][Uu][Ee]$"},
+        ]}}}));
+    }
+    if shape.key("client_key").is_some() {
+        let cert =
+            json!({"anyOf": [{"required": ["client_cert"]}, {"required": ["client_cert_expression"]}]});
+        for key in ["client_key", "client_key_expression"] {
+            rules.push(json!({"if": {"required": [key]}, "then": cert}));
+        }
+    }
+    if shape.key("data_path").is_some() {
+        rules.extend([both("data", "data_path"), both("data_expression", "data_path")]);
+    }
+    if shape.key("token_secret").is_some() {
+        for (one, other) in [("token", "token_secret"), ("token_secret", "token")] {
+            let given = |key: &str| json!({"anyOf": [{"required": [key]}, {"required": [format!("{key}{EXPRESSION}")]}]});
+            rules.push(json!({"if": given(one), "then": given(other)}));
+        }
+    }
+    if shape.key("grant_type").is_some() {
+        for (grant, keys) in GRANTS {
+            let needed = keys.iter().map(
+                |key| json!({"anyOf": [{"required": [key]}, {"required": [format!("{key}{EXPRESSION}")]}]}),
+            );
+            rules.push(json!({
+                "if": {"required": ["grant_type"], "properties": {"grant_type": {"const": grant}}},
+                "then": {"allOf": needed.collect::<Vec<_>>()},
+            }));
+        }
+    }
+    if shape.key("tables").is_some() {
+        let given = |keys: &[&str]| {
+            let any: Vec<Json> = keys.iter().map(|key| json!({"required": [key]})).collect();
+            json!({"anyOf": any})
+        };
+        let tables = |items: Json| json!({"properties": {"tables": {"items": items}}});
+        // What the response does not give, each table has to.
+        for keys in [&["source"][..], &["table", "table_expression"]] {
+            rules.push(json!({"anyOf": [given(keys), tables(given(keys))]}));
+        }
+        let data = given(&["data", "data_expression", "data_path"]);
+        // Lines are rows by themselves.
+        let lines = json!({"required": ["format"], "properties": {"format": {"enum": ["jsonl", "csv"]}}});
+        rules.push(json!({
+            "if": {"required": ["parser_expression"]},
+            "then": tables(json!({"not": data})),
+            "else": {"if": {"not": lines}, "then": tables(data)},
+        }));
+    }
+    rules
+}
