@@ -249,7 +249,8 @@ async fn target(run: &Arc<Run>, table: &ResponseTable, scope: &Scope) -> Result<
         // Nothing is loaded: the rows stay aside.
         Some(_) => None,
     };
-    let mode = write_mode(table.write_mode);
+    let database = run.databases.get(&table.target.source)?;
+    let mode = write_mode(&table.write_mode, &*database);
     let name = table_name(run, &table.target, scope).await?;
     if let Some(specs) = specs {
         return loading(run, &table.target.source, name, specs, mode, &table.place).await;

@@ -47,9 +47,22 @@ impl Later {
         let mode = match named.write_mode.as_deref() {
             None | Some("create" | "replace") => WriteMode::Replace,
             Some("append") => WriteMode::Append,
+            Some("upsert") if named.primary_key.is_empty() => {
+                let message =
+                    format!("the parser returns table `{table}` to be upserted, without `primary_key`");
+                return Err(
+                    Error::new(ErrorKind::Data, message).help("add `\"primary_key\": [\"id\"]` to the table")
+                );
+            }
+            Some("upsert") => {
+                let key = named.primary_key.iter().map(|name| database.fold(name));
+                WriteMode::Upsert(key.collect())
+            }
             Some(other) => {
                 let message = format!("`{other}` is not a write mode");
-                return Err(Error::new(ErrorKind::Data, message).help("use create, replace or append"));
+                return Err(
+                    Error::new(ErrorKind::Data, message).help("use create, replace, append or upsert")
+                );
             }
         };
         Ok(Later {
@@ -93,8 +106,8 @@ pub async fn load(
         run.events.emit(Event::Warning(message)).await;
         return Ok(None);
     }
-    let new: Vec<Column> = match (later.mode, &there) {
-        (WriteMode::Append, Some(there)) => {
+    let new: Vec<Column> = match &there {
+        Some(there) if !later.mode.replaces() => {
             let known = |c: &&Column| !there.iter().any(|t| t.name == c.name);
             columns.iter().filter(known).cloned().collect()
         }
@@ -109,7 +122,9 @@ pub async fn load(
         }
         database.alter(&later.table, &new, &[]).await?;
     }
-    let mut load = database.begin_load(&later.table, &columns, later.mode).await?;
+    let mut load = database
+        .begin_load(&later.table, &columns, later.mode.clone())
+        .await?;
     match write(&mut *load, later, keys, &columns, spool, counters).await {
         Ok(()) => Ok(Some(load)),
         Err(error) => {
@@ -162,7 +177,7 @@ fn columns(
         .map(|(name, sql)| (name.to_string(), sql.to_string()))
         .collect();
     let mut columns = typed(database, &seen)?;
-    if later.mode == WriteMode::Append {
+    if !later.mode.replaces() {
         for column in &mut columns {
             if let Some(known) = there.into_iter().flatten().find(|t| t.name == column.name) {
                 *column = known.clone();

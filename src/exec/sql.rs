@@ -10,7 +10,7 @@ use super::run::Run;
 use super::scope::Scope;
 use super::table::table_name;
 use crate::error::{Error, ErrorKind, Result};
-use crate::sources::database::WriteMode;
+use crate::sources::database::{Database, WriteMode};
 
 /// Runs a query where its data is; its result becomes the target.
 pub async fn transform(run: &Arc<Run>, step: &Transform, scope: &Scope, counters: &Counters) -> Result<()> {
@@ -32,7 +32,7 @@ pub async fn transform(run: &Arc<Run>, step: &Transform, scope: &Scope, counters
         .help("use `execute` for statements"));
     }
     let rows = database
-        .transform(query, &target, write_mode(step.write_mode))
+        .transform(query, &target, write_mode(&step.write_mode, &*database))
         .await
         .map_err(|e| {
             e.at(&step.query_place)
@@ -71,10 +71,13 @@ pub async fn execute(run: &Arc<Run>, step: &Execute, scope: &Scope, counters: &C
 }
 
 /// As databases take it.
-pub fn write_mode(mode: ops::WriteMode) -> WriteMode {
+pub fn write_mode(mode: &ops::WriteMode, database: &dyn Database) -> WriteMode {
     match mode {
         ops::WriteMode::Create => WriteMode::Replace,
         ops::WriteMode::Append => WriteMode::Append,
+        ops::WriteMode::Upsert(key) => {
+            WriteMode::Upsert(key.iter().map(|name| database.fold(name)).collect())
+        }
     }
 }
 

@@ -97,10 +97,9 @@ impl Sending<'_> {
             let told = response.as_ref().ok().and_then(|r| told::retry_after(r));
             if let Some(wait) = told.or_else(|| response.as_ref().ok().and_then(|r| told::exhausted(r)))
                 && wait <= LONGEST
+                && self.limits.pace.hold(wait)
             {
-                if self.limits.pace.hold(wait) {
-                    (self.waiting)(wait);
-                }
+                (self.waiting)(wait);
             }
             let verdict = match response {
                 Ok(response) => self.verdict(response, request).await,

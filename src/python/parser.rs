@@ -34,6 +34,7 @@ pub struct NamedTable {
     /// Columns as the parser describes them.
     pub columns: Option<Value>,
     pub write_mode: Option<String>,
+    pub primary_key: Vec<String>,
 }
 
 /// The tables that a parser may fill.
@@ -164,6 +165,14 @@ impl Call<'_, '_> {
                 "namespace" => named.namespace = text(),
                 "table" => named.table = text(),
                 "write_mode" => named.write_mode = text(),
+                "primary_key" => {
+                    let key = from_python(&value).map_err(|e| self.explain(&e, code))?;
+                    named.primary_key = match key {
+                        Value::Null => Vec::new(),
+                        Value::List(names) => names.iter().map(Value::to_text).collect(),
+                        one => vec![one.to_text()],
+                    };
+                }
                 "columns" | "model" if value.is_none() => {}
                 "columns" | "model" => {
                     named.columns = Some(from_python(&value).map_err(|e| self.explain(&e, code))?);

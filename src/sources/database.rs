@@ -10,7 +10,7 @@ use futures::stream::BoxStream;
 use sequor_planner::Dialect;
 
 use crate::batch::types::ColumnType;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 
 /// A table's full name. Parts are names, not SQL: quoting is the database's work.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -48,12 +48,43 @@ pub struct Column {
 }
 
 /// What a load or a transform does with the rows that are there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WriteMode {
     /// The table becomes exactly the new rows.
     Replace,
     /// Rows are added; the table is created when missing.
     Append,
+    /// Rows take the place of those with the same values in these columns, or are added; of several with the same, the
+    /// last counts. The table is created when missing; columns that the rows do not have stay as they are.
+    Upsert(Vec<String>),
+}
+
+impl WriteMode {
+    /// Whether the rows that are there go.
+    pub fn replaces(&self) -> bool {
+        matches!(self, WriteMode::Replace)
+    }
+
+    /// The columns of an upsert's key.
+    ///
+    /// # Errors
+    /// One that is not among `columns`.
+    pub fn key<'m>(&'m self, columns: impl Iterator<Item = &'m str> + Clone) -> Result<&'m [String]> {
+        let WriteMode::Upsert(key) = self else {
+            return Ok(&[]);
+        };
+        match key
+            .iter()
+            .find(|name| !columns.clone().any(|known| known == name.as_str()))
+        {
+            None => Ok(key),
+            Some(name) => {
+                let message = format!("`primary_key` names `{name}`, which is not one of the columns");
+                let near = sequor_planner::did_you_mean(name, "columns", columns);
+                Err(Error::new(ErrorKind::Data, message).help(near.unwrap_or_default()))
+            }
+        }
+    }
 }
 
 /// Rows as a stream of Arrow batches.

@@ -20,7 +20,7 @@ use super::statement::{self, parse, parse_query};
 use super::tables::Tables;
 use super::types::{plain, sql_name, stored_schema};
 use super::writer::{TableWriter, Written};
-use super::{load, scan};
+use super::{load, scan, upsert};
 use crate::batch::types::{BareDecimal, ColumnType, Logical, column_type};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::database::{Column, Database, Load, Rows, TableName, WriteMode};
@@ -192,6 +192,7 @@ impl Database for Staging {
         let change = match mode {
             WriteMode::Replace => Change::Replace,
             WriteMode::Append => Change::Append,
+            WriteMode::Upsert(_) => return upsert::query(self, query, id, &mode).await,
         };
         self.write_query(parse_query(query)?, &id, change).await
     }
@@ -203,6 +204,10 @@ impl Database for Staging {
         mode: WriteMode,
     ) -> Result<Box<dyn Load>> {
         let id = TableId::of(target)?;
-        Ok(Box::new(load::begin(&self.tables, id, columns, mode).await?))
+        Ok(match mode {
+            WriteMode::Replace => Box::new(load::begin(&self.tables, id, columns, Change::Replace).await?),
+            WriteMode::Append => Box::new(load::begin(&self.tables, id, columns, Change::Append).await?),
+            WriteMode::Upsert(_) => Box::new(upsert::begin(self, id, columns, &mode)?),
+        })
     }
 }

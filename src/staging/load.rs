@@ -14,7 +14,7 @@ use super::types::stored_schema;
 use super::writer::TableWriter;
 use crate::batch::types::arrow_schema;
 use crate::error::Result;
-use crate::sources::database::{Column, Load, WriteMode};
+use crate::sources::database::{Column, Load};
 
 /// A load under way: files no table has yet.
 pub struct StagingLoad {
@@ -25,21 +25,17 @@ pub struct StagingLoad {
     writer: TableWriter,
 }
 
-/// Starts a load.
+/// Starts a load that replaces the table's rows, or adds to them.
 pub async fn begin(
     tables: &Arc<Tables>,
     id: TableId,
     columns: &[Column],
-    mode: WriteMode,
+    change: Change,
 ) -> Result<StagingLoad> {
     let incoming = arrow_schema(columns);
-    let change = match mode {
-        WriteMode::Replace => Change::Replace,
-        WriteMode::Append => Change::Append,
-    };
-    let existing = match mode {
-        WriteMode::Replace => None,
-        WriteMode::Append => tables.open(&id).await?,
+    let existing = match change {
+        Change::Append => tables.open(&id).await?,
+        _ => None,
     };
     let schema = match &existing {
         Some(table) => current_schema(table)?,

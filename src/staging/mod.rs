@@ -22,10 +22,12 @@ mod output;
 mod query;
 mod rewrite;
 mod scan;
+mod scratch;
 mod session;
 mod statement;
 mod tables;
 mod types;
+mod upsert;
 mod writer;
 
 pub use database::Staging;

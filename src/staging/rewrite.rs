@@ -5,18 +5,18 @@
 //! faithfully as a WHERE. For that the rows get numbers first, in a scratch copy of the table, and the numbers that
 //! the WHERE finds are joined back.
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch};
+use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use deltalake_core::DeltaTable;
 use futures::StreamExt;
-use std::sync::Arc;
 
 use super::commit::{Change, Outcome, commit, current_schema};
 use super::convert::Mapping;
 use super::database::Staging;
-use super::names::{SCRATCH_NAMESPACE, TableId, quote};
+use super::names::{TableId, quote};
 use super::near;
+use super::scratch::{ROW, Scratch};
 use super::statement::parse;
 use super::writer::TableWriter;
 use crate::error::{Error, ErrorKind, Result};
@@ -24,11 +24,8 @@ use crate::error::{Error, ErrorKind, Result};
 /// The column that tells which rows the condition is true for.
 const HIT: &str = "\"__sequor_hit\"";
 
-/// The column with a row's number in the scratch copy.
-const ROW: &str = "__sequor_row";
-
 /// How often a rewrite starts again when another process changed the table meanwhile.
-const ATTEMPTS: usize = 20;
+pub const ATTEMPTS: usize = 20;
 
 /// What an UPDATE or DELETE does.
 pub struct Rewrite {
@@ -204,50 +201,5 @@ impl Rewrite {
              LEFT JOIN ({find}) AS \"found\" ON \"old\".{row} = \"found\".{row}",
             columns.join(", "),
         )
-    }
-}
-
-/// A copy of a table with its rows numbered.
-struct Scratch {
-    id: TableId,
-}
-
-impl Scratch {
-    async fn copy(db: &Staging, of: &TableId, schema: &SchemaRef) -> Result<Scratch> {
-        let name = format!("rows_{}", uuid::Uuid::new_v4().simple());
-        let id = TableId::new(None, Some(SCRATCH_NAMESPACE), &name)?;
-        let mut fields: Vec<Field> = schema.fields().iter().map(|f| f.as_ref().clone()).collect();
-        fields.push(Field::new(ROW, DataType::Int64, false));
-        let numbered: SchemaRef = Arc::new(Schema::new(fields));
-        let mapping = Mapping::by_position(numbered.clone());
-        let mut writer = TableWriter::new(&db.tables.store(&id)?, numbered.clone(), mapping)?;
-        let all = parse(&format!("SELECT * FROM {}", of.sql()))?;
-        let mut batches = db.plan(all).await?.run()?;
-        let mut next = 0_i64;
-        while let Some(batch) = batches.next().await {
-            let batch = batch?;
-            let end = next + batch.num_rows() as i64;
-            let mut columns = batch.columns().to_vec();
-            columns.push(Arc::new(Int64Array::from_iter_values(next..end)) as ArrayRef);
-            let schema = batch.schema();
-            let fields = schema.fields().iter().map(|f| f.as_ref().clone());
-            let fields = fields.chain([Field::new(ROW, DataType::Int64, false)]);
-            let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-            writer.write(&RecordBatch::try_new(schema, columns)?).await?;
-            next = end;
-        }
-        let written = Some(writer.finish().await?);
-        let lock = db.tables.lock(&id).await;
-        commit(&db.tables, &id, &lock, Change::Create, &numbered, written).await?;
-        Ok(Scratch { id })
-    }
-
-    async fn remove(self, db: &Staging) {
-        let lock = db.tables.lock(&self.id).await;
-        if let Err(error) = db.tables.remove(&self.id, &lock).await {
-            tracing::debug!(%error, "a scratch table is left");
-        }
-        drop(lock);
-        db.tables.forget(&self.id);
     }
 }

@@ -20,3 +20,4 @@ mod random;
 mod recording;
 mod rules;
 mod signed;
+mod upsert;

@@ -100,7 +100,8 @@ fn a_short_page_in_the_middle_does_not_end_a_known_number_of_pages() {
 
 #[test]
 fn auto_knows_totals_and_fails_where_it_would_lose_rows() {
-    let known: [(&str, fn(&Asked) -> u64); 3] = [
+    type Position = fn(&Asked) -> u64;
+    let known: [(&str, Position); 3] = [
         ("\"total\": 7, \"limit\": 2, \"offset\": {at}", |asked| {
             parameter(asked, "offset").unwrap_or(0)
         }),

@@ -2,12 +2,12 @@
 
 use serde::Serialize;
 
+use super::columns::{COLUMNS, Columns, read_columns};
 use super::data_path::{self, DataPath};
 use super::messages::{VariableScope, VariableSet, read_variables};
 use super::rules::{self, RULE, Rule};
-use super::table::{
-    COLUMNS, Columns, TABLE, TableDefaults, TableRef, WRITE_MODE, WriteMode, read_columns, read_write_mode,
-};
+use super::table::{TABLE, TableDefaults, TableRef};
+use super::write_mode::{WRITE_MODE, WriteMode, check_primary_key, read_write_mode};
 use crate::codes::Code;
 use crate::diagnostic::Diagnostics;
 use crate::expr::Prop;
@@ -233,6 +233,9 @@ fn read_table(
         .help("for example `data_expression: response.json()['orders']`, `data_path: orders`, or `data_path: $` for the whole; CSV and JSON lines need neither with `format: csv` or `format: jsonl`");
     }
     let write_mode = read_write_mode(&keys, d);
+    if let Some(columns) = &columns {
+        check_primary_key(&keys, &write_mode, columns, d);
+    }
     Some(ResponseTable {
         target: target?,
         columns: columns?,

@@ -1,5 +1,6 @@
 //! The operations of the language: one file each for its keys and its meaning.
 
+mod columns;
 mod common;
 mod control;
 mod data_path;
@@ -11,11 +12,13 @@ mod pagination;
 mod rules;
 mod sql;
 mod table;
+mod write_mode;
 
 use crate::codes::Code;
 use crate::diagnostic::Diagnostics;
 use crate::syntax::{Keys, Node, Shape, Value, tagged};
 
+pub use columns::{COLUMN, COLUMN_TYPE, ColumnSpec, Columns, is_column_type};
 pub use common::{COMMON, FlowAction, FlowStep, OnError, each_step};
 pub use control::{Branch, ForEach, RunFlow, Try, While};
 pub use data_path::DataPath;
@@ -26,9 +29,8 @@ pub use migrate_schema::MigrateSchema;
 pub use pagination::{PageKind, Pagination};
 pub use rules::{Rule, RuleAction};
 pub use sql::{Execute, Transform};
-pub use table::{
-    COLUMN, COLUMN_TYPE, ColumnSpec, Columns, RowsOf, TableDefaults, TableRef, WriteMode, is_column_type,
-};
+pub use table::{RowsOf, TableDefaults, TableRef};
+pub use write_mode::WriteMode;
 
 /// An operation: the shape of its keys, and their reader.
 #[derive(Clone, Copy)]

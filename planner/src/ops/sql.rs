@@ -4,7 +4,8 @@ use serde::Serialize;
 
 use super::Operation;
 use super::common::{COMMON, FlowAction};
-use super::table::{TableRef, WRITE_MODE, WriteMode, read_write_mode};
+use super::table::TableRef;
+use super::write_mode::{WRITE_MODE, WriteMode, read_write_mode};
 use crate::expr::Prop;
 use crate::span::Place;
 use crate::syntax::{Form, Key, Shape};

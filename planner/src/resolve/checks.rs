@@ -181,12 +181,12 @@ impl Resolver<'_> {
         if frame.rounds == 0 {
             return;
         }
-        let written: Vec<(&TableRef, WriteMode)> = match &step.action {
+        let written: Vec<(&TableRef, &WriteMode)> = match &step.action {
             FlowAction::HttpRequest(request) => {
                 let tables = request.response.tables.iter();
-                tables.map(|t| (&t.target, t.write_mode)).collect()
+                tables.map(|t| (&t.target, &t.write_mode)).collect()
             }
-            FlowAction::Transform(transform) => vec![(&transform.target, transform.write_mode)],
+            FlowAction::Transform(transform) => vec![(&transform.target, &transform.write_mode)],
             _ => return,
         };
         for (table, mode) in written {

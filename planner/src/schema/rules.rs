@@ -29,6 +29,14 @@ pub fn beyond_keys(shape: &Shape) -> Vec<Json> {
             json!({"not": {"type": ["object", "array"]}}),
         ));
     }
+    if shape.key("primary_key").is_some() {
+        let upsert = json!({"required": ["write_mode"], "properties": {"write_mode": {"const": "upsert"}}});
+        let key = json!({"required": ["primary_key"], "properties": {"primary_key": {"not": {"anyOf": [
+            {"type": "null"},
+            {"type": "array", "maxItems": 0},
+        ]}}}});
+        rules.push(json!({"if": upsert, "then": key, "else": {"not": {"required": ["primary_key"]}}}));
+    }
     if shape.key("on_error").is_some() {
         let rejecting = json!({"required": ["on_error"], "properties": {"on_error": {"const": "reject"}}});
         match shape.key("request").is_some() {

@@ -8,6 +8,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row as _, Statemen
 use super::connect::{Settings, connect};
 use super::error::explain;
 use super::replace::{exists, swap};
+use super::upsert::Upsert;
 use super::{columns, load, query, sql};
 use crate::batch::types::{BareDecimal, ColumnType, column_type};
 use crate::error::Result;
@@ -102,6 +103,41 @@ impl Database for Postgres {
                     &format!("CREATE TABLE {} AS {query}", sql::table(target)),
                 )
                 .await?
+            }
+            WriteMode::Upsert(ref key) => {
+                let side = TableName::new(sql::side(target).table);
+                let make = format!("CREATE TEMPORARY TABLE {} AS {query}", sql::table(&side));
+                let rows = run(&mut tx, &make).await?;
+                let columns = (&mut *tx)
+                    .prepare(sql::statement(&format!("SELECT * FROM {}", sql::table(&side))))
+                    .await
+                    .map_err(|e| explain(&e))?;
+                let names = columns
+                    .columns()
+                    .iter()
+                    .map(|c| sqlx::Column::name(c).to_string());
+                let names: Vec<String> = names.collect();
+                mode.key(names.iter().map(String::as_str))?;
+                let upsert = Upsert {
+                    side: &side,
+                    target,
+                    columns: &names,
+                    key,
+                };
+                upsert.refuse_twins(&mut tx).await?;
+                if !exists(&mut tx, target).await? {
+                    let (side, target) = (sql::table(&side), sql::table(target));
+                    run(
+                        &mut tx,
+                        &format!("CREATE TABLE {target} AS SELECT * FROM {side} LIMIT 0"),
+                    )
+                    .await?;
+                    let key = sql::column_list(key.iter().map(String::as_str));
+                    run(&mut tx, &format!("ALTER TABLE {target} ADD PRIMARY KEY ({key})")).await?;
+                }
+                upsert.merge(&mut tx).await?;
+                run(&mut tx, &format!("DROP TABLE {}", sql::table(&side))).await?;
+                rows
             }
             WriteMode::Replace => {
                 let side = sql::side(target);

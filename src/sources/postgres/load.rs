@@ -12,6 +12,7 @@ use super::database::run;
 use super::error::explain;
 use super::replace::{exists, swap};
 use super::sql;
+use super::upsert::{self, Upsert};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::database::{Column, Load, TableName, WriteMode};
 
@@ -37,14 +38,11 @@ pub async fn begin(
     mode: WriteMode,
 ) -> Result<PgLoad> {
     let encoder = Encoder::new(columns)?;
+    mode.key(columns.iter().map(|c| c.name.as_str()))?;
     run(&mut connection, "BEGIN").await?;
-    let side = match mode {
-        WriteMode::Replace => sql::side(target),
-        WriteMode::Append => TableName::new(sql::side(target).table),
-    };
-    let kind = match mode {
-        WriteMode::Replace => "TABLE",
-        WriteMode::Append => "TEMPORARY TABLE",
+    let (side, kind) = match mode.replaces() {
+        true => (sql::side(target), "TABLE"),
+        false => (TableName::new(sql::side(target).table), "TEMPORARY TABLE"),
     };
     let definitions = sql::definitions(columns, side_type);
     run(
@@ -149,8 +147,24 @@ impl Work {
                 .map_err(|e| e.context(format!("column `{}`", column.name)))?;
         }
         let (side, target) = (sql::table(&self.side), sql::table(&self.target));
-        match self.mode {
+        match &self.mode {
             WriteMode::Replace => swap(connection, &self.side, &self.target).await,
+            WriteMode::Upsert(key) => {
+                let columns: Vec<String> = self.columns.iter().map(|c| c.name.clone()).collect();
+                if !exists(connection, &self.target).await? {
+                    let definitions = sql::definitions(&self.columns, |c| c.column_type.sql.clone());
+                    upsert::create(connection, &self.target, &definitions, key).await?;
+                }
+                let upsert = Upsert {
+                    side: &self.side,
+                    target: &self.target,
+                    columns: &columns,
+                    key,
+                };
+                upsert.unique_last(connection).await?;
+                upsert.merge(connection).await?;
+                run(connection, &format!("DROP TABLE {side}")).await.map(|_| ())
+            }
             WriteMode::Append => {
                 let columns = sql::column_list(self.columns.iter().map(|c| c.name.as_str()));
                 if !exists(connection, &self.target).await? {

@@ -10,5 +10,6 @@ mod load;
 mod query;
 mod replace;
 mod sql;
+mod upsert;
 
 pub use database::Postgres;

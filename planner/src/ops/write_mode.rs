@@ -1,0 +1,84 @@
+//! What becomes of the rows that a table has: `write_mode` and `primary_key`.
+
+use serde::Serialize;
+
+use super::columns::Columns;
+use crate::codes::Code;
+use crate::diagnostic::{Diagnostics, did_you_mean};
+use crate::syntax::{Form, Key, Keys, Shape};
+
+/// What a step does with the rows its target has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WriteMode {
+    Create,
+    Append,
+    /// Rows take the place of those with the same values in these columns.
+    Upsert(Vec<String>),
+}
+
+/// The keys that say what happens to the rows a table has.
+pub static WRITE_MODE: Shape = Shape {
+    what: "a write",
+    doc: "What happens to the rows that are there.",
+    with: &[],
+    keys: &[
+        Key::new(
+            "write_mode",
+            Form::Choice(&["create", "replace", "append", "upsert"]),
+            "`create` (default) or `replace`: the table becomes exactly these rows; `append`: they are added; `upsert`: they take the place of rows with the same `primary_key`.",
+        ),
+        Key::new(
+            "primary_key",
+            Form::Ids,
+            "The columns that tell rows apart, for `write_mode: upsert`.",
+        ),
+    ],
+};
+
+/// Reads `write_mode`.
+pub fn read_write_mode(keys: &Keys<'_>, d: &mut Diagnostics) -> WriteMode {
+    let primary_key = keys.texts("primary_key", "names of columns", d);
+    let mode = keys.choice("write_mode", d);
+    let place = |key: &str| keys.place_of(key).unwrap_or(keys.place()).clone();
+    match mode {
+        Some("upsert") if primary_key.is_empty() => {
+            d.error(
+                Code::MissingKey,
+                place("write_mode"),
+                "`write_mode: upsert` needs `primary_key`",
+            )
+            .help("the columns that tell rows apart, for example `primary_key: [id]`");
+        }
+        Some("upsert") => {}
+        _ if keys.has("primary_key") => {
+            d.error(
+                Code::BadValue,
+                place("primary_key"),
+                "`primary_key` is for `write_mode: upsert`",
+            )
+            .help("add `write_mode: upsert`, or leave `primary_key` out");
+        }
+        _ => {}
+    }
+    match mode {
+        Some("append") => WriteMode::Append,
+        Some("upsert") => WriteMode::Upsert(primary_key.into_iter().map(|(name, _)| name).collect()),
+        _ => WriteMode::Create,
+    }
+}
+
+/// Reports columns of a primary key that a table does not declare.
+pub fn check_primary_key(keys: &Keys<'_>, mode: &WriteMode, columns: &Columns, d: &mut Diagnostics) {
+    let (WriteMode::Upsert(primary_key), Columns::Declared(columns)) = (mode, columns) else {
+        return;
+    };
+    let names = || columns.iter().map(|c| c.name.as_str());
+    for name in primary_key {
+        if !names().any(|known| known.eq_ignore_ascii_case(name)) {
+            let message = format!("`primary_key` names `{name}`, which is not one of the columns");
+            d.error(Code::BadValue, keys.place_of("primary_key").cloned(), message)
+                .maybe_help(did_you_mean(name, "columns", names()));
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! Rows take the place of those with the same key: the table is written anew, in one commit.
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType, Field, SchemaRef};
+use async_trait::async_trait;
+
+use super::commit::{Change, Outcome, commit, current_schema};
+use super::convert::Mapping;
+use super::database::Staging;
+use super::names::{TableId, quote};
+use super::rewrite::{ATTEMPTS, version};
+use super::scratch::{Filling, ROW, Scratch};
+use super::statement::{parse, parse_query};
+use super::types::stored_schema;
+use crate::batch::types::arrow_schema;
+use crate::error::{Error, ErrorKind, Result};
+use crate::sources::database::{Column, Load, WriteMode};
+
+/// The load of an upsert: rows are kept in a scratch table until all are there.
+pub struct UpsertLoad {
+    db: Staging,
+    upsert: Upsert,
+    filling: Filling,
+}
+
+/// What takes whose place.
+struct Upsert {
+    id: TableId,
+    /// The columns of the new rows.
+    schema: SchemaRef,
+    key: Vec<String>,
+}
+
+/// Starts a load.
+pub fn begin(db: &Staging, id: TableId, columns: &[Column], mode: &WriteMode) -> Result<UpsertLoad> {
+    let key = mode.key(columns.iter().map(|c| c.name.as_str()))?.to_vec();
+    let schema = stored_schema(&arrow_schema(columns)).map_err(|e| e.context(format!("table `{id}`")))?;
+    Ok(UpsertLoad {
+        db: db.clone(),
+        filling: Filling::new(db, &schema)?,
+        upsert: Upsert { id, schema, key },
+    })
+}
+
+#[async_trait]
+impl Load for UpsertLoad {
+    async fn write(&mut self, batch: RecordBatch) -> Result<()> {
+        let result = self.filling.write(&batch).await;
+        result.map_err(|e| e.context(format!("table `{}`", self.upsert.id)))
+    }
+
+    async fn commit(self: Box<Self>) -> Result<u64> {
+        let UpsertLoad { db, upsert, filling } = *self;
+        let scratch = filling.finish(&db).await?;
+        let rows = scratch.rows;
+        let merged = upsert.merge(&db, &scratch).await;
+        scratch.remove(&db).await;
+        merged.map(|()| rows)
+    }
+
+    async fn abort(self: Box<Self>) {
+        self.filling.discard().await;
+    }
+}
+
+/// Upserts the rows of a query. The number of rows.
+pub async fn query(db: &Staging, sql: &str, id: TableId, mode: &WriteMode) -> Result<u64> {
+    let planned = db.plan(parse_query(sql)?).await?;
+    let schema = stored_schema(&planned.schema())?;
+    let key = mode
+        .key(schema.fields().iter().map(|f| f.name().as_str()))?
+        .to_vec();
+    let upsert = Upsert { id, schema, key };
+    let scratch = Scratch::of_query(db, sql, &upsert.schema).await?;
+    let rows = scratch.rows;
+    let merged = match upsert.refuse_twins(db, &scratch).await {
+        Ok(()) => upsert.merge(db, &scratch).await,
+        Err(error) => Err(error),
+    };
+    scratch.remove(db).await;
+    merged.map(|()| rows)
+}
+
+impl Upsert {
+    fn key_list(&self) -> String {
+        let key: Vec<String> = self.key.iter().map(|name| quote(name)).collect();
+        key.join(", ")
+    }
+
+    /// Whether a query over the scratch table gives any row.
+    async fn any(db: &Staging, sql: &str) -> Result<bool> {
+        Ok(db.count_rows(parse(sql)?).await? > 0)
+    }
+
+    /// # Errors
+    /// New rows with the same key: which would count is not known.
+    async fn refuse_twins(&self, db: &Staging, scratch: &Scratch) -> Result<()> {
+        let (key, new) = (self.key_list(), scratch.id.sql());
+        let twins = format!("SELECT {key} FROM {new} GROUP BY {key} HAVING count(*) > 1 LIMIT 1");
+        match Upsert::any(db, &twins).await? {
+            false => Ok(()),
+            true => {
+                let message = format!(
+                    "the query gives several rows with the same `{}`",
+                    self.key.join("`, `")
+                );
+                Err(Error::new(ErrorKind::Data, message)
+                    .help("aggregate, or pick one row of each key by `select distinct on`"))
+            }
+        }
+    }
+
+    async fn merge(&self, db: &Staging, scratch: &Scratch) -> Result<()> {
+        for name in &self.key {
+            let nulls = format!(
+                "SELECT 1 FROM {} WHERE {} IS NULL LIMIT 1",
+                scratch.id.sql(),
+                quote(name)
+            );
+            if Upsert::any(db, &nulls).await? {
+                let message = format!("column `{name}` of the primary key is null in some rows");
+                return Err(Error::new(ErrorKind::Data, message)
+                    .help("leave those rows out, or choose another `primary_key`"));
+            }
+        }
+        let lock = db.tables.lock(&self.id).await;
+        for _ in 0..ATTEMPTS {
+            let there = db.tables.open(&self.id).await?;
+            let (schema, change, sql) = match &there {
+                None => (
+                    self.schema.clone(),
+                    Change::Create,
+                    self.last_of_each(scratch, &self.schema),
+                ),
+                Some(table) => {
+                    let schema = current_schema(table)?;
+                    // Every new column has to be there.
+                    Mapping::by_name(&self.schema, schema.clone())
+                        .map_err(|e| e.context(format!("table `{}`", self.id)))?;
+                    let change = Change::Rewrite {
+                        version: version(table)?,
+                    };
+                    let sql = self.merged(scratch, &schema);
+                    (schema, change, sql)
+                }
+            };
+            let mapping = Mapping::by_position(schema.clone());
+            let query = db.plan(parse(&sql)?).await?;
+            let written = db.write_files(query, &self.id, schema.clone(), mapping).await?;
+            let outcome = commit(&db.tables, &self.id, &lock, change, &schema, Some(written)).await?;
+            if outcome == Outcome::Done {
+                return Ok(());
+            }
+        }
+        let message = format!("table `{}` is changed by others all the time", self.id);
+        Err(Error::new(ErrorKind::Sql, message))
+    }
+
+    /// Of the new rows with the same key, the last.
+    fn last_of_each(&self, scratch: &Scratch, schema: &SchemaRef) -> String {
+        let columns: Vec<String> = schema.fields().iter().map(|f| quote(f.name())).collect();
+        format!(
+            "SELECT {} FROM (SELECT *, row_number() OVER (PARTITION BY {} ORDER BY {} DESC) AS \"__sequor_n\" FROM {}) \
+             AS \"new\" WHERE \"__sequor_n\" = 1",
+            columns.join(", "),
+            self.key_list(),
+            quote(ROW),
+            scratch.id.sql(),
+        )
+    }
+
+    /// The old rows whose key no new row has, then the new ones. Columns that the new rows do not have stay.
+    fn merged(&self, scratch: &Scratch, schema: &SchemaRef) -> String {
+        let old: Vec<String> = schema
+            .fields()
+            .iter()
+            .map(|f| format!("\"old\".{}", quote(f.name())))
+            .collect();
+        let same: Vec<String> = self
+            .key
+            .iter()
+            .map(|name| format!("\"old\".{0} = \"new\".{0}", quote(name)))
+            .collect();
+        let same = same.join(" AND ");
+        let is_new = |field: &Field| self.schema.index_of(field.name()).is_ok();
+        let new: Vec<String> = schema
+            .fields()
+            .iter()
+            .map(|field| match is_new(field) {
+                true => format!("{} AS {}", in_type(field), quote(field.name())),
+                false => format!("\"old\".{}", quote(field.name())),
+            })
+            .collect();
+        let last = self.last_of_each(scratch, &self.schema);
+        let table = self.id.sql();
+        let join = match schema.fields().iter().all(|field| is_new(field)) {
+            true => String::new(),
+            false => format!(" LEFT JOIN {table} AS \"old\" ON {same}"),
+        };
+        format!(
+            "SELECT {} FROM {table} AS \"old\" LEFT ANTI JOIN ({last}) AS \"new\" ON {same} \
+             UNION ALL SELECT {} FROM ({last}) AS \"new\"{join}",
+            old.join(", "),
+            new.join(", "),
+        )
+    }
+}
+
+/// A new value in the type of its column: else the union would bring both to a common one.
+fn in_type(field: &Field) -> String {
+    let value = format!("\"new\".{}", quote(field.name()));
+    match field.data_type() {
+        DataType::Utf8 => value,
+        other => format!("arrow_cast({value}, '{other}')"),
+    }
+}
