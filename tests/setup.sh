@@ -2,6 +2,7 @@
 #
 #   . tests/setup.sh python            the Python library that sequor links with
 #   . tests/setup.sh python postgres   and a PostgreSQL server's programs, for the tests
+#   . tests/setup.sh duckdb            and DuckDB's library, beside the builds
 
 # Builds are kept in one folder outside the checkout, unless cargo is told otherwise.
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$HOME/.cache/sequor-target}"
@@ -20,6 +21,17 @@ PY
 
 have_postgres() {
   command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1
+}
+
+# DuckDB's library is in its Python package: the one for the Python that sequor links with.
+duckdb_library() {
+  local folder
+  folder="$CARGO_TARGET_DIR/test-python-$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')"
+  if ! ls "$folder"/_duckdb*.so >/dev/null 2>&1; then
+    python3 -m pip --version >/dev/null 2>&1 || install_packages python3-pip
+    python3 -m pip install --quiet --disable-pip-version-check --target "$folder" duckdb >&2
+  fi
+  ls "$folder"/_duckdb*.so | head -1
 }
 
 install_packages() {
@@ -41,5 +53,9 @@ for need in "$@"; do
   case "$need" in
     python) have_python || install_packages python3 libpython3-dev ;;
     postgres) have_postgres || install_packages postgresql ;;
+    duckdb)
+      SEQUOR_TEST_DUCKDB="${SEQUOR_TEST_DUCKDB:-$(duckdb_library)}"
+      export SEQUOR_TEST_DUCKDB
+      ;;
   esac
 done

@@ -10,13 +10,15 @@ pub enum Dialect {
     Postgres,
     /// The embedded staging database: DataFusion's SQL in PostgreSQL's spelling.
     Staging,
+    /// DuckDB.
+    DuckDb,
 }
 
 impl Dialect {
     /// Whether a name in a query may stand for a view.
     pub fn has_views(self) -> bool {
         match self {
-            Dialect::Postgres => true,
+            Dialect::Postgres | Dialect::DuckDb => true,
             Dialect::Staging => false,
         }
     }
@@ -25,6 +27,7 @@ impl Dialect {
     pub fn parser(self) -> Box<dyn sqlparser::dialect::Dialect> {
         match self {
             Dialect::Postgres | Dialect::Staging => Box::new(sqlparser::dialect::PostgreSqlDialect {}),
+            Dialect::DuckDb => Box::new(sqlparser::dialect::DuckDbDialect {}),
         }
     }
 }

@@ -5,6 +5,7 @@ pub mod cell;
 mod csv;
 pub mod json;
 mod jsonpath;
+pub mod plain;
 pub mod row;
 pub mod rows;
 pub mod spool;

@@ -101,6 +101,7 @@ async fn databases(
         world,
         redactor,
         staging: &state,
+        folder: compiled.project.folder(),
     };
     let mut open = HashMap::new();
     for source in sources {

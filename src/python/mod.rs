@@ -4,6 +4,7 @@ mod bridge;
 mod call;
 mod convert;
 mod interpreter;
+mod module;
 mod parser;
 mod rows;
 mod session;

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use futures::stream::BoxStream;
 use sequor_planner::Dialect;
 
+use super::sql::quote;
 use crate::batch::types::ColumnType;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -179,11 +180,6 @@ pub trait Database: Send + Sync {
 
     /// Gives back connections. Called once, at the end of a run.
     async fn close(&self) {}
-}
-
-/// A name in SQL, as the standard quotes it.
-fn quote(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 /// A load under way: batches in, one atomic change at the end. Dropped without `commit`: as if it had never been.

@@ -7,8 +7,9 @@ use sequor_planner::expr::Prop;
 use sequor_planner::syntax::{Source, SourceKind};
 
 use super::database::Database;
+use super::duckdb::{DuckDb, Places};
 use super::postgres::Postgres;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::expr::{Evaluator, World};
 use crate::secret::{Redactor, Secret};
 use crate::staging::Staging;
@@ -20,6 +21,8 @@ pub struct Opening<'a> {
     pub redactor: &'a Redactor,
     /// Where the staging database keeps its tables.
     pub staging: &'a Path,
+    /// The project's folder: paths in sources are relative to it.
+    pub folder: &'a Path,
 }
 
 impl Opening<'_> {
@@ -29,6 +32,24 @@ impl Opening<'_> {
             SourceKind::Http(_) => return Ok(None),
             SourceKind::Staging => {
                 Staging::open_folder(&self.staging.join(&source.name)).map(|s| Arc::new(s) as _)
+            }
+            SourceKind::DuckDb(duckdb) => {
+                let conn_str = self.text(&duckdb.conn_str).await?;
+                let named = match &duckdb.driver {
+                    Some(prop) => Some(self.folder.join(self.text(prop).await?)),
+                    None => None,
+                };
+                let package = match &named {
+                    Some(_) => None,
+                    None => self.evaluator.python().module_file("_duckdb").await?,
+                };
+                let (folder, places) = (self.folder.to_path_buf(), Places { named, package });
+                // Opening reads the file.
+                let opened =
+                    tokio::task::spawn_blocking(move || DuckDb::open(&conn_str, &folder, &places)).await;
+                opened
+                    .map_err(|e| Error::new(ErrorKind::Internal, format!("opening broke down: {e}")))
+                    .and_then(|opened| opened.map(|d| Arc::new(d) as _))
             }
             SourceKind::Postgres(postgres) => {
                 let conn_str = self.text(&postgres.conn_str).await?;

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::common::Result as PlanResult;
 use datafusion::logical_expr::planner::TypePlanner;
 use datafusion_functions_json::JSON_UNION_DATA_TYPE;
 use sqlparser::ast::DataType as SqlType;
 
+use crate::batch::plain::{nested, plain};
 use crate::batch::types::{BareDecimal, LOGICAL_KEY, Logical, column_type};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -38,37 +39,6 @@ impl TypePlanner for SqlTypes {
     }
 }
 
-/// The few types that the rest of the engine sees: no views, dictionaries or unsigned integers, time in microseconds.
-pub fn plain(data_type: &DataType) -> DataType {
-    match data_type {
-        DataType::Utf8View | DataType::LargeUtf8 | DataType::Null => DataType::Utf8,
-        DataType::BinaryView | DataType::LargeBinary | DataType::FixedSizeBinary(_) => DataType::Binary,
-        DataType::Dictionary(_, values) => plain(values),
-        DataType::RunEndEncoded(_, values) => plain(values.data_type()),
-        DataType::UInt8 => DataType::Int16,
-        DataType::UInt16 => DataType::Int32,
-        // `row_number()` and its like are UInt64: an integer to whoever reads it, not a decimal.
-        DataType::UInt32 | DataType::UInt64 => DataType::Int64,
-        DataType::Float16 => DataType::Float32,
-        DataType::Date64 => DataType::Date32,
-        DataType::Timestamp(_, zone) => {
-            DataType::Timestamp(TimeUnit::Microsecond, zone.as_ref().map(|_| "UTC".into()))
-        }
-        DataType::Time32(_) | DataType::Time64(_) => DataType::Time64(TimeUnit::Microsecond),
-        DataType::Duration(_) | DataType::Interval(_) => DataType::Utf8,
-        DataType::Decimal32(p, s) | DataType::Decimal64(p, s) | DataType::Decimal128(p, s) => decimal(*p, *s),
-        DataType::Decimal256(_, s) => decimal(38, *s),
-        DataType::List(item)
-        | DataType::LargeList(item)
-        | DataType::ListView(item)
-        | DataType::LargeListView(item)
-        | DataType::FixedSizeList(item, _) => DataType::List(nested(item, plain)),
-        DataType::Struct(fields) => DataType::Struct(fields.iter().map(|f| nested(f, plain)).collect()),
-        DataType::Union(..) => DataType::Utf8,
-        other => other.clone(),
-    }
-}
-
 /// The name of a column's type in SQL, for messages and definitions.
 pub fn sql_name(field: &Field) -> String {
     let name = match (field.data_type(), Logical::of(field)) {
@@ -87,18 +57,6 @@ pub fn sql_name(field: &Field) -> String {
         _ => "text",
     };
     name.to_string()
-}
-
-fn decimal(precision: u8, scale: i8) -> DataType {
-    if scale < 0 {
-        return DataType::Decimal128(38, 0);
-    }
-    DataType::Decimal128(precision.clamp(1, 38), scale.min(38))
-}
-
-fn nested(field: &FieldRef, to: fn(&DataType) -> DataType) -> FieldRef {
-    let changed = field.as_ref().clone().with_data_type(to(field.data_type()));
-    Arc::new(changed.with_metadata(Default::default()))
 }
 
 /// The type that a column is stored as: Delta has no time of day.

@@ -15,6 +15,7 @@ use super::types::stored_schema;
 use crate::batch::types::arrow_schema;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::database::{Column, Load, WriteMode};
+use crate::sources::sql::{null_error, twins_error};
 
 /// The load of an upsert: rows are kept in a scratch table until all are there.
 pub struct UpsertLoad {
@@ -99,14 +100,7 @@ impl Upsert {
         let twins = format!("SELECT {key} FROM {new} GROUP BY {key} HAVING count(*) > 1 LIMIT 1");
         match Upsert::any(db, &twins).await? {
             false => Ok(()),
-            true => {
-                let message = format!(
-                    "the query gives several rows with the same `{}`",
-                    self.key.join("`, `")
-                );
-                Err(Error::new(ErrorKind::Data, message)
-                    .help("aggregate, or pick one row of each key by `select distinct on`"))
-            }
+            true => Err(twins_error(&self.key)),
         }
     }
 
@@ -118,9 +112,7 @@ impl Upsert {
                 quote(name)
             );
             if Upsert::any(db, &nulls).await? {
-                let message = format!("column `{name}` of the primary key is null in some rows");
-                return Err(Error::new(ErrorKind::Data, message)
-                    .help("leave those rows out, or choose another `primary_key`"));
+                return Err(null_error(name));
             }
         }
         let lock = db.tables.lock(&self.id).await;

@@ -1,7 +1,8 @@
-//! The example: the seed's flow, on staging and on PostgreSQL, checked at the wire.
+//! The example: the seed's flow, on staging, PostgreSQL and DuckDB, checked at the wire.
 
 use base64::Engine as _;
 
+use crate::support::duckdb;
 use crate::support::postgres::Database;
 use crate::support::program::Project;
 use crate::support::server::{Asked, Server, json};
@@ -81,7 +82,7 @@ fn runs_from_its_recordings() {
 }
 
 #[test]
-fn gives_the_same_on_staging_and_postgres() {
+fn gives_the_same_on_every_database() {
     let staging = shop();
     let on_staging = project(&staging);
     on_staging.run("shopify_mailchimp");
@@ -92,7 +93,13 @@ fn gives_the_same_on_staging_and_postgres() {
     on_postgres.write("sources/snowflake.yaml", &database.source());
     on_postgres.run("shopify_mailchimp");
 
+    let duck = shop();
+    let on_duckdb = project(&duck);
+    on_duckdb.write("sources/snowflake.yaml", &duckdb::source());
+    on_duckdb.run("shopify_mailchimp");
+
     let expected = ["Ada@example.com|62.00|2", "grace@example.com|0.10|1"];
+    assert_eq!(on_duckdb.rows("snowflake", QUERY), expected);
     assert_eq!(on_staging.rows("snowflake", QUERY), expected);
     assert_eq!(on_postgres.rows("snowflake", QUERY), expected);
     assert_eq!(database.rows(QUERY), expected);
@@ -102,6 +109,10 @@ fn gives_the_same_on_staging_and_postgres() {
         on_staging.rows("snowflake", orders),
         on_postgres.rows("snowflake", orders)
     );
+    assert_eq!(
+        on_duckdb.rows("snowflake", orders),
+        on_postgres.rows("snowflake", orders)
+    );
     // Numbers become text as the JSON writes them.
     assert_eq!(
         database.rows("SELECT total_price FROM shopify_orders ORDER BY id"),
@@ -109,6 +120,7 @@ fn gives_the_same_on_staging_and_postgres() {
     );
 
     assert_eq!(patches(&staging), patches(&postgres));
+    assert_eq!(patches(&duck), patches(&postgres));
     let ada = "/us21/3.0/lists/a1b2c3d4e5/members/7a17f83823e567dd29b9f9ce1f19f7bd";
     let sent = patches(&staging);
     assert_eq!(sent.len(), 2);

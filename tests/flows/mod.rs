@@ -4,6 +4,7 @@ mod auth;
 mod bad_data;
 mod bad_project;
 mod commands;
+mod duckdb;
 mod example;
 mod fan_out;
 mod faults;

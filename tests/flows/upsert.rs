@@ -2,12 +2,13 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::support::duckdb;
 use crate::support::postgres::Database;
 use crate::support::program::Project;
 use crate::support::server::{Asked, Server, json};
 
 /// A flow that upserts what the server gives, run once per answer.
-fn project(server: &Server, database: Option<&Database>, table: &str) -> Project {
+fn project(server: &Server, source: Option<&str>, table: &str) -> Project {
     let project = Project::new()
         .file("sources/api.yaml", &format!("type: http\nbase_url: {}\n", server.url))
         .file(
@@ -16,8 +17,8 @@ fn project(server: &Server, database: Option<&Database>, table: &str) -> Project
                 "- op: http_request\n  id: get\n  request: {{source: api, url: /x}}\n  response:\n    tables:\n      - {{source: stage, table: t, write_mode: upsert, {table}}}\n"
             ),
         );
-    if let Some(database) = database {
-        project.write("sources/stage.yaml", &database.source());
+    if let Some(source) = source {
+        project.write("sources/stage.yaml", source);
     }
     project
 }
@@ -27,10 +28,11 @@ fn answers(bodies: &'static [&'static str]) -> Server {
     Server::start(move |_: &Asked| json(bodies[at.fetch_add(1, Ordering::Relaxed).min(bodies.len() - 1)]))
 }
 
-fn everywhere(test: impl Fn(Option<&Database>)) {
+fn everywhere(test: impl Fn(Option<&str>)) {
     test(None);
     let database = Database::new();
-    test(Some(&database));
+    test(Some(&database.source()));
+    test(Some(&duckdb::source()));
 }
 
 const COLUMNS: &str =

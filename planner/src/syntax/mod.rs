@@ -23,6 +23,8 @@ pub use project::{
     DEFAULT_ENV, ENVIRONMENT, PROJECT, Project, read_default_env, read_environment, read_project,
 };
 pub use shape::{EXPRESSION, Form, Key, Shape};
-pub use source::{FLOW, HttpSource, PostgresSource, SOURCES, Source, SourceKind, read_flow, read_source};
+pub use source::{
+    DuckDbSource, FLOW, HttpSource, PostgresSource, SOURCES, Source, SourceKind, read_flow, read_source,
+};
 pub use tree::{Node, Scalar, Value};
 pub use yaml::parse;

@@ -29,6 +29,7 @@ pub enum SourceKind {
     Http(Box<HttpSource>),
     Postgres(Box<PostgresSource>),
     Staging,
+    DuckDb(Box<DuckDbSource>),
 }
 
 /// `type: http`.
@@ -54,6 +55,14 @@ pub struct PostgresSource {
     pub password: Option<Prop>,
 }
 
+/// `type: duckdb`.
+#[derive(Debug, Clone)]
+pub struct DuckDbSource {
+    pub conn_str: Prop,
+    /// DuckDB's library, where it is not found by itself.
+    pub driver: Option<Prop>,
+}
+
 impl Source {
     /// The SQL it speaks; none for an API.
     pub fn dialect(&self) -> Option<Dialect> {
@@ -61,6 +70,7 @@ impl Source {
             SourceKind::Http(_) => None,
             SourceKind::Postgres(_) => Some(Dialect::Postgres),
             SourceKind::Staging => Some(Dialect::Staging),
+            SourceKind::DuckDb(_) => Some(Dialect::DuckDb),
         }
     }
 
@@ -70,6 +80,7 @@ impl Source {
             SourceKind::Http(_) => "http",
             SourceKind::Postgres(_) => "postgres",
             SourceKind::Staging => "staging",
+            SourceKind::DuckDb(_) => "duckdb",
         }
     }
 }
@@ -133,6 +144,25 @@ static POSTGRES: Shape = Shape {
     ],
 };
 
+static DUCKDB: Shape = Shape {
+    what: "a duckdb source",
+    doc: "A DuckDB database.",
+    with: &[&TYPE],
+    keys: &[
+        Key::new(
+            "conn_str",
+            Form::Text,
+            "duckdb:///path.db, relative to the project; duckdb:////path.db from the root; duckdb:///:memory: for the time of a run.",
+        )
+        .required(),
+        Key::new(
+            "driver",
+            Form::Text,
+            "The path of DuckDB's library, where neither the Python package nor the system has it.",
+        ),
+    ],
+};
+
 static STAGING: Shape = Shape {
     what: "a staging source",
     doc: "The embedded database: DataFusion over Delta tables in the project's state. Needs no server.",
@@ -148,7 +178,12 @@ static TYPE: Shape = Shape {
 };
 
 /// Every type of source.
-pub static SOURCES: &[(&str, &Shape)] = &[("http", &HTTP), ("postgres", &POSTGRES), ("staging", &STAGING)];
+pub static SOURCES: &[(&str, &Shape)] = &[
+    ("http", &HTTP),
+    ("postgres", &POSTGRES),
+    ("duckdb", &DUCKDB),
+    ("staging", &STAGING),
+];
 
 /// Reads a source's file.
 pub fn read_source(name: &str, file: &Arc<str>, text: &str, d: &mut Diagnostics) -> Option<Source> {
@@ -160,6 +195,10 @@ pub fn read_source(name: &str, file: &Arc<str>, text: &str, d: &mut Diagnostics)
         "postgres" => SourceKind::Postgres(Box::new(PostgresSource {
             username: keys.prop("username", d),
             password: keys.prop("password", d),
+            conn_str: keys.prop("conn_str", d)?,
+        })),
+        "duckdb" => SourceKind::DuckDb(Box::new(DuckDbSource {
+            driver: keys.prop("driver", d),
             conn_str: keys.prop("conn_str", d)?,
         })),
         _ => SourceKind::Staging,

@@ -2,12 +2,9 @@
 
 use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 
-use crate::sources::database::{Column, TableName};
+pub use crate::sources::sql::{column_list, definitions, quote};
 
-/// `name` as a quoted identifier.
-pub fn quote(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
+use crate::sources::database::TableName;
 
 /// A table's full name. The database part is the one connected to: PostgreSQL can't reach another.
 pub fn table(name: &TableName) -> String {
@@ -15,20 +12,6 @@ pub fn table(name: &TableName) -> String {
         Some(namespace) => format!("{}.{}", quote(namespace), quote(&name.table)),
         None => quote(&name.table),
     }
-}
-
-/// Column names, quoted, with commas.
-pub fn column_list<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    names.map(quote).collect::<Vec<_>>().join(", ")
-}
-
-/// The columns of a CREATE TABLE; `sql_type` gives each its type.
-pub fn definitions(columns: &[Column], sql_type: impl Fn(&Column) -> String) -> String {
-    let columns: Vec<String> = columns
-        .iter()
-        .map(|c| format!("{} {}", quote(&c.name), sql_type(c)))
-        .collect();
-    columns.join(", ")
 }
 
 /// SQL text as sqlx takes it: the flow author's own, or made here of quoted names.

@@ -1,0 +1,29 @@
+//! Where the interpreter finds a module.
+
+use std::path::PathBuf;
+
+use pyo3::prelude::*;
+
+use super::interpreter::Interpreter;
+use crate::error::Result;
+
+impl Interpreter {
+    /// The file of a module, which is not imported; none when it is not installed.
+    pub async fn module_file(&self, name: &'static str) -> Result<Option<PathBuf>> {
+        self.visit(move |visit| {
+            let find = || -> PyResult<Option<PathBuf>> {
+                let spec = visit
+                    .py
+                    .import("importlib.util")?
+                    .call_method1("find_spec", (name,))?;
+                if spec.is_none() {
+                    return Ok(None);
+                }
+                spec.getattr("origin")?.extract()
+            };
+            // A package that is broken is as good as none.
+            find().unwrap_or(None)
+        })
+        .await
+    }
+}

@@ -1,0 +1,92 @@
+//! Rows of a query, as a stream of batches that a thread reads ahead a little.
+
+use std::sync::Arc;
+
+use adbc_core::Statement as _;
+use arrow::array::{RecordBatch, RecordBatchOptions};
+use arrow::compute::cast;
+use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::error::ArrowError;
+use futures::StreamExt;
+use futures::stream;
+use tokio::sync::{mpsc, oneshot};
+
+use super::connections::{Connections, statement};
+use crate::batch::plain::plain;
+use crate::batch::types::Logical;
+use crate::error::{Error, ErrorKind, Result};
+use crate::sources::database::Rows;
+
+/// Batches waiting to be used. Few: what waits is memory.
+const AHEAD: usize = 2;
+
+impl Connections {
+    /// Runs a query.
+    pub async fn rows(self: &Arc<Self>, sql: &str) -> Result<Rows> {
+        let (connections, sql) = (self.clone(), sql.to_string());
+        let (told, schema) = oneshot::channel();
+        let (sender, receiver) = mpsc::channel(AHEAD);
+        let reading = tokio::task::spawn_blocking(move || {
+            let read = || -> Result<()> {
+                let mut connection = connections.take()?;
+                {
+                    let mut statement = statement(&connections, &mut connection, &sql)?;
+                    let batches = statement.execute().map_err(|e| connections.error(&e))?;
+                    let plain = plain_schema(&batches.schema());
+                    if told.send(plain.clone()).is_err() {
+                        return Ok(());
+                    }
+                    for batch in batches {
+                        let batch = batch.and_then(|batch| plainly(&batch, &plain));
+                        if sender.blocking_send(batch.map_err(Error::from)).is_err() {
+                            // Nobody wants the rest.
+                            return Ok(());
+                        }
+                    }
+                }
+                connections.give(connection);
+                Ok(())
+            };
+            read()
+        });
+        let Ok(schema) = schema.await else {
+            // It has ended before there was a schema, with the reason.
+            let ended = reading.await;
+            let ended =
+                ended.map_err(|e| Error::new(ErrorKind::Internal, format!("a query broke down: {e}")))?;
+            return Err(ended
+                .err()
+                .unwrap_or_else(|| Error::new(ErrorKind::Internal, "a query without columns")));
+        };
+        let batches = stream::unfold(receiver, |mut receiver| async move {
+            receiver.recv().await.map(|batch| (batch, receiver))
+        });
+        Ok(Rows {
+            schema,
+            batches: batches.boxed(),
+        })
+    }
+}
+
+/// The types that rows are given out in.
+fn plain_schema(schema: &Schema) -> SchemaRef {
+    let fields = schema.fields().iter().map(|field| {
+        let mapped = Field::new(field.name(), plain(field.data_type()), true);
+        // The extension type for JSON (https://arrow.apache.org/docs/format/CanonicalExtensions.html).
+        match field.metadata().get("ARROW:extension:name").map(String::as_str) {
+            Some("arrow.json") => Logical::Json.mark(mapped),
+            _ => mapped,
+        }
+    });
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+fn plainly(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
+    let columns = batch.columns().iter().zip(schema.fields());
+    let columns = columns.map(|(column, field)| match column.data_type() == field.data_type() {
+        true => Ok(column.clone()),
+        false => cast(column, field.data_type()),
+    });
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(schema.clone(), columns.collect::<Result<_, _>>()?, &options)
+}

@@ -1,0 +1,307 @@
+//! DuckDB as the engine sees it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::{DataType, Schema};
+use async_trait::async_trait;
+use futures::StreamExt;
+use sequor_planner::Dialect;
+
+use super::find::{Places, driver};
+use super::load::{begin, refuse_twins, settle, side};
+use super::types;
+use crate::batch::types::{ColumnType, Logical};
+use crate::error::{Error, ErrorKind, Result};
+use crate::sources::adbc::{self, Connection, Connections};
+use crate::sources::database::{Column, Database, Load, Rows, TableName, WriteMode};
+use crate::sources::sql::quote;
+
+/// A DuckDB database. Its file is this process's alone while it is open.
+pub struct DuckDb {
+    connections: Arc<Connections>,
+}
+
+impl DuckDb {
+    /// Opens the database that `conn_str` names; a path in it is relative to `folder`.
+    pub fn open(conn_str: &str, folder: &Path, places: &Places) -> Result<DuckDb> {
+        let path = file(conn_str, folder)?;
+        if let Some(parent) = path.as_ref().and_then(|path| path.parent()) {
+            std::fs::create_dir_all(parent)?;
+        }
+        let shown = path.map_or(":memory:".to_string(), |path| path.to_string_lossy().into_owned());
+        let mut driver = driver(places)?;
+        let since = Instant::now();
+        loop {
+            match adbc::opened(&mut driver, &[("path", &shown)], explain) {
+                Ok(database) => {
+                    return Ok(DuckDb {
+                        connections: Connections::new(database, explain),
+                    });
+                }
+                // Another run has the file: it will be done.
+                Err(error) if error.message().contains("Could not set lock on file") => {
+                    if since.elapsed() > PATIENCE {
+                        return Err(
+                            error.help("another process has the database open: run again when it is done")
+                        );
+                    }
+                    std::thread::sleep(Duration::from_millis(50));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+/// How long to wait for a file that another process has open.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The file that a connection string names, as SQLAlchemy writes it; none: in memory.
+fn file(conn_str: &str, folder: &Path) -> Result<Option<PathBuf>> {
+    let text = conn_str.trim();
+    let path = match text.split_once("://") {
+        Some((scheme, rest)) if scheme == "duckdb" || scheme.starts_with("duckdb+") => {
+            rest.strip_prefix('/').unwrap_or(rest)
+        }
+        Some((scheme, _)) => {
+            let message =
+                format!("`conn_str` of a duckdb source begins with duckdb:///, not with {scheme}://");
+            return Err(Error::new(ErrorKind::Project, message));
+        }
+        None => text,
+    };
+    let path = path.split('?').next().unwrap_or(path);
+    match path {
+        "" | ":memory:" => Ok(None),
+        path => Ok(Some(folder.join(path))),
+    }
+}
+
+/// An error of DuckDB: its kind stands before the first colon.
+fn explain(message: &str) -> Error {
+    let plain = message.trim();
+    let kind = match plain {
+        m if m.contains("Catalog Error: Table with name") && m.contains("does not exist") => {
+            ErrorKind::NoTable
+        }
+        m if m.contains("Conversion Error") => ErrorKind::Value,
+        m if m.contains("IO Error") => ErrorKind::Io,
+        _ => ErrorKind::Sql,
+    };
+    Error::new(kind, plain)
+}
+
+/// A table's full name, quoted.
+pub fn quoted(table: &TableName) -> String {
+    let parts = [&table.database, &table.namespace].into_iter().flatten();
+    let parts: Vec<String> = parts.chain([&table.table]).map(|name| quote(name)).collect();
+    parts.join(".")
+}
+
+/// A condition on the catalog's tables and columns. Names are compared as DuckDB does, in any case.
+fn named(table: &TableName) -> String {
+    let text = |name: &str| format!("'{}'", name.to_lowercase().replace('\'', "''"));
+    let part = |column: &str, name: &Option<String>, default: &str| match name {
+        Some(name) => format!("lower({column}) = {}", text(name)),
+        None => format!("{column} = {default}"),
+    };
+    format!(
+        "{} AND {} AND lower(table_name) = {}",
+        part("database_name", &table.database, "current_database()"),
+        part("schema_name", &table.namespace, "current_schema()"),
+        text(&table.table)
+    )
+}
+
+/// Whether the table is there.
+pub fn exists(connections: &Connections, connection: &mut Connection, table: &TableName) -> Result<bool> {
+    let sql = format!("SELECT 1 FROM duckdb_tables() WHERE {}", named(table));
+    connections.any(connection, &sql)
+}
+
+/// The positions of a query's columns that are JSON: in Arrow, DuckDB gives them as text.
+async fn json_columns(connections: &Arc<Connections>, sql: &str) -> Vec<usize> {
+    // What can't be described (a PRAGMA, a mistake) has none, or says so itself.
+    let described = connections.rows(&format!("DESCRIBE {sql}")).await;
+    let Ok(mut described) = described.map(|rows| rows.batches) else {
+        return Vec::new();
+    };
+    let mut json = Vec::new();
+    let mut at = 0;
+    while let Some(Ok(batch)) = described.next().await {
+        let types = batch
+            .column_by_name("column_type")
+            .and_then(|c| c.as_string_opt::<i32>());
+        for sql_type in types.into_iter().flatten() {
+            json.extend((sql_type == Some("JSON")).then_some(at));
+            at += 1;
+        }
+    }
+    json
+}
+
+/// Rows with these columns known to be JSON.
+fn mark_json(rows: Rows, json: &[usize]) -> Rows {
+    if json.is_empty() {
+        return rows;
+    }
+    let fields = rows.schema.fields().iter().enumerate();
+    let fields = fields.map(|(at, field)| match json.contains(&at) {
+        true => Logical::Json.mark(field.as_ref().clone()),
+        false => field.as_ref().clone(),
+    });
+    let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+    let marked = schema.clone();
+    Rows {
+        schema,
+        batches: rows
+            .batches
+            .map(move |batch| Ok(RecordBatch::try_new(marked.clone(), batch?.columns().to_vec())?))
+            .boxed(),
+    }
+}
+
+#[async_trait]
+impl Database for DuckDb {
+    fn dialect(&self) -> Dialect {
+        Dialect::DuckDb
+    }
+
+    fn column_type(&self, sql: &str) -> Result<ColumnType> {
+        types::of(sql)
+    }
+
+    async fn query(&self, sql: &str) -> Result<Rows> {
+        let json = json_columns(&self.connections, sql).await;
+        Ok(mark_json(self.connections.rows(sql).await?, &json))
+    }
+
+    async fn scan(&self, table: &TableName) -> Result<Rows> {
+        self.query(&format!("SELECT * FROM {}", quoted(table))).await
+    }
+
+    async fn columns(&self, table: &TableName) -> Result<Option<Vec<Column>>> {
+        let sql = format!(
+            "SELECT column_name, data_type FROM duckdb_columns() WHERE {} ORDER BY column_index",
+            named(table)
+        );
+        let mut batches = self.connections.rows(&sql).await?.batches;
+        let mut columns = Vec::new();
+        while let Some(batch) = batches.next().await {
+            let batch = batch?;
+            let (names, types) = (
+                batch.column(0).as_string::<i32>(),
+                batch.column(1).as_string::<i32>(),
+            );
+            for (name, sql) in names
+                .iter()
+                .zip(types)
+                .filter_map(|(name, sql)| Some((name?, sql?)))
+            {
+                // A type of the user's own: DuckDB reads its text.
+                let column_type = types::of(sql).unwrap_or(ColumnType {
+                    sql: sql.to_string(),
+                    arrow: DataType::Utf8,
+                    logical: Logical::Other,
+                });
+                columns.push(Column {
+                    name: name.to_string(),
+                    column_type,
+                });
+            }
+        }
+        Ok((!columns.is_empty()).then_some(columns))
+    }
+
+    fn quoted(&self, table: &TableName) -> String {
+        quoted(table)
+    }
+
+    /// DuckDB changes one column with each statement: all of them in one transaction.
+    async fn alter(&self, table: &TableName, add: &[Column], drop: &[String]) -> Result<()> {
+        let table = quoted(table);
+        let added = add.iter().map(|c| {
+            format!(
+                "ALTER TABLE {table} ADD COLUMN {} {}",
+                quote(&c.name),
+                c.column_type.sql
+            )
+        });
+        let dropped = drop
+            .iter()
+            .map(|name| format!("ALTER TABLE {table} DROP COLUMN {}", quote(name)));
+        let changes: Vec<String> = added.chain(dropped).collect();
+        self.connections
+            .work(move |connections, connection| {
+                connections.transaction(connection, |connection| {
+                    changes
+                        .iter()
+                        .try_for_each(|change| connections.execute(connection, change).map(|_| ()))
+                })
+            })
+            .await
+    }
+
+    async fn execute(&self, statement: &str) -> Result<Option<u64>> {
+        let statement = statement.to_string();
+        self.connections
+            .work(move |connections, connection| connections.execute(connection, &statement))
+            .await
+    }
+
+    async fn transform(&self, query: &str, target: &TableName, mode: WriteMode) -> Result<u64> {
+        let (query, target) = (query.to_string(), target.clone());
+        self.connections
+            .work(move |connections, connection| {
+                connections.transaction(connection, |connection| {
+                    let side = side(&target);
+                    let side_sql = quoted(&side);
+                    connections.execute(connection, &format!("CREATE TABLE {side_sql} AS {query}"))?;
+                    let columns = adbc::columns(
+                        connections,
+                        connection,
+                        &format!("SELECT * FROM {side_sql} LIMIT 0"),
+                    )?;
+                    let key = mode.key(columns.iter().map(String::as_str))?;
+                    if !key.is_empty() {
+                        refuse_twins(connections, connection, &side, key)?;
+                    }
+                    let rows = adbc::count(connections, connection, &side_sql)?;
+                    settle(connections, connection, &side, &target, &columns, &mode)?;
+                    Ok(rows)
+                })
+            })
+            .await
+    }
+
+    async fn begin_load(
+        &self,
+        target: &TableName,
+        columns: &[Column],
+        mode: WriteMode,
+    ) -> Result<Box<dyn Load>> {
+        Ok(Box::new(begin(&self.connections, target, columns, mode)?))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connection_strings() {
+        let folder = Path::new("/project");
+        let of = |text: &str| file(text, folder).unwrap();
+        assert_eq!(of("duckdb:///data/a.db"), Some("/project/data/a.db".into()));
+        assert_eq!(of("duckdb:////data/a.db"), Some("/data/a.db".into()));
+        assert_eq!(of("duckdb:///a.db?threads=1"), Some("/project/a.db".into()));
+        assert_eq!(of("a.db"), Some("/project/a.db".into()));
+        assert_eq!(of("duckdb:///:memory:"), None);
+        assert_eq!(of("duckdb://"), None);
+        assert!(file("postgres://x", folder).is_err());
+    }
+}

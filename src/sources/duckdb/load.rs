@@ -1,0 +1,135 @@
+//! Loads: rows into a side table, which then takes its place, in one transaction.
+
+use std::sync::Arc;
+
+use super::database::{exists, quoted};
+use crate::batch::types::arrow_schema;
+use crate::error::Result;
+use crate::sources::adbc::{Connection, Connections, Ingest, Plan};
+use crate::sources::database::{Column, TableName, WriteMode};
+use crate::sources::sql::{UpsertSql, column_list, definitions, null_error, quote, twins_error};
+
+/// A table beside the target, of a name that nobody has.
+pub fn side(target: &TableName) -> TableName {
+    TableName {
+        table: format!("sequor_{}", uuid::Uuid::new_v4().simple()),
+        ..target.clone()
+    }
+}
+
+/// Begins a load.
+pub fn begin(
+    connections: &Arc<Connections>,
+    target: &TableName,
+    columns: &[Column],
+    mode: WriteMode,
+) -> Result<Ingest> {
+    mode.key(columns.iter().map(|c| c.name.as_str()))?;
+    let side = side(target);
+    let create = format!(
+        "CREATE TABLE {} ({})",
+        quoted(&side),
+        definitions(columns, |c| c.column_type.sql.clone())
+    );
+    let plan = Plan {
+        side: side.table.clone(),
+        schema: side.namespace.clone(),
+        catalog: side.database.clone(),
+        columns: arrow_schema(columns),
+    };
+    let names: Vec<String> = columns.iter().map(|c| c.name.clone()).collect();
+    let target = target.clone();
+    Ok(Ingest::begin(
+        connections,
+        plan,
+        Box::new(move |connections, connection| connections.execute(connection, &create).map(|_| ())),
+        Box::new(move |connections, connection| {
+            if matches!(mode, WriteMode::Upsert(_)) {
+                let (side, target) = (quoted(&side), quoted(&target));
+                let keep_last = upsert(&side, &target, &names, &mode).keep_last("rowid");
+                connections.execute(connection, &keep_last)?;
+            }
+            settle(connections, connection, &side, &target, &names, &mode)
+        }),
+    ))
+}
+
+fn upsert<'a>(side: &'a str, target: &'a str, columns: &'a [String], mode: &'a WriteMode) -> UpsertSql<'a> {
+    let key = match mode {
+        WriteMode::Upsert(key) => key.as_slice(),
+        _ => &[],
+    };
+    UpsertSql {
+        side,
+        target,
+        columns,
+        key,
+    }
+}
+
+/// # Errors
+/// Rows of the side table with the same key.
+pub fn refuse_twins(
+    connections: &Connections,
+    connection: &mut Connection,
+    side: &TableName,
+    key: &[String],
+) -> Result<()> {
+    let side = quoted(side);
+    let upsert = UpsertSql {
+        side: &side,
+        target: "",
+        columns: &[],
+        key,
+    };
+    match connections.any(connection, &upsert.twins())? {
+        false => Ok(()),
+        true => Err(twins_error(key)),
+    }
+}
+
+/// Puts the rows of the side table into their place, inside a transaction.
+pub fn settle(
+    connections: &Connections,
+    connection: &mut Connection,
+    side: &TableName,
+    target: &TableName,
+    columns: &[String],
+    mode: &WriteMode,
+) -> Result<()> {
+    let (side_sql, target_sql) = (quoted(side), quoted(target));
+    let mut run = |sql: &str| connections.execute(connection, sql).map(|_| ());
+    if mode.replaces() {
+        run(&format!("DROP TABLE IF EXISTS {target_sql}"))?;
+        return run(&format!(
+            "ALTER TABLE {side_sql} RENAME TO {}",
+            quote(&target.table)
+        ));
+    }
+    if !exists(connections, connection, target)? {
+        let like = format!("CREATE TABLE {target_sql} AS SELECT * FROM {side_sql} LIMIT 0");
+        connections.execute(connection, &like)?;
+    }
+    let names = column_list(columns.iter().map(String::as_str));
+    match mode {
+        WriteMode::Upsert(key) => {
+            let upsert = upsert(&side_sql, &target_sql, columns, mode);
+            for name in key {
+                if connections.any(connection, &upsert.nulls(name))? {
+                    return Err(null_error(name));
+                }
+            }
+            if let Some(update) = upsert.update() {
+                connections.execute(connection, &update)?;
+            }
+            connections.execute(connection, &upsert.insert())?;
+        }
+        _ => {
+            let insert = format!("INSERT INTO {target_sql} ({names}) SELECT {names} FROM {side_sql}");
+            connections.execute(connection, &insert)?;
+        }
+    }
+    connections
+        .execute(connection, &format!("DROP TABLE {side_sql}"))
+        .map(|_| ())
+}

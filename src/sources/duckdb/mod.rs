@@ -1,0 +1,9 @@
+//! DuckDB, by its ADBC driver: the library that its Python package holds, or the system's.
+
+mod database;
+mod find;
+mod load;
+mod types;
+
+pub use database::DuckDb;
+pub use find::Places;

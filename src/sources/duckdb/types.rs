@@ -1,0 +1,29 @@
+//! Column types: names that other databases have for DuckDB's.
+
+use crate::batch::types::{BareDecimal, ColumnType, Logical, column_type};
+use crate::error::Result;
+
+/// A type as DuckDB writes it, and as Arrow holds it.
+pub fn of(sql: &str) -> Result<ColumnType> {
+    let mut found = column_type(sql, BareDecimal::Exact)?;
+    let lower = found.sql.to_ascii_lowercase();
+    let own = match lower.as_str() {
+        "jsonb" | "variant" | "object" => Some("JSON"),
+        "timestamptz" | "timestamp_tz" | "timestamp_ltz" => Some("TIMESTAMP WITH TIME ZONE"),
+        "timestamp_ntz" => Some("TIMESTAMP"),
+        "double precision" => Some("DOUBLE"),
+        "number" => Some("DECIMAL(38,10)"),
+        _ => None,
+    };
+    if let Some(own) = own {
+        found.sql = own.to_string();
+    }
+    // DuckDB's own names: what is not known here is text that it reads.
+    if found.logical == Logical::Other {
+        found.logical = match lower.as_str() {
+            "json" => Logical::Json,
+            _ => Logical::Other,
+        };
+    }
+    Ok(found)
+}

@@ -1,0 +1,120 @@
+//! SQL that databases have in common. Names are quoted, always.
+
+use crate::error::{Error, ErrorKind};
+use crate::sources::database::Column;
+
+/// `name` as a quoted identifier.
+pub fn quote(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// Column names, quoted, with commas.
+pub fn column_list<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    names.map(quote).collect::<Vec<_>>().join(", ")
+}
+
+/// The columns of a CREATE TABLE; `sql_type` gives each its type.
+pub fn definitions(columns: &[Column], sql_type: impl Fn(&Column) -> String) -> String {
+    let columns: Vec<String> = columns
+        .iter()
+        .map(|c| format!("{} {}", quote(&c.name), sql_type(c)))
+        .collect();
+    columns.join(", ")
+}
+
+/// Rows of a side table take the place of those with the same key in a target, as statements.
+///
+/// By UPDATE and INSERT rather than ON CONFLICT: the target need not have a unique index on the key, and rows that others
+/// refer to keep their identity.
+pub struct UpsertSql<'a> {
+    /// The side table, quoted; it has all of `columns`.
+    pub side: &'a str,
+    /// The target, quoted.
+    pub target: &'a str,
+    pub columns: &'a [String],
+    pub key: &'a [String],
+}
+
+impl UpsertSql<'_> {
+    /// The key's columns, quoted.
+    pub fn key_list(&self) -> String {
+        column_list(self.key.iter().map(String::as_str))
+    }
+
+    /// `a.key = b.key`, for each column of the key.
+    fn same(&self, a: &str, b: &str) -> String {
+        let same = self.key.iter().map(|name| {
+            let name = quote(name);
+            format!("{a}.{name} = {b}.{name}")
+        });
+        same.collect::<Vec<_>>().join(" AND ")
+    }
+
+    /// Of the side table's rows with the same key, only the last stays. `row`: what tells their order.
+    pub fn keep_last(&self, row: &str) -> String {
+        let (side, same) = (self.side, self.same("a", "b"));
+        format!("DELETE FROM {side} a USING {side} b WHERE {same} AND a.{row} < b.{row}")
+    }
+
+    /// Gives a row when several of the side table have the same key.
+    pub fn twins(&self) -> String {
+        let (key, side) = (self.key_list(), self.side);
+        format!("SELECT {key} FROM {side} GROUP BY {key} HAVING count(*) > 1 LIMIT 1")
+    }
+
+    /// Gives a row when a column of the key is null in one.
+    pub fn nulls(&self, name: &str) -> String {
+        format!(
+            "SELECT 1 FROM {} WHERE {} IS NULL LIMIT 1",
+            self.side,
+            quote(name)
+        )
+    }
+
+    /// Changes the target's rows that have the key of one in the side table; none when there is nothing to change.
+    pub fn update(&self) -> Option<String> {
+        let others: Vec<String> = self
+            .columns
+            .iter()
+            .filter(|name| !self.key.contains(name))
+            .map(|name| format!("{0} = s.{0}", quote(name)))
+            .collect();
+        (!others.is_empty()).then(|| {
+            format!(
+                "UPDATE {} t SET {} FROM {} s WHERE {}",
+                self.target,
+                others.join(", "),
+                self.side,
+                self.same("t", "s")
+            )
+        })
+    }
+
+    /// Adds the rows whose key the target does not have.
+    pub fn insert(&self) -> String {
+        let columns = column_list(self.columns.iter().map(String::as_str));
+        format!(
+            "INSERT INTO {target} ({columns}) SELECT {columns} FROM {side} s \
+             WHERE NOT EXISTS (SELECT 1 FROM {target} t WHERE {same})",
+            target = self.target,
+            side = self.side,
+            same = self.same("t", "s")
+        )
+    }
+}
+
+/// What is said of a query that gives several rows with the same key.
+pub fn twins_error(key: &[String]) -> Error {
+    let message = format!(
+        "the query gives several rows with the same `{}`",
+        key.join("`, `")
+    );
+    Error::new(ErrorKind::Data, message)
+        .help("aggregate, or pick one row of each key by `select distinct on`")
+}
+
+/// What is said of a key's column that is null.
+pub fn null_error(name: &str) -> Error {
+    let message = format!("column `{name}` of the primary key is null in some rows");
+    Error::new(ErrorKind::Data, message).help("leave those rows out, or choose another `primary_key`")
+}

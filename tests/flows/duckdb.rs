@@ -1,0 +1,164 @@
+//! DuckDB: types to and fro, names, loads in one piece, and what it says when something is missing.
+
+use crate::support::duckdb;
+use crate::support::program::Project;
+use crate::support::server::{Asked, Server, json};
+
+fn project(server: &Server, flow: &str) -> Project {
+    Project::new()
+        .file(
+            "sources/api.yaml",
+            &format!("type: http\nbase_url: {}\n", server.url),
+        )
+        .file("sources/duck.yaml", &duckdb::source())
+        .file("flows/main.yaml", flow)
+}
+
+fn load(columns: &str) -> String {
+    format!(
+        "- op: http_request\n  id: get\n  request: {{source: api, url: /x}}\n  response:\n    tables:\n      - {{source: duck, table: t, {columns}data_path: $}}\n"
+    )
+}
+
+#[test]
+fn values_of_every_type_come_back_as_they_went() {
+    let rows = r#"[
+        {"i": 1, "b": 9007199254740993, "n": 1.10, "w": 12345678901234567890.123456789, "d": 2.5, "f": true,
+         "t": "Zoë 🦆 'q' \"d\"", "day": "2024-02-29", "at": "2024-02-29T12:34:56.789012", "z": "2024-02-29T12:34:56+02:00",
+         "c": "12:34:56", "j": {"a": [1, 1.50, null]}, "u": "6f1a4e0e-3c4e-4a5e-9d3b-3f1a4e0e3c4e"},
+        {"i": null, "b": null, "n": null, "w": null, "d": null, "f": null, "t": null, "day": null, "at": null, "z": null,
+         "c": null, "j": null, "u": null}
+    ]"#;
+    let server = Server::start(move |_: &Asked| json(rows));
+    let columns = "columns: {i: integer, b: bigint, n: \"numeric(10,2)\", w: \"decimal(38,9)\", d: double precision, f: boolean, t: text, day: date, at: timestamp, z: timestamptz, c: time, j: jsonb, u: uuid}, ";
+    let project = project(&server, &load(columns));
+    project.run("main");
+    let shown = project.rows(
+        "duck",
+        "select i, b, n, w, d, f, t, day, \"at\", epoch_ms(z) as z, c, j, u from t where i = 1",
+    );
+    assert_eq!(
+        shown,
+        [
+            "1|9007199254740993|1.10|12345678901234567890.123456789|2.5|true|Zoë 🦆 'q' \"d\"|2024-02-29|2024-02-29T12:34:56.789012|1709202896000|12:34:56|{\"a\":[1,1.50,null]}|6f1a4e0e-3c4e-4a5e-9d3b-3f1a4e0e3c4e"
+        ]
+    );
+    assert_eq!(
+        project.rows(
+            "duck",
+            "select count(*) from t where j is null and w is null and u is null"
+        ),
+        ["1"]
+    );
+    // As Python sees them.
+    project.write(
+        "flows/back.yaml",
+        "- op: print\n  message_expression: |\n    rows = [r for r in table('duck', 't') if r['i'] is not None]\n    r = rows[0]\n    return repr([r['b'], r['n'], r['w'], r['f'], r['day'], r['at'], r['j']['a'], r['u'][:4]])\n",
+    );
+    let ran = project.run("back");
+    let seen = "[9007199254740993, Decimal('1.10'), Decimal('12345678901234567890.123456789'), True, datetime.date(2024, 2, 29), datetime.datetime(2024, 2, 29, 12, 34, 56, 789012), [1, 1.5, None], '6f1a']";
+    assert!(ran.stdout.contains(seen), "{}", ran.stdout);
+}
+
+#[test]
+fn columns_from_the_data_and_odd_names() {
+    let server = Server::start(|_: &Asked| {
+        json(r#"[{"order": 1, "Group By": "x", "a\"b": {"k": 1}}, {"order": 2, "new": 1.5}]"#)
+    });
+    let project = project(&server, &load("write_mode: append, "));
+    project.run("main");
+    project.run("main");
+    assert_eq!(
+        project.rows(
+            "duck",
+            "select \"order\", \"Group By\", \"a\"\"b\", new from t order by 1 limit 3"
+        ),
+        ["1|x|{\"k\":1}|", "1|x|{\"k\":1}|", "2|||1.5"]
+    );
+}
+
+#[test]
+fn a_load_is_whole_or_not_at_all_and_views_stay() {
+    let server = Server::start(|asked: &Asked| match asked.parameter("page").as_deref() {
+        Some("3") => json(r#"[{"id": "x"}]"#),
+        Some(page) => json(format!(r#"[{{"id": {page}}}]"#)),
+        None => json(r#"[{"id": 7}, {"id": 8}]"#),
+    });
+    let project = project(&server, &load("columns: {id: integer}, "));
+    project.write(
+        "flows/views.yaml",
+        "- op: execute\n  source: duck\n  statement: |\n    create table t as select 1 as id;\n    create view v as select id + 1 as next from t\n",
+    );
+    project.run("views");
+    let paged =
+        load("columns: {id: integer}, ").replace("url: /x", "url: /x, pagination: {type: page_number}");
+    project.write("flows/bad.yaml", &paged);
+    project
+        .sequor(&["run", "bad"])
+        .fails(1, &["table `t`", "column `id`", "'x'"]);
+    assert_eq!(project.rows("duck", "select * from t"), ["1"]);
+    project.run("main");
+    assert_eq!(project.rows("duck", "select * from v order by 1"), ["8", "9"]);
+    // Nothing is left of the load that failed.
+    assert_eq!(
+        project.rows("duck", "select count(*) from duckdb_tables()"),
+        ["1"]
+    );
+}
+
+#[test]
+fn many_rows_stream_through() {
+    let server = Server::start(|asked: &Asked| {
+        let ids: Vec<u64> = serde_json::from_str::<serde_json::Value>(&asked.body)
+            .ok()
+            .and_then(|body| {
+                Some(
+                    body.as_array()?
+                        .iter()
+                        .filter_map(serde_json::Value::as_u64)
+                        .collect(),
+                )
+            })
+            .unwrap_or_default();
+        let rows: Vec<String> = ids.iter().map(|id| format!("{{\"id\": {id}}}")).collect();
+        json(format!("[{}]", rows.join(",")))
+    });
+    let project = project(
+        &server,
+        "- op: execute\n  source: duck\n  statement: create or replace table big as select i as id from range(20000) t(i)\n- op: http_request\n  for_each: {source: duck, table: big, as: batch, batch_size: 500}\n  request: {source: api, url: /x, method: POST, body_expression: \"[r['id'] for r in var('batch')]\"}\n  response:\n    tables:\n      - {source: duck, namespace: main, table: back, columns: {id: bigint}, data_path: $}\n- op: transform\n  source: duck\n  query: select count(*) as n, sum(id)::bigint as total from back\n  target_table: counted\n",
+    );
+    project.run("main");
+    assert_eq!(project.rows("duck", "select * from counted"), ["20000|199990000"]);
+    assert_eq!(server.asked().len(), 40);
+}
+
+#[test]
+fn what_is_missing_is_told() {
+    let server = Server::start(|_: &Asked| json("[]"));
+    let project = project(
+        &server,
+        "- op: transform\n  source: duck\n  query: select * from nowhere\n  target_table: t\n",
+    );
+    project
+        .sequor(&["run", "main"])
+        .fails(1, &["Table with name nowhere does not exist", "main.yaml:3"]);
+    project.write(
+        "sources/duck.yaml",
+        "type: duckdb\nconn_str: duckdb:///x.db\ndriver: none.so\n",
+    );
+    project
+        .sequor(&["run", "main"])
+        .fails(2, &["none.so can't be loaded", "sources/duck.yaml"]);
+    project.write("sources/duck.yaml", "type: duckdb\nconn_str: postgresql://x\n");
+    project
+        .sequor(&["run", "main"])
+        .fails(2, &["begins with duckdb:///, not with postgresql://"]);
+    project.write("sources/duck.yaml", "type: duckdb\n");
+    project
+        .sequor(&["validate"])
+        .fails(2, &["a duckdb source needs `conn_str`"]);
+    // A file that is no database.
+    project.write("x.db", "this is not a database");
+    project.write("sources/duck.yaml", &duckdb::source().replace("test.db", "x.db"));
+    project.sequor(&["run", "main"]).fails(1, &["x.db"]);
+}
