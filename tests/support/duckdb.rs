@@ -4,11 +4,18 @@ use std::path::Path;
 
 /// A source whose database is a file of the test's project.
 pub fn source() -> String {
+    format!(
+        "type: duckdb\nconn_str: duckdb:///test.db\ndriver: {}\n",
+        library()
+    )
+}
+
+/// The library's path.
+pub fn library() -> String {
     let library = std::env::var("SEQUOR_TEST_DUCKDB").ok().or_else(installed);
-    let library = library.unwrap_or_else(|| {
+    library.unwrap_or_else(|| {
         panic!("the tests need DuckDB's library: run `. tests/setup.sh duckdb` first, as tests/run does")
-    });
-    format!("type: duckdb\nconn_str: duckdb:///test.db\ndriver: {library}\n")
+    })
 }
 
 /// The library that an earlier `tests/setup.sh duckdb` put beside the builds.

@@ -11,12 +11,17 @@ use crate::error::{Error, ErrorKind, Result};
 /// Loads the driver in a shared library. `entrypoint`: the name of its first function.
 pub fn load(library: &Path, entrypoint: &str) -> Result<ManagedDriver> {
     let entry = Some(entrypoint.as_bytes());
-    ManagedDriver::load_dynamic_from_filename(library, entry, AdbcVersion::V110).map_err(|e| {
+    let loaded = ManagedDriver::load_dynamic_from_filename(library, entry, AdbcVersion::V110);
+    let driver = loaded.map_err(|e| {
         Error::new(
             ErrorKind::Project,
             format!("the driver {} can't be loaded: {}", library.display(), e.message),
         )
-    })
+    })?;
+    // Drivers have threads of their own, which outlive their databases: a library that is unloaded pulls the ground
+    // from under them. It stays for as long as the process.
+    std::mem::forget(driver.clone());
+    Ok(driver)
 }
 
 /// A database with these options; `explain` makes an error of the driver's message.

@@ -50,7 +50,8 @@ impl Settings {
         if let Some(password) = &self.password {
             options = options.password(password.reveal());
         }
-        Ok(options.application_name("sequor"))
+        // A statement that is kept does not see that its table got other columns.
+        Ok(options.application_name("sequor").statement_cache_capacity(0))
     }
 }
 

@@ -1,0 +1,240 @@
+//! Loads: what they do with the rows that are there, and that nothing of them is seen before.
+
+use super::*;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replace_append_upsert() {
+    for open in all().await {
+        let (db, t) = (&*open.database, TableName::new("people"));
+        let rows = [
+            r#"{"id": 1, "name": "a", "total": 1.10}"#,
+            r#"{"id": 2, "name": null, "total": 2}"#,
+        ];
+        assert_eq!(
+            load(db, &t, &PEOPLE, WriteMode::Append, &rows).await.unwrap(),
+            2,
+            "{}",
+            open.name
+        );
+        assert_eq!(table(db, &t).await, ["1|a|1.10", "2|-|2.00"], "{}", open.name);
+        load(db, &t, &PEOPLE, WriteMode::Append, &[r#"{"id": 3}"#])
+            .await
+            .unwrap();
+        assert_eq!(
+            table(db, &t).await,
+            ["1|a|1.10", "2|-|2.00", "3|-|-"],
+            "{}",
+            open.name
+        );
+        let more = [
+            r#"{"id": 3, "name": "x", "total": 1}"#,
+            r#"{"id": 3, "name": "c", "total": 3}"#,
+            r#"{"id": 4, "name": "d", "total": 4}"#,
+        ];
+        assert_eq!(
+            load(db, &t, &PEOPLE, upsert(&["id"]), &more).await.unwrap(),
+            3,
+            "{}",
+            open.name
+        );
+        assert_eq!(
+            table(db, &t).await,
+            ["1|a|1.10", "2|-|2.00", "3|c|3.00", "4|d|4.00"],
+            "{}",
+            open.name
+        );
+        // Other columns than before: the table becomes what is loaded.
+        load(
+            db,
+            &t,
+            &[("other", "text")],
+            WriteMode::Replace,
+            &[r#"{"other": "x"}"#],
+        )
+        .await
+        .unwrap();
+        assert_eq!(table(db, &t).await, ["x"], "{}", open.name);
+        load(db, &t, &[("other", "text")], WriteMode::Replace, &[])
+            .await
+            .unwrap();
+        assert!(table(db, &t).await.is_empty(), "{}", open.name);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_seen_before_the_commit_nor_after_an_abort() {
+    for open in all().await {
+        let (db, t) = (&*open.database, TableName::new("people"));
+        load(db, &t, &PEOPLE, WriteMode::Replace, &[r#"{"id": 1}"#])
+            .await
+            .unwrap();
+        for mode in [WriteMode::Replace, WriteMode::Append, upsert(&["id"])] {
+            let columns = columns(db, &PEOPLE);
+            let mut begun = db.begin_load(&t, &columns, mode.clone()).await.unwrap();
+            write(
+                &mut *begun,
+                &columns,
+                &[r#"{"id": 1, "name": "new"}"#, r#"{"id": 2}"#],
+            )
+            .await
+            .unwrap();
+            assert_eq!(table(db, &t).await, ["1|-|-"], "{} {mode:?}", open.name);
+            begun.abort().await;
+            assert_eq!(table(db, &t).await, ["1|-|-"], "{} {mode:?}", open.name);
+            // Dropped without a word: as if it had never been.
+            let mut begun = db.begin_load(&t, &columns, mode.clone()).await.unwrap();
+            write(&mut *begun, &columns, &[r#"{"id": 3}"#]).await.unwrap();
+            drop(begun);
+            assert_eq!(table(db, &t).await, ["1|-|-"], "{} {mode:?}", open.name);
+        }
+        load(db, &t, &PEOPLE, WriteMode::Append, &[r#"{"id": 2}"#])
+            .await
+            .unwrap();
+        assert_eq!(table(db, &t).await, ["1|-|-", "2|-|-"], "{}", open.name);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_of_any_kind() {
+    for open in all().await {
+        let db = &*open.database;
+        let odd = [
+            ("select", "text"),
+            ("Group By", "integer"),
+            ("a\"b'c", "text"),
+            ("ÄÖ", "text"),
+        ];
+        let t = TableName::new("Order \"x\" items");
+        let row = r#"{"select": "s", "Group By": 7, "a\"b'c": "q", "ÄÖ": "ü"}"#;
+        load(db, &t, &odd, WriteMode::Replace, &[row]).await.unwrap();
+        load(db, &t, &odd, WriteMode::Append, &[row]).await.unwrap();
+        load(
+            db,
+            &t,
+            &odd,
+            upsert(&["Group By", "a\"b'c"]),
+            &[r#"{"select": "t", "Group By": 8, "a\"b'c": "q"}"#],
+        )
+        .await
+        .unwrap();
+        assert_eq!(
+            table(db, &t).await,
+            ["s|7|q|ü", "s|7|q|ü", "t|8|q|-"],
+            "{}",
+            open.name
+        );
+        let there = db.columns(&t).await.unwrap().unwrap();
+        assert_eq!(
+            names(&there),
+            ["select", "Group By", "a\"b'c", "ÄÖ"],
+            "{}",
+            open.name
+        );
+        let some = db.scan_columns(&t, Some(&set(&["Group By"]))).await;
+        assert_eq!(shown(some).await.unwrap(), ["7", "7", "8"], "{}", open.name);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn namespaces() {
+    for open in all().await {
+        let db = &*open.database;
+        if open.name != "staging" {
+            db.execute("CREATE SCHEMA \"Other one\"").await.unwrap();
+        }
+        let t = TableName {
+            namespace: Some("Other one".into()),
+            ..TableName::new("t")
+        };
+        for (mode, id) in [
+            (WriteMode::Replace, 1),
+            (WriteMode::Replace, 1),
+            (WriteMode::Append, 2),
+            (upsert(&["id"]), 2),
+        ] {
+            load(db, &t, &PEOPLE, mode, &[&format!("{{\"id\": {id}}}")])
+                .await
+                .unwrap();
+        }
+        assert_eq!(table(db, &t).await.len(), 2, "{}", open.name);
+        assert!(
+            db.columns(&TableName::new("t")).await.unwrap().is_none(),
+            "{}",
+            open.name
+        );
+        db.transform("select 5 as five", &t, WriteMode::Replace)
+            .await
+            .unwrap();
+        assert_eq!(table(db, &t).await, ["5"], "{}", open.name);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_batches_and_many_loads_at_once() {
+    for open in all().await {
+        let db = open.database.clone();
+        let tasks: Vec<_> = (0..6)
+            .map(|number| {
+                let db = db.clone();
+                tokio::spawn(async move {
+                    let t = TableName::new(format!("t{number}"));
+                    let columns = columns(&*db, &PEOPLE);
+                    let mut load = db.begin_load(&t, &columns, WriteMode::Replace).await.unwrap();
+                    for from in 0..20 {
+                        let rows: Vec<String> = (from * 500..(from + 1) * 500)
+                            .map(|id| format!("{{\"id\": {id}}}"))
+                            .collect();
+                        let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+                        write(&mut *load, &columns, &rows).await.unwrap();
+                    }
+                    assert_eq!(load.commit().await.unwrap(), 10_000);
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        for number in 0..6 {
+            let sql = format!("select count(*) as n, sum(id) as s from t{number}");
+            assert_eq!(
+                shown(db.query(&sql).await).await.unwrap(),
+                ["10000|49995000"],
+                "{}",
+                open.name
+            );
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_is_told() {
+    for open in all().await {
+        let (db, t) = (&*open.database, TableName::new("people"));
+        let none = load(db, &t, &PEOPLE, upsert(&["nr"]), &[]).await;
+        assert!(
+            message(none, &open).contains("`primary_key` names `nr`"),
+            "{}",
+            open.name
+        );
+        let null = load(db, &t, &PEOPLE, upsert(&["id"]), &[r#"{"id": null}"#]).await;
+        assert!(
+            message(null, &open).contains("is null in some rows"),
+            "{}",
+            open.name
+        );
+        assert!(db.columns(&t).await.unwrap().is_none(), "{}", open.name);
+        load(db, &t, &[("id", "bigint")], WriteMode::Replace, &[])
+            .await
+            .unwrap();
+        let extra = load(db, &t, &PEOPLE, WriteMode::Append, &[r#"{"id": 1}"#]).await;
+        assert!(message(extra, &open).contains("name"), "{}", open.name);
+        let missing = db.scan(&TableName::new("nowhere")).await;
+        let missing = shown(missing).await;
+        assert!(message(missing, &open).contains("nowhere"), "{}", open.name);
+        assert!(
+            db.column_type("integer; drop table people").is_err(),
+            "{}",
+            open.name
+        );
+    }
+}

@@ -1,0 +1,108 @@
+//! The contract of databases, kept by each of them: loads, transforms, columns, rows to and fro.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod databases;
+mod loads;
+mod rows;
+mod transforms;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use futures::StreamExt;
+use sequor::batch::builder::BatchBuilder;
+use sequor::batch::json::fill_row;
+use sequor::batch::row::Row;
+use sequor::error::{Error, Result};
+use sequor::sources::database::{Column, Database, Load, Rows, TableName, WriteMode};
+
+use databases::{Open, all};
+
+/// Columns by names and types.
+fn columns(db: &dyn Database, declared: &[(&str, &str)]) -> Vec<Column> {
+    let column = |(name, sql): &(&str, &str)| Column {
+        name: name.to_string(),
+        column_type: db.column_type(sql).unwrap(),
+    };
+    declared.iter().map(column).collect()
+}
+
+const PEOPLE: [(&str, &str); 3] = [("id", "bigint"), ("name", "text"), ("total", "numeric(10,2)")];
+
+/// Writes rows, given as JSON objects, to a load.
+async fn write(load: &mut dyn Load, columns: &[Column], rows: &[&str]) -> Result<()> {
+    let keys = columns.iter().map(|c| c.name.clone()).collect();
+    let mut builder = BatchBuilder::new("t", keys, columns)?;
+    for row in rows {
+        fill_row(row.as_bytes(), &mut builder)?;
+    }
+    match builder.take()? {
+        Some(batch) => load.write(batch).await,
+        None => Ok(()),
+    }
+}
+
+async fn load(
+    db: &dyn Database,
+    table: &TableName,
+    declared: &[(&str, &str)],
+    mode: WriteMode,
+    rows: &[&str],
+) -> Result<u64> {
+    let columns = columns(db, declared);
+    let mut load = db.begin_load(table, &columns, mode).await?;
+    if let Err(error) = write(&mut *load, &columns, rows).await {
+        load.abort().await;
+        return Err(error);
+    }
+    load.commit().await
+}
+
+/// The rows of a query as text, sorted.
+async fn shown(rows: Result<Rows>) -> Result<Vec<String>> {
+    let mut batches = rows?.batches;
+    let mut shown = Vec::new();
+    while let Some(batch) = batches.next().await {
+        let batch = Arc::new(batch?);
+        for at in 0..batch.num_rows() {
+            let row = Row::new(batch.clone(), at);
+            let cells = row.iter().map(|(_, value)| match value {
+                sequor::value::Value::Null => "-".to_string(),
+                sequor::value::Value::Bool(value) => value.to_string(),
+                value => value.to_text(),
+            });
+            shown.push(cells.collect::<Vec<_>>().join("|"));
+        }
+    }
+    shown.sort();
+    Ok(shown)
+}
+
+async fn table(db: &dyn Database, name: &TableName) -> Vec<String> {
+    shown(db.scan(name).await).await.unwrap()
+}
+
+fn upsert(key: &[&str]) -> WriteMode {
+    WriteMode::Upsert(key.iter().map(|name| name.to_string()).collect())
+}
+
+fn names(of: &[Column]) -> Vec<&str> {
+    of.iter().map(|c| c.name.as_str()).collect()
+}
+
+fn set(of: &[&str]) -> BTreeSet<String> {
+    of.iter().map(|name| name.to_string()).collect()
+}
+
+/// The message of what had to fail.
+fn message<T>(result: Result<T>, of: &Open) -> String {
+    match result {
+        Ok(_) => panic!("{}: did not fail", of.name),
+        Err(error) => text(&error),
+    }
+}
+
+fn text(error: &Error) -> String {
+    error.to_string()
+}

@@ -1,0 +1,127 @@
+//! Transforms, statements, and columns that come and go.
+
+use super::*;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_mode() {
+    for open in all().await {
+        let (db, t) = (&*open.database, TableName::new("sums"));
+        let rows = db
+            .transform("select 1 as id, 'a' as name", &t, WriteMode::Append)
+            .await
+            .unwrap();
+        assert_eq!(
+            (rows, table(db, &t).await),
+            (1, vec!["1|a".to_string()]),
+            "{}",
+            open.name
+        );
+        // By the names of columns, in any order.
+        db.transform("select 'b' as name, 2 as id", &t, WriteMode::Append)
+            .await
+            .unwrap();
+        assert_eq!(table(db, &t).await, ["1|a", "2|b"], "{}", open.name);
+        let rows = db
+            .transform(
+                "select 2 as id, 'B' as name union all select 3, 'c'",
+                &t,
+                upsert(&["id"]),
+            )
+            .await
+            .unwrap();
+        assert_eq!(rows, 2, "{}", open.name);
+        assert_eq!(table(db, &t).await, ["1|a", "2|B", "3|c"], "{}", open.name);
+        let twins = db
+            .transform(
+                "select 3 as id, 'x' as name union all select 3, 'y'",
+                &t,
+                upsert(&["id"]),
+            )
+            .await;
+        assert!(
+            message(twins, &open).contains("several rows with the same `id`"),
+            "{}",
+            open.name
+        );
+        // A query may read the table that it replaces.
+        db.transform("select id + 10 as id from sums", &t, WriteMode::Replace)
+            .await
+            .unwrap();
+        assert_eq!(table(db, &t).await, ["11", "12", "13"], "{}", open.name);
+        for bad in ["select nope from sums", "select * from nowhere", "selct 1"] {
+            assert!(
+                db.transform(bad, &t, WriteMode::Replace).await.is_err(),
+                "{} {bad}",
+                open.name
+            );
+        }
+        assert_eq!(table(db, &t).await, ["11", "12", "13"], "{}", open.name);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn views_on_a_table_stay() {
+    for open in all().await.into_iter().filter(|open| open.name != "staging") {
+        let (db, t) = (&*open.database, TableName::new("people"));
+        load(db, &t, &PEOPLE, WriteMode::Replace, &[r#"{"id": 1}"#])
+            .await
+            .unwrap();
+        db.execute("create view v as select id from people")
+            .await
+            .unwrap();
+        load(db, &t, &PEOPLE, WriteMode::Replace, &[r#"{"id": 2}"#])
+            .await
+            .unwrap();
+        assert_eq!(
+            shown(db.query("select * from v").await).await.unwrap(),
+            ["2"],
+            "{}",
+            open.name
+        );
+        db.transform(
+            "select 3 as id, 'x' as name, 1.5 as total",
+            &t,
+            WriteMode::Replace,
+        )
+        .await
+        .unwrap();
+        assert_eq!(
+            shown(db.query("select * from v").await).await.unwrap(),
+            ["3"],
+            "{}",
+            open.name
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn columns_come_and_go() {
+    for open in all().await {
+        let (db, t) = (&*open.database, TableName::new("people"));
+        assert!(db.columns(&t).await.unwrap().is_none(), "{}", open.name);
+        load(
+            db,
+            &t,
+            &PEOPLE,
+            WriteMode::Replace,
+            &[r#"{"id": 1, "name": "a"}"#],
+        )
+        .await
+        .unwrap();
+        let new = columns(db, &[("age", "integer"), ("doc", "jsonb")]);
+        db.alter(&t, &new, &["total".to_string()]).await.unwrap();
+        let there = db.columns(&t).await.unwrap().unwrap();
+        assert_eq!(names(&there), ["id", "name", "age", "doc"], "{}", open.name);
+        assert_eq!(table(db, &t).await, ["1|a|-|-"], "{}", open.name);
+        // The columns of a table make the same table again.
+        let copy = TableName::new("copy");
+        let mut load = db.begin_load(&copy, &there, WriteMode::Replace).await.unwrap();
+        write(&mut *load, &there, &[r#"{"id": 1, "doc": {"a": [1]}}"#])
+            .await
+            .unwrap();
+        load.commit().await.unwrap();
+        let copied = db.columns(&copy).await.unwrap().unwrap();
+        let types = |of: &[Column]| of.iter().map(|c| c.column_type.arrow.clone()).collect::<Vec<_>>();
+        assert_eq!(types(&copied), types(&there), "{}", open.name);
+    }
+}
