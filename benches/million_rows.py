@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""Loads a million rows from a paged API into PostgreSQL and into staging: time, rows per second and peak memory.
+"""Loads a million rows from a paged API into PostgreSQL, DuckDB and staging: time, rows per second and peak memory.
 
     benches/million_rows.py [SEQUOR]
 
 SEQUOR is the binary, by default the release build in CARGO_TARGET_DIR or ~/.cache/sequor-target. The API is a server on
 loopback in a process of its own. PostgreSQL is a server of the bench's own (initdb on PATH or in /usr/lib/postgresql),
 or the one that SEQUOR_TEST_POSTGRES names (postgresql://user:password@host:port/database). Needs nothing but Python.
+
+DuckDB is left out where `SEQUOR_TEST_DUCKDB` names no library (`. tests/setup.sh duckdb` sets it).
 
 Exits 1 when rows are missing, or when memory goes to 400 MB.
 """
@@ -26,6 +28,7 @@ import urllib.parse
 
 ROWS_A_PAGE = 1000
 LIMIT_MB = 400
+DUCKDB = os.environ.get("SEQUOR_TEST_DUCKDB")
 
 
 def page(number):
@@ -161,6 +164,8 @@ def project(folder, api, postgres):
     (folder / "sources/api.yaml").write_text(f"type: http\nbase_url: {api}\n")
     (folder / "sources/warehouse.yaml").write_text(f"type: postgres\nconn_str: {postgres.url}\n")
     (folder / "sources/stage.yaml").write_text("type: staging\n")
+    if DUCKDB:
+        (folder / "sources/duck.yaml").write_text(f"type: duckdb\nconn_str: duckdb:///bench.db\ndriver: {DUCKDB}\n")
 
 
 def sequor(binary, folder, *args, **options):
@@ -186,12 +191,12 @@ def measure(binary, folder, postgres, target, pages):
     if target == "warehouse":
         counted = postgres.scalar(COUNT)
     else:
-        query = sequor(binary, folder, "query", "stage", COUNT, stdout=subprocess.PIPE, text=True)
+        query = sequor(binary, folder, "query", target, COUNT, stdout=subprocess.PIPE, text=True)
         counted = query.communicate()[0]
     complete = expected(rows) in counted
     # ru_maxrss is in KiB on Linux and in bytes on macOS.
     peak = usage.ru_maxrss / (1024 if sys.platform != "darwin" else 1024 * 1024)
-    name = {"warehouse": "PostgreSQL", "stage": "staging"}[target]
+    name = {"warehouse": "PostgreSQL", "stage": "staging", "duck": "DuckDB"}[target]
     cpu = usage.ru_utime + usage.ru_stime
     print(
         f"{name:<11} {rows:>9,} rows {seconds:>7.2f} s {rows / seconds:>10,.0f} rows/s"
@@ -221,7 +226,8 @@ def main():
         api.start()
         project(folder / "project", f"http://127.0.0.1:{ours.recv()}", postgres)
         few = max(1, args.pages // 10)
-        runs = [(t, pages) for t in ("warehouse", "stage") for pages in (few, args.pages)]
+        targets = ["warehouse", "stage", *(["duck"] if DUCKDB else [])]
+        runs = [(t, pages) for t in targets for pages in (few, args.pages)]
         good = [measure(binary, folder / "project", postgres, t, pages) for t, pages in runs]
         return 0 if all(good) else 1
     finally:
