@@ -102,6 +102,7 @@ async fn databases(
         redactor,
         staging: &state,
         folder: compiled.project.folder(),
+        files: tokio::sync::Mutex::default(),
     };
     let mut open = HashMap::new();
     for source in sources {

@@ -106,6 +106,7 @@ pub async fn load(
         run.events.emit(Event::Warning(message)).await;
         return Ok(None);
     }
+    later.mode.key(columns.iter().map(|c| c.name.as_str()))?;
     let new: Vec<Column> = match &there {
         Some(there) if !later.mode.replaces() => {
             let known = |c: &&Column| !there.iter().any(|t| t.name == c.name);

@@ -1,13 +1,14 @@
 //! From a source's definition to an open database: one arm per kind.
 
-use std::path::Path;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sequor_planner::expr::Prop;
 use sequor_planner::syntax::{Source, SourceKind};
 
 use super::database::Database;
-use super::duckdb::{DuckDb, Places};
+use super::duckdb::{DuckDb, Location, Places};
 use super::postgres::Postgres;
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::{Evaluator, World};
@@ -23,6 +24,8 @@ pub struct Opening<'a> {
     pub staging: &'a Path,
     /// The project's folder: paths in sources are relative to it.
     pub folder: &'a Path,
+    /// Databases in files that are open already.
+    pub files: tokio::sync::Mutex<HashMap<PathBuf, DuckDb>>,
 }
 
 impl Opening<'_> {
@@ -36,20 +39,15 @@ impl Opening<'_> {
             SourceKind::DuckDb(duckdb) => {
                 let conn_str = self.text(&duckdb.conn_str).await?;
                 let named = match &duckdb.driver {
-                    Some(prop) => Some(self.folder.join(self.text(prop).await?)),
+                    Some(prop) => Some(self.text(prop).await?).filter(|path| !path.trim().is_empty()),
                     None => None,
                 };
+                let named = named.map(|path| self.folder.join(path));
                 let package = match &named {
                     Some(_) => None,
                     None => self.evaluator.python().module_file("_duckdb").await?,
                 };
-                let (folder, places) = (self.folder.to_path_buf(), Places { named, package });
-                // Opening reads the file.
-                let opened =
-                    tokio::task::spawn_blocking(move || DuckDb::open(&conn_str, &folder, &places)).await;
-                opened
-                    .map_err(|e| Error::new(ErrorKind::Internal, format!("opening broke down: {e}")))
-                    .and_then(|opened| opened.map(|d| Arc::new(d) as _))
+                self.duckdb(&conn_str, Places { named, package }).await
             }
             SourceKind::Postgres(postgres) => {
                 let conn_str = self.text(&postgres.conn_str).await?;
@@ -73,6 +71,27 @@ impl Opening<'_> {
         opened
             .map(Some)
             .map_err(|e| e.at(&source.place).context(format!("source `{}`", source.name)))
+    }
+
+    /// The database in a file: sources that name the same share it, since DuckDB lets a file be opened once.
+    async fn duckdb(&self, conn_str: &str, places: Places) -> Result<Arc<dyn Database>> {
+        let location = Location::read(conn_str, self.folder)?;
+        let file = location.file.as_deref().map(|file| {
+            let known = std::path::absolute(file).unwrap_or_else(|_| file.to_path_buf());
+            known.components().collect::<PathBuf>()
+        });
+        let mut open = self.files.lock().await;
+        if let Some(known) = file.as_ref().and_then(|file| open.get(file)) {
+            return Ok(Arc::new(known.clone()));
+        }
+        // Opening reads the file.
+        let opened = tokio::task::spawn_blocking(move || DuckDb::open(&location, &places)).await;
+        let opened =
+            opened.map_err(|e| Error::new(ErrorKind::Internal, format!("opening broke down: {e}")))??;
+        if let Some(file) = file {
+            open.insert(file, opened.clone());
+        }
+        Ok(Arc::new(opened))
     }
 
     async fn text(&self, prop: &Prop) -> Result<String> {

@@ -6,7 +6,7 @@ use futures::future::BoxFuture;
 use sequor::python::Python;
 use sequor::secret::Secret;
 use sequor::sources::database::Database;
-use sequor::sources::duckdb::{DuckDb, Places};
+use sequor::sources::duckdb::{DuckDb, Location, Places};
 use sequor::sources::postgres::Postgres;
 use sequor::staging::Staging;
 use tempfile::TempDir;
@@ -61,7 +61,8 @@ const ALL: [Opening; 3] = [
                 named: Some(duckdb::library().into()),
                 package: None,
             };
-            let database = Arc::new(DuckDb::open("duckdb:///t.db", folder.path(), &places).unwrap());
+            let location = Location::read("duckdb:///t.db", folder.path()).unwrap();
+            let database = Arc::new(DuckDb::open(&location, &places).unwrap());
             Open {
                 name: "duckdb",
                 database,

@@ -133,6 +133,45 @@ fn many_rows_stream_through() {
 }
 
 #[test]
+fn two_sources_with_the_same_file_are_one_database() {
+    let server = Server::start(|_: &Asked| json("[]"));
+    let project = project(
+        &server,
+        "- op: execute\n  source: duck\n  statement: create table a as select 1 as id\n- op: execute\n  id: second\n  source: same\n  statement: create table b as select 2 as id\n",
+    );
+    project.write(
+        "sources/same.yaml",
+        &duckdb::source().replace("///test.db", "///./test.db"),
+    );
+    project.run("main");
+    assert_eq!(project.rows("duck", "select a.id, b.id from a, b"), ["1|2"]);
+    project
+        .sequor(&["query", "duck", "drop table a"])
+        .fails(1, &["a query reads, and this one begins with DROP"]);
+    assert_eq!(project.rows("same", "select * from a"), ["1"]);
+    let read_only = duckdb::source().replace("test.db", "test.db?access_mode=read_only");
+    project.write("sources/duck.yaml", &read_only);
+    std::fs::remove_file(project.path().join("sources/same.yaml")).expect("removed");
+    project.write(
+        "flows/main.yaml",
+        "- op: execute\n  source: duck\n  statement: create table c as select 1 as id\n",
+    );
+    project.sequor(&["run", "main"]).fails(1, &["read-only"]);
+}
+
+#[test]
+fn errors_name_the_target() {
+    let server = Server::start(|_: &Asked| json("[]"));
+    let project = project(
+        &server,
+        "- op: transform\n  source: duck\n  query: selec 1\n  target_table: t\n",
+    );
+    let ran = project.sequor(&["run", "main"]);
+    ran.fails(1, &["Parser Error"]);
+    assert!(!ran.all().contains("sequor_side"), "{}", ran.all());
+}
+
+#[test]
 fn what_is_missing_is_told() {
     let server = Server::start(|_: &Asked| json("[]"));
     let project = project(

@@ -42,8 +42,14 @@ pub struct Plan {
 type Step = Box<dyn FnOnce(&Connections, &mut Connection) -> Result<()> + Send>;
 
 impl Ingest {
-    /// Begins: `before` makes the side table, `after` puts its rows into their place.
-    pub fn begin(connections: &Arc<Connections>, plan: Plan, before: Step, after: Step) -> Ingest {
+    /// Begins: `before` makes the side table, `after` puts its rows into their place. `explain` has the last word on errors.
+    pub fn begin(
+        connections: &Arc<Connections>,
+        plan: Plan,
+        before: Step,
+        after: Step,
+        explain: Box<dyn FnOnce(Error) -> Error + Send>,
+    ) -> Ingest {
         let (messages, receiver) = sync_channel(AHEAD);
         let connections = connections.clone();
         let task = tokio::task::spawn_blocking(move || {
@@ -63,7 +69,7 @@ impl Ingest {
                 }
                 taken_back => {
                     let _ = connections.execute(&mut connection, "ROLLBACK");
-                    taken_back.map(|_| 0)
+                    taken_back.map(|_| 0).map_err(explain)
                 }
             }
         });

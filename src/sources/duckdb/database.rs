@@ -1,6 +1,5 @@
 //! DuckDB as the engine sees it.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,7 +10,8 @@ use futures::StreamExt;
 use sequor_planner::Dialect;
 
 use super::find::{Places, driver};
-use super::load::{begin, refuse_twins, settle, side};
+use super::load::{SIDE, begin, refuse_twins, settle, side};
+use super::location::Location;
 use super::types;
 use crate::batch::types::{ColumnType, Logical};
 use crate::error::{Error, ErrorKind, Result};
@@ -19,23 +19,29 @@ use crate::sources::adbc::{self, Connection, Connections};
 use crate::sources::database::{Column, Database, Load, Rows, TableName, WriteMode};
 use crate::sources::sql::quote;
 
-/// A DuckDB database. Its file is this process's alone while it is open.
+/// A DuckDB database. Its file is this process's alone while it is open. Cloning shares it.
+#[derive(Clone)]
 pub struct DuckDb {
     connections: Arc<Connections>,
 }
 
 impl DuckDb {
-    /// Opens the database that `conn_str` names; a path in it is relative to `folder`.
-    pub fn open(conn_str: &str, folder: &Path, places: &Places) -> Result<DuckDb> {
-        let path = file(conn_str, folder)?;
-        if let Some(parent) = path.as_ref().and_then(|path| path.parent()) {
+    /// Opens the database.
+    pub fn open(location: &Location, places: &Places) -> Result<DuckDb> {
+        let path = location.file.as_ref();
+        if let Some(parent) = path.and_then(|path| path.parent()) {
             std::fs::create_dir_all(parent)?;
         }
         let shown = path.map_or(":memory:".to_string(), |path| path.to_string_lossy().into_owned());
+        let settings = location
+            .settings
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()));
+        let options: Vec<(&str, &str)> = [("path", shown.as_str())].into_iter().chain(settings).collect();
         let mut driver = driver(places)?;
         let since = Instant::now();
         loop {
-            match adbc::opened(&mut driver, &[("path", &shown)], explain) {
+            match adbc::opened(&mut driver, &options, explain) {
                 Ok(database) => {
                     return Ok(DuckDb {
                         connections: Connections::new(database, explain),
@@ -59,30 +65,15 @@ impl DuckDb {
 /// How long to wait for a file that another process has open.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The file that a connection string names, as SQLAlchemy writes it; none: in memory.
-fn file(conn_str: &str, folder: &Path) -> Result<Option<PathBuf>> {
-    let text = conn_str.trim();
-    let path = match text.split_once("://") {
-        Some((scheme, rest)) if scheme == "duckdb" || scheme.starts_with("duckdb+") => {
-            rest.strip_prefix('/').unwrap_or(rest)
-        }
-        Some((scheme, _)) => {
-            let message =
-                format!("`conn_str` of a duckdb source begins with duckdb:///, not with {scheme}://");
-            return Err(Error::new(ErrorKind::Project, message));
-        }
-        None => text,
-    };
-    let path = path.split('?').next().unwrap_or(path);
-    match path {
-        "" | ":memory:" => Ok(None),
-        path => Ok(Some(folder.join(path))),
-    }
-}
-
 /// An error of DuckDB: its kind stands before the first colon.
 fn explain(message: &str) -> Error {
-    let plain = message.trim();
+    // What it finds near to a missing table is mostly one of its own.
+    let lines = message.trim().lines();
+    let lines: Vec<&str> = lines
+        .filter(|line| !line.starts_with("Did you mean \"pg_"))
+        .collect();
+    let plain = lines.join("\n");
+    let plain = plain.as_str();
     let kind = match plain {
         m if m.contains("Catalog Error: Table with name") && m.contains("does not exist") => {
             ErrorKind::NoTable
@@ -92,6 +83,21 @@ fn explain(message: &str) -> Error {
         _ => ErrorKind::Sql,
     };
     Error::new(kind, plain)
+}
+
+/// A message with the name of the target where a side table's stands.
+pub fn shown_name(text: &str, target: &TableName) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(SIDE) {
+        let (before, from) = rest.split_at(at);
+        shown.push_str(before);
+        shown.push_str(&target.table);
+        let name = &from[SIDE.len()..];
+        rest = name.trim_start_matches(|c: char| c.is_ascii_hexdigit());
+    }
+    shown.push_str(rest);
+    shown
 }
 
 /// A table's full name, quoted.
@@ -120,6 +126,45 @@ fn named(table: &TableName) -> String {
 pub fn exists(connections: &Connections, connection: &mut Connection, table: &TableName) -> Result<bool> {
     let sql = format!("SELECT 1 FROM duckdb_tables() WHERE {}", named(table));
     connections.any(connection, &sql)
+}
+
+/// Words that a query may begin with.
+const READING: [&str; 10] = [
+    "select",
+    "with",
+    "from",
+    "values",
+    "table",
+    "show",
+    "describe",
+    "summarize",
+    "explain",
+    "pragma",
+];
+
+/// # Errors
+/// What is not one query: what writes belongs into `execute`, where the plan sees it.
+fn reads(sql: &str) -> Result<()> {
+    let statements = sequor_planner::split_statements(sql, Dialect::DuckDb);
+    let word = |text: &str| -> String {
+        let text = text.trim_start_matches(|c: char| c == '(' || c.is_whitespace());
+        text.chars().take_while(char::is_ascii_alphabetic).collect()
+    };
+    let wrong = match statements.as_slice() {
+        [one]
+            if READING.contains(&word(one).to_ascii_lowercase().as_str())
+                || one.trim_start().starts_with("--")
+                || one.trim_start().starts_with("/*") =>
+        {
+            return Ok(());
+        }
+        [one] => format!(
+            "a query reads, and this one begins with {}",
+            word(one).to_uppercase()
+        ),
+        many => format!("a query is one statement, and these are {}", many.len()),
+    };
+    Err(Error::new(ErrorKind::Sql, wrong).help("use `execute` for statements that write"))
 }
 
 /// The positions of a query's columns that are JSON: in Arrow, DuckDB gives them as text.
@@ -175,6 +220,7 @@ impl Database for DuckDb {
     }
 
     async fn query(&self, sql: &str) -> Result<Rows> {
+        reads(sql)?;
         let json = json_columns(&self.connections, sql).await;
         Ok(mark_json(self.connections.rows(sql).await?, &json))
     }
@@ -256,23 +302,26 @@ impl Database for DuckDb {
         let (query, target) = (query.to_string(), target.clone());
         self.connections
             .work(move |connections, connection| {
-                connections.transaction(connection, |connection| {
-                    let side = side(&target);
-                    let side_sql = quoted(&side);
-                    connections.execute(connection, &format!("CREATE TABLE {side_sql} AS {query}"))?;
-                    let columns = adbc::columns(
-                        connections,
-                        connection,
-                        &format!("SELECT * FROM {side_sql} LIMIT 0"),
-                    )?;
-                    let key = mode.key(columns.iter().map(String::as_str))?;
-                    if !key.is_empty() {
-                        refuse_twins(connections, connection, &side, key)?;
-                    }
-                    let rows = adbc::count(connections, connection, &side_sql)?;
-                    settle(connections, connection, &side, &target, &columns, &mode)?;
-                    Ok(rows)
-                })
+                connections
+                    .transaction(connection, |connection| {
+                        let side = side(&target);
+                        let side_sql = quoted(&side);
+                        connections.execute(connection, &format!("CREATE TABLE {side_sql} AS {query}"))?;
+                        let columns = adbc::columns(
+                            connections,
+                            connection,
+                            &format!("SELECT * FROM {side_sql} LIMIT 0"),
+                        )?;
+                        let key = mode.key(columns.iter().map(String::as_str))?;
+                        if !key.is_empty() {
+                            refuse_twins(connections, connection, &side, key)?;
+                        }
+                        let rows = adbc::count(connections, connection, &side_sql)?;
+                        settle(connections, connection, &side, &target, &columns, &mode)?;
+                        Ok(rows)
+                    })
+                    // The table beside it is nobody's business.
+                    .map_err(|e| e.map_text(|text| shown_name(text, &target)))
             })
             .await
     }
@@ -288,20 +337,28 @@ impl Database for DuckDb {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
     #[test]
-    fn connection_strings() {
-        let folder = Path::new("/project");
-        let of = |text: &str| file(text, folder).unwrap();
-        assert_eq!(of("duckdb:///data/a.db"), Some("/project/data/a.db".into()));
-        assert_eq!(of("duckdb:////data/a.db"), Some("/data/a.db".into()));
-        assert_eq!(of("duckdb:///a.db?threads=1"), Some("/project/a.db".into()));
-        assert_eq!(of("a.db"), Some("/project/a.db".into()));
-        assert_eq!(of("duckdb:///:memory:"), None);
-        assert_eq!(of("duckdb://"), None);
-        assert!(file("postgres://x", folder).is_err());
+    fn queries_read() {
+        for good in [
+            "select 1",
+            " (select 1) union select 2;",
+            "FROM t",
+            "-- a\nselect 1",
+            "with a as (select 1) select * from a",
+        ] {
+            assert!(reads(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "create table t(a int)",
+            "select 1; select 2",
+            "drop table t",
+            "copy t to 'x'",
+            "insert into t values (1)",
+        ] {
+            assert!(reads(bad).is_err(), "{bad}");
+        }
     }
 }

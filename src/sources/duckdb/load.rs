@@ -2,17 +2,20 @@
 
 use std::sync::Arc;
 
-use super::database::{exists, quoted};
+use super::database::{exists, quoted, shown_name};
 use crate::batch::types::arrow_schema;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::sources::adbc::{Connection, Connections, Ingest, Plan};
 use crate::sources::database::{Column, TableName, WriteMode};
 use crate::sources::sql::{UpsertSql, column_list, definitions, null_error, quote, twins_error};
 
+/// What the names of side tables begin with.
+pub const SIDE: &str = "sequor_side_";
+
 /// A table beside the target, of a name that nobody has.
 pub fn side(target: &TableName) -> TableName {
     TableName {
-        table: format!("sequor_{}", uuid::Uuid::new_v4().simple()),
+        table: format!("{SIDE}{}", uuid::Uuid::new_v4().simple()),
         ..target.clone()
     }
 }
@@ -38,7 +41,8 @@ pub fn begin(
         columns: arrow_schema(columns),
     };
     let names: Vec<String> = columns.iter().map(|c| c.name.clone()).collect();
-    let target = target.clone();
+    let (target, named) = (target.clone(), target.clone());
+    let explain = move |error: Error| error.map_text(|text| shown_name(text, &named));
     Ok(Ingest::begin(
         connections,
         plan,
@@ -51,6 +55,7 @@ pub fn begin(
             }
             settle(connections, connection, &side, &target, &names, &mode)
         }),
+        Box::new(explain),
     ))
 }
 

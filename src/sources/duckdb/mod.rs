@@ -3,7 +3,9 @@
 mod database;
 mod find;
 mod load;
+mod location;
 mod types;
 
 pub use database::DuckDb;
 pub use find::Places;
+pub use location::Location;

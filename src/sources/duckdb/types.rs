@@ -1,11 +1,30 @@
 //! Column types: names that other databases have for DuckDB's.
 
+use arrow::datatypes::DataType;
+
 use crate::batch::types::{BareDecimal, ColumnType, Logical, column_type};
 use crate::error::Result;
 
+const OWN_INTEGERS: [&str; 6] = [
+    "hugeint",
+    "uhugeint",
+    "utinyint",
+    "usmallint",
+    "uinteger",
+    "ubigint",
+];
+
 /// A type as DuckDB writes it, and as Arrow holds it.
 pub fn of(sql: &str) -> Result<ColumnType> {
-    let mut found = column_type(sql, BareDecimal::Exact)?;
+    let mut found = match column_type(sql, BareDecimal::Exact) {
+        // Integers that only DuckDB has: it reads their text.
+        Err(_) if OWN_INTEGERS.contains(&sql.trim().to_ascii_lowercase().as_str()) => ColumnType {
+            sql: sql.trim().to_string(),
+            arrow: DataType::Utf8,
+            logical: Logical::Numeric,
+        },
+        read => read?,
+    };
     let lower = found.sql.to_ascii_lowercase();
     let own = match lower.as_str() {
         "jsonb" | "variant" | "object" => Some("JSON"),
