@@ -19,8 +19,8 @@ use crate::value::Value;
 
 /// Sets variables, all from the values before the step.
 pub async fn set_variables(run: &Arc<Run>, variables: &[VariableSet], scope: &Scope) -> Result<()> {
-    let props = variables.iter().map(|v| v.value.clone()).collect();
-    let values = run.evaluator.all(props, &scope.world(), None).await?;
+    let props: Vec<_> = variables.iter().map(|v| &v.value).collect();
+    let values = run.evaluator.all(&props, &scope.world(), None).await?;
     for (variable, value) in variables.iter().zip(values) {
         publish(run, scope, &variable.name, variable.scope, value);
     }

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use futures::StreamExt;
-use futures::stream;
+use futures::stream::{self, Stream, StreamExt};
 use sequor_planner::plan::FanOut;
-use tokio_util::task::AbortOnDropHandle;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use super::debug::{self, Look};
 use super::event::Event;
@@ -81,8 +80,7 @@ pub async fn converse(asking: &Arc<Asking>, scope: &Scope, own: &Arc<Layer>) -> 
         if verdict == Verdict::Stop {
             asking.stopped.store(true, Ordering::Relaxed);
         }
-        if !goes_on(asking, &mut pages, &response, &taken)? {
-            tell_missing(asking, pages.as_ref(), &response).await;
+        if !goes_on(asking, &mut pages, &response, &taken).await? {
             return Ok(());
         }
         if let Some(pages) = &mut pages
@@ -94,16 +92,33 @@ pub async fn converse(asking: &Arc<Asking>, scope: &Scope, own: &Arc<Layer>) -> 
 }
 
 /// Whether there is another request to make. `pages` moves to it.
-fn goes_on(asking: &Asking, pages: &mut Option<Pages>, response: &Response, taken: &Taken) -> Result<bool> {
+async fn goes_on(
+    asking: &Asking,
+    pages: &mut Option<Pages>,
+    response: &Response,
+    taken: &Taken,
+) -> Result<bool> {
     if asking.stopped.load(Ordering::Relaxed) {
         return Ok(false);
     }
     match pages {
         // A look at one page is enough.
         Some(_) if asking.run.debug.look.is_some() => Ok(false),
-        Some(pages) => pages.advance(response, taken.rows).map_err(|e| at_url(asking, e)),
+        Some(pages) => advance(asking, pages, response, taken).await,
         None => Ok(taken.again),
     }
+}
+
+/// Moves to the next page; false when there is none. Rows that the API says it has, and that did not come, are told.
+async fn advance(asking: &Asking, pages: &mut Pages, response: &Response, taken: &Taken) -> Result<bool> {
+    let more = pages
+        .advance(response, taken.rows)
+        .map_err(|e| at_url(asking, e))?;
+    if let (false, Some(missing)) = (more, pages.missing(response)) {
+        let message = format!("{}: {missing}", asking.step);
+        asking.run.events.emit(Event::Warning(message)).await;
+    }
+    Ok(more)
 }
 
 /// Asks for all pages that are left at the same time, when their number is known. Their responses are taken in order.
@@ -126,11 +141,12 @@ async fn at_once(
     let Some(rest) = pages.rest(first).map_err(|e| at_url(asking, e))? else {
         return Ok(true);
     };
-    let mut responses = stream::iter(rest)
+    let tasks = TaskTracker::new();
+    let responses = stream::iter(rest)
         .map(|page| {
             let (asking, scope) = (asking.clone(), scope.clone());
             // A task of its own, so that pages use all cores; dropped, it stops.
-            let task = AbortOnDropHandle::new(tokio::spawn(async move {
+            let task = AbortOnDropHandle::new(tasks.spawn(async move {
                 let request = render(&asking, &scope, Some(&page)).await;
                 ask(&asking, &scope, &request.map_err(Failure::of_request)?).await
             }));
@@ -140,6 +156,22 @@ async fn at_once(
             }
         })
         .buffered(width);
+    let more = in_order(asking, scope, own, pages, responses).await;
+    // What ends before the last page stops those behind it. They hold what the step is done with, until they are gone.
+    tasks.close();
+    tasks.wait().await;
+    more
+}
+
+/// Takes the responses of pages in their order. Whether there are still more pages.
+async fn in_order(
+    asking: &Arc<Asking>,
+    scope: &Scope,
+    own: &Arc<Layer>,
+    pages: &mut Pages,
+    responses: impl Stream<Item = Conversed<(Arc<Response>, Verdict)>>,
+) -> Conversed<bool> {
+    let mut responses = std::pin::pin!(responses);
     while let Some(answer) = responses.next().await {
         let (response, verdict) = answer?;
         if verdict == Verdict::Skip {
@@ -150,23 +182,11 @@ async fn at_once(
             asking.stopped.store(true, Ordering::Relaxed);
             return Ok(false);
         }
-        if !pages
-            .advance(&response, taken.rows)
-            .map_err(|e| at_url(asking, e))?
-        {
-            tell_missing(asking, Some(pages), &response).await;
+        if !advance(asking, pages, &response, &taken).await? {
             return Ok(false);
         }
     }
     Ok(true)
-}
-
-/// Tells of rows that the API says it has, and that did not come.
-async fn tell_missing(asking: &Asking, pages: Option<&Pages>, response: &Response) {
-    if let Some(missing) = pages.and_then(|pages| pages.missing(response)) {
-        let message = format!("{}: {missing}", asking.step);
-        asking.run.events.emit(Event::Warning(message)).await;
-    }
 }
 
 /// Sends a request, and counts it.

@@ -23,16 +23,15 @@ pub async fn render(asking: &Asking, scope: &Scope, pages: Option<&Pages>) -> Re
         given.body.as_ref(),
         given.idempotency_key.as_ref(),
     ];
-    let props: Vec<Prop> = [Some(&given.url), Some(&given.method)]
+    let props: Vec<&Prop> = [Some(&given.url), Some(&given.method)]
         .into_iter()
         .chain(optional)
         .flatten()
-        .cloned()
         .collect();
     let mut values = asking
         .run
         .evaluator
-        .all(props, &scope.world(), None)
+        .all(&props, &scope.world(), None)
         .await?
         .into_iter();
     let mut next = |there: bool| if there { values.next() } else { None };

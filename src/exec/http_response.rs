@@ -53,8 +53,8 @@ pub async fn take(
         asking.sink.send(filled).await?;
     }
     if !given.variables.is_empty() {
-        let props = given.variables.iter().map(|v| v.value.clone()).collect();
-        let values = asking.run.evaluator.all(props, &world, Some(&response)).await?;
+        let props: Vec<_> = given.variables.iter().map(|v| &v.value).collect();
+        let values = asking.run.evaluator.all(&props, &world, Some(&response)).await?;
         for (variable, value) in given.variables.iter().zip(values) {
             own.set(&variable.name, value);
         }

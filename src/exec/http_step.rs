@@ -111,8 +111,8 @@ pub async fn run(
 
 /// `init.variables`: set once, before the first request.
 async fn initial(run: &Run, init: &[VariableSet], scope: &Scope) -> Result<HashMap<String, Value>> {
-    let props = init.iter().map(|v| v.value.clone()).collect();
-    let values = run.evaluator.all(props, &scope.world(), None).await?;
+    let props: Vec<_> = init.iter().map(|v| &v.value).collect();
+    let values = run.evaluator.all(&props, &scope.world(), None).await?;
     Ok(init.iter().map(|v| v.name.clone()).zip(values).collect())
 }
 

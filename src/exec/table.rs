@@ -63,8 +63,8 @@ pub async fn table_name(run: &Run, table: &TableRef, scope: &Scope) -> Result<Ta
         table.namespace.as_ref(),
         Some(&table.table),
     ];
-    let props = given.iter().flatten().map(|p| (*p).clone()).collect();
-    let values = run.evaluator.all(props, &scope.world(), None).await?;
+    let props: Vec<_> = given.iter().flatten().copied().collect();
+    let values = run.evaluator.all(&props, &scope.world(), None).await?;
     let mut values = values.into_iter();
     let mut next = |part: Option<&Prop>| part.and_then(|_| values.next()).and_then(named);
     let (database, namespace, name) = (next(given[0]), next(given[1]), next(given[2]));

@@ -41,7 +41,7 @@ impl Evaluator {
         world: &Arc<dyn World>,
         response: Option<&Arc<Response>>,
     ) -> Result<Value> {
-        let mut values = self.all(vec![prop.clone()], world, response).await?;
+        let mut values = self.all(&[prop], world, response).await?;
         Ok(values.pop().unwrap_or(Value::Null))
     }
 
@@ -49,11 +49,11 @@ impl Evaluator {
     /// all in one visit.
     pub async fn all(
         self: &Arc<Self>,
-        props: Vec<Prop>,
+        props: &[&Prop],
         world: &Arc<dyn World>,
         response: Option<&Arc<Response>>,
     ) -> Result<Vec<Value>> {
-        if !props.iter().any(blocks) {
+        if !props.iter().any(|prop| blocks(prop)) {
             let respond = response.map(|r| &**r);
             let values: Option<Result<Vec<Value>>> = props
                 .iter()
@@ -65,6 +65,8 @@ impl Evaluator {
             }
         }
         let (this, world, response) = (self.clone(), world.clone(), response.cloned());
+        // Only the interpreter's thread needs properties of its own.
+        let props: Vec<Prop> = props.iter().map(|prop| (*prop).clone()).collect();
         self.python
             .visit(move |py| {
                 let mut call = Call::new(py, &world, response.as_ref());

@@ -26,8 +26,11 @@ struct Rate {
     per: Duration,
 }
 
-/// Rates of more requests than this are told apart by their slots alone.
+/// So many requests are looked back on at most.
 const MOST_KEPT: f64 = 65_536.0;
+
+/// Longer waits mean never, and must not run over the end of time.
+const LONGEST_INTERVAL: Duration = Duration::from_secs(366 * 24 * 3600);
 
 /// Until when an API asks all its clients to wait.
 #[derive(Default)]
@@ -43,18 +46,16 @@ impl Pace {
     /// A pace of `requests` in `per`; `burst` at once after a pause. None: as fast as they come.
     pub fn new(limit: Option<(f64, Duration)>, burst: u64) -> Pace {
         let rate = limit.map(|(requests, per)| {
-            let interval = per.div_f64(requests.max(f64::MIN_POSITIVE));
+            let interval = Duration::try_from_secs_f64(per.as_secs_f64() / requests);
+            let interval = interval.map_or(LONGEST_INTERVAL, |interval| interval.min(LONGEST_INTERVAL));
+            let most = requests.clamp(1.0, MOST_KEPT) as u32;
             Rate {
                 next: Mutex::new(Instant::now()),
                 interval,
                 burst: u32::try_from(burst).unwrap_or(u32::MAX).max(1),
                 gone: Mutex::default(),
-                most: requests.clamp(1.0, MOST_KEPT) as usize,
-                // So many in a time that is not the whole `per`.
-                per: match (1.0..=MOST_KEPT).contains(&requests) {
-                    true => per,
-                    false => interval.mul_f64(requests.clamp(1.0, MOST_KEPT)),
-                },
+                most: most as usize,
+                per: interval * most,
             }
         });
         Pace {
@@ -184,5 +185,16 @@ mod tests {
             assert!(*last - *first >= per, "{:?}", *last - *first);
         }
         assert!(start.elapsed() >= per * 5);
+    }
+
+    #[tokio::test]
+    async fn limits_that_are_no_whole_numbers_and_absurd_ones() {
+        let pace = Pace::new(Some((2.5, Duration::from_secs(1))), 1);
+        let rate = pace.rate.as_ref().unwrap();
+        // Looking back must not slow down what the slots allow: 2 in 0.8 seconds, not 2 in a second.
+        assert_eq!((rate.most, rate.per), (2, Duration::from_millis(800)));
+        for (requests, per) in [(1e-300, Duration::MAX), (1e300, Duration::from_nanos(1))] {
+            Pace::new(Some((requests, per)), u64::MAX).turn().await;
+        }
     }
 }

@@ -143,20 +143,21 @@ impl Pages {
                 ..
             } => {
                 let total = total_pages.as_ref().map(|path| count(body, path)).transpose()?;
-                let last = total.map(|total| self.at + 1 >= start + total);
+                let last = total.map(|total| self.at.saturating_add(1) >= start.saturating_add(total));
                 // Where the number of pages is known, one may be short for reasons of its own.
                 let full = size.filter(|_| total.is_none()).unwrap_or(1);
-                self.at += 1;
+                self.at = self.at.saturating_add(1);
                 !ended(last, rows.map(|rows| rows < full))?
             }
             PageKind::Offset { size, total, .. } => {
                 let total = total.as_ref().map(|path| count(body, path)).transpose()?;
-                self.at += size;
+                let here = self.at;
+                self.at = here.saturating_add(*size);
                 let last = total.map(|total| self.at >= total);
                 if let (Some(total), Some(rows)) = (total, rows)
                     && self.done == 1
                     && (1..*size).contains(&rows)
-                    && rows < total.saturating_sub(self.at - size)
+                    && rows < total.saturating_sub(here)
                 {
                     let message = format!(
                         "the first page has {rows} rows of {total}, and `size` is {size}: the API gives smaller pages"
@@ -192,7 +193,7 @@ impl Pages {
                 start,
                 total_pages: Some(path),
                 ..
-            } => (1, start + count(body, path)?),
+            } => (1, start.saturating_add(count(body, path)?)),
             PageKind::Offset {
                 size,
                 total: Some(path),
@@ -330,7 +331,7 @@ fn numbered(
     let name = from[at].0.to_ascii_lowercase();
     let asked = response.url.query_pairs().find(|(name, _)| *name == from[at].0);
     let before = asked.map_or(Some(1), |(_, number)| number.parse::<u64>().ok())?;
-    if !(name.contains("page") || name == "p") || before + 1 != first {
+    if !(name.contains("page") || name == "p") || before.checked_add(1) != Some(first) {
         return None;
     }
     let next = next.clone();

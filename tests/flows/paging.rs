@@ -148,6 +148,67 @@ fn auto_knows_totals_and_fails_where_it_would_lose_rows() {
 }
 
 #[test]
+fn an_absurd_total_ends_with_an_empty_page() {
+    let most = u64::MAX;
+    let server = Server::start(move |asked: &Asked| {
+        let page = parameter(asked, "page").unwrap_or(1);
+        let rows = if page > 3 {
+            rows(0, 0)
+        } else {
+            rows(page, page + 1)
+        };
+        json(format!("{{\"pages\": \"{most}\", {rows}}}"))
+    });
+    let project = project(&server, "{type: page_number, total_pages_path: pages}");
+    project.run("main");
+    assert_eq!(project.rows("stage", "select count(*) from t"), ["3"]);
+}
+
+#[test]
+fn a_stop_among_pages_at_the_same_time() {
+    let server = Server::start(|asked: &Asked| {
+        let page = parameter(asked, "page").unwrap_or(1);
+        json(format!(
+            "{{\"pages\": 40, \"last\": {}, {}}}",
+            page == 5,
+            rows(page, page + 1)
+        ))
+    });
+    let project = project(&server, "{type: page_number, total_pages_path: pages}");
+    for (action, loaded) in [("stop", "5"), ("skip", "4")] {
+        project.write(
+            "flows/main.yaml",
+            &format!(
+                "- op: http_request\n  id: get\n  request: {{source: api, url: /x, pagination: {{type: page_number, total_pages_path: pages}}}}\n{}",
+                LOAD.replace(
+                    "  response:\n",
+                    &format!("  response:\n    rules:\n      - {{when_expression: \"response.json()['last']\", action: {action}}}\n"),
+                )
+            ),
+        );
+        project.run("main");
+        assert_eq!(
+            project.rows("stage", "select count(*) from t"),
+            [loaded],
+            "{action}"
+        );
+    }
+}
+
+#[test]
+fn a_stop_is_no_reason_to_miss_rows() {
+    let server = Server::start(|_: &Asked| json(format!("{{\"total\": 9, {}}}", rows(0, 2))));
+    let project = project(&server, "{type: offset, size: 2, total_path: total}");
+    project.replace(
+        "flows/main.yaml",
+        "  response:\n",
+        "  response:\n    rules:\n      - {when: true, action: stop}\n",
+    );
+    let ran = project.run("main");
+    assert!(!ran.all().contains("rows came"), "{}", ran.all());
+}
+
+#[test]
 fn a_bad_total_is_shown() {
     let server =
         Server::start(|_: &Asked| json(format!("{{\"meta\": {{\"count\": null}}, {}}}", rows(0, 2))));

@@ -1,5 +1,7 @@
 //! Reads a map by its shape: keys it does not have, keys that are missing, and each value in its form.
 
+use serde_json::Number;
+
 use super::maps::{both_forms, bytes, map, seconds};
 use super::shape::{EXPRESSION, Form, Key, Shape};
 use super::tree::{Node, Scalar, Value};
@@ -220,12 +222,34 @@ impl<'a> Keys<'a> {
 
     /// A number above 0, known when planning.
     pub fn positive(&self, name: &str, d: &mut Diagnostics) -> Option<f64> {
+        let read = |n: &Number| n.as_f64().filter(|n| *n > 0.0);
+        self.number(name, "a number above 0", d, read)
+    }
+
+    /// A whole number from 0, known when planning.
+    pub fn count(&self, name: &str, d: &mut Diagnostics) -> Option<u64> {
+        self.number(name, "a whole number from 0", d, Number::as_u64)
+    }
+
+    /// A whole number above 0, known when planning.
+    pub fn whole(&self, name: &str, d: &mut Diagnostics) -> Option<u64> {
+        let read = |n: &Number| n.as_u64().filter(|n| *n > 0);
+        self.number(name, "a whole number above 0", d, read)
+    }
+
+    fn number<T>(
+        &self,
+        name: &str,
+        wanted: &str,
+        d: &mut Diagnostics,
+        read: impl Fn(&Number) -> Option<T>,
+    ) -> Option<T> {
         let node = self.node(name)?;
         let number = match &node.value {
-            Value::Scalar(Scalar::Number(n)) => n.as_f64().filter(|n| *n > 0.0),
+            Value::Scalar(Scalar::Number(n)) => read(n),
             _ => None,
         };
-        number.or_else(|| self.wrong(name, "a number above 0", node, d))
+        number.or_else(|| self.wrong(name, wanted, node, d))
     }
 
     /// A time above 0, known when planning, in seconds.
@@ -274,11 +298,7 @@ impl<'a> Keys<'a> {
         let Some(node) = self.node(name) else {
             return Vec::new();
         };
-        let one = std::slice::from_ref(node);
-        let items = match &node.value {
-            Value::List(items) => items.as_slice(),
-            _ => one,
-        };
+        let items = node.one_or_list();
         let mut found = Vec::with_capacity(items.len());
         for item in items {
             match item.as_text() {
@@ -298,11 +318,7 @@ impl<'a> Keys<'a> {
             return None;
         };
         let node = self.node(name)?;
-        let one = std::slice::from_ref(node);
-        let items = match &node.value {
-            Value::List(items) => items.as_slice(),
-            _ => one,
-        };
+        let items = node.one_or_list();
         let mut found = Vec::with_capacity(items.len());
         for item in items {
             let text = item.as_text().map_or_else(String::new, |t| t.to_string());
@@ -316,26 +332,6 @@ impl<'a> Keys<'a> {
             }
         }
         Some(found)
-    }
-
-    /// A whole number from 0, known when planning.
-    pub fn count(&self, name: &str, d: &mut Diagnostics) -> Option<u64> {
-        let node = self.node(name)?;
-        let number = match &node.value {
-            Value::Scalar(Scalar::Number(n)) => n.as_u64(),
-            _ => None,
-        };
-        number.or_else(|| self.wrong(name, "a whole number from 0", node, d))
-    }
-
-    /// A whole number above 0, known when planning.
-    pub fn whole(&self, name: &str, d: &mut Diagnostics) -> Option<u64> {
-        let node = self.node(name)?;
-        let number = match &node.value {
-            Value::Scalar(Scalar::Number(n)) => n.as_u64().filter(|n| *n > 0),
-            _ => None,
-        };
-        number.or_else(|| self.wrong(name, "a whole number above 0", node, d))
     }
 
     fn wrong<T>(&self, name: &str, wanted: &str, node: &Node, d: &mut Diagnostics) -> Option<T> {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Form, Key, Keys, Node, Shape, Value};
+use super::{Form, Key, Keys, Node, Shape};
 use crate::codes::Code;
 use crate::diagnostic::Diagnostics;
 
@@ -293,11 +293,7 @@ pub fn read_retry(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<RetrySpec> {
 }
 
 fn statuses(node: &Node, d: &mut Diagnostics) -> Option<Vec<u16>> {
-    let one = std::slice::from_ref(node);
-    let items = match &node.value {
-        Value::List(items) => items.as_slice(),
-        _ => one,
-    };
+    let items = node.one_or_list();
     let status = |item: &Node| {
         let status = item.to_json().as_u64().filter(|s| (100..600).contains(s))?;
         u16::try_from(status).ok()

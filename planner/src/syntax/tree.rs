@@ -56,6 +56,14 @@ impl Node {
         }
     }
 
+    /// The items of a list; another value as the one item.
+    pub fn one_or_list(&self) -> &[Node] {
+        match &self.value {
+            Value::List(items) => items,
+            _ => std::slice::from_ref(self),
+        }
+    }
+
     /// Whether it is null or empty (`key:` with nothing behind it).
     pub fn is_null(&self) -> bool {
         matches!(self.value, Value::Scalar(Scalar::Null))

@@ -8,6 +8,8 @@ use arrow::datatypes::{DataType, Schema};
 use async_trait::async_trait;
 use futures::StreamExt;
 use sequor_planner::Dialect;
+use sqlparser::dialect::DuckDbDialect;
+use sqlparser::tokenizer::{Token, Tokenizer};
 
 use super::find::{Places, driver};
 use super::load::{SIDE, begin, refuse_twins, settle, side};
@@ -146,25 +148,28 @@ const READING: [&str; 10] = [
 /// What is not one query: what writes belongs into `execute`, where the plan sees it.
 fn reads(sql: &str) -> Result<()> {
     let statements = sequor_planner::split_statements(sql, Dialect::DuckDb);
-    let word = |text: &str| -> String {
-        let text = text.trim_start_matches(|c: char| c == '(' || c.is_whitespace());
-        text.chars().take_while(char::is_ascii_alphabetic).collect()
-    };
     let wrong = match statements.as_slice() {
-        [one]
-            if READING.contains(&word(one).to_ascii_lowercase().as_str())
-                || one.trim_start().starts_with("--")
-                || one.trim_start().starts_with("/*") =>
-        {
-            return Ok(());
-        }
-        [one] => format!(
-            "a query reads, and this one begins with {}",
-            word(one).to_uppercase()
-        ),
+        [one] => match first_word(one) {
+            // What is no SQL at all DuckDB tells best.
+            None => return Ok(()),
+            Some(word) if READING.contains(&word.to_ascii_lowercase().as_str()) => return Ok(()),
+            Some(word) => format!("a query reads, and this one begins with {}", word.to_uppercase()),
+        },
         many => format!("a query is one statement, and these are {}", many.len()),
     };
     Err(Error::new(ErrorKind::Sql, wrong).help("use `execute` for statements that write"))
+}
+
+/// The word that a statement begins with, behind comments and parentheses.
+fn first_word(sql: &str) -> Option<String> {
+    let tokens = Tokenizer::new(&DuckDbDialect {}, sql).tokenize().ok()?;
+    let first = tokens
+        .into_iter()
+        .find(|token| !matches!(token, Token::Whitespace(_) | Token::LParen));
+    match first {
+        Some(Token::Word(word)) => Some(word.value),
+        _ => None,
+    }
 }
 
 /// The positions of a query's columns that are JSON: in Arrow, DuckDB gives them as text.
@@ -356,6 +361,8 @@ mod tests {
             "select 1; select 2",
             "drop table t",
             "copy t to 'x'",
+            "-- a comment\ndrop table t",
+            "/* one */ (delete from t)",
             "insert into t values (1)",
         ] {
             assert!(reads(bad).is_err(), "{bad}");

@@ -103,19 +103,15 @@ pub fn settle(
     mode: &WriteMode,
 ) -> Result<()> {
     let (side_sql, target_sql) = (quoted(side), quoted(target));
-    let mut run = |sql: &str| connections.execute(connection, sql).map(|_| ());
     if mode.replaces() {
-        run(&format!("DROP TABLE IF EXISTS {target_sql}"))?;
-        return run(&format!(
-            "ALTER TABLE {side_sql} RENAME TO {}",
-            quote(&target.table)
-        ));
+        connections.execute(connection, &format!("DROP TABLE IF EXISTS {target_sql}"))?;
+        let rename = format!("ALTER TABLE {side_sql} RENAME TO {}", quote(&target.table));
+        return connections.execute(connection, &rename).map(|_| ());
     }
     if !exists(connections, connection, target)? {
         let like = format!("CREATE TABLE {target_sql} AS SELECT * FROM {side_sql} LIMIT 0");
         connections.execute(connection, &like)?;
     }
-    let names = column_list(columns.iter().map(String::as_str));
     match mode {
         WriteMode::Upsert(key) => {
             let upsert = upsert(&side_sql, &target_sql, columns, mode);
@@ -130,6 +126,7 @@ pub fn settle(
             connections.execute(connection, &upsert.insert())?;
         }
         _ => {
+            let names = column_list(columns.iter().map(String::as_str));
             let insert = format!("INSERT INTO {target_sql} ({names}) SELECT {names} FROM {side_sql}");
             connections.execute(connection, &insert)?;
         }
