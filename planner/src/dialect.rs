@@ -12,14 +12,22 @@ pub enum Dialect {
     Staging,
     /// DuckDB.
     DuckDb,
+    /// SQLite.
+    Sqlite,
+    /// MySQL and MariaDB.
+    MySql,
+    /// Snowflake.
+    Snowflake,
+    /// A database that only its ADBC driver knows.
+    Generic,
 }
 
 impl Dialect {
     /// Whether a name in a query may stand for a view.
     pub fn has_views(self) -> bool {
         match self {
-            Dialect::Postgres | Dialect::DuckDb => true,
             Dialect::Staging => false,
+            _ => true,
         }
     }
 
@@ -28,6 +36,10 @@ impl Dialect {
         match self {
             Dialect::Postgres | Dialect::Staging => Box::new(sqlparser::dialect::PostgreSqlDialect {}),
             Dialect::DuckDb => Box::new(sqlparser::dialect::DuckDbDialect {}),
+            Dialect::Sqlite => Box::new(sqlparser::dialect::SQLiteDialect {}),
+            Dialect::MySql => Box::new(sqlparser::dialect::MySqlDialect {}),
+            Dialect::Snowflake => Box::new(sqlparser::dialect::SnowflakeDialect {}),
+            Dialect::Generic => Box::new(sqlparser::dialect::GenericDialect {}),
         }
     }
 }

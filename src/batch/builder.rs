@@ -233,7 +233,7 @@ impl Values {
             Values::Date(b) => b.append_value(cell::date(cell)?),
             Values::Time(b) => b.append_value(cell::time(cell)?),
             Values::Timestamp(b, zoned) => b.append_value(cell::timestamp(cell, *zoned)?),
-            Values::Binary(b) => b.append_value(cell::text(cell).as_bytes()),
+            Values::Binary(b) => b.append_value(cell::bytes(cell)),
         }
         Ok(0)
     }

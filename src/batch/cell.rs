@@ -18,6 +18,12 @@ pub enum Cell<'a> {
     Text(Cow<'a, str>),
     /// An object or array, as compact JSON.
     Json(Cow<'a, str>),
+    /// An integer of a database.
+    Int(i64),
+    /// A float of a database.
+    Float(f64),
+    /// Bytes of a database.
+    Bytes(&'a [u8]),
 }
 
 type Fit<T> = Result<T, String>;
@@ -31,6 +37,9 @@ impl Cell<'_> {
             Cell::Number(n) => n.to_string(),
             Cell::Text(t) => format!("'{t}'"),
             Cell::Json(j) => j.to_string(),
+            Cell::Int(n) => n.to_string(),
+            Cell::Float(n) => float_text(*n),
+            Cell::Bytes(bytes) => format!("{} bytes", bytes.len()),
         };
         match text.char_indices().nth(80) {
             Some((cut, _)) => format!("{}...", &text[..cut]),
@@ -46,7 +55,26 @@ pub fn text<'c>(cell: &'c Cell<'_>) -> Cow<'c, str> {
         Cell::Bool(true) => "true".into(),
         Cell::Bool(false) => "false".into(),
         Cell::Number(text) | Cell::Text(text) | Cell::Json(text) => Cow::Borrowed(text),
+        Cell::Int(n) => n.to_string().into(),
+        Cell::Float(n) => float_text(*n).into(),
+        Cell::Bytes(bytes) => String::from_utf8_lossy(bytes),
     }
+}
+
+/// Bytes: a text's are those of UTF-8.
+pub fn bytes<'c>(cell: &'c Cell<'_>) -> Cow<'c, [u8]> {
+    match cell {
+        Cell::Bytes(bytes) => Cow::Borrowed(bytes),
+        cell => match text(cell) {
+            Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+            Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+        },
+    }
+}
+
+/// A float as JSON writes it.
+fn float_text(value: f64) -> String {
+    serde_json::Number::from_f64(value).map_or_else(|| value.to_string(), |n| n.to_string())
 }
 
 /// The value in a JSON column: strings are JSON strings, unless they hold an object or array themselves.
@@ -69,6 +97,8 @@ pub fn number_text<'c>(cell: &'c Cell<'_>) -> Fit<Cow<'c, str>> {
     match cell {
         Cell::Number(text) => Ok(Cow::Borrowed(text)),
         Cell::Text(text) if Digits::read(text.trim()).is_some() => Ok(Cow::Borrowed(text.trim())),
+        Cell::Int(_) => Ok(text(cell)),
+        Cell::Float(n) if n.is_finite() => Ok(text(cell)),
         _ => Err(String::new()),
     }
 }
@@ -77,6 +107,7 @@ pub fn number_text<'c>(cell: &'c Cell<'_>) -> Fit<Cow<'c, str>> {
 pub fn boolean(cell: &Cell<'_>) -> Fit<bool> {
     match cell {
         Cell::Bool(b) => Ok(*b),
+        Cell::Int(n @ (0 | 1)) => Ok(*n == 1),
         Cell::Text(text) => match text.trim().to_ascii_lowercase().as_str() {
             "true" | "t" | "yes" | "on" | "1" => Ok(true),
             "false" | "f" | "no" | "off" | "0" => Ok(false),
@@ -91,6 +122,7 @@ pub fn integer<T: TryFrom<i64> + std::str::FromStr>(cell: &Cell<'_>) -> Fit<T> {
     let text = match cell {
         Cell::Number(text) => text.as_ref(),
         Cell::Text(text) => text.trim(),
+        Cell::Int(n) => return T::try_from(*n).map_err(|_| " (out of range)".to_string()),
         _ => return Err(String::new()),
     };
     if let Ok(n) = text.parse::<T>() {
@@ -113,6 +145,8 @@ pub fn integer<T: TryFrom<i64> + std::str::FromStr>(cell: &Cell<'_>) -> Fit<T> {
 pub fn float(cell: &Cell<'_>) -> Fit<f64> {
     match cell {
         Cell::Number(text) | Cell::Text(text) => finite(text.trim()),
+        Cell::Int(n) => Ok(*n as f64),
+        Cell::Float(n) => Ok(*n),
         _ => Err(String::new()),
     }
 }
@@ -138,9 +172,14 @@ pub fn small_float(cell: &Cell<'_>) -> Fit<f32> {
 
 /// A decimal; digits beyond the scale are rounded half away from zero, as SQL does.
 pub fn decimal(cell: &Cell<'_>, precision: u8, scale: i8) -> Fit<i128> {
+    let owned;
     let text = match cell {
         Cell::Number(text) => text.as_ref(),
         Cell::Text(text) => text.trim(),
+        Cell::Int(_) | Cell::Float(_) => {
+            owned = self::text(cell);
+            owned.as_ref()
+        }
         _ => return Err(String::new()),
     };
     let number = Digits::read(text).ok_or_else(String::new)?;

@@ -15,6 +15,7 @@ use super::scope::{Layer, Scope};
 use super::table::table_name;
 use crate::batch::row::Row;
 use crate::error::{Error, ErrorKind, Result};
+use crate::sources::held::held;
 use crate::value::Value;
 
 /// Sets variables, all from the values before the step.
@@ -98,7 +99,8 @@ pub async fn for_each(
     let body = Prepared::new(body);
     let table = table_name(run, &rows.table, &scope).await?;
     let database = run.databases.get(&rows.table.source)?;
-    let mut batches = database.scan_columns(&table, columns).await?.batches;
+    // The steps take their time, and may replace the very table.
+    let mut batches = held(database.scan_columns(&table, columns).await?).await?.batches;
     while let Some(batch) = batches.next().await {
         let batch = Arc::new(batch?);
         for index in 0..batch.num_rows() {

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use futures::stream::BoxStream;
 use sequor_planner::Dialect;
 
-use super::sql::quote;
+use super::sql::{column_list, quote};
 use crate::batch::types::ColumnType;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -122,8 +122,24 @@ pub trait Database: Send + Sync {
     /// The rows of a table with only these columns, found in any case; all of them when one is not there, so that the
     /// error for it can name those that are.
     async fn scan_columns(&self, table: &TableName, wanted: Option<&BTreeSet<String>>) -> Result<Rows> {
+        match self.some_columns(table, wanted).await? {
+            None => self.scan(table).await,
+            Some(names) => {
+                let names = column_list(names.iter().map(String::as_str));
+                self.query(&format!("SELECT {names} FROM {}", self.quoted(table)))
+                    .await
+            }
+        }
+    }
+
+    /// The names of those columns as the table has them; none when all of its columns are to be read.
+    async fn some_columns(
+        &self,
+        table: &TableName,
+        wanted: Option<&BTreeSet<String>>,
+    ) -> Result<Option<Vec<String>>> {
         let (Some(wanted), Some(there)) = (wanted, self.columns(table).await?) else {
-            return self.scan(table).await;
+            return Ok(None);
         };
         let found: Option<Vec<&Column>> = wanted
             .iter()
@@ -133,18 +149,13 @@ pub trait Database: Send + Sync {
             })
             .collect();
         let Some(found) = found.filter(|found| found.len() < there.len()) else {
-            return self.scan(table).await;
+            return Ok(None);
         };
         // Rows without any column would not be rows.
         let found = if found.is_empty() { vec![&there[0]] } else { found };
-        let mut names: Vec<String> = found.iter().map(|c| quote(&c.name)).collect();
+        let mut names: Vec<String> = found.iter().map(|c| c.name.clone()).collect();
         names.dedup();
-        self.query(&format!(
-            "SELECT {} FROM {}",
-            names.join(", "),
-            self.quoted(table)
-        ))
-        .await
+        Ok(Some(names))
     }
 
     /// The columns of a table; none when there is no such table.

@@ -1,8 +1,17 @@
 //! Databases: the contract, the registry, and one folder per database.
 
 mod adbc;
+mod bind;
+mod casts;
 pub mod database;
 pub mod duckdb;
+mod failure;
+pub mod held;
+mod loading;
+pub mod location;
+pub mod mysql;
 pub mod postgres;
+mod reading;
 pub mod registry;
 pub mod sql;
+pub mod sqlite;

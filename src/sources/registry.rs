@@ -5,11 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sequor_planner::expr::Prop;
-use sequor_planner::syntax::{Source, SourceKind};
+use sequor_planner::syntax::{DatabaseSource, Server, Source, SourceKind};
 
 use super::database::Database;
-use super::duckdb::{DuckDb, Location, Places};
+use super::duckdb::{DuckDb, Places};
+use super::location::Location;
+use super::mysql::MySql;
 use super::postgres::Postgres;
+use super::sqlite::Sqlite;
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::{Evaluator, World};
 use crate::secret::{Redactor, Secret};
@@ -28,54 +31,70 @@ pub struct Opening<'a> {
     pub files: tokio::sync::Mutex<HashMap<PathBuf, DuckDb>>,
 }
 
+/// Who connects to a server.
+struct Login {
+    conn_str: Secret,
+    username: Option<String>,
+    password: Option<Secret>,
+}
+
 impl Opening<'_> {
     /// Opens the database of a source; none for a source that is an API.
     pub async fn open(&self, source: &Source) -> Result<Option<Arc<dyn Database>>> {
-        let opened: Result<Arc<dyn Database>> = match &source.kind {
-            SourceKind::Http(_) => return Ok(None),
-            SourceKind::Staging => {
-                Staging::open_folder(&self.staging.join(&source.name)).map(|s| Arc::new(s) as _)
-            }
-            SourceKind::DuckDb(duckdb) => {
-                let conn_str = self.text(&duckdb.conn_str).await?;
-                let named = match &duckdb.driver {
-                    Some(prop) => Some(self.text(prop).await?).filter(|path| !path.trim().is_empty()),
-                    None => None,
-                };
-                let named = named.map(|path| self.folder.join(path));
-                let package = match &named {
-                    Some(_) => None,
-                    None => self.evaluator.python().module_file("_duckdb").await?,
-                };
-                self.duckdb(&conn_str, Places { named, package }).await
-            }
-            SourceKind::Postgres(postgres) => {
-                let conn_str = self.text(&postgres.conn_str).await?;
-                self.hide_password_of(&conn_str);
-                let username = match &postgres.username {
-                    Some(prop) => Some(self.text(prop).await?),
-                    None => None,
-                };
-                let password = match &postgres.password {
-                    Some(prop) => {
-                        let secret = Secret::new(self.text(prop).await?);
-                        self.redactor.add(&secret);
-                        Some(secret)
-                    }
-                    None => None,
-                };
-                let opened = Postgres::open(Secret::new(conn_str), username, password).await;
-                opened.map(|p| Arc::new(p) as _)
-            }
+        let SourceKind::Database(database) = &source.kind else {
+            return Ok(None);
         };
-        opened
+        self.database(&source.name, database)
+            .await
             .map(Some)
             .map_err(|e| e.at(&source.place).context(format!("source `{}`", source.name)))
     }
 
+    async fn database(&self, name: &str, source: &DatabaseSource) -> Result<Arc<dyn Database>> {
+        Ok(match source {
+            DatabaseSource::Staging => Arc::new(Staging::open_folder(&self.staging.join(name))?),
+            DatabaseSource::Postgres(server) => {
+                let login = self.login(server).await?;
+                Arc::new(Postgres::open(login.conn_str, login.username, login.password).await?)
+            }
+            DatabaseSource::MySql(server) => {
+                let login = self.login(server).await?;
+                let (username, password) = (login.username.as_deref(), login.password.as_ref());
+                Arc::new(MySql::open(&login.conn_str, username, password).await?)
+            }
+            DatabaseSource::Sqlite(conn_str) => {
+                let location = Location::read(&self.text(conn_str).await?, "sqlite", self.folder)?;
+                Arc::new(Sqlite::open(&location).await?)
+            }
+            DatabaseSource::DuckDb(duckdb) => {
+                let conn_str = self.text(&duckdb.conn_str).await?;
+                let named = self.driver(&duckdb.driver).await?;
+                let package = match &named {
+                    Some(_) => None,
+                    None => self.evaluator.python().module_file("_duckdb").await?,
+                };
+                self.duckdb(&conn_str, Places { named, package }).await?
+            }
+            DatabaseSource::Snowflake(_) | DatabaseSource::Adbc(_) => {
+                return Err(Error::new(ErrorKind::Project, "not yet"));
+            }
+        })
+    }
+
+    /// Who connects to a server.
+    async fn login(&self, server: &Server) -> Result<Login> {
+        let conn_str = self.text(&server.conn_str).await?;
+        self.hide_password_of(&conn_str);
+        Ok(Login {
+            conn_str: Secret::new(conn_str),
+            username: self.maybe(&server.username).await?,
+            password: self.secret(&server.password).await?,
+        })
+    }
+
     /// The database in a file: sources that name the same share it, since DuckDB lets a file be opened once.
     async fn duckdb(&self, conn_str: &str, places: Places) -> Result<Arc<dyn Database>> {
-        let location = Location::read(conn_str, self.folder)?;
+        let location = Location::read(conn_str, "duckdb", self.folder)?;
         let file = location.file.as_deref().map(|file| {
             let known = std::path::absolute(file).unwrap_or_else(|_| file.to_path_buf());
             known.components().collect::<PathBuf>()
@@ -92,6 +111,28 @@ impl Opening<'_> {
             open.insert(file, opened.clone());
         }
         Ok(Arc::new(opened))
+    }
+
+    /// The path of a driver's library, relative to the project; none when it is to be found.
+    async fn driver(&self, prop: &Option<Prop>) -> Result<Option<PathBuf>> {
+        let named = self.maybe(prop).await?.filter(|path| !path.trim().is_empty());
+        Ok(named.map(|path| self.folder.join(path)))
+    }
+
+    async fn maybe(&self, prop: &Option<Prop>) -> Result<Option<String>> {
+        match prop {
+            Some(prop) => self.text(prop).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// A secret, which no output shows from now on.
+    async fn secret(&self, prop: &Option<Prop>) -> Result<Option<Secret>> {
+        let secret = self.maybe(prop).await?.map(Secret::new);
+        if let Some(secret) = &secret {
+            self.redactor.add(secret);
+        }
+        Ok(secret)
     }
 
     async fn text(&self, prop: &Prop) -> Result<String> {

@@ -22,6 +22,21 @@ pub fn definitions(columns: &[Column], sql_type: impl Fn(&Column) -> String) -> 
     columns.join(", ")
 }
 
+/// Changes of a table's columns, for databases that change one with each statement. `table`: quoted.
+pub fn alterations(table: &str, add: &[Column], drop: &[String]) -> Vec<String> {
+    let added = add.iter().map(|c| {
+        format!(
+            "ALTER TABLE {table} ADD COLUMN {} {}",
+            quote(&c.name),
+            c.column_type.sql
+        )
+    });
+    let dropped = drop
+        .iter()
+        .map(|name| format!("ALTER TABLE {table} DROP COLUMN {}", quote(name)));
+    added.chain(dropped).collect()
+}
+
 /// Rows of a side table take the place of those with the same key in a target, as statements.
 ///
 /// By UPDATE and INSERT rather than ON CONFLICT: the target need not have a unique index on the key, and rows that others
@@ -56,6 +71,12 @@ impl UpsertSql<'_> {
         format!("DELETE FROM {side} a USING {side} b WHERE {same} AND a.{row} < b.{row}")
     }
 
+    /// The same, where DELETE has no USING; `row` must be something that has a maximum.
+    pub fn keep_last_of_groups(&self, row: &str) -> String {
+        let (side, key) = (self.side, self.key_list());
+        format!("DELETE FROM {side} WHERE {row} NOT IN (SELECT max({row}) FROM {side} GROUP BY {key})")
+    }
+
     /// Gives a row when several of the side table have the same key.
     pub fn twins(&self) -> String {
         let (key, side) = (self.key_list(), self.side);
@@ -81,7 +102,7 @@ impl UpsertSql<'_> {
             .collect();
         (!others.is_empty()).then(|| {
             format!(
-                "UPDATE {} t SET {} FROM {} s WHERE {}",
+                "UPDATE {} AS t SET {} FROM {} AS s WHERE {}",
                 self.target,
                 others.join(", "),
                 self.side,

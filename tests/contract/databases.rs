@@ -6,33 +6,63 @@ use futures::future::BoxFuture;
 use sequor::python::Python;
 use sequor::secret::Secret;
 use sequor::sources::database::Database;
-use sequor::sources::duckdb::{DuckDb, Location, Places};
+use sequor::sources::duckdb::{DuckDb, Places};
+use sequor::sources::location::Location;
+use sequor::sources::mysql::MySql;
 use sequor::sources::postgres::Postgres;
+use sequor::sources::sqlite::Sqlite;
 use sequor::staging::Staging;
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
-use crate::support::{duckdb, postgres};
+use crate::support::{duckdb, mysql, postgres};
 
 /// A database that is empty, for as long as it is held.
 pub struct Open {
     pub name: &'static str,
     pub database: Arc<dyn Database>,
+    /// What it has not, by nature.
+    pub lacks: &'static [Lack],
     _folder: TempDir,
-    _server: Option<postgres::Database>,
+}
+
+/// What a database may not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lack {
+    Views,
+    Namespaces,
+    /// A comparison is a number.
+    Booleans,
+    /// Decimals are floats.
+    Decimals,
+    ForeignKeys,
+}
+
+impl Open {
+    pub fn has(&self, what: Lack) -> bool {
+        !self.lacks.contains(&what)
+    }
+
+    /// A name in SQL of its own.
+    pub fn quote(&self, name: &str) -> String {
+        match self.name {
+            "mysql" => format!("`{name}`"),
+            _ => format!("\"{name}\""),
+        }
+    }
 }
 
 type Opening = fn(TempDir) -> BoxFuture<'static, Open>;
 
-const ALL: [Opening; 3] = [
+const ALL: [Opening; 5] = [
     |folder| {
         Box::pin(async {
             let database = Arc::new(Staging::open_folder(folder.path()).unwrap());
             Open {
                 name: "staging",
                 database,
+                lacks: &[Lack::Views, Lack::ForeignKeys],
                 _folder: folder,
-                _server: None,
             }
         })
     },
@@ -46,8 +76,8 @@ const ALL: [Opening; 3] = [
             Open {
                 name: "postgres",
                 database: Arc::new(opened.unwrap()),
+                lacks: &[],
                 _folder: folder,
-                _server: Some(server),
             }
         })
     },
@@ -61,23 +91,50 @@ const ALL: [Opening; 3] = [
                 named: Some(duckdb::library().into()),
                 package: None,
             };
-            let location = Location::read("duckdb:///t.db", folder.path()).unwrap();
+            let location = Location::read("duckdb:///t.db", "duckdb", folder.path()).unwrap();
             let database = Arc::new(DuckDb::open(&location, &places).unwrap());
             Open {
                 name: "duckdb",
                 database,
+                lacks: &[Lack::ForeignKeys],
                 _folder: folder,
-                _server: None,
+            }
+        })
+    },
+    |folder| {
+        Box::pin(async {
+            let location = Location::read("sqlite:///t.db", "sqlite", folder.path()).unwrap();
+            Open {
+                name: "sqlite",
+                database: Arc::new(Sqlite::open(&location).await.unwrap()),
+                lacks: &[Lack::Namespaces, Lack::Booleans, Lack::Decimals],
+                _folder: folder,
+            }
+        })
+    },
+    |folder| {
+        Box::pin(async {
+            let server = tokio::task::spawn_blocking(mysql::Database::new).await.unwrap();
+            let opened = MySql::open(&Secret::new(server.url.clone()), None, None).await;
+            Open {
+                name: "mysql",
+                database: Arc::new(opened.unwrap()),
+                lacks: &[Lack::Booleans],
+                _folder: folder,
             }
         })
     },
 ];
 
-/// Every database, open.
+/// Every database, open; or the one that `SEQUOR_TEST_DATABASE` names.
 pub async fn all() -> Vec<Open> {
-    let mut open = Vec::new();
+    let only = std::env::var("SEQUOR_TEST_DATABASE").ok();
+    let mut all = Vec::new();
     for opening in ALL {
-        open.push(opening(TempDir::new().unwrap()).await);
+        let open = opening(TempDir::new().unwrap()).await;
+        if only.as_deref().is_none_or(|name| name == open.name) {
+            all.push(open);
+        }
     }
-    open
+    all
 }

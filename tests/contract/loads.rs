@@ -137,13 +137,16 @@ async fn names_of_any_kind() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn namespaces() {
-    for open in all().await {
+    for open in all().await.into_iter().filter(|o| o.has(Lack::Namespaces)) {
         let db = &*open.database;
+        // Schemas of MySQL are the server's, and others' tests run on it, too.
+        let namespace = format!("Other one {}", uuid::Uuid::new_v4().simple());
         if open.name != "staging" {
-            db.execute("CREATE SCHEMA \"Other one\"").await.unwrap();
+            let create = format!("CREATE SCHEMA {}", open.quote(&namespace));
+            db.execute(&create).await.unwrap();
         }
         let t = TableName {
-            namespace: Some("Other one".into()),
+            namespace: Some(namespace),
             ..TableName::new("t")
         };
         for (mode, id) in [

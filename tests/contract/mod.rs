@@ -17,7 +17,7 @@ use sequor::batch::row::Row;
 use sequor::error::{Error, Result};
 use sequor::sources::database::{Column, Database, Load, Rows, TableName, WriteMode};
 
-use databases::{Open, all};
+use databases::{Lack, Open, all};
 
 /// Columns by names and types.
 fn columns(db: &dyn Database, declared: &[(&str, &str)]) -> Vec<Column> {

@@ -1,9 +1,11 @@
-//! Real things to test against: a PostgreSQL server, an HTTP server, the program itself.
+//! Real things to test against: servers of databases, an HTTP server, the program itself.
 
 pub mod duckdb;
 pub mod faults;
+pub mod mysql;
 pub mod postgres;
 pub mod program;
 pub mod server;
+pub mod servers;
 pub mod state;
 pub mod tls;

@@ -1,6 +1,5 @@
 //! A PostgreSQL server of the tests' own, or the one that `SEQUOR_TEST_POSTGRES` names.
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -8,6 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
+
+use super::servers::{free_port, guarded, is_root, run};
 
 /// The server, for as long as the test program runs.
 struct Server {
@@ -52,11 +53,6 @@ fn program(name: &str) -> PathBuf {
                  or set SEQUOR_TEST_POSTGRES=postgresql://user:password@host:port"
             )
         })
-}
-
-fn is_root() -> bool {
-    let id = Command::new("id").arg("-u").output().expect("id runs");
-    String::from_utf8_lossy(&id.stdout).trim() == "0"
 }
 
 /// PostgreSQL refuses to run as root: there, it runs as another user.
@@ -111,26 +107,22 @@ fn start() -> Server {
         "initdb failed: {}",
         String::from_utf8_lossy(&init.stderr)
     );
-    let port = TcpListener::bind("127.0.0.1:0")
-        .and_then(|l| l.local_addr())
-        .expect("a free port")
-        .port();
-    let postgres = command(&program("postgres"));
-    let mut guard = Command::new("sh");
-    guard
-        .args(["-c", r#"D=$1; shift; "$@" & P=$!; cat >/dev/null; kill -INT $P; pkill -INT -P $P; wait $P; rm -rf "$D""#, "sh"])
-        .arg(&folder)
-        .arg(postgres.get_program())
-        .args(postgres.get_args())
+    let port = free_port();
+    let mut postgres = command(&program("postgres"));
+    postgres
         .arg("-D")
         .arg(&data)
-        .args(["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "max_connections=200"])
+        .args([
+            "-c",
+            "listen_addresses=127.0.0.1",
+            "-c",
+            "fsync=off",
+            "-c",
+            "max_connections=200",
+        ])
         .args(["-c", "unix_socket_directories=", "-p"])
-        .arg(port.to_string())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    let guard = guard.spawn().expect("PostgreSQL starts");
+        .arg(port.to_string());
+    let guard = guarded(&folder, &postgres, "INT");
     let url = format!("postgresql://sequor@127.0.0.1:{port}");
     let deadline = Instant::now() + Duration::from_secs(60);
     while run(async { PgConnection::connect(&format!("{url}/postgres")).await }).is_err() {
@@ -144,14 +136,6 @@ fn start() -> Server {
         url,
         _guard: Some(guard),
     }
-}
-
-fn run<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime")
-        .block_on(future)
 }
 
 impl Database {

@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::TEMPLATE;
-use crate::syntax::{EXPRESSION, GRANTS, Shape};
+use crate::syntax::{EXPRESSION, GRANTS, SNOWFLAKE_CREDENTIALS, Shape};
 
 /// Rules between keys that their shapes can't say.
 pub fn beyond_keys(shape: &Shape) -> Vec<Json> {
@@ -78,6 +78,11 @@ pub fn beyond_keys(shape: &Shape) -> Vec<Json> {
             let given = |key: &str| json!({"anyOf": [{"required": [key]}, {"required": [format!("{key}{EXPRESSION}")]}]});
             rules.push(json!({"if": given(one), "then": given(other)}));
         }
+    }
+    if shape.key("private_key_path").is_some() {
+        let given = SNOWFLAKE_CREDENTIALS
+            .map(|key| json!({"anyOf": [{"required": [key]}, {"required": [format!("{key}{EXPRESSION}")]}]}));
+        rules.push(json!({"oneOf": given}));
     }
     if shape.key("grant_type").is_some() {
         for (grant, keys) in GRANTS {

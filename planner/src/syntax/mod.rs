@@ -1,6 +1,7 @@
 //! Text to tree to what the project says: YAML with places, the shapes of its maps, and the readers of their keys.
 
 mod auth;
+mod database;
 mod keys;
 mod limits;
 mod maps;
@@ -12,6 +13,9 @@ mod tree;
 mod yaml;
 
 pub use auth::{Auth, AwsSigv4, GRANTS, GrantType, OAuth1, OAuth2};
+pub use database::{
+    AdbcSource, DatabaseSource, DuckDbSource, SNOWFLAKE_CREDENTIALS, Server, SnowflakeSource,
+};
 pub use keys::Keys;
 pub use limits::{
     BackoffType, Concurrency, LIMITS, REQUEST_LIMITS, RateLimit, RetryOn, RetrySpec, read_concurrency,
@@ -23,8 +27,6 @@ pub use project::{
     DEFAULT_ENV, ENVIRONMENT, PROJECT, Project, read_default_env, read_environment, read_project,
 };
 pub use shape::{EXPRESSION, Form, Key, Shape};
-pub use source::{
-    DuckDbSource, FLOW, HttpSource, PostgresSource, SOURCES, Source, SourceKind, read_flow, read_source,
-};
+pub use source::{FLOW, HttpSource, SOURCES, Source, SourceKind, read_flow, read_source};
 pub use tree::{Node, Scalar, Value};
 pub use yaml::parse;

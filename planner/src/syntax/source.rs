@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::auth::{AUTH, Auth, read_auth};
+use super::database::{self, DatabaseSource, read_database};
 use super::limits::{
     Concurrency, LIMITS, RateLimit, RetrySpec, read_concurrency, read_rate_limit, read_retry,
 };
@@ -27,9 +28,7 @@ pub struct Source {
 #[derive(Debug, Clone)]
 pub enum SourceKind {
     Http(Box<HttpSource>),
-    Postgres(Box<PostgresSource>),
-    Staging,
-    DuckDb(Box<DuckDbSource>),
+    Database(DatabaseSource),
 }
 
 /// `type: http`.
@@ -47,30 +46,12 @@ pub struct HttpSource {
     pub network: Network,
 }
 
-/// `type: postgres`.
-#[derive(Debug, Clone)]
-pub struct PostgresSource {
-    pub conn_str: Prop,
-    pub username: Option<Prop>,
-    pub password: Option<Prop>,
-}
-
-/// `type: duckdb`.
-#[derive(Debug, Clone)]
-pub struct DuckDbSource {
-    pub conn_str: Prop,
-    /// DuckDB's library, where it is not found by itself.
-    pub driver: Option<Prop>,
-}
-
 impl Source {
     /// The SQL it speaks; none for an API.
     pub fn dialect(&self) -> Option<Dialect> {
         match self.kind {
             SourceKind::Http(_) => None,
-            SourceKind::Postgres(_) => Some(Dialect::Postgres),
-            SourceKind::Staging => Some(Dialect::Staging),
-            SourceKind::DuckDb(_) => Some(Dialect::DuckDb),
+            SourceKind::Database(ref database) => Some(database.dialect()),
         }
     }
 
@@ -78,9 +59,7 @@ impl Source {
     pub fn type_name(&self) -> &'static str {
         match self.kind {
             SourceKind::Http(_) => "http",
-            SourceKind::Postgres(_) => "postgres",
-            SourceKind::Staging => "staging",
-            SourceKind::DuckDb(_) => "duckdb",
+            SourceKind::Database(ref database) => database.type_name(),
         }
     }
 }
@@ -128,49 +107,8 @@ static HTTP: Shape = Shape {
     ],
 };
 
-static POSTGRES: Shape = Shape {
-    what: "a postgres source",
-    doc: "A PostgreSQL database.",
-    with: &[&TYPE],
-    keys: &[
-        Key::new(
-            "conn_str",
-            Form::Text,
-            "postgresql://host:port/database, also as SQLAlchemy writes it.",
-        )
-        .required(),
-        Key::new("username", Form::Text, "The user."),
-        Key::new("password", Form::Text, "The password."),
-    ],
-};
-
-static DUCKDB: Shape = Shape {
-    what: "a duckdb source",
-    doc: "A DuckDB database.",
-    with: &[&TYPE],
-    keys: &[
-        Key::new(
-            "conn_str",
-            Form::Text,
-            "duckdb:///path.db, relative to the project; duckdb:////path.db from the root; duckdb:///:memory: for the time of a run.",
-        )
-        .required(),
-        Key::new(
-            "driver",
-            Form::Text,
-            "The path of DuckDB's library, where neither the Python package nor the system has it.",
-        ),
-    ],
-};
-
-static STAGING: Shape = Shape {
-    what: "a staging source",
-    doc: "The embedded database: DataFusion over Delta tables in the project's state. Needs no server.",
-    with: &[&TYPE],
-    keys: &[],
-};
-
-static TYPE: Shape = Shape {
+/// What every source has.
+pub(super) static TYPE: Shape = Shape {
     what: "a source",
     doc: "An API or a database.",
     with: &[],
@@ -180,9 +118,13 @@ static TYPE: Shape = Shape {
 /// Every type of source.
 pub static SOURCES: &[(&str, &Shape)] = &[
     ("http", &HTTP),
-    ("postgres", &POSTGRES),
-    ("duckdb", &DUCKDB),
-    ("staging", &STAGING),
+    ("postgres", &database::POSTGRES),
+    ("snowflake", &database::SNOWFLAKE),
+    ("duckdb", &database::DUCKDB),
+    ("mysql", &database::MYSQL),
+    ("sqlite", &database::SQLITE),
+    ("adbc", &database::ADBC),
+    ("staging", &database::STAGING),
 ];
 
 /// Reads a source's file.
@@ -192,16 +134,7 @@ pub fn read_source(name: &str, file: &Arc<str>, text: &str, d: &mut Diagnostics)
     let keys = Keys::new(&node, shape, d)?;
     let kind = match kind {
         "http" => SourceKind::Http(Box::new(read_http(&keys, d)?)),
-        "postgres" => SourceKind::Postgres(Box::new(PostgresSource {
-            username: keys.prop("username", d),
-            password: keys.prop("password", d),
-            conn_str: keys.prop("conn_str", d)?,
-        })),
-        "duckdb" => SourceKind::DuckDb(Box::new(DuckDbSource {
-            driver: keys.prop("driver", d),
-            conn_str: keys.prop("conn_str", d)?,
-        })),
-        _ => SourceKind::Staging,
+        kind => SourceKind::Database(read_database(kind, &keys, d)?),
     };
     Some(Source {
         name: name.to_string(),

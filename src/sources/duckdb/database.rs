@@ -8,18 +8,17 @@ use arrow::datatypes::{DataType, Schema};
 use async_trait::async_trait;
 use futures::StreamExt;
 use sequor_planner::Dialect;
-use sqlparser::dialect::DuckDbDialect;
-use sqlparser::tokenizer::{Token, Tokenizer};
 
 use super::find::{Places, driver};
 use super::load::{SIDE, begin, refuse_twins, settle, side};
-use super::location::Location;
 use super::types;
 use crate::batch::types::{ColumnType, Logical};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::adbc::{self, Connection, Connections};
 use crate::sources::database::{Column, Database, Load, Rows, TableName, WriteMode};
-use crate::sources::sql::quote;
+use crate::sources::location::Location;
+use crate::sources::reading::reads;
+use crate::sources::sql::{alterations, quote};
 
 /// A DuckDB database. Its file is this process's alone while it is open. Cloning shares it.
 #[derive(Clone)]
@@ -130,48 +129,6 @@ pub fn exists(connections: &Connections, connection: &mut Connection, table: &Ta
     connections.any(connection, &sql)
 }
 
-/// Words that a query may begin with.
-const READING: [&str; 10] = [
-    "select",
-    "with",
-    "from",
-    "values",
-    "table",
-    "show",
-    "describe",
-    "summarize",
-    "explain",
-    "pragma",
-];
-
-/// # Errors
-/// What is not one query: what writes belongs into `execute`, where the plan sees it.
-fn reads(sql: &str) -> Result<()> {
-    let statements = sequor_planner::split_statements(sql, Dialect::DuckDb);
-    let wrong = match statements.as_slice() {
-        [one] => match first_word(one) {
-            // What is no SQL at all DuckDB tells best.
-            None => return Ok(()),
-            Some(word) if READING.contains(&word.to_ascii_lowercase().as_str()) => return Ok(()),
-            Some(word) => format!("a query reads, and this one begins with {}", word.to_uppercase()),
-        },
-        many => format!("a query is one statement, and these are {}", many.len()),
-    };
-    Err(Error::new(ErrorKind::Sql, wrong).help("use `execute` for statements that write"))
-}
-
-/// The word that a statement begins with, behind comments and parentheses.
-fn first_word(sql: &str) -> Option<String> {
-    let tokens = Tokenizer::new(&DuckDbDialect {}, sql).tokenize().ok()?;
-    let first = tokens
-        .into_iter()
-        .find(|token| !matches!(token, Token::Whitespace(_) | Token::LParen));
-    match first {
-        Some(Token::Word(word)) => Some(word.value),
-        _ => None,
-    }
-}
-
 /// The positions of a query's columns that are JSON: in Arrow, DuckDB gives them as text.
 async fn json_columns(connections: &Arc<Connections>, sql: &str) -> Vec<usize> {
     // What can't be described (a PRAGMA, a mistake) has none, or says so itself.
@@ -225,7 +182,7 @@ impl Database for DuckDb {
     }
 
     async fn query(&self, sql: &str) -> Result<Rows> {
-        reads(sql)?;
+        reads(sql, Dialect::DuckDb)?;
         let json = json_columns(&self.connections, sql).await;
         Ok(mark_json(self.connections.rows(sql).await?, &json))
     }
@@ -273,18 +230,7 @@ impl Database for DuckDb {
 
     /// DuckDB changes one column with each statement: all of them in one transaction.
     async fn alter(&self, table: &TableName, add: &[Column], drop: &[String]) -> Result<()> {
-        let table = quoted(table);
-        let added = add.iter().map(|c| {
-            format!(
-                "ALTER TABLE {table} ADD COLUMN {} {}",
-                quote(&c.name),
-                c.column_type.sql
-            )
-        });
-        let dropped = drop
-            .iter()
-            .map(|name| format!("ALTER TABLE {table} DROP COLUMN {}", quote(name)));
-        let changes: Vec<String> = added.chain(dropped).collect();
+        let changes = alterations(&quoted(table), add, drop);
         self.connections
             .work(move |connections, connection| {
                 connections.transaction(connection, |connection| {
@@ -338,34 +284,5 @@ impl Database for DuckDb {
         mode: WriteMode,
     ) -> Result<Box<dyn Load>> {
         Ok(Box::new(begin(&self.connections, target, columns, mode)?))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn queries_read() {
-        for good in [
-            "select 1",
-            " (select 1) union select 2;",
-            "FROM t",
-            "-- a\nselect 1",
-            "with a as (select 1) select * from a",
-        ] {
-            assert!(reads(good).is_ok(), "{good}");
-        }
-        for bad in [
-            "create table t(a int)",
-            "select 1; select 2",
-            "drop table t",
-            "copy t to 'x'",
-            "-- a comment\ndrop table t",
-            "/* one */ (delete from t)",
-            "insert into t values (1)",
-        ] {
-            assert!(reads(bad).is_err(), "{bad}");
-        }
     }
 }

@@ -3,9 +3,8 @@
 mod database;
 mod find;
 mod load;
-mod location;
 mod types;
 
+pub use super::location::Location;
 pub use database::DuckDb;
 pub use find::Places;
-pub use location::Location;

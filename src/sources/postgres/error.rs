@@ -1,25 +1,18 @@
-//! sqlx's errors as ours.
+//! PostgreSQL's errors as ours.
 
 use sqlx::postgres::PgDatabaseError;
 
 use crate::error::{Error, ErrorKind};
+use crate::sources::failure;
 
 /// What the server or the connection says, with the server's own detail and hint.
 pub fn explain(error: &sqlx::Error) -> Error {
-    match error {
-        sqlx::Error::Database(database) => match database.try_downcast_ref::<PgDatabaseError>() {
+    failure::explain(error, |database| {
+        match database.try_downcast_ref::<PgDatabaseError>() {
             Some(pg) => server(pg),
             None => Error::new(ErrorKind::Sql, database.to_string()),
-        },
-        sqlx::Error::Io(io) => Error::new(ErrorKind::Connect, format!("the connection failed: {io}")),
-        sqlx::Error::Tls(tls) => Error::new(ErrorKind::Connect, format!("TLS failed: {tls}")),
-        sqlx::Error::PoolTimedOut => Error::new(ErrorKind::Timeout, "no connection became free in time"),
-        sqlx::Error::ColumnDecode { index, source } => Error::new(
-            ErrorKind::Value,
-            format!("column {index} holds a value that can't be read: {source}"),
-        ),
-        other => Error::new(ErrorKind::Sql, other.to_string()),
-    }
+        }
+    })
 }
 
 /// Classes of SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html

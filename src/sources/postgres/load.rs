@@ -5,7 +5,6 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use sqlx::PgConnection;
 use tokio::sync::mpsc;
-use tokio_util::task::AbortOnDropHandle;
 
 use super::copy::{Encoder, side_type, travels_as_text};
 use super::database::run;
@@ -13,21 +12,14 @@ use super::error::explain;
 use super::replace::{exists, swap};
 use super::sql;
 use super::upsert::{self, Upsert};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::sources::database::{Column, Load, TableName, WriteMode};
-
-/// What the load's task is told.
-enum Message {
-    Data(Bytes),
-    /// The data is complete: make it visible. Without it, the end of the channel means: take it back.
-    Commit,
-}
+use crate::sources::loading::{Loading, Message, over};
 
 /// A load under way. The connection lives in a task, so that encoding and sending overlap.
 pub struct PgLoad {
     encoder: Option<Encoder>,
-    messages: mpsc::Sender<Message>,
-    task: AbortOnDropHandle<Result<u64>>,
+    loading: Loading<Bytes>,
 }
 
 /// Begins: opens the transaction and makes the side table.
@@ -50,7 +42,6 @@ pub async fn begin(
         &format!("CREATE {kind} {} ({definitions})", sql::table(&side)),
     )
     .await?;
-    let (messages, receiver) = mpsc::channel(2);
     let work = Work {
         target: target.clone(),
         side,
@@ -59,8 +50,7 @@ pub async fn begin(
     };
     Ok(PgLoad {
         encoder: Some(encoder),
-        messages,
-        task: AbortOnDropHandle::new(tokio::spawn(work.run(connection, receiver))),
+        loading: Loading::start(|messages| work.run(connection, messages)),
     })
 }
 
@@ -69,32 +59,17 @@ impl Load for PgLoad {
     async fn write(&mut self, batch: RecordBatch) -> Result<()> {
         let encoder = self.encoder.as_mut().ok_or_else(over)?;
         let data = encoder.batch(&batch)?;
-        match self.messages.send(Message::Data(data)).await {
-            Ok(()) => Ok(()),
-            // The task has ended, with the reason.
-            Err(_) => Err(match (&mut self.task).await {
-                Ok(Err(error)) => error,
-                _ => over(),
-            }),
-        }
+        self.loading.send(data).await
     }
 
     async fn commit(mut self: Box<Self>) -> Result<u64> {
         let end = self.encoder.take().ok_or_else(over)?.end()?;
-        // A task that has ended does not listen; its result says why.
-        let _ = self.messages.send(Message::Data(end)).await;
-        let _ = self.messages.send(Message::Commit).await;
-        self.task.await.map_err(|_| over())?
+        self.loading.commit(Some(end)).await
     }
 
     async fn abort(self: Box<Self>) {
-        drop(self.messages);
-        let _ = self.task.await;
+        self.loading.abort().await;
     }
-}
-
-fn over() -> Error {
-    Error::new(ErrorKind::Internal, "the load is over")
 }
 
 /// What the task does.
@@ -106,7 +81,11 @@ struct Work {
 }
 
 impl Work {
-    async fn run(self, mut connection: PgConnection, mut messages: mpsc::Receiver<Message>) -> Result<u64> {
+    async fn run(
+        self,
+        mut connection: PgConnection,
+        mut messages: mpsc::Receiver<Message<Bytes>>,
+    ) -> Result<u64> {
         let columns = sql::column_list(self.columns.iter().map(|c| c.name.as_str()));
         let side = sql::table(&self.side);
         let copy = format!("COPY {side} ({columns}) FROM STDIN (FORMAT binary)");

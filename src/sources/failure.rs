@@ -1,0 +1,20 @@
+//! sqlx's errors as ours.
+
+use sqlx::error::DatabaseError;
+
+use crate::error::{Error, ErrorKind};
+
+/// What the connection says; of what the database says, `server` makes an error.
+pub fn explain(error: &sqlx::Error, server: impl FnOnce(&dyn DatabaseError) -> Error) -> Error {
+    match error {
+        sqlx::Error::Database(database) => server(database.as_ref()),
+        sqlx::Error::Io(io) => Error::new(ErrorKind::Connect, format!("the connection failed: {io}")),
+        sqlx::Error::Tls(tls) => Error::new(ErrorKind::Connect, format!("TLS failed: {tls}")),
+        sqlx::Error::PoolTimedOut => Error::new(ErrorKind::Timeout, "no connection became free in time"),
+        sqlx::Error::ColumnDecode { index, source } => Error::new(
+            ErrorKind::Value,
+            format!("column {index} holds a value that can't be read: {source}"),
+        ),
+        other => Error::new(ErrorKind::Sql, other.to_string()),
+    }
+}

@@ -1,0 +1,247 @@
+//! MySQL as the engine sees it.
+
+use std::collections::BTreeSet;
+
+use arrow::datatypes::DataType;
+use async_trait::async_trait;
+use sequor_planner::Dialect;
+use sqlx::mysql::{MySqlConnectOptions, MySqlPool};
+use sqlx::{Column as _, Connection as _, Executor as _, MySqlConnection, Row as _, Statement as _};
+
+use super::connect::{connect, options};
+use super::error::explain;
+use super::load::begin;
+use super::query;
+use super::settle::{Side, beside, claim};
+use super::sql::{any, check, column_list, namespace, quote, quoted, run, statement};
+use super::types::{self, defined};
+use crate::batch::types::{ColumnType, Logical};
+use crate::error::Result;
+use crate::secret::Secret;
+use crate::sources::casts::portable;
+use crate::sources::database::{Column, Database, Load, Rows, TableName, WriteMode};
+use crate::sources::reading::one;
+use crate::sources::sql::twins_error;
+
+/// A MySQL or MariaDB database.
+pub struct MySql {
+    pool: MySqlPool,
+    options: MySqlConnectOptions,
+}
+
+impl MySql {
+    /// Connects; the server has answered when this returns.
+    pub async fn open(conn_str: &Secret, username: Option<&str>, password: Option<&Secret>) -> Result<MySql> {
+        let options = options(conn_str, username, password)?;
+        Ok(MySql {
+            pool: connect(&options).await?,
+            options,
+        })
+    }
+
+    /// A connection of its own. It keeps the statements of its load.
+    async fn own_connection(&self) -> Result<MySqlConnection> {
+        let options = self.options.clone().statement_cache_capacity(8);
+        MySqlConnection::connect_with(&options)
+            .await
+            .map_err(|e| explain(&e))
+    }
+
+    /// The columns of a table that hold JSON: MariaDB gives them as text.
+    async fn json(&self, table: &TableName) -> Result<Vec<String>> {
+        let columns = self.columns(table).await?.unwrap_or_default();
+        let json = columns
+            .into_iter()
+            .filter(|c| c.column_type.logical == Logical::Json);
+        Ok(json.map(|c| c.name).collect())
+    }
+}
+
+#[async_trait]
+impl Database for MySql {
+    fn dialect(&self) -> Dialect {
+        Dialect::MySql
+    }
+
+    fn column_type(&self, sql: &str) -> Result<ColumnType> {
+        types::of(sql)
+    }
+
+    async fn query(&self, sql: &str) -> Result<Rows> {
+        one(sql, Dialect::MySql)?;
+        query::stream(&self.pool, &portable(sql, Dialect::MySql), &[]).await
+    }
+
+    async fn scan(&self, table: &TableName) -> Result<Rows> {
+        check(table)?;
+        let json = self.json(table).await?;
+        query::stream(&self.pool, &format!("SELECT * FROM {}", quoted(table)), &json).await
+    }
+
+    async fn scan_columns(&self, table: &TableName, wanted: Option<&BTreeSet<String>>) -> Result<Rows> {
+        match self.some_columns(table, wanted).await? {
+            None => self.scan(table).await,
+            Some(names) => {
+                let json = self.json(table).await?;
+                let names = column_list(names.iter().map(String::as_str));
+                let sql = format!("SELECT {names} FROM {}", quoted(table));
+                query::stream(&self.pool, &sql, &json).await
+            }
+        }
+    }
+
+    async fn columns(&self, table: &TableName) -> Result<Option<Vec<Column>>> {
+        check(table)?;
+        // MariaDB's JSON is text that a constraint checks.
+        let rows = sqlx::query(
+            "SELECT CONVERT(column_name USING utf8mb4), CONVERT(column_type USING utf8mb4), \
+             CONVERT(data_type USING utf8mb4) FROM information_schema.columns \
+             WHERE table_schema = COALESCE(?, DATABASE()) AND table_name = ? ORDER BY ordinal_position",
+        )
+        .bind(namespace(table).cloned())
+        .bind(table.table.clone())
+        .fetch_all(&self.pool)
+        .await
+        .map_err(|e| explain(&e))?;
+        let mut columns = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let text = |at: usize| row.try_get_unchecked::<String, _>(at).map_err(|e| explain(&e));
+            let (name, sql, kind) = (text(0)?, text(1)?, text(2)?);
+            columns.push(Column {
+                name,
+                column_type: catalogued(sql, &kind),
+            });
+        }
+        if columns.iter().any(|c| c.column_type.sql == "longtext") {
+            self.mark_json(table, &mut columns).await?;
+        }
+        Ok((!columns.is_empty()).then_some(columns))
+    }
+
+    fn quoted(&self, table: &TableName) -> String {
+        quoted(table)
+    }
+
+    async fn alter(&self, table: &TableName, add: &[Column], drop: &[String]) -> Result<()> {
+        let added = add
+            .iter()
+            .map(|c| format!("ADD COLUMN {} {}", quote(&c.name), defined(&c.column_type)));
+        let dropped = drop.iter().map(|name| format!("DROP COLUMN {}", quote(name)));
+        let changes: Vec<String> = added.chain(dropped).collect();
+        let statement = format!("ALTER TABLE {} {}", quoted(table), changes.join(", "));
+        self.execute(&statement).await.map(|_| ())
+    }
+
+    async fn execute(&self, sql: &str) -> Result<Option<u64>> {
+        let sql = portable(sql, Dialect::MySql);
+        let done = sqlx::raw_sql(statement(&sql)).execute(&self.pool).await;
+        done.map(|done| Some(done.rows_affected()))
+            .map_err(|e| explain(&e))
+    }
+
+    async fn transform(&self, query: &str, target: &TableName, mode: WriteMode) -> Result<u64> {
+        check(target)?;
+        let query = portable(query, Dialect::MySql);
+        let mut connection = self.own_connection().await?;
+        let side = beside(target);
+        claim(&mut connection, &side).await?;
+        let done = async {
+            let rows = run(
+                &mut connection,
+                &format!("CREATE TABLE {} AS {query}", quoted(&side)),
+            )
+            .await?;
+            let prepared = (&mut connection)
+                .prepare(statement(&format!("SELECT * FROM {}", quoted(&side))))
+                .await
+                .map_err(|e| explain(&e))?;
+            let columns: Vec<String> = prepared.columns().iter().map(|c| c.name().to_string()).collect();
+            drop(prepared);
+            let key = mode.key(columns.iter().map(String::as_str))?;
+            if !key.is_empty() {
+                let list = column_list(key.iter().map(String::as_str));
+                let side = quoted(&side);
+                let twins = format!("SELECT {list} FROM {side} GROUP BY {list} HAVING count(*) > 1 LIMIT 1");
+                if any(&mut connection, &twins).await? {
+                    return Err(twins_error(key));
+                }
+            }
+            let settled = Side {
+                side: &side,
+                target,
+                columns: &columns,
+                mode: &mode,
+            };
+            settled.settle(&mut connection).await?;
+            Ok(rows)
+        };
+        let done = done.await;
+        if done.is_err() {
+            let drop = format!("DROP TABLE IF EXISTS {}", quoted(&side));
+            let _ = run(&mut connection, &drop).await;
+        }
+        done
+    }
+
+    async fn begin_load(
+        &self,
+        target: &TableName,
+        columns: &[Column],
+        mode: WriteMode,
+    ) -> Result<Box<dyn Load>> {
+        let connection = self.own_connection().await?;
+        Ok(Box::new(begin(connection, target, columns, mode).await?))
+    }
+
+    async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+impl MySql {
+    /// Finds the JSON among columns of text.
+    async fn mark_json(&self, table: &TableName, columns: &mut [Column]) -> Result<()> {
+        // MySQL has a type for it, and another shape of this view.
+        let rows = sqlx::query(
+            "SELECT CONVERT(check_clause USING utf8mb4) FROM information_schema.check_constraints \
+             WHERE constraint_schema = COALESCE(?, DATABASE()) AND table_name = ?",
+        )
+        .bind(namespace(table).cloned())
+        .bind(table.table.clone())
+        .fetch_all(&self.pool)
+        .await
+        .unwrap_or_default();
+        for row in &rows {
+            let Ok(clause) = row.try_get_unchecked::<String, _>(0) else {
+                continue;
+            };
+            for column in columns.iter_mut() {
+                if clause == format!("json_valid({})", quote(&column.name)) {
+                    column.column_type.logical = Logical::Json;
+                    column.column_type.sql = "json".into();
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A type as the catalog has it.
+fn catalogued(sql: String, kind: &str) -> ColumnType {
+    let known = |text: &str| types::of(text).ok();
+    let unsigned = sql.contains("unsigned");
+    let (arrow, logical) = match kind {
+        "tinyint" if sql == "tinyint(1)" => (DataType::Boolean, Logical::Plain),
+        "bigint" if unsigned => (DataType::Utf8, Logical::Numeric),
+        "int" if unsigned => (DataType::Int64, Logical::Plain),
+        "smallint" | "mediumint" if unsigned => (DataType::Int32, Logical::Plain),
+        "datetime" => known("timestamp").map_or((DataType::Utf8, Logical::Other), |t| (t.arrow, t.logical)),
+        "timestamp" => {
+            known("timestamptz").map_or((DataType::Utf8, Logical::Other), |t| (t.arrow, t.logical))
+        }
+        "float" => (DataType::Float32, Logical::Plain),
+        "decimal" => known(&sql).map_or((DataType::Utf8, Logical::Numeric), |t| (t.arrow, t.logical)),
+        kind => known(kind).map_or((DataType::Utf8, Logical::Other), |t| (t.arrow, t.logical)),
+    };
+    ColumnType { sql, arrow, logical }
+}

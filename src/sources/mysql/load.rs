@@ -1,0 +1,157 @@
+//! A load: rows into a side table, which then takes its place.
+
+use arrow::array::RecordBatch;
+use async_trait::async_trait;
+use sqlx::{AssertSqlSafe, MySqlConnection, query_with};
+use tokio::sync::mpsc;
+
+use super::error::explain;
+use super::settle::{Side, beside, claim};
+use super::sql::{check, column_list, quote, quoted, run};
+use super::types::defined;
+use crate::error::Result;
+use crate::sources::bind::{Bound, bound, placeholders, refuse_non_finite, written_out};
+use crate::sources::database::{Column, Load, TableName, WriteMode};
+use crate::sources::loading::{Loading, Message};
+
+/// The column that tells the order of rows with the same key.
+pub const ROW: &str = "_sequor_row";
+
+/// Rows of one statement.
+const ROWS: usize = 1000;
+/// Parameters that a statement may have.
+const PARAMETERS: usize = 65_535;
+/// About how many bytes a statement's parameters have: servers take 16 MB at least, unless told otherwise.
+const BYTES: usize = 2 * 1024 * 1024;
+
+/// A load under way.
+pub struct MySqlLoad {
+    rows: usize,
+    loading: Loading<Vec<Bound<sqlx::MySql>>>,
+}
+
+/// Makes the side table.
+pub async fn begin(
+    mut connection: MySqlConnection,
+    target: &TableName,
+    columns: &[Column],
+    mode: WriteMode,
+) -> Result<MySqlLoad> {
+    mode.key(columns.iter().map(|c| c.name.as_str()))?;
+    check(target)?;
+    let side = beside(target);
+    claim(&mut connection, &side).await?;
+    let mut definitions: Vec<String> = columns
+        .iter()
+        .map(|c| format!("{} {}", quote(&c.name), defined(&c.column_type)))
+        .collect();
+    if matches!(mode, WriteMode::Upsert(_)) {
+        definitions.push(format!("{ROW} BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY"));
+    }
+    let create = format!("CREATE TABLE {} ({})", quoted(&side), definitions.join(", "));
+    run(&mut connection, &create).await?;
+    let work = Work {
+        target: target.clone(),
+        side,
+        columns: columns.iter().map(|c| c.name.clone()).collect(),
+        mode,
+    };
+    Ok(MySqlLoad {
+        rows: (PARAMETERS / columns.len().max(1)).clamp(1, ROWS),
+        loading: Loading::start(|messages| work.run(connection, messages)),
+    })
+}
+
+#[async_trait]
+impl Load for MySqlLoad {
+    async fn write(&mut self, batch: RecordBatch) -> Result<()> {
+        refuse_non_finite(&batch)?;
+        let batch = written_out(&batch, "%Y-%m-%d %H:%M:%S%.f")?;
+        self.loading.send(bound(&batch, self.rows, BYTES)?).await
+    }
+
+    async fn commit(self: Box<Self>) -> Result<u64> {
+        self.loading.commit(None).await
+    }
+
+    async fn abort(self: Box<Self>) {
+        self.loading.abort().await;
+    }
+}
+
+struct Work {
+    target: TableName,
+    side: TableName,
+    columns: Vec<String>,
+    mode: WriteMode,
+}
+
+type Messages = mpsc::Receiver<Message<Vec<Bound<sqlx::MySql>>>>;
+
+impl Work {
+    async fn run(self, mut connection: MySqlConnection, messages: Messages) -> Result<u64> {
+        let done = self.load(&mut connection, messages).await;
+        if !matches!(done, Ok(Some(_))) {
+            let _ = run(&mut connection, "ROLLBACK").await;
+            let drop = format!("DROP TABLE IF EXISTS {}", quoted(&self.side));
+            let _ = run(&mut connection, &drop).await;
+        }
+        Ok(done?.unwrap_or(0))
+    }
+
+    /// The number of rows loaded; none when they are taken back.
+    async fn load(&self, connection: &mut MySqlConnection, mut messages: Messages) -> Result<Option<u64>> {
+        let mut rows = 0;
+        let columns = column_list(self.columns.iter().map(String::as_str));
+        // One transaction: each statement of its own would wait for the disk.
+        run(connection, "START TRANSACTION").await?;
+        loop {
+            match messages.recv().await {
+                Some(Message::Data(statements)) => {
+                    for Bound {
+                        rows: some,
+                        arguments,
+                    } in statements
+                    {
+                        let values = placeholders(self.columns.len(), some);
+                        let insert =
+                            format!("INSERT INTO {} ({columns}) VALUES {values}", quoted(&self.side));
+                        let done = query_with(AssertSqlSafe(insert), arguments)
+                            .execute(&mut *connection)
+                            .await;
+                        done.map_err(|e| explain(&e))?;
+                        rows += some as u64;
+                    }
+                }
+                Some(Message::Commit) => break,
+                None => return Ok(None),
+            }
+        }
+        run(connection, "COMMIT").await?;
+        if let WriteMode::Upsert(key) = &self.mode {
+            self.keep_last(connection, key).await?;
+        }
+        let side = Side {
+            side: &self.side,
+            target: &self.target,
+            columns: &self.columns,
+            mode: &self.mode,
+        };
+        side.settle(connection).await?;
+        Ok(Some(rows))
+    }
+
+    /// Of rows with the same key, only the last stays; the column that tells which goes.
+    async fn keep_last(&self, connection: &mut MySqlConnection, key: &[String]) -> Result<()> {
+        let side = quoted(&self.side);
+        let key = column_list(key.iter().map(String::as_str));
+        let keep = format!(
+            "DELETE s FROM {side} s LEFT JOIN (SELECT max({ROW}) AS kept FROM {side} GROUP BY {key}) k \
+             ON s.{ROW} = k.kept WHERE k.kept IS NULL"
+        );
+        run(connection, &keep).await?;
+        run(connection, &format!("ALTER TABLE {side} DROP COLUMN {ROW}"))
+            .await
+            .map(|_| ())
+    }
+}

@@ -1,0 +1,12 @@
+//! MySQL and MariaDB, by sqlx: streamed queries, loads by multi-row INSERTs into a side table, transforms in the server.
+
+mod connect;
+mod database;
+mod error;
+mod load;
+mod query;
+mod settle;
+mod sql;
+mod types;
+
+pub use database::MySql;

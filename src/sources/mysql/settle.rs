@@ -1,0 +1,216 @@
+//! The rows of a side table into their place. MySQL ends a transaction at each CREATE and DROP: what replaces a table is
+//! a table that was filled beside it, and changes its name in one step.
+
+use sqlx::MySqlConnection;
+
+use super::sql::{SIDE, any, column_list, namespace, quote, quoted, run, texts};
+use crate::error::Result;
+use crate::sources::database::{TableName, WriteMode};
+use crate::sources::sql::null_error;
+
+/// Rows that wait in a side table.
+pub struct Side<'a> {
+    pub side: &'a TableName,
+    pub target: &'a TableName,
+    /// The columns' names.
+    pub columns: &'a [String],
+    pub mode: &'a WriteMode,
+}
+
+/// A name for a table beside `target`.
+pub fn beside(target: &TableName) -> TableName {
+    TableName {
+        table: format!("{SIDE}{}", uuid::Uuid::new_v4().simple()),
+        ..target.clone()
+    }
+}
+
+/// Takes the lock of a side table's name: as long as the connection lives, nobody clears the table away. Then clears
+/// away those whose runs were killed.
+pub async fn claim(connection: &mut MySqlConnection, side: &TableName) -> Result<()> {
+    texts(
+        connection,
+        "SELECT CAST(GET_LOCK(?, 0) AS CHAR)",
+        &[Some(&side.table)],
+    )
+    .await?;
+    let left = "SELECT CONVERT(table_name USING utf8mb4) FROM information_schema.tables \
+        WHERE table_schema = COALESCE(?, DATABASE()) AND table_name LIKE '\\_sequor\\_side\\_%' \
+        AND IS_FREE_LOCK(table_name)";
+    for name in texts(connection, left, &[namespace(side).map(String::as_str)]).await? {
+        let table = TableName {
+            table: name,
+            ..side.clone()
+        };
+        run(connection, &format!("DROP TABLE IF EXISTS {}", quoted(&table))).await?;
+    }
+    Ok(())
+}
+
+/// Whether the table is there.
+pub async fn exists(connection: &mut MySqlConnection, table: &TableName) -> Result<bool> {
+    let sql = "SELECT 'yes' FROM information_schema.tables \
+        WHERE table_schema = COALESCE(?, DATABASE()) AND table_name = ?";
+    let arguments = [namespace(table).map(String::as_str), Some(table.table.as_str())];
+    Ok(!texts(connection, sql, &arguments).await?.is_empty())
+}
+
+impl Side<'_> {
+    /// Puts the rows into their place, all at once. The side table is gone then.
+    pub async fn settle(&self, connection: &mut MySqlConnection) -> Result<()> {
+        let (side, target) = (quoted(self.side), quoted(self.target));
+        let columns = column_list(self.columns.iter().map(String::as_str));
+        let there = exists(connection, self.target).await?;
+        let insert = format!("INSERT INTO {target} ({columns}) SELECT {columns} FROM {side}");
+        match self.mode {
+            WriteMode::Replace if !there => {
+                return run(connection, &format!("RENAME TABLE {side} TO {target}"))
+                    .await
+                    .map(|_| ());
+            }
+            WriteMode::Replace if !self.has_children(connection).await? => {
+                let old = beside(self.target);
+                claim(connection, &old).await?;
+                let old = quoted(&old);
+                // Both names change in one step.
+                run(
+                    connection,
+                    &format!("RENAME TABLE {target} TO {old}, {side} TO {target}"),
+                )
+                .await?;
+                return run(connection, &format!("DROP TABLE {old}")).await.map(|_| ());
+            }
+            // Tables with foreign keys on it would follow its old name: it stays, and gets the rows.
+            WriteMode::Replace => {
+                self.in_transaction(connection, &[format!("DELETE FROM {target}"), insert])
+                    .await?;
+            }
+            WriteMode::Append => {
+                if !there {
+                    self.create_like(connection, None).await?;
+                }
+                self.in_transaction(connection, &[insert]).await?;
+            }
+            WriteMode::Upsert(key) => {
+                for name in key {
+                    let nulls = format!("SELECT 1 FROM {side} WHERE {} IS NULL LIMIT 1", quote(name));
+                    if any(connection, &nulls).await? {
+                        return Err(null_error(name));
+                    }
+                }
+                if !there {
+                    self.create_like(connection, Some(key)).await?;
+                }
+                self.upsert(connection, key).await?;
+            }
+        }
+        run(connection, &format!("DROP TABLE {side}")).await.map(|_| ())
+    }
+
+    /// Rows with the same key change, the others are added. Two upserts of a table go one after the other: both would
+    /// add a key that neither finds.
+    async fn upsert(&self, connection: &mut MySqlConnection, key: &[String]) -> Result<()> {
+        let (side, target) = (quoted(self.side), quoted(self.target));
+        let columns = column_list(self.columns.iter().map(String::as_str));
+        let same = key
+            .iter()
+            .map(|name| format!("t.{0} = s.{0}", quote(name)))
+            .collect::<Vec<_>>()
+            .join(" AND ");
+        let changed: Vec<String> = self
+            .columns
+            .iter()
+            .filter(|name| !key.contains(name))
+            .map(|name| format!("t.{0} = s.{0}", quote(name)))
+            .collect();
+        let mut statements = Vec::new();
+        if !changed.is_empty() {
+            let changed = changed.join(", ");
+            statements.push(format!("UPDATE {target} t JOIN {side} s ON {same} SET {changed}"));
+        }
+        let given = self
+            .columns
+            .iter()
+            .map(|name| format!("s.{}", quote(name)))
+            .collect::<Vec<_>>()
+            .join(", ");
+        statements.push(format!(
+            "INSERT INTO {target} ({columns}) SELECT {given} FROM {side} s LEFT JOIN {target} t ON {same} \
+             WHERE t.{} IS NULL",
+            key.first().map(|name| quote(name)).unwrap_or_default()
+        ));
+        let turn = format!("sequor:{:x}", hash(&target));
+        texts(
+            connection,
+            "SELECT CAST(GET_LOCK(?, 3600) AS CHAR)",
+            &[Some(&turn)],
+        )
+        .await?;
+        let done = self.in_transaction(connection, &statements).await;
+        texts(connection, "SELECT CAST(RELEASE_LOCK(?) AS CHAR)", &[Some(&turn)]).await?;
+        done
+    }
+
+    async fn in_transaction(&self, connection: &mut MySqlConnection, statements: &[String]) -> Result<()> {
+        run(connection, "START TRANSACTION").await?;
+        for statement in statements {
+            if let Err(error) = run(connection, statement).await {
+                let _ = run(connection, "ROLLBACK").await;
+                return Err(error);
+            }
+        }
+        run(connection, "COMMIT").await.map(|_| ())
+    }
+
+    /// Makes the target with the side table's columns, and a key of them.
+    async fn create_like(&self, connection: &mut MySqlConnection, key: Option<&[String]>) -> Result<()> {
+        let (side, target) = (quoted(self.side), quoted(self.target));
+        run(connection, &format!("CREATE TABLE {target} LIKE {side}")).await?;
+        let Some(key) = key else { return Ok(()) };
+        let keyed = format!(
+            "ALTER TABLE {target} ADD PRIMARY KEY ({})",
+            column_list(key.iter().map(String::as_str))
+        );
+        if run(connection, &keyed).await.is_err() {
+            // Text of any length can't be a primary key: what begins it is an index.
+            let long = "SELECT CONVERT(column_name USING utf8mb4) FROM information_schema.columns \
+                WHERE table_schema = COALESCE(?, DATABASE()) AND table_name = ? \
+                AND data_type IN ('tinytext', 'text', 'mediumtext', 'longtext', 'tinyblob', 'blob', 'mediumblob', 'longblob')";
+            let within = namespace(self.target).map(String::as_str);
+            let long = texts(connection, long, &[within, Some(&self.target.table)]).await?;
+            let parts: Vec<String> = key
+                .iter()
+                .map(|name| match long.contains(name) {
+                    true => format!("{}(64)", quote(name)),
+                    false => quote(name),
+                })
+                .collect();
+            // It is for speed alone: a key that can't have one works without.
+            let _ = run(
+                connection,
+                &format!("ALTER TABLE {target} ADD INDEX ({})", parts.join(", ")),
+            )
+            .await;
+        }
+        Ok(())
+    }
+
+    /// Whether foreign keys of other tables are on the target.
+    async fn has_children(&self, connection: &mut MySqlConnection) -> Result<bool> {
+        let sql = "SELECT 'yes' FROM information_schema.key_column_usage \
+            WHERE referenced_table_schema = COALESCE(?, DATABASE()) AND referenced_table_name = ? LIMIT 1";
+        let arguments = [
+            namespace(self.target).map(String::as_str),
+            Some(self.target.table.as_str()),
+        ];
+        Ok(!texts(connection, sql, &arguments).await?.is_empty())
+    }
+}
+
+/// A number for a name: names of locks have 64 characters at most.
+fn hash(name: &str) -> u64 {
+    use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+    let mut hasher = DefaultHasher::new();
+    name.hash(&mut hasher);
+    hasher.finish()
+}

@@ -1,0 +1,49 @@
+//! Types, by the names that other databases have for them, and as MySQL needs them to keep what they are given.
+
+use crate::batch::types::{BareDecimal, ColumnType, Logical, column_type};
+use crate::error::Result;
+
+/// A type as MySQL writes it, and as Arrow holds it.
+pub fn of(sql: &str) -> Result<ColumnType> {
+    let mut found = column_type(sql, BareDecimal::Fixed)?;
+    let lower = found.sql.to_ascii_lowercase();
+    let words: Vec<&str> = lower.split_whitespace().collect();
+    let own = match words.as_slice() {
+        // 64 KB are little for text that has no bound elsewhere.
+        ["text" | "string" | "clob"] => Some("LONGTEXT"),
+        ["varchar" | "nvarchar"] | ["character", "varying"] => Some("LONGTEXT"),
+        ["bytea" | "blob" | "binary" | "varbinary"] => Some("LONGBLOB"),
+        // Alone, they have no fraction.
+        ["decimal" | "numeric" | "dec" | "number"] => Some("DECIMAL(38,10)"),
+        ["time"] => Some("TIME(6)"),
+        ["datetime" | "timestamp" | "timestamp_ntz"] | ["timestamp", "without", "time", "zone"] => {
+            Some("DATETIME(6)")
+        }
+        // MySQL's TIMESTAMP is a point in time; it ends in 2038.
+        ["timestamptz" | "timestamp_tz" | "timestamp_ltz"] | ["timestamp", "with", "time", "zone"] => {
+            Some("TIMESTAMP(6)")
+        }
+        ["jsonb" | "variant" | "object"] => Some("JSON"),
+        ["float8" | "double"] => Some("DOUBLE"),
+        // REAL is double here.
+        ["real" | "float4"] => Some("FLOAT"),
+        ["int2"] => Some("SMALLINT"),
+        ["int4"] => Some("INT"),
+        ["int8"] => Some("BIGINT"),
+        _ => None,
+    };
+    if let Some(own) = own {
+        found.sql = own.to_string();
+    }
+    Ok(found)
+}
+
+/// A column's definition. A `null` where it stands keeps a TIMESTAMP from getting a default of its own.
+pub fn defined(column: &ColumnType) -> String {
+    let text = matches!(column.arrow, arrow::datatypes::DataType::Utf8) && column.logical == Logical::Plain;
+    match text {
+        // Any Unicode, and compared by its characters alone, as other databases do.
+        true => format!("{} CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL", column.sql),
+        false => format!("{} NULL", column.sql),
+    }
+}

@@ -1,0 +1,90 @@
+//! Queries that only read, for databases that would run anything.
+
+use sequor_planner::Dialect;
+use sqlparser::tokenizer::{Token, Tokenizer};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// Words that a query may begin with.
+const READING: [&str; 11] = [
+    "select",
+    "with",
+    "from",
+    "values",
+    "table",
+    "show",
+    "describe",
+    "desc",
+    "summarize",
+    "explain",
+    "pragma",
+];
+
+/// # Errors
+/// What is not one query: what writes belongs into `execute`, where the plan sees it.
+pub fn reads(sql: &str, dialect: Dialect) -> Result<()> {
+    one(sql, dialect)?;
+    match first_word(sql, dialect) {
+        // What is no SQL at all the database tells best.
+        None => Ok(()),
+        Some(word) if READING.contains(&word.to_ascii_lowercase().as_str()) => Ok(()),
+        Some(word) => Err(wrong(format!(
+            "a query reads, and this one begins with {}",
+            word.to_uppercase()
+        ))),
+    }
+}
+
+/// # Errors
+/// Several statements, or none.
+pub fn one(sql: &str, dialect: Dialect) -> Result<()> {
+    match sequor_planner::split_statements(sql, dialect).len() {
+        1 => Ok(()),
+        count => Err(wrong(format!("a query is one statement, and these are {count}"))),
+    }
+}
+
+fn wrong(message: String) -> Error {
+    Error::new(ErrorKind::Sql, message).help("use `execute` for statements that write")
+}
+
+/// The word that a statement begins with, behind comments and parentheses.
+fn first_word(sql: &str, dialect: Dialect) -> Option<String> {
+    let tokens = Tokenizer::new(&*dialect.parser(), sql).tokenize().ok()?;
+    let first = tokens
+        .into_iter()
+        .find(|token| !matches!(token, Token::Whitespace(_) | Token::LParen));
+    match first {
+        Some(Token::Word(word)) => Some(word.value),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queries_read() {
+        for good in [
+            "select 1",
+            " (select 1) union select 2;",
+            "FROM t",
+            "-- a\nselect 1",
+            "with a as (select 1) select * from a",
+        ] {
+            assert!(reads(good, Dialect::DuckDb).is_ok(), "{good}");
+        }
+        for bad in [
+            "create table t(a int)",
+            "select 1; select 2",
+            "drop table t",
+            "copy t to 'x'",
+            "-- a comment\ndrop table t",
+            "/* one */ (delete from t)",
+            "insert into t values (1)",
+        ] {
+            assert!(reads(bad, Dialect::DuckDb).is_err(), "{bad}");
+        }
+    }
+}

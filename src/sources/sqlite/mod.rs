@@ -1,0 +1,10 @@
+//! SQLite, by sqlx: loads by one prepared statement into a side table, which takes its place in one transaction.
+
+mod database;
+mod error;
+mod load;
+mod query;
+mod settle;
+mod types;
+
+pub use database::Sqlite;
