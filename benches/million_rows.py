@@ -7,7 +7,7 @@ SEQUOR is the binary, by default the release build in CARGO_TARGET_DIR or ~/.cac
 loopback in a process of its own. PostgreSQL is a server of the bench's own (initdb on PATH or in /usr/lib/postgresql),
 or the one that SEQUOR_TEST_POSTGRES names (postgresql://user:password@host:port/database). Needs nothing but Python.
 
-DuckDB is left out where `SEQUOR_TEST_DUCKDB` names no library (`. tests/setup.sh duckdb` sets it).
+DuckDB is left out where `SEQUOR_TEST_DUCKDB` names no library (`. tests/setup.sh drivers` sets it).
 
 Exits 1 when rows are missing, or when memory goes to 400 MB.
 """

@@ -2,7 +2,9 @@
 #
 #   . tests/setup.sh python            the Python library that sequor links with
 #   . tests/setup.sh python postgres   and a PostgreSQL server's programs, for the tests
-#   . tests/setup.sh duckdb            and DuckDB's library, beside the builds
+#   . tests/setup.sh mysql             a MariaDB server's programs
+#   . tests/setup.sh drivers           the libraries of DuckDB and of ADBC drivers, beside the builds
+#   . tests/setup.sh fakesnow          a server that speaks Snowflake's protocol, beside the builds
 
 # Builds are kept in one folder outside the checkout, unless cargo is told otherwise.
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$HOME/.cache/sequor-target}"
@@ -23,15 +25,33 @@ have_postgres() {
   command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1
 }
 
-# DuckDB's library is in its Python package: the one for the Python that sequor links with.
-duckdb_library() {
-  local folder
-  folder="$CARGO_TARGET_DIR/test-python-$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')"
-  if ! ls "$folder"/_duckdb*.so >/dev/null 2>&1; then
+have_mysql() {
+  command -v mariadbd >/dev/null || [ -x /usr/sbin/mariadbd ] || [ -x /usr/local/sbin/mariadbd ]
+}
+
+python_version() { python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])'; }
+
+# pip_folder FOLDER PACKAGE...: Python packages beside the builds, for the Python that sequor links with.
+pip_folder() {
+  local folder="$1" list="${*:2}"
+  if [ "$(cat "$folder/installed" 2>/dev/null)" != "$list" ]; then
     python3 -m pip --version >/dev/null 2>&1 || install_packages python3-pip
-    python3 -m pip install --quiet --disable-pip-version-check --target "$folder" duckdb >&2
+    rm -rf "$folder"
+    python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target "$folder" "${@:2}" >&2
+    echo "$list" >"$folder/installed"
   fi
-  ls "$folder"/_duckdb*.so | head -1
+}
+
+# The libraries of databases without a server, and of ADBC drivers, are in their Python packages.
+drivers() {
+  pip_folder "$CARGO_TARGET_DIR/test-python-$(python_version)" \
+    duckdb adbc-driver-postgresql adbc-driver-sqlite adbc-driver-snowflake
+}
+
+# A server that speaks Snowflake's protocol. Newer connectors than it knows ask it for more than it has.
+fakesnow() {
+  pip_folder "$CARGO_TARGET_DIR/test-fakesnow-$(python_version)" \
+    'fakesnow[server]==0.12.1' 'snowflake-connector-python<5'
 }
 
 install_packages() {
@@ -41,9 +61,9 @@ install_packages() {
   if command -v apt-get >/dev/null; then
     "${as_root[@]}" apt-get update -qq && "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$@" >&2
   elif command -v brew >/dev/null; then
-    brew install python postgresql@16 >&2
+    brew install python postgresql@16 mariadb >&2
   else
-    echo "install the packages of your system for: $* (Python 3.9 or newer with its shared library; PostgreSQL's initdb)" >&2
+    echo "install the packages of your system for: $* (Python 3.9 or newer with its shared library; PostgreSQL's initdb; MariaDB's mariadbd)" >&2
     return 1
   fi
 }
@@ -53,9 +73,8 @@ for need in "$@"; do
   case "$need" in
     python) have_python || install_packages python3 libpython3-dev ;;
     postgres) have_postgres || install_packages postgresql ;;
-    duckdb)
-      SEQUOR_TEST_DUCKDB="${SEQUOR_TEST_DUCKDB:-$(duckdb_library)}"
-      export SEQUOR_TEST_DUCKDB
-      ;;
+    mysql) have_mysql || install_packages mariadb-server ;;
+    drivers) drivers ;;
+    fakesnow) fakesnow ;;
   esac
 done

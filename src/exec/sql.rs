@@ -48,8 +48,12 @@ pub async fn execute(run: &Arc<Run>, step: &Execute, scope: &Scope, counters: &C
     let database = run.databases.get(&step.source)?;
     let statements = sequor_planner::split_statements(&sql, database.dialect());
     let many = statements.len() > 1;
+    let mut session = database
+        .session()
+        .await
+        .map_err(|e| e.at(&step.statement_place))?;
     for (number, statement) in statements.iter().enumerate() {
-        let touched = database
+        let touched = session
             .execute(statement)
             .await
             .map_err(|e| e.at(&step.statement_place))

@@ -9,13 +9,13 @@ use crate::error::Result;
 
 impl Interpreter {
     /// The file of a module, which is not imported; none when it is not installed.
-    pub async fn module_file(&self, name: &'static str) -> Result<Option<PathBuf>> {
+    pub async fn module_file(&self, name: String) -> Result<Option<PathBuf>> {
         self.visit(move |visit| {
             let find = || -> PyResult<Option<PathBuf>> {
                 let spec = visit
                     .py
                     .import("importlib.util")?
-                    .call_method1("find_spec", (name,))?;
+                    .call_method1("find_spec", (name.as_str(),))?;
                 if spec.is_none() {
                     return Ok(None);
                 }

@@ -175,8 +175,13 @@ pub trait Database: Send + Sync {
         self.execute(&statement).await.map(|_| ())
     }
 
-    /// Runs one statement; the number of rows it touched, where the database tells.
-    async fn execute(&self, statement: &str) -> Result<Option<u64>>;
+    /// A connection for statements that belong together: what one sets, or begins, the next finds.
+    async fn session(&self) -> Result<Box<dyn Session + '_>>;
+
+    /// Runs one statement, in a session of its own.
+    async fn execute(&self, statement: &str) -> Result<Option<u64>> {
+        self.session().await?.execute(statement).await
+    }
 
     /// Replaces `target` by, or appends to it, the rows of `query`, atomically. The number of rows written.
     async fn transform(&self, query: &str, target: &TableName, mode: WriteMode) -> Result<u64>;
@@ -191,6 +196,13 @@ pub trait Database: Send + Sync {
 
     /// Gives back connections. Called once, at the end of a run.
     async fn close(&self) {}
+}
+
+/// A connection for the statements of one step. What they leave open ends with it: a transaction is taken back.
+#[async_trait]
+pub trait Session: Send {
+    /// Runs one statement; the number of rows it touched, where the database tells.
+    async fn execute(&mut self, statement: &str) -> Result<Option<u64>>;
 }
 
 /// A load under way: batches in, one atomic change at the end. Dropped without `commit`: as if it had never been.

@@ -10,8 +10,9 @@ use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
 use futures::{StreamExt, stream};
 
+use super::blocking::blocking;
 use super::database::Rows;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 
 /// Bytes of rows that stay in memory.
 const IN_MEMORY: usize = 8 * 1024 * 1024;
@@ -103,13 +104,6 @@ async fn written(mut writer: Writer, batch: RecordBatch) -> Result<Writer> {
         Ok(writer)
     })
     .await
-}
-
-/// Does what waits for the disk on a thread for that.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|e| Error::new(ErrorKind::Internal, format!("rows could not be kept: {e}")))?
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! Databases: the contract, the registry, and one folder per database.
 
-mod adbc;
+pub mod adbc;
 mod bind;
+mod blocking;
 mod casts;
 pub mod database;
 pub mod duckdb;
@@ -13,5 +14,6 @@ pub mod mysql;
 pub mod postgres;
 mod reading;
 pub mod registry;
+pub mod snowflake;
 pub mod sql;
 pub mod sqlite;

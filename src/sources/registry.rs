@@ -5,18 +5,22 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sequor_planner::expr::Prop;
-use sequor_planner::syntax::{DatabaseSource, Server, Source, SourceKind};
+use sequor_planner::syntax::{DatabaseSource, Server, SnowflakeSource, Source, SourceKind};
 
+use super::adbc::Adbc;
+use super::blocking::blocking;
 use super::database::Database;
 use super::duckdb::{DuckDb, Places};
 use super::location::Location;
 use super::mysql::MySql;
 use super::postgres::Postgres;
+use super::snowflake::{Account, Credential, Snowflake};
 use super::sqlite::Sqlite;
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::{Evaluator, World};
 use crate::secret::{Redactor, Secret};
 use crate::staging::Staging;
+use crate::value::Value;
 
 /// What opening a database needs besides its definition.
 pub struct Opening<'a> {
@@ -30,6 +34,9 @@ pub struct Opening<'a> {
     /// Databases in files that are open already.
     pub files: tokio::sync::Mutex<HashMap<PathBuf, DuckDb>>,
 }
+
+/// Parts of the names of options that are secrets.
+const SECRETS: [&str; 5] = ["password", "secret", "token", "private_key", "passphrase"];
 
 /// Who connects to a server.
 struct Login {
@@ -71,12 +78,33 @@ impl Opening<'_> {
                 let named = self.driver(&duckdb.driver).await?;
                 let package = match &named {
                     Some(_) => None,
-                    None => self.evaluator.python().module_file("_duckdb").await?,
+                    None => self.evaluator.python().module_file("_duckdb".to_string()).await?,
                 };
                 self.duckdb(&conn_str, Places { named, package }).await?
             }
-            DatabaseSource::Snowflake(_) | DatabaseSource::Adbc(_) => {
-                return Err(Error::new(ErrorKind::Project, "not yet"));
+            DatabaseSource::Snowflake(source) => {
+                let account = self.account(source).await?;
+                let driver = match self.driver(&source.driver).await? {
+                    Some(driver) => Some(driver),
+                    None => self.packaged("adbc_driver_snowflake").await?,
+                };
+                blocking(move || Snowflake::open(&account, driver))
+                    .await
+                    .map(Arc::new)?
+            }
+            DatabaseSource::Adbc(source) => {
+                let named = self.text(&source.driver).await?;
+                let driver = match self.path_or_name(&named) {
+                    name if name.components().count() == 1 => match self.packaged(&named).await? {
+                        Some(library) => library,
+                        None => name,
+                    },
+                    path => path,
+                };
+                let entrypoint = self.maybe(&source.entrypoint).await?;
+                let options = self.options(&source.options).await?;
+                let open = move || Adbc::open(driver.as_os_str(), entrypoint.as_deref(), &options);
+                blocking(open).await.map(Arc::new)?
             }
         })
     }
@@ -104,19 +132,92 @@ impl Opening<'_> {
             return Ok(Arc::new(known.clone()));
         }
         // Opening reads the file.
-        let opened = tokio::task::spawn_blocking(move || DuckDb::open(&location, &places)).await;
-        let opened =
-            opened.map_err(|e| Error::new(ErrorKind::Internal, format!("opening broke down: {e}")))??;
+        let opened = blocking(move || DuckDb::open(&location, &places)).await?;
         if let Some(file) = file {
             open.insert(file, opened.clone());
         }
         Ok(Arc::new(opened))
     }
 
-    /// The path of a driver's library, relative to the project; none when it is to be found.
+    /// A driver that the source names; none when it is to be found.
     async fn driver(&self, prop: &Option<Prop>) -> Result<Option<PathBuf>> {
         let named = self.maybe(prop).await?.filter(|path| !path.trim().is_empty());
-        Ok(named.map(|path| self.folder.join(path)))
+        Ok(named.map(|named| self.path_or_name(&named)))
+    }
+
+    /// A driver's path is relative to the project; a name without separators and extension is one of its own.
+    fn path_or_name(&self, named: &str) -> PathBuf {
+        let named = named.trim();
+        let path = Path::new(named);
+        match path.components().count() == 1 && path.extension().is_none() {
+            true => path.to_path_buf(),
+            false => self.folder.join(path),
+        }
+    }
+
+    /// The library in a driver's Python package, where it is installed.
+    async fn packaged(&self, package: &str) -> Result<Option<PathBuf>> {
+        let name = package.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        if !name {
+            return Ok(None);
+        }
+        let module = self.evaluator.python().module_file(package.to_string()).await?;
+        let Some(folder) = module.as_deref().and_then(Path::parent) else {
+            return Ok(None);
+        };
+        let library = ["so", "dylib", "dll"]
+            .into_iter()
+            .map(|extension| folder.join(format!("lib{package}.{extension}")))
+            .find(|library| library.exists());
+        Ok(library)
+    }
+
+    /// A Snowflake account as the source gives it.
+    async fn account(&self, source: &SnowflakeSource) -> Result<Account> {
+        let credential = if let Some(password) = self.secret(&source.password).await? {
+            Credential::Password(password)
+        } else if let Some(path) = self.maybe(&source.private_key_path).await? {
+            let passphrase = self.secret(&source.private_key_passphrase).await?;
+            Credential::Key(self.folder.join(path), passphrase)
+        } else if let Some(token) = self.secret(&source.token).await? {
+            Credential::Token(token)
+        } else {
+            Credential::None
+        };
+        Ok(Account {
+            account: self.text(&source.account).await?,
+            user: self.maybe(&source.user).await?,
+            credential,
+            warehouse: self.maybe(&source.warehouse).await?,
+            role: self.maybe(&source.role).await?,
+            database: self.maybe(&source.database).await?,
+            schema: self.maybe(&source.schema).await?,
+            host: self.maybe(&source.host).await?,
+            port: self.maybe(&source.port).await?,
+            protocol: self.maybe(&source.protocol).await?,
+        })
+    }
+
+    /// A driver's own options. Which of them are secrets only the driver knows: all that could be are hidden.
+    async fn options(&self, prop: &Option<Prop>) -> Result<HashMap<String, String>> {
+        let Some(prop) = prop else {
+            return Ok(HashMap::new());
+        };
+        let value = self.evaluator.one(prop, self.world, None).await?;
+        let Value::Map(entries) = value else {
+            let message = format!("`options` is a map of names to values, not {}", value.kind());
+            return Err(Error::new(ErrorKind::Project, message));
+        };
+        let mut options = HashMap::new();
+        for (name, value) in entries.iter() {
+            let text = value.to_text();
+            self.hide_password_of(&text);
+            if SECRETS.iter().any(|word| name.to_lowercase().contains(word)) {
+                self.redactor.add(&Secret::new(text.clone()));
+            }
+            options.insert(name.clone(), text);
+        }
+        Ok(options)
     }
 
     async fn maybe(&self, prop: &Option<Prop>) -> Result<Option<String>> {

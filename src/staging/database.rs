@@ -24,7 +24,7 @@ use super::{load, scan, upsert};
 use crate::batch::plain::plain;
 use crate::batch::types::{BareDecimal, ColumnType, Logical, column_type};
 use crate::error::{Error, ErrorKind, Result};
-use crate::sources::database::{Column, Database, Load, Rows, TableName, WriteMode};
+use crate::sources::database::{Column, Database, Load, Rows, Session, TableName, WriteMode};
 
 /// The embedded database: tables below one location. Cloning shares it.
 #[derive(Clone)]
@@ -133,6 +133,16 @@ fn not_a_location(what: &dyn std::fmt::Display) -> Error {
     )
 }
 
+/// Statements one after the other: there is nothing that one could leave to the next.
+struct Statements<'a>(&'a Staging);
+
+#[async_trait]
+impl Session for Statements<'_> {
+    async fn execute(&mut self, sql: &str) -> Result<Option<u64>> {
+        statement::execute(self.0, parse(sql)?).await
+    }
+}
+
 #[async_trait]
 impl Database for Staging {
     fn dialect(&self) -> Dialect {
@@ -184,8 +194,8 @@ impl Database for Staging {
         parts.join(".")
     }
 
-    async fn execute(&self, sql: &str) -> Result<Option<u64>> {
-        statement::execute(self, parse(sql)?).await
+    async fn session(&self) -> Result<Box<dyn Session + '_>> {
+        Ok(Box::new(Statements(self)))
     }
 
     async fn transform(&self, query: &str, target: &TableName, mode: WriteMode) -> Result<u64> {

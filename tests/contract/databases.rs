@@ -1,21 +1,24 @@
 //! The databases that keep the contract: a new one is a line here.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use sequor::python::Python;
 use sequor::secret::Secret;
+use sequor::sources::adbc::Adbc;
 use sequor::sources::database::Database;
 use sequor::sources::duckdb::{DuckDb, Places};
 use sequor::sources::location::Location;
 use sequor::sources::mysql::MySql;
 use sequor::sources::postgres::Postgres;
+use sequor::sources::snowflake::{Account, Credential, Snowflake};
 use sequor::sources::sqlite::Sqlite;
 use sequor::staging::Staging;
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
-use crate::support::{duckdb, mysql, postgres};
+use crate::support::{duckdb, installed, mysql, postgres, snowflake};
 
 /// A database that is empty, for as long as it is held.
 pub struct Open {
@@ -36,6 +39,13 @@ pub enum Lack {
     /// Decimals are floats.
     Decimals,
     ForeignKeys,
+    /// What a column is declared as, results do not say.
+    Types,
+}
+
+fn adbc(driver: &str, uri: &str) -> Adbc {
+    let options = HashMap::from([("uri".to_string(), uri.to_string())]);
+    Adbc::open(installed::driver(driver).as_os_str(), None, &options).unwrap()
 }
 
 impl Open {
@@ -54,7 +64,18 @@ impl Open {
 
 type Opening = fn(TempDir) -> BoxFuture<'static, Open>;
 
-const ALL: [Opening; 5] = [
+const NAMES: [&str; 8] = [
+    "staging",
+    "postgres",
+    "duckdb",
+    "sqlite",
+    "mysql",
+    "snowflake",
+    "adbc postgresql",
+    "adbc sqlite",
+];
+
+const ALL: [Opening; 8] = [
     |folder| {
         Box::pin(async {
             let database = Arc::new(Staging::open_folder(folder.path()).unwrap());
@@ -124,17 +145,71 @@ const ALL: [Opening; 5] = [
             }
         })
     },
+    |folder| {
+        Box::pin(async {
+            let database = tokio::task::spawn_blocking(move || {
+                let server = snowflake::Database::new();
+                let account = Account {
+                    account: "fakesnow".into(),
+                    user: Some("sequor".into()),
+                    credential: Credential::Password(Secret::new("se cret".to_string())),
+                    database: Some(server.name.clone()),
+                    schema: Some("PUBLIC".into()),
+                    host: Some("127.0.0.1".into()),
+                    port: Some(server.port.to_string()),
+                    protocol: Some("http".into()),
+                    ..Account::default()
+                };
+                let driver = installed::driver("adbc_driver_snowflake");
+                Snowflake::open(&account, Some(driver)).unwrap()
+            });
+            Open {
+                name: "snowflake",
+                database: Arc::new(database.await.unwrap()),
+                lacks: &[Lack::ForeignKeys],
+                _folder: folder,
+            }
+        })
+    },
+    |folder| {
+        Box::pin(async {
+            let database = tokio::task::spawn_blocking(move || {
+                let server = postgres::Database::new();
+                adbc("adbc_driver_postgresql", &server.url)
+            });
+            Open {
+                name: "adbc postgresql",
+                database: Arc::new(database.await.unwrap()),
+                lacks: &[],
+                _folder: folder,
+            }
+        })
+    },
+    |folder| {
+        Box::pin(async {
+            let file = folder.path().join("t.db");
+            Open {
+                name: "adbc sqlite",
+                database: Arc::new(adbc("adbc_driver_sqlite", &file.to_string_lossy())),
+                lacks: &[Lack::Namespaces, Lack::Booleans, Lack::Decimals, Lack::Types],
+                _folder: folder,
+            }
+        })
+    },
 ];
 
 /// Every database, open; or the one that `SEQUOR_TEST_DATABASE` names.
 pub async fn all() -> Vec<Open> {
     let only = std::env::var("SEQUOR_TEST_DATABASE").ok();
     let mut all = Vec::new();
-    for opening in ALL {
-        let open = opening(TempDir::new().unwrap()).await;
-        if only.as_deref().is_none_or(|name| name == open.name) {
-            all.push(open);
+    for (at, opening) in ALL.into_iter().enumerate() {
+        // The others' servers need not run.
+        if only.is_some() && only.as_deref() != Some(NAMES[at]) {
+            continue;
         }
+        let open = opening(TempDir::new().unwrap()).await;
+        assert_eq!(open.name, NAMES[at]);
+        all.push(open);
     }
     all
 }

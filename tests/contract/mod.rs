@@ -22,7 +22,7 @@ use databases::{Lack, Open, all};
 /// Columns by names and types.
 fn columns(db: &dyn Database, declared: &[(&str, &str)]) -> Vec<Column> {
     let column = |(name, sql): &(&str, &str)| Column {
-        name: name.to_string(),
+        name: db.fold(name),
         column_type: db.column_type(sql).unwrap(),
     };
     declared.iter().map(column).collect()
@@ -32,7 +32,8 @@ const PEOPLE: [(&str, &str); 3] = [("id", "bigint"), ("name", "text"), ("total",
 
 /// Writes rows, given as JSON objects, to a load.
 async fn write(load: &mut dyn Load, columns: &[Column], rows: &[&str]) -> Result<()> {
-    let keys = columns.iter().map(|c| c.name.clone()).collect();
+    // Names in the data are those of the flow.
+    let keys = columns.iter().map(|c| key(&c.name)).collect();
     let mut builder = BatchBuilder::new("t", keys, columns)?;
     for row in rows {
         fill_row(row.as_bytes(), &mut builder)?;
@@ -40,6 +41,14 @@ async fn write(load: &mut dyn Load, columns: &[Column], rows: &[&str]) -> Result
     match builder.take()? {
         Some(batch) => load.write(batch).await,
         None => Ok(()),
+    }
+}
+
+/// What a column is called in the data: upper case is what the database made of it.
+fn key(name: &str) -> String {
+    match name.chars().all(|c| c.is_ascii_uppercase() || c == '_') {
+        true => name.to_lowercase(),
+        false => name.to_string(),
     }
 }
 
@@ -83,12 +92,17 @@ async fn table(db: &dyn Database, name: &TableName) -> Vec<String> {
     shown(db.scan(name).await).await.unwrap()
 }
 
-fn upsert(key: &[&str]) -> WriteMode {
-    WriteMode::Upsert(key.iter().map(|name| name.to_string()).collect())
+/// A table's name as the flow's becomes the database's.
+fn named(db: &dyn Database, name: &str) -> TableName {
+    TableName::new(db.fold(name))
 }
 
-fn names(of: &[Column]) -> Vec<&str> {
-    of.iter().map(|c| c.name.as_str()).collect()
+fn upsert(db: &dyn Database, key: &[&str]) -> WriteMode {
+    WriteMode::Upsert(key.iter().map(|name| db.fold(name)).collect())
+}
+
+fn names(of: &[Column]) -> Vec<String> {
+    of.iter().map(|c| key(&c.name)).collect()
 }
 
 fn set(of: &[&str]) -> BTreeSet<String> {

@@ -23,7 +23,8 @@ async fn every_type_comes_back_as_it_went() {
         "r": 0.5, "d": 1e-300, "f": true, "t": "Zoë 🦆 'q' \"d\" \\ \n", "day": "2024-02-29",
         "stamp": "2024-02-29T12:34:56.789012", "zoned": "2024-02-29T12:34:56+02:00", "doc": {"a": [1, null], "b": "x"}}"#;
     for open in all().await {
-        let (db, t) = (&*open.database, TableName::new("t"));
+        let db = &*open.database;
+        let t = named(db, "t");
         if !open.has(Lack::Decimals) {
             let long = load(db, &t, &types, WriteMode::Replace, &[row]).await;
             assert!(
@@ -79,7 +80,8 @@ async fn numbers_of_queries() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_query_that_is_left_in_the_middle() {
     for open in all().await {
-        let (db, t) = (&*open.database, TableName::new("big"));
+        let db = &*open.database;
+        let t = named(db, "big");
         let rows: Vec<String> = (0..20_000).map(|id| format!("{{\"id\": {id}}}")).collect();
         let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
         load(db, &t, &[("id", "bigint")], WriteMode::Replace, &rows)

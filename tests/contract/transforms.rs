@@ -5,7 +5,8 @@ use super::*;
 #[tokio::test(flavor = "multi_thread")]
 async fn every_mode() {
     for open in all().await {
-        let (db, t) = (&*open.database, TableName::new("sums"));
+        let db = &*open.database;
+        let t = named(db, "sums");
         let rows = db
             .transform("select 1 as id, 'a' as name", &t, WriteMode::Append)
             .await
@@ -25,7 +26,7 @@ async fn every_mode() {
             .transform(
                 "select 2 as id, 'B' as name union all select 3, 'c'",
                 &t,
-                upsert(&["id"]),
+                upsert(db, &["id"]),
             )
             .await
             .unwrap();
@@ -35,11 +36,13 @@ async fn every_mode() {
             .transform(
                 "select 3 as id, 'x' as name union all select 3, 'y'",
                 &t,
-                upsert(&["id"]),
+                upsert(db, &["id"]),
             )
             .await;
         assert!(
-            message(twins, &open).contains("several rows with the same `id`"),
+            message(twins, &open)
+                .to_lowercase()
+                .contains("several rows with the same `id`"),
             "{}",
             open.name
         );
@@ -62,7 +65,8 @@ async fn every_mode() {
 #[tokio::test(flavor = "multi_thread")]
 async fn views_on_a_table_stay() {
     for open in all().await.into_iter().filter(|open| open.has(Lack::Views)) {
-        let (db, t) = (&*open.database, TableName::new("people"));
+        let db = &*open.database;
+        let t = named(db, "people");
         load(db, &t, &PEOPLE, WriteMode::Replace, &[r#"{"id": 1}"#])
             .await
             .unwrap();
@@ -97,7 +101,8 @@ async fn views_on_a_table_stay() {
 #[tokio::test(flavor = "multi_thread")]
 async fn columns_come_and_go() {
     for open in all().await {
-        let (db, t) = (&*open.database, TableName::new("people"));
+        let db = &*open.database;
+        let t = named(db, "people");
         assert!(db.columns(&t).await.unwrap().is_none(), "{}", open.name);
         load(
             db,
@@ -109,12 +114,12 @@ async fn columns_come_and_go() {
         .await
         .unwrap();
         let new = columns(db, &[("age", "integer"), ("doc", "jsonb")]);
-        db.alter(&t, &new, &["total".to_string()]).await.unwrap();
+        db.alter(&t, &new, &[db.fold("total")]).await.unwrap();
         let there = db.columns(&t).await.unwrap().unwrap();
         assert_eq!(names(&there), ["id", "name", "age", "doc"], "{}", open.name);
         assert_eq!(table(db, &t).await, ["1|a|-|-"], "{}", open.name);
         // The columns of a table make the same table again.
-        let copy = TableName::new("copy");
+        let copy = named(db, "copy");
         let mut load = db.begin_load(&copy, &there, WriteMode::Replace).await.unwrap();
         write(&mut *load, &there, &[r#"{"id": 1, "doc": {"a": [1]}}"#])
             .await

@@ -2,10 +2,12 @@
 
 pub mod duckdb;
 pub mod faults;
+pub mod installed;
 pub mod mysql;
 pub mod postgres;
 pub mod program;
 pub mod server;
 pub mod servers;
+pub mod snowflake;
 pub mod state;
 pub mod tls;

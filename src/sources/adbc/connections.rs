@@ -2,12 +2,15 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use adbc_core::{Connection as _, Database as _, Statement as _};
+use adbc_core::options::{OptionConnection, OptionValue};
+use adbc_core::{Connection as _, Database as _, Optionable as _, Statement as _};
 use adbc_driver_manager::{ManagedConnection, ManagedDatabase, ManagedStatement};
 use arrow::array::AsArray;
-use arrow::datatypes::Int64Type;
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, Int64Type};
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
+use crate::sources::blocking::blocking;
 
 /// A connection in use.
 pub struct Connection(pub(super) ManagedConnection);
@@ -16,22 +19,36 @@ pub struct Connection(pub(super) ManagedConnection);
 pub struct Connections {
     database: ManagedDatabase,
     free: Mutex<Vec<ManagedConnection>>,
-    explain: fn(&str) -> Error,
+    ways: Ways,
+}
+
+/// What is a database's own.
+#[derive(Clone, Copy)]
+pub struct Ways {
+    /// Makes errors of its messages.
+    pub explain: fn(&str) -> Error,
+    /// How a column of its results is given out: its type is one of the few that all have.
+    pub field: fn(&Field, Field) -> Field,
 }
 
 impl Connections {
-    /// Connections to a database; `explain` makes errors of its messages.
-    pub fn new(database: ManagedDatabase, explain: fn(&str) -> Error) -> Arc<Connections> {
+    /// Connections to a database.
+    pub fn new(database: ManagedDatabase, ways: Ways) -> Arc<Connections> {
         Arc::new(Connections {
             database,
             free: Mutex::default(),
-            explain,
+            ways,
         })
+    }
+
+    /// How a column of a result is given out.
+    pub(super) fn field(&self, field: &Field, plain: Field) -> Field {
+        (self.ways.field)(field, plain)
     }
 
     /// An error of the database.
     pub fn error(&self, error: &adbc_core::error::Error) -> Error {
-        (self.explain)(error.message.trim())
+        (self.ways.explain)(error.message.trim())
     }
 
     /// A connection: one that is free, else a new one.
@@ -61,14 +78,13 @@ impl Connections {
         work: impl FnOnce(&Connections, &mut Connection) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let connections = self.clone();
-        let task = tokio::task::spawn_blocking(move || {
+        blocking(move || {
             let mut connection = connections.take()?;
             let done = work(&connections, &mut connection)?;
             connections.give(connection);
             Ok(done)
-        });
-        task.await
-            .map_err(|e| Error::new(ErrorKind::Internal, format!("a query broke down: {e}")))?
+        })
+        .await
     }
 
     /// Runs a statement; the number of rows it touched, where the driver tells.
@@ -76,6 +92,16 @@ impl Connections {
         let mut statement = statement(self, connection, sql)?;
         let touched = statement.execute_update().map_err(|e| self.error(&e))?;
         Ok(touched.and_then(|n| u64::try_from(n).ok()))
+    }
+
+    /// Runs a statement that gives rows, for what it does.
+    pub fn run(&self, connection: &mut Connection, sql: &str) -> Result<()> {
+        let mut statement = statement(self, connection, sql)?;
+        let batches = statement.execute().map_err(|e| self.error(&e))?;
+        for batch in batches {
+            batch?;
+        }
+        Ok(())
     }
 
     /// Whether a query gives any row.
@@ -92,17 +118,42 @@ impl Connections {
         connection: &mut Connection,
         work: impl FnOnce(&mut Connection) -> Result<T>,
     ) -> Result<T> {
-        self.execute(connection, "BEGIN TRANSACTION")?;
+        self.begin(connection)?;
         match work(connection) {
             Ok(done) => {
-                self.execute(connection, "COMMIT")?;
+                self.commit(connection)?;
                 Ok(done)
             }
             Err(error) => {
-                let _ = self.execute(connection, "ROLLBACK");
+                self.rollback(connection);
                 Err(error)
             }
         }
+    }
+
+    /// Opens a transaction.
+    pub fn begin(&self, connection: &mut Connection) -> Result<()> {
+        let off = OptionValue::String("false".into());
+        let begun = connection.0.set_option(OptionConnection::AutoCommit, off);
+        begun.map_err(|e| self.error(&e))
+    }
+
+    /// Makes a transaction's changes visible; each statement is one of its own again.
+    pub fn commit(&self, connection: &mut Connection) -> Result<()> {
+        connection.0.commit().map_err(|e| self.error(&e))?;
+        self.autocommit(connection)
+    }
+
+    /// Takes a transaction back. The error that led here is what matters, not one of this.
+    pub fn rollback(&self, connection: &mut Connection) {
+        let _ = connection.0.rollback();
+        let _ = self.autocommit(connection);
+    }
+
+    fn autocommit(&self, connection: &mut Connection) -> Result<()> {
+        let on = OptionValue::String("true".into());
+        let set = connection.0.set_option(OptionConnection::AutoCommit, on);
+        set.map_err(|e| self.error(&e))
     }
 }
 
@@ -131,10 +182,14 @@ pub fn columns(connections: &Connections, connection: &mut Connection, sql: &str
 
 /// The number of rows of a table, given as SQL.
 pub fn count(connections: &Connections, connection: &mut Connection, table: &str) -> Result<u64> {
-    let sql = format!("SELECT CAST(count(*) AS BIGINT) FROM {table}");
+    let sql = format!("SELECT count(*) FROM {table}");
     let mut statement = statement(connections, connection, &sql)?;
     let mut batches = statement.execute().map_err(|e| connections.error(&e))?;
-    let batch = batches.next().transpose()?;
-    let count = batch.and_then(|b| b.column(0).as_primitive_opt::<Int64Type>().map(|c| c.value(0)));
+    let Some(batch) = batches.next().transpose()? else {
+        return Ok(0);
+    };
+    // Databases count in integers and in decimals.
+    let count = cast(batch.column(0), &DataType::Int64)?;
+    let count = count.as_primitive_opt::<Int64Type>().map(|c| c.value(0));
     Ok(count.and_then(|n| u64::try_from(n).ok()).unwrap_or(0))
 }

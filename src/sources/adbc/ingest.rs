@@ -54,7 +54,7 @@ impl Ingest {
         let connections = connections.clone();
         let task = tokio::task::spawn_blocking(move || {
             let mut connection = connections.take()?;
-            connections.execute(&mut connection, "BEGIN TRANSACTION")?;
+            connections.begin(&mut connection)?;
             let done = before(&connections, &mut connection)
                 .and_then(|()| write(&connections, &mut connection, &plan, receiver));
             let done = match done {
@@ -63,12 +63,12 @@ impl Ingest {
             };
             match done {
                 Ok(Some(rows)) => {
-                    connections.execute(&mut connection, "COMMIT")?;
+                    connections.commit(&mut connection)?;
                     connections.give(connection);
                     Ok(rows)
                 }
                 taken_back => {
-                    let _ = connections.execute(&mut connection, "ROLLBACK");
+                    connections.rollback(&mut connection);
                     taken_back.map(|_| 0).map_err(explain)
                 }
             }

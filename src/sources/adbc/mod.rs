@@ -1,10 +1,15 @@
 //! Databases by ADBC (https://arrow.apache.org/adbc): a driver is a shared library, rows are Arrow on both sides.
 
 mod connections;
+mod database;
 mod driver;
 mod ingest;
+mod load;
 mod rows;
+mod session;
 
-pub use connections::{Connection, Connections, columns, count};
+pub use connections::{Connection, Connections, Ways, columns, count};
+pub use database::Adbc;
 pub use driver::{load, opened};
 pub use ingest::{Ingest, Plan};
+pub use session::Statements;

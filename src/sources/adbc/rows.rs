@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use adbc_core::Statement as _;
 use arrow::array::{RecordBatch, RecordBatchOptions};
-use arrow::compute::cast;
+use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use futures::StreamExt;
@@ -32,7 +32,7 @@ impl Connections {
                 {
                     let mut statement = statement(&connections, &mut connection, &sql)?;
                     let batches = statement.execute().map_err(|e| connections.error(&e))?;
-                    let plain = plain_schema(&batches.schema());
+                    let plain = plain_schema(&connections, &batches.schema());
                     if told.send(plain.clone()).is_err() {
                         return Ok(());
                     }
@@ -69,9 +69,10 @@ impl Connections {
 }
 
 /// The types that rows are given out in.
-fn plain_schema(schema: &Schema) -> SchemaRef {
+fn plain_schema(connections: &Connections, schema: &Schema) -> SchemaRef {
     let fields = schema.fields().iter().map(|field| {
         let mapped = Field::new(field.name(), plain(field.data_type()), true);
+        let mapped = connections.field(field, mapped);
         // The extension type for JSON (https://arrow.apache.org/docs/format/CanonicalExtensions.html).
         match field.metadata().get("ARROW:extension:name").map(String::as_str) {
             Some("arrow.json") => Logical::Json.mark(mapped),
@@ -82,10 +83,15 @@ fn plain_schema(schema: &Schema) -> SchemaRef {
 }
 
 fn plainly(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
+    // A value that does not fit must not become null.
+    let strict = CastOptions {
+        safe: false,
+        ..CastOptions::default()
+    };
     let columns = batch.columns().iter().zip(schema.fields());
     let columns = columns.map(|(column, field)| match column.data_type() == field.data_type() {
         true => Ok(column.clone()),
-        false => cast(column, field.data_type()),
+        false => cast_with_options(column, field.data_type(), &strict),
     });
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     RecordBatch::try_new_with_options(schema.clone(), columns.collect::<Result<_, _>>()?, &options)

@@ -14,8 +14,8 @@ use super::load::{SIDE, begin, refuse_twins, settle, side};
 use super::types;
 use crate::batch::types::{ColumnType, Logical};
 use crate::error::{Error, ErrorKind, Result};
-use crate::sources::adbc::{self, Connection, Connections};
-use crate::sources::database::{Column, Database, Load, Rows, TableName, WriteMode};
+use crate::sources::adbc::{self, Connection, Connections, Statements, Ways};
+use crate::sources::database::{Column, Database, Load, Rows, Session, TableName, WriteMode};
 use crate::sources::location::Location;
 use crate::sources::reading::reads;
 use crate::sources::sql::{alterations, quote};
@@ -45,7 +45,7 @@ impl DuckDb {
             match adbc::opened(&mut driver, &options, explain) {
                 Ok(database) => {
                     return Ok(DuckDb {
-                        connections: Connections::new(database, explain),
+                        connections: Connections::new(database, WAYS),
                     });
                 }
                 // Another run has the file: it will be done.
@@ -62,6 +62,11 @@ impl DuckDb {
         }
     }
 }
+
+const WAYS: Ways = Ways {
+    explain,
+    field: |_, plain| plain,
+};
 
 /// How long to wait for a file that another process has open.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -242,11 +247,8 @@ impl Database for DuckDb {
             .await
     }
 
-    async fn execute(&self, statement: &str) -> Result<Option<u64>> {
-        let statement = statement.to_string();
-        self.connections
-            .work(move |connections, connection| connections.execute(connection, &statement))
-            .await
+    async fn session(&self) -> Result<Box<dyn Session + '_>> {
+        Ok(Box::new(Statements::new(&self.connections).await?))
     }
 
     async fn transform(&self, query: &str, target: &TableName, mode: WriteMode) -> Result<u64> {

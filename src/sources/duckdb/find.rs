@@ -1,6 +1,6 @@
 //! Where DuckDB's library is.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use adbc_driver_manager::ManagedDriver;
 
@@ -13,27 +13,26 @@ const ENTRYPOINT: &str = "duckdb_adbc_init";
 /// Where to look.
 #[derive(Debug, Default)]
 pub struct Places {
-    /// What the source names; nothing else is tried then.
+    /// What the source names: a path, or the name of an ADBC driver; nothing else is tried then.
     pub named: Option<PathBuf>,
     /// The shared object of the Python package `duckdb`, where it is installed.
     pub package: Option<PathBuf>,
 }
 
-/// Loads the driver: that of the source, of the Python package, of the system.
+/// Loads the driver: that of the source, of an ADBC manifest, of the Python package, of the system.
 pub fn driver(places: &Places) -> Result<ManagedDriver> {
+    let entrypoint = Some(ENTRYPOINT);
     if let Some(named) = &places.named {
-        return adbc::load(named, ENTRYPOINT);
+        return adbc::load(named, entrypoint);
+    }
+    // A manifest is there on purpose; the package may be so for other reasons.
+    if let Ok(installed) = adbc::load("duckdb", entrypoint) {
+        return Ok(installed);
     }
     if let Some(package) = &places.package {
-        return adbc::load(package, ENTRYPOINT);
+        return adbc::load(package, entrypoint);
     }
-    let library = match cfg!(target_os = "macos") {
-        true => "libduckdb.dylib",
-        false => "libduckdb.so",
-    };
-    adbc::load(Path::new(library), ENTRYPOINT).map_err(|_| {
-        Error::new(ErrorKind::Project, "DuckDB is not installed").help(
-            "python3 -m pip install duckdb, in the virtualenv that is active; or name its library: `driver: /path/libduckdb.so`",
-        )
-    })
+    Err(Error::new(ErrorKind::Project, "DuckDB is not installed").help(
+        "python3 -m pip install duckdb, in the virtualenv that is active; or name its library: `driver: /path/libduckdb.so`",
+    ))
 }

@@ -19,7 +19,7 @@ use crate::batch::types::{ColumnType, Logical};
 use crate::error::Result;
 use crate::secret::Secret;
 use crate::sources::casts::portable;
-use crate::sources::database::{Column, Database, Load, Rows, TableName, WriteMode};
+use crate::sources::database::{Column, Database, Load, Rows, Session, TableName, WriteMode};
 use crate::sources::reading::one;
 use crate::sources::sql::twins_error;
 
@@ -54,6 +54,15 @@ impl MySql {
             .into_iter()
             .filter(|c| c.column_type.logical == Logical::Json);
         Ok(json.map(|c| c.name).collect())
+    }
+}
+
+struct Statements(MySqlConnection);
+
+#[async_trait]
+impl Session for Statements {
+    async fn execute(&mut self, sql: &str) -> Result<Option<u64>> {
+        run(&mut self.0, &portable(sql, Dialect::MySql)).await.map(Some)
     }
 }
 
@@ -132,11 +141,8 @@ impl Database for MySql {
         self.execute(&statement).await.map(|_| ())
     }
 
-    async fn execute(&self, sql: &str) -> Result<Option<u64>> {
-        let sql = portable(sql, Dialect::MySql);
-        let done = sqlx::raw_sql(statement(&sql)).execute(&self.pool).await;
-        done.map(|done| Some(done.rows_affected()))
-            .map_err(|e| explain(&e))
+    async fn session(&self) -> Result<Box<dyn Session + '_>> {
+        Ok(Box::new(Statements(self.own_connection().await?)))
     }
 
     async fn transform(&self, query: &str, target: &TableName, mode: WriteMode) -> Result<u64> {

@@ -13,7 +13,7 @@ use super::{columns, load, query, sql};
 use crate::batch::types::{BareDecimal, ColumnType, column_type};
 use crate::error::Result;
 use crate::secret::Secret;
-use crate::sources::database::{Column, Database, Load, Rows, TableName, WriteMode};
+use crate::sources::database::{Column, Database, Load, Rows, Session, TableName, WriteMode};
 
 /// A PostgreSQL database.
 pub struct Postgres {
@@ -48,6 +48,16 @@ impl Postgres {
     }
 }
 
+struct Statements(PgConnection);
+
+#[async_trait]
+impl Session for Statements {
+    async fn execute(&mut self, statement: &str) -> Result<Option<u64>> {
+        // The simple protocol takes every statement, also those that can't be prepared.
+        run(&mut self.0, statement).await.map(Some)
+    }
+}
+
 #[async_trait]
 impl Database for Postgres {
     fn dialect(&self) -> Dialect {
@@ -74,11 +84,8 @@ impl Database for Postgres {
         sql::table(table)
     }
 
-    async fn execute(&self, statement: &str) -> Result<Option<u64>> {
-        // The simple protocol takes every statement, also those that can't be prepared.
-        let done = sqlx::raw_sql(AssertSqlSafe(statement)).execute(&self.pool).await;
-        done.map(|done| Some(done.rows_affected()))
-            .map_err(|e| explain(&e))
+    async fn session(&self) -> Result<Box<dyn Session + '_>> {
+        Ok(Box::new(Statements(self.own_connection().await?)))
     }
 
     async fn transform(&self, query: &str, target: &TableName, mode: WriteMode) -> Result<u64> {

@@ -17,12 +17,12 @@ use super::types;
 use crate::batch::types::ColumnType;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::casts::portable;
-use crate::sources::database::{Column, Database, Load, Rows, TableName, WriteMode};
+use crate::sources::database::{Column, Database, Load, Rows, Session, TableName, WriteMode};
 use crate::sources::location::Location;
 use crate::sources::reading::one;
 use crate::sources::sql::{UpsertSql, alterations, quote, twins_error};
 
-/// Connections at most that read at the same time, and that run statements.
+/// Connections at most that read at the same time.
 const MAX_CONNECTIONS: u32 = 8;
 
 /// How long to wait for a lock that another has.
@@ -32,7 +32,6 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Sqlite {
     options: SqliteConnectOptions,
     readers: SqlitePool,
-    writers: SqlitePool,
     /// Where a database is that is gone after the run: connections to one in memory would each have their own.
     _folder: Option<Arc<TempDir>>,
 }
@@ -67,18 +66,14 @@ impl Sqlite {
         run(&mut connection, "SELECT count(*) FROM sqlite_master")
             .await
             .map_err(|e| e.context(format!("SQLite file {}", file.display())))?;
-        let pool = |options| {
-            SqlitePoolOptions::new()
-                .max_connections(MAX_CONNECTIONS)
-                .acquire_timeout(PATIENCE)
-                .connect_lazy_with(options)
-        };
         // A query reads: what writes belongs into `execute`, where the plan sees it.
         let reading = options.clone().read_only(true).create_if_missing(false);
         Ok(Sqlite {
             // Its statements' views must not be in another's way.
-            readers: pool(reading.statement_cache_capacity(0)),
-            writers: pool(options.clone()),
+            readers: SqlitePoolOptions::new()
+                .max_connections(MAX_CONNECTIONS)
+                .acquire_timeout(PATIENCE)
+                .connect_lazy_with(reading.statement_cache_capacity(0)),
             options,
             _folder: folder,
         })
@@ -88,6 +83,15 @@ impl Sqlite {
         SqliteConnection::connect_with(&self.options)
             .await
             .map_err(|e| explain(&e))
+    }
+}
+
+struct Statements(SqliteConnection);
+
+#[async_trait]
+impl Session for Statements {
+    async fn execute(&mut self, sql: &str) -> Result<Option<u64>> {
+        run(&mut self.0, &portable(sql, Dialect::Sqlite)).await.map(Some)
     }
 }
 
@@ -147,13 +151,8 @@ impl Database for Sqlite {
         run(&mut connection, "COMMIT").await.map(|_| ())
     }
 
-    async fn execute(&self, statement: &str) -> Result<Option<u64>> {
-        let statement = portable(statement, Dialect::Sqlite).into_owned();
-        let done = sqlx::raw_sql(AssertSqlSafe(statement))
-            .execute(&self.writers)
-            .await;
-        done.map(|done| Some(done.rows_affected()))
-            .map_err(|e| explain(&e))
+    async fn session(&self) -> Result<Box<dyn Session + '_>> {
+        Ok(Box::new(Statements(self.own_connection().await?)))
     }
 
     async fn transform(&self, query: &str, target: &TableName, mode: WriteMode) -> Result<u64> {
@@ -206,7 +205,6 @@ impl Database for Sqlite {
 
     async fn close(&self) {
         self.readers.close().await;
-        self.writers.close().await;
     }
 }
 

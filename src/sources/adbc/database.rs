@@ -1,0 +1,212 @@
+//! Any database by its driver, in SQL that is everyone's.
+
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, TimeUnit};
+use async_trait::async_trait;
+use sequor_planner::Dialect;
+
+use super::connections::{Connections, Ways, columns, count};
+use super::driver::{load, opened};
+use super::load::{begin, settle, side};
+use super::session::Statements;
+use crate::batch::types::{BareDecimal, ColumnType, Logical, column_type};
+use crate::error::{Error, ErrorKind, Result};
+use crate::sources::database::{Column, Database, Load, Rows, Session, TableName, WriteMode};
+use crate::sources::reading::reads;
+use crate::sources::sql::{UpsertSql, alterations, quote, twins_error};
+
+/// A database that only its driver knows.
+pub struct Adbc {
+    connections: Arc<Connections>,
+}
+
+const WAYS: Ways = Ways { explain, field };
+
+impl Adbc {
+    /// Opens a database. `driver`: a name, or the absolute path of a library or manifest.
+    pub fn open(driver: &OsStr, entrypoint: Option<&str>, options: &HashMap<String, String>) -> Result<Adbc> {
+        let mut driver = load(driver, entrypoint)?;
+        let options: Vec<(&str, &str)> = options
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        let database = opened(&mut driver, &options, explain)?;
+        let connections = Connections::new(database, WAYS);
+        // That it can be reached is seen now.
+        let connection = connections.take()?;
+        connections.give(connection);
+        Ok(Adbc { connections })
+    }
+}
+
+fn explain(message: &str) -> Error {
+    let lower = message.to_lowercase();
+    let missing = lower.contains("no such table")
+        || (lower.contains("does not exist") && (lower.contains("relation") || lower.contains("table")));
+    let kind = match missing {
+        true => ErrorKind::NoTable,
+        false => ErrorKind::Sql,
+    };
+    Error::new(kind, message)
+}
+
+/// What the drivers of PostgreSQL and its kin say of types that Arrow has not.
+fn field(field: &Field, plain: Field) -> Field {
+    match field
+        .metadata()
+        .get("ADBC:postgresql:typname")
+        .map(String::as_str)
+    {
+        Some("numeric") => Logical::Numeric.mark(plain),
+        Some("json" | "jsonb") => Logical::Json.mark(plain),
+        Some(_) if plain.data_type() == &DataType::Binary => plain,
+        _ => plain,
+    }
+}
+
+/// A table's full name, quoted.
+pub fn quoted(table: &TableName) -> String {
+    let parts = [&table.database, &table.namespace].into_iter().flatten();
+    let parts: Vec<String> = parts.chain([&table.table]).map(|name| quote(name)).collect();
+    parts.join(".")
+}
+
+#[async_trait]
+impl Database for Adbc {
+    fn dialect(&self) -> Dialect {
+        Dialect::Generic
+    }
+
+    fn column_type(&self, sql: &str) -> Result<ColumnType> {
+        column_type(sql, BareDecimal::Exact)
+    }
+
+    async fn query(&self, sql: &str) -> Result<Rows> {
+        reads(sql, Dialect::Generic)?;
+        self.connections.rows(sql).await
+    }
+
+    async fn scan(&self, table: &TableName) -> Result<Rows> {
+        self.query(&format!("SELECT * FROM {}", quoted(table))).await
+    }
+
+    async fn columns(&self, table: &TableName) -> Result<Option<Vec<Column>>> {
+        let sql = format!("SELECT * FROM {} WHERE 1 = 0", quoted(table));
+        match self.connections.rows(&sql).await {
+            Ok(rows) => Ok(Some(rows.schema.fields().iter().map(|f| column(f)).collect())),
+            // What a missing table is called differs; that the database answers does not.
+            Err(error) if error.kind() != ErrorKind::NoTable => {
+                self.connections.rows("SELECT 1").await.map(|_| None)
+            }
+            Err(_) => Ok(None),
+        }
+    }
+
+    fn quoted(&self, table: &TableName) -> String {
+        quoted(table)
+    }
+
+    async fn alter(&self, table: &TableName, add: &[Column], drop: &[String]) -> Result<()> {
+        let changes = alterations(&quoted(table), add, drop);
+        self.connections
+            .work(move |connections, connection| {
+                connections.transaction(connection, |connection| {
+                    changes
+                        .iter()
+                        .try_for_each(|change| connections.execute(connection, change).map(|_| ()))
+                })
+            })
+            .await
+    }
+
+    async fn session(&self) -> Result<Box<dyn Session + '_>> {
+        Ok(Box::new(Statements::new(&self.connections).await?))
+    }
+
+    async fn transform(&self, query: &str, target: &TableName, mode: WriteMode) -> Result<u64> {
+        let (query, target) = (query.to_string(), target.clone());
+        let there = self.columns(&target).await?.is_some();
+        self.connections
+            .work(move |connections, connection| {
+                connections.transaction(connection, |connection| {
+                    let side = quoted(&side(&target));
+                    connections.execute(connection, &format!("CREATE TABLE {side} AS {query}"))?;
+                    let names = columns(
+                        connections,
+                        connection,
+                        &format!("SELECT * FROM {side} WHERE 1 = 0"),
+                    )?;
+                    let key = mode.key(names.iter().map(String::as_str))?;
+                    let upsert = UpsertSql {
+                        side: &side,
+                        target: "",
+                        columns: &[],
+                        key,
+                    };
+                    if !key.is_empty() && connections.any(connection, &upsert.twins())? {
+                        return Err(twins_error(key));
+                    }
+                    let rows = count(connections, connection, &side)?;
+                    let cast: Vec<String> = names.iter().map(|name| quote(name)).collect();
+                    settle(
+                        connections,
+                        connection,
+                        &side,
+                        &target,
+                        &super::load::Given {
+                            columns: &names,
+                            selected: &cast,
+                            definitions: None,
+                            there,
+                        },
+                        &mode,
+                    )?;
+                    Ok(rows)
+                })
+            })
+            .await
+    }
+
+    async fn begin_load(
+        &self,
+        target: &TableName,
+        columns: &[Column],
+        mode: WriteMode,
+    ) -> Result<Box<dyn Load>> {
+        let there = self.columns(target).await?.is_some();
+        Ok(Box::new(begin(&self.connections, target, columns, mode, there)?))
+    }
+}
+
+/// A column of a result, with a type that makes such a column again.
+fn column(field: &Field) -> Column {
+    let logical = Logical::of(field);
+    let sql = match (field.data_type(), logical) {
+        (_, Logical::Json) => "json".to_string(),
+        (_, Logical::Numeric) => "numeric".to_string(),
+        (DataType::Boolean, _) => "boolean".to_string(),
+        (DataType::Int16, _) => "smallint".to_string(),
+        (DataType::Int32, _) => "integer".to_string(),
+        (DataType::Int64, _) => "bigint".to_string(),
+        (DataType::Float32, _) => "real".to_string(),
+        (DataType::Float64, _) => "double precision".to_string(),
+        (DataType::Decimal128(p, s), _) => format!("numeric({p},{s})"),
+        (DataType::Date32, _) => "date".to_string(),
+        (DataType::Time64(TimeUnit::Microsecond), _) => "time".to_string(),
+        (DataType::Timestamp(_, None), _) => "timestamp".to_string(),
+        (DataType::Timestamp(_, Some(_)), _) => "timestamp with time zone".to_string(),
+        (DataType::Binary, _) => "bytea".to_string(),
+        _ => "text".to_string(),
+    };
+    Column {
+        name: field.name().clone(),
+        column_type: ColumnType {
+            sql,
+            arrow: field.data_type().clone(),
+            logical,
+        },
+    }
+}

@@ -1,0 +1,107 @@
+//! How an account is reached: the driver's options
+//! (https://arrow.apache.org/adbc/current/driver/snowflake.html#client-options).
+
+use std::path::PathBuf;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::secret::Secret;
+
+/// An account, and who connects to it.
+#[derive(Debug, Default)]
+pub struct Account {
+    pub account: String,
+    pub user: Option<String>,
+    pub credential: Credential,
+    pub warehouse: Option<String>,
+    pub role: Option<String>,
+    pub database: Option<String>,
+    pub schema: Option<String>,
+    pub host: Option<String>,
+    pub port: Option<String>,
+    pub protocol: Option<String>,
+}
+
+/// How it is proved who connects.
+#[derive(Debug, Default)]
+pub enum Credential {
+    #[default]
+    None,
+    Password(Secret),
+    /// A private key in PEM, and its passphrase.
+    Key(PathBuf, Option<Secret>),
+    Token(Secret),
+}
+
+impl Account {
+    /// The options of the driver; secrets are among them.
+    pub fn options(&self) -> Result<Vec<(&'static str, String)>> {
+        let wrong = |what: String| Err(Error::new(ErrorKind::Project, what));
+        if let Some(protocol) = &self.protocol
+            && !matches!(protocol.as_str(), "http" | "https")
+        {
+            return wrong(format!("`protocol` is http or https, not `{protocol}`"));
+        }
+        if let Some(port) = &self.port
+            && port.parse::<u16>().is_err()
+        {
+            return wrong(format!("`port` is a number, not `{port}`"));
+        }
+        let mut options = vec![
+            ("adbc.snowflake.sql.account", self.account.clone()),
+            ("adbc.snowflake.sql.client_option.app_name", "sequor".to_string()),
+            (
+                "adbc.snowflake.sql.client_option.disable_telemetry",
+                "true".to_string(),
+            ),
+            // Nanoseconds reach from 1677 to 2262 only.
+            (
+                "adbc.snowflake.sql.client_option.max_timestamp_precision",
+                "microseconds".to_string(),
+            ),
+        ];
+        let given = [
+            ("username", &self.user),
+            ("adbc.snowflake.sql.warehouse", &self.warehouse),
+            ("adbc.snowflake.sql.role", &self.role),
+            ("adbc.snowflake.sql.db", &self.database),
+            ("adbc.snowflake.sql.schema", &self.schema),
+            ("adbc.snowflake.sql.uri.host", &self.host),
+            ("adbc.snowflake.sql.uri.port", &self.port),
+            ("adbc.snowflake.sql.uri.protocol", &self.protocol),
+        ];
+        options.extend(
+            given
+                .into_iter()
+                .filter_map(|(name, value)| value.clone().map(|value| (name, value))),
+        );
+        match &self.credential {
+            Credential::None => {}
+            Credential::Password(password) => options.push(("password", password.reveal().to_string())),
+            Credential::Token(token) => {
+                options.push(("adbc.snowflake.sql.auth_type", "auth_pat".into()));
+                options.push((
+                    "adbc.snowflake.sql.client_option.auth_token",
+                    token.reveal().to_string(),
+                ));
+            }
+            Credential::Key(path, passphrase) => {
+                let pem = std::fs::read_to_string(path).map_err(|e| {
+                    let message = format!("the private key {} can't be read: {e}", path.display());
+                    Error::new(ErrorKind::Project, message)
+                })?;
+                options.push(("adbc.snowflake.sql.auth_type", "auth_jwt".into()));
+                options.push((
+                    "adbc.snowflake.sql.client_option.jwt_private_key_pkcs8_value",
+                    pem,
+                ));
+                if let Some(passphrase) = passphrase {
+                    options.push((
+                        "adbc.snowflake.sql.client_option.jwt_private_key_pkcs8_password",
+                        passphrase.reveal().to_string(),
+                    ));
+                }
+            }
+        }
+        Ok(options)
+    }
+}

@@ -1,0 +1,209 @@
+//! Snowflake as the engine sees it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use sequor_planner::Dialect;
+
+use super::connect::Account;
+use super::load::begin;
+use super::settle::{Side, quoted, side};
+use super::types;
+use crate::batch::types::ColumnType;
+use crate::error::{Error, ErrorKind, Result};
+use crate::sources::adbc::{self, Connections, Statements, Ways};
+use crate::sources::database::{Column, Database, Load, Rows, Session, TableName, WriteMode};
+use crate::sources::reading::reads;
+use crate::sources::sql::{UpsertSql, quote, twins_error};
+
+/// A Snowflake account.
+pub struct Snowflake {
+    connections: Arc<Connections>,
+}
+
+const WAYS: Ways = Ways {
+    explain,
+    field: types::field,
+};
+
+impl Snowflake {
+    /// Connects; the account has answered when this returns. `driver`: its library, or a name.
+    pub fn open(account: &Account, driver: Option<PathBuf>) -> Result<Snowflake> {
+        let missing = || {
+            Error::new(ErrorKind::Project, "Snowflake's ADBC driver is not installed").help(
+                "python3 -m pip install adbc-driver-snowflake, in the virtualenv that is active; or name its library: \
+                 `driver: /path/libadbc_driver_snowflake.so`",
+            )
+        };
+        let mut library = match driver {
+            Some(driver) => adbc::load(driver, None)?,
+            None => adbc::load("snowflake", None)
+                .or_else(|_| adbc::load("adbc_driver_snowflake", None))
+                .map_err(|_| missing())?,
+        };
+        let options = account.options()?;
+        let options: Vec<(&str, &str)> = options
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        let database = adbc::opened(&mut library, &options, explain)?;
+        let connections = Connections::new(database, WAYS);
+        let connection = connections.take()?;
+        connections.give(connection);
+        Ok(Snowflake { connections })
+    }
+}
+
+/// An error of Snowflake: its number and SQLSTATE stand in the text, twice.
+fn explain(message: &str) -> Error {
+    let message = message.strip_prefix("[Snowflake] ").unwrap_or(message);
+    let kind = match message {
+        m if m.contains("002003 ") || m.contains("(42S02)") => ErrorKind::NoTable,
+        m if m.contains("390100 ") || m.contains("390144 ") || m.contains("(28000)") => {
+            ErrorKind::Unauthorized
+        }
+        m if m.contains("dial tcp") || m.contains("no such host") => ErrorKind::Connect,
+        m if m.contains("(22") => ErrorKind::Value,
+        _ => ErrorKind::Sql,
+    };
+    // "002003 (42S02): 002003 (42S02): what. Vendor code: 2003. SQLSTATE: 42S02"
+    let text = message.split(". Vendor code:").next().unwrap_or(message);
+    let text = match text.split_once("): ") {
+        Some((code, rest)) => rest.strip_prefix(&format!("{code}): ")).unwrap_or(text),
+        None => text,
+    };
+    let error = Error::new(kind, text);
+    match text.contains("does not have a current") {
+        true => error.help("set `database` and `schema` in the source"),
+        false => error,
+    }
+}
+
+#[async_trait]
+impl Database for Snowflake {
+    fn dialect(&self) -> Dialect {
+        Dialect::Snowflake
+    }
+
+    fn column_type(&self, sql: &str) -> Result<ColumnType> {
+        types::of(sql)
+    }
+
+    /// Unquoted names are upper case there.
+    fn fold(&self, name: &str) -> String {
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        match name.chars().all(plain) && !name.starts_with(|c: char| c.is_ascii_digit()) {
+            true => name.to_ascii_uppercase(),
+            false => name.to_string(),
+        }
+    }
+
+    async fn query(&self, sql: &str) -> Result<Rows> {
+        reads(sql, Dialect::Snowflake)?;
+        self.connections.rows(sql).await
+    }
+
+    async fn scan(&self, table: &TableName) -> Result<Rows> {
+        self.query(&format!("SELECT * FROM {}", quoted(table))).await
+    }
+
+    async fn columns(&self, table: &TableName) -> Result<Option<Vec<Column>>> {
+        let sql = format!("SELECT * FROM {} LIMIT 0", quoted(table));
+        match self.connections.rows(&sql).await {
+            Ok(rows) => Ok(Some(
+                rows.schema.fields().iter().map(|f| types::column(f)).collect(),
+            )),
+            Err(error) if error.kind() == ErrorKind::NoTable => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn quoted(&self, table: &TableName) -> String {
+        quoted(table)
+    }
+
+    async fn alter(&self, table: &TableName, add: &[Column], drop: &[String]) -> Result<()> {
+        let table = quoted(table);
+        let mut changes = Vec::new();
+        if !add.is_empty() {
+            let added: Vec<String> = add
+                .iter()
+                .map(|c| format!("{} {}", quote(&c.name), c.column_type.sql))
+                .collect();
+            changes.push(format!("ALTER TABLE {table} ADD COLUMN {}", added.join(", ")));
+        }
+        // One by one: each statement is a transaction of its own anyway.
+        changes.extend(
+            drop.iter()
+                .map(|name| format!("ALTER TABLE {table} DROP COLUMN {}", quote(name))),
+        );
+        for change in changes {
+            self.execute(&change).await?;
+        }
+        Ok(())
+    }
+
+    async fn session(&self) -> Result<Box<dyn Session + '_>> {
+        Ok(Box::new(Statements::new(&self.connections).await?))
+    }
+
+    async fn transform(&self, query: &str, target: &TableName, mode: WriteMode) -> Result<u64> {
+        let (query, target) = (query.to_string(), target.clone());
+        self.connections
+            .work(move |connections, connection| {
+                let target_sql = quoted(&target);
+                if mode.replaces() {
+                    connections.execute(
+                        connection,
+                        &format!("CREATE OR REPLACE TABLE {target_sql} AS {query}"),
+                    )?;
+                    return adbc::count(connections, connection, &target_sql);
+                }
+                let side = side();
+                connections.execute(connection, &format!("CREATE TRANSIENT TABLE {side} AS {query}"))?;
+                let work = || {
+                    let names = format!("SELECT * FROM {side} LIMIT 0");
+                    let names = adbc::columns(connections, connection, &names)?;
+                    let key = mode.key(names.iter().map(String::as_str))?;
+                    let upsert = UpsertSql {
+                        side: &side,
+                        target: "",
+                        columns: &[],
+                        key,
+                    };
+                    if !key.is_empty() && connections.any(connection, &upsert.twins())? {
+                        return Err(twins_error(key));
+                    }
+                    let rows = adbc::count(connections, connection, &side)?;
+                    let selected: Vec<String> = names.iter().map(|name| quote(name)).collect();
+                    let settled = Side {
+                        side: &side,
+                        target: &target,
+                        columns: &names,
+                        selected: &selected,
+                        definitions: None,
+                        order: None,
+                        mode: &mode,
+                    };
+                    settled.settle(connections, connection)?;
+                    Ok(rows)
+                };
+                let mut work = work;
+                let done = work();
+                let dropped = connections.execute(connection, &format!("DROP TABLE IF EXISTS {side}"));
+                let rows = done?;
+                dropped.map(|_| rows)
+            })
+            .await
+    }
+
+    async fn begin_load(
+        &self,
+        target: &TableName,
+        columns: &[Column],
+        mode: WriteMode,
+    ) -> Result<Box<dyn Load>> {
+        Ok(Box::new(begin(&self.connections, target, columns, mode).await?))
+    }
+}

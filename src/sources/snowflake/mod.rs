@@ -1,0 +1,11 @@
+//! Snowflake, by its ADBC driver: loads as Parquet files through a stage, transforms in the warehouse.
+
+mod connect;
+mod database;
+mod load;
+mod settle;
+mod stage;
+mod types;
+
+pub use connect::{Account, Credential};
+pub use database::Snowflake;
