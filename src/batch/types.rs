@@ -148,9 +148,17 @@ fn arrow_type(sql: &SqlType, bare: BareDecimal) -> Option<(DataType, Logical)> {
         SqlType::Timestamp(_, zone) => plain(timestamp(zone)),
         SqlType::Datetime(_) => plain(timestamp(&TimezoneInfo::None)),
         SqlType::JSON | SqlType::JSONB => Some((DataType::Utf8, Logical::Json)),
-        SqlType::Bytea | SqlType::Blob(_) | SqlType::Binary(_) | SqlType::Varbinary(_) => {
-            plain(DataType::Binary)
-        }
+        SqlType::Bytea
+        | SqlType::Blob(_)
+        | SqlType::TinyBlob
+        | SqlType::MediumBlob
+        | SqlType::LongBlob
+        | SqlType::Binary(_)
+        | SqlType::Varbinary(_) => plain(DataType::Binary),
+        SqlType::TinyIntUnsigned(_) => plain(DataType::Int16),
+        SqlType::SmallIntUnsigned(_) | SqlType::MediumIntUnsigned(_) => plain(DataType::Int32),
+        SqlType::IntUnsigned(_) | SqlType::IntegerUnsigned(_) => plain(DataType::Int64),
+        SqlType::BigIntUnsigned(_) => Some((DataType::Utf8, Logical::Numeric)),
         SqlType::Uuid | SqlType::Interval { .. } | SqlType::Time(..) | SqlType::Array(_) => {
             Some((DataType::Utf8, Logical::Other))
         }

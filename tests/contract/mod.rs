@@ -79,6 +79,7 @@ async fn shown(rows: Result<Rows>) -> Result<Vec<String>> {
             let cells = row.iter().map(|(_, value)| match value {
                 sequor::value::Value::Null => "-".to_string(),
                 sequor::value::Value::Bool(value) => value.to_string(),
+                sequor::value::Value::Bytes(value) => format!("{value:02x?}"),
                 value => value.to_text(),
             });
             shown.push(cells.collect::<Vec<_>>().join("|"));

@@ -1,5 +1,6 @@
 //! Connections of a database. Drivers block: all work is done on threads for that.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use adbc_core::options::{OptionConnection, OptionValue};
@@ -19,6 +20,8 @@ pub struct Connection(pub(super) ManagedConnection);
 pub struct Connections {
     database: ManagedDatabase,
     free: Mutex<Vec<ManagedConnection>>,
+    /// Of several of this process that write the same table, one goes after the other.
+    turns: Mutex<HashMap<String, Arc<Mutex<()>>>>,
     ways: Ways,
 }
 
@@ -37,6 +40,7 @@ impl Connections {
         Arc::new(Connections {
             database,
             free: Mutex::default(),
+            turns: Mutex::default(),
             ways,
         })
     }
@@ -49,6 +53,12 @@ impl Connections {
     /// An error of the database.
     pub fn error(&self, error: &adbc_core::error::Error) -> Error {
         (self.ways.explain)(error.message.trim())
+    }
+
+    /// What to hold while a table is written.
+    fn turn(&self, table: &str) -> Arc<Mutex<()>> {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        turns.entry(table.to_string()).or_default().clone()
     }
 
     /// A connection: one that is free, else a new one.
@@ -89,6 +99,7 @@ impl Connections {
 
     /// Runs a statement; the number of rows it touched, where the driver tells.
     pub fn execute(&self, connection: &mut Connection, sql: &str) -> Result<Option<u64>> {
+        tracing::debug!(sql);
         let mut statement = statement(self, connection, sql)?;
         let touched = statement.execute_update().map_err(|e| self.error(&e))?;
         Ok(touched.and_then(|n| u64::try_from(n).ok()))
@@ -110,6 +121,18 @@ impl Connections {
         let mut batches = statement.execute().map_err(|e| self.error(&e))?;
         let first = batches.find(|batch| batch.as_ref().map_or(true, |b| b.num_rows() > 0));
         Ok(first.transpose()?.is_some())
+    }
+
+    /// Does work in a transaction that writes a table, when it is its turn.
+    pub fn in_turn<T>(
+        &self,
+        connection: &mut Connection,
+        table: &str,
+        work: impl FnOnce(&mut Connection) -> Result<T>,
+    ) -> Result<T> {
+        let turn = self.turn(table);
+        let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
+        self.transaction(connection, work)
     }
 
     /// Does work in a transaction: all of it, or nothing.
@@ -178,6 +201,19 @@ pub fn columns(connections: &Connections, connection: &mut Connection, sql: &str
         .iter()
         .map(|f| f.name().clone())
         .collect())
+}
+
+/// The first column of a query, as text.
+pub fn texts(connections: &Connections, connection: &mut Connection, sql: &str) -> Result<Vec<String>> {
+    let mut statement = statement(connections, connection, sql)?;
+    let batches = statement.execute().map_err(|e| connections.error(&e))?;
+    let mut texts = Vec::new();
+    for batch in batches {
+        let column = cast(batch?.column(0), &DataType::Utf8)?;
+        let column = column.as_string_opt::<i32>();
+        texts.extend(column.into_iter().flatten().flatten().map(str::to_string));
+    }
+    Ok(texts)
 }
 
 /// The number of rows of a table, given as SQL.

@@ -10,7 +10,7 @@ use sequor_planner::Dialect;
 
 use super::connections::{Connections, Ways, columns, count};
 use super::driver::{load, opened};
-use super::load::{begin, settle, side};
+use super::load::{Given, begin, settle, side, stays};
 use super::session::Statements;
 use crate::batch::types::{BareDecimal, ColumnType, Logical, column_type};
 use crate::error::{Error, ErrorKind, Result};
@@ -39,6 +39,19 @@ impl Adbc {
         let connection = connections.take()?;
         connections.give(connection);
         Ok(Adbc { connections })
+    }
+
+    /// Whether a table is there, and whether it has to stay when its rows are replaced.
+    async fn state(&self, table: &TableName, mode: &WriteMode) -> Result<(bool, bool)> {
+        let there = self.columns(table).await?.is_some();
+        if !there || !mode.replaces() {
+            return Ok((there, false));
+        }
+        let table = quoted(table);
+        let stays = self
+            .connections
+            .work(move |connections, connection| stays(connections, connection, &table));
+        Ok((true, stays.await?))
     }
 }
 
@@ -128,10 +141,10 @@ impl Database for Adbc {
 
     async fn transform(&self, query: &str, target: &TableName, mode: WriteMode) -> Result<u64> {
         let (query, target) = (query.to_string(), target.clone());
-        let there = self.columns(&target).await?.is_some();
+        let (there, stays) = self.state(&target, &mode).await?;
         self.connections
             .work(move |connections, connection| {
-                connections.transaction(connection, |connection| {
+                connections.in_turn(connection, &quoted(&target), |connection| {
                     let side = quoted(&side(&target));
                     connections.execute(connection, &format!("CREATE TABLE {side} AS {query}"))?;
                     let names = columns(
@@ -156,11 +169,12 @@ impl Database for Adbc {
                         connection,
                         &side,
                         &target,
-                        &super::load::Given {
+                        &Given {
                             columns: &names,
                             selected: &cast,
                             definitions: None,
                             there,
+                            stays,
                         },
                         &mode,
                     )?;
@@ -176,8 +190,8 @@ impl Database for Adbc {
         columns: &[Column],
         mode: WriteMode,
     ) -> Result<Box<dyn Load>> {
-        let there = self.columns(target).await?.is_some();
-        Ok(Box::new(begin(&self.connections, target, columns, mode, there)?))
+        let state = self.state(target, &mode).await?;
+        Ok(Box::new(begin(&self.connections, target, columns, mode, state)?))
     }
 }
 

@@ -37,12 +37,18 @@ pub struct Plan {
     pub schema: Option<String>,
     pub catalog: Option<String>,
     pub columns: SchemaRef,
+    /// The side table and the target as SQL.
+    pub side_sql: String,
+    pub target: String,
 }
 
 type Step = Box<dyn FnOnce(&Connections, &mut Connection) -> Result<()> + Send>;
 
 impl Ingest {
     /// Begins: `before` makes the side table, `after` puts its rows into their place. `explain` has the last word on errors.
+    ///
+    /// Rows come for as long as they come, and each transaction sees what was there when it began: so the rows have one
+    /// of their own, and their place another, which waits for its turn.
     pub fn begin(
         connections: &Arc<Connections>,
         plan: Plan,
@@ -54,24 +60,30 @@ impl Ingest {
         let connections = connections.clone();
         let task = tokio::task::spawn_blocking(move || {
             let mut connection = connections.take()?;
-            connections.begin(&mut connection)?;
-            let done = before(&connections, &mut connection)
-                .and_then(|()| write(&connections, &mut connection, &plan, receiver));
-            let done = match done {
-                Ok(Some(rows)) => after(&connections, &mut connection).map(|()| Some(rows)),
-                other => other,
+            let load = || -> Result<u64> {
+                connections.begin(&mut connection)?;
+                let written = before(&connections, &mut connection)
+                    .and_then(|()| write(&connections, &mut connection, &plan, receiver));
+                let rows = match written {
+                    Ok(Some(rows)) => rows,
+                    taken_back => {
+                        connections.rollback(&mut connection);
+                        return taken_back.map(|_| 0);
+                    }
+                };
+                connections.commit(&mut connection)?;
+                let settled = connections.in_turn(&mut connection, &plan.target, |connection| {
+                    after(&connections, connection)
+                });
+                if let Err(error) = settled {
+                    let _ = connections.execute(&mut connection, &format!("DROP TABLE {}", plan.side_sql));
+                    return Err(error);
+                }
+                Ok(rows)
             };
-            match done {
-                Ok(Some(rows)) => {
-                    connections.commit(&mut connection)?;
-                    connections.give(connection);
-                    Ok(rows)
-                }
-                taken_back => {
-                    connections.rollback(&mut connection);
-                    taken_back.map(|_| 0).map_err(explain)
-                }
-            }
+            let rows = load().map_err(explain)?;
+            connections.give(connection);
+            Ok(rows)
         });
         Ingest {
             messages: Some(messages),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use async_trait::async_trait;
 
@@ -38,17 +39,26 @@ pub fn begin(
     target: &TableName,
     columns: &[Column],
     mode: WriteMode,
-    there: bool,
+    (there, stays): (bool, bool),
 ) -> Result<AdbcLoad> {
     mode.key(columns.iter().map(|c| c.name.as_str()))?;
     let numbered = matches!(mode, WriteMode::Upsert(_));
     let side = side(target);
-    let as_text = |c: &Column| c.column_type.logical != Logical::Plain;
+    // Not every driver takes decimals.
+    let as_text = |c: &Column| {
+        c.column_type.logical != Logical::Plain || matches!(c.column_type.arrow, DataType::Decimal128(..))
+    };
     let mut side_columns = definitions(columns, |c| match as_text(c) {
         true => "text".to_string(),
         false => c.column_type.sql.clone(),
     });
-    let mut fields: Vec<Arc<Field>> = arrow_schema(columns).fields().iter().cloned().collect();
+    let mut fields: Vec<Arc<Field>> = Vec::with_capacity(columns.len() + 1);
+    for (column, field) in columns.iter().zip(arrow_schema(columns).fields()) {
+        fields.push(match as_text(column) {
+            true => Arc::new(field.as_ref().clone().with_data_type(DataType::Utf8)),
+            false => field.clone(),
+        });
+    }
     if numbered {
         side_columns.push_str(&format!(", {} bigint", quote(ROW)));
         fields.push(Arc::new(Field::new(ROW, DataType::Int64, true)));
@@ -56,6 +66,8 @@ pub fn begin(
     let schema: SchemaRef = Arc::new(Schema::new(fields));
     let create = format!("CREATE TABLE {} ({side_columns})", quoted(&side));
     let plan = Plan {
+        side_sql: quoted(&side),
+        target: quoted(target),
         side: side.table.clone(),
         schema: side.namespace.clone(),
         catalog: side.database.clone(),
@@ -69,9 +81,12 @@ pub fn begin(
             false => quote(&c.name),
         })
         .collect();
-    // A side table that has the very columns can become the target.
-    let other = columns.iter().any(as_text);
-    let made = definitions(columns, |c| c.column_type.sql.clone());
+    let mut made = definitions(columns, |c| c.column_type.sql.clone());
+    if let WriteMode::Upsert(key) = &mode {
+        // Another program that adds the same key is refused, at least.
+        let key = column_list(key.iter().map(String::as_str));
+        made.push_str(&format!(", PRIMARY KEY ({key})"));
+    }
     let target = target.clone();
     let ingest = Ingest::begin(
         connections,
@@ -91,8 +106,9 @@ pub fn begin(
             let given = Given {
                 columns: &names,
                 selected: &selected,
-                definitions: (other || !mode.replaces()).then_some(made.as_str()),
+                definitions: Some(made.as_str()),
                 there,
+                stays,
             };
             settle(connections, connection, &side, &target, &given, &mode)
         }),
@@ -108,16 +124,20 @@ pub fn begin(
 #[async_trait]
 impl Load for AdbcLoad {
     async fn write(&mut self, batch: RecordBatch) -> Result<()> {
-        let batch = match &mut self.next {
-            None => batch,
-            Some(next) => {
-                let end = *next + batch.num_rows() as i64;
-                let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(*next..end));
-                *next = end;
-                let columns = batch.columns().iter().cloned().chain([numbers]).collect();
-                RecordBatch::try_new(self.schema.clone(), columns)?
-            }
-        };
+        let rows = batch.num_rows() as i64;
+        let mut columns = Vec::with_capacity(self.schema.fields().len());
+        for (column, field) in batch.columns().iter().zip(self.schema.fields()) {
+            columns.push(match column.data_type() == field.data_type() {
+                true => column.clone(),
+                false => cast(column, field.data_type())?,
+            });
+        }
+        if let Some(next) = &mut self.next {
+            let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(*next..*next + rows));
+            *next += rows;
+            columns.push(numbers);
+        }
+        let batch = RecordBatch::try_new(self.schema.clone(), columns)?;
         self.ingest.write(batch).await
     }
 
@@ -140,6 +160,8 @@ pub struct Given<'a> {
     pub definitions: Option<&'a str>,
     /// Whether the target is there.
     pub there: bool,
+    /// Whether it can't be dropped.
+    pub stays: bool,
 }
 
 /// Puts the rows of the side table into their place, inside a transaction. SQL that is everyone's: an UPDATE with the
@@ -152,7 +174,7 @@ pub fn settle(
     given: &Given<'_>,
     mode: &WriteMode,
 ) -> Result<()> {
-    let mut run = |sql: String| connections.execute(connection, &sql).map(|_| ());
+    let run = |connection: &mut Connection, sql: String| connections.execute(connection, &sql).map(|_| ());
     let target_sql = quoted(target);
     let names = column_list(given.columns.iter().map(String::as_str));
     let insert = format!(
@@ -165,20 +187,23 @@ pub fn settle(
     };
     match mode {
         WriteMode::Replace => {
-            if given.there {
-                run(format!("DROP TABLE {target_sql}"))?;
+            match given.there {
+                // Views or foreign keys hang on it: it stays, and gets the rows.
+                true if given.stays => run(connection, format!("DELETE FROM {target_sql}"))?,
+                there => {
+                    if there {
+                        run(connection, format!("DROP TABLE {target_sql}"))?;
+                    }
+                    run(connection, create)?;
+                }
             }
-            if given.definitions.is_none() {
-                return run(format!("ALTER TABLE {side} RENAME TO {}", quote(&target.table)));
-            }
-            run(create)?;
-            run(insert)?;
+            run(connection, insert)?;
         }
         WriteMode::Append => {
             if !given.there {
-                run(create)?;
+                run(connection, create)?;
             }
-            run(insert)?;
+            run(connection, insert)?;
         }
         WriteMode::Upsert(key) => {
             let upsert = UpsertSql {
@@ -192,9 +217,8 @@ pub fn settle(
                     return Err(null_error(name));
                 }
             }
-            let mut run = |sql: String| connections.execute(connection, &sql).map(|_| ());
             if !given.there {
-                run(create)?;
+                run(connection, create)?;
             }
             let same = |with: &str| {
                 let same = key.iter().map(|name| {
@@ -217,22 +241,46 @@ pub fn settle(
                 })
                 .collect();
             if !changed.is_empty() {
-                run(format!(
+                let update = format!(
                     "UPDATE {target_sql} SET {} WHERE EXISTS (SELECT 1 FROM {side} s WHERE {})",
                     changed.join(", "),
                     same("s")
-                ))?;
+                );
+                run(connection, update)?;
             }
-            run(format!(
-                "{insert} WHERE NOT EXISTS (SELECT 1 FROM {target_sql} t WHERE {})",
-                key.iter()
-                    .map(|name| format!("t.{0} = {side}.{0}", quote(name)))
-                    .collect::<Vec<_>>()
-                    .join(" AND ")
-            ))?;
+            let known: Vec<String> = key
+                .iter()
+                .map(|name| format!("t.{0} = {side}.{0}", quote(name)))
+                .collect();
+            let known = known.join(" AND ");
+            run(
+                connection,
+                format!("{insert} WHERE NOT EXISTS (SELECT 1 FROM {target_sql} t WHERE {known})"),
+            )?;
         }
     }
     connections
         .execute(connection, &format!("DROP TABLE {side}"))
         .map(|_| ())
+}
+
+/// Whether a table can't be dropped, since others depend on it. Tried, and taken back, where that is possible.
+pub fn stays(connections: &Connections, connection: &mut Connection, table: &str) -> Result<bool> {
+    let tried = format!("sequor_side_{}", uuid::Uuid::new_v4().simple());
+    let tried = quote(&tried);
+    connections.begin(connection)?;
+    let made = connections.execute(connection, &format!("CREATE TABLE {tried} (a integer)"));
+    connections.rollback(connection);
+    made?;
+    // A database whose transactions do not hold CREATE and DROP has it now.
+    if connections
+        .execute(connection, &format!("DROP TABLE {tried}"))
+        .is_ok()
+    {
+        return Ok(false);
+    }
+    connections.begin(connection)?;
+    let dropped = connections.execute(connection, &format!("DROP TABLE {table}"));
+    connections.rollback(connection);
+    Ok(dropped.is_err())
 }

@@ -8,7 +8,7 @@ mod load;
 mod rows;
 mod session;
 
-pub use connections::{Connection, Connections, Ways, columns, count};
+pub use connections::{Connection, Connections, Ways, columns, count, texts};
 pub use database::Adbc;
 pub use driver::{load, opened};
 pub use ingest::{Ingest, Plan};

@@ -44,9 +44,9 @@ impl DuckDb {
         loop {
             match adbc::opened(&mut driver, &options, explain) {
                 Ok(database) => {
-                    return Ok(DuckDb {
-                        connections: Connections::new(database, WAYS),
-                    });
+                    let connections = Connections::new(database, WAYS);
+                    clear(&connections)?;
+                    return Ok(DuckDb { connections });
                 }
                 // Another run has the file: it will be done.
                 Err(error) if error.message().contains("Could not set lock on file") => {
@@ -111,6 +111,20 @@ pub fn quoted(table: &TableName) -> String {
     let parts = [&table.database, &table.namespace].into_iter().flatten();
     let parts: Vec<String> = parts.chain([&table.table]).map(|name| quote(name)).collect();
     parts.join(".")
+}
+
+/// Drops the side tables of runs that were killed: nobody else has the file open. One that is read only keeps them.
+fn clear(connections: &Connections) -> Result<()> {
+    let mut connection = connections.take()?;
+    let left = format!(
+        "SELECT '\"' || replace(database_name, '\"', '\"\"') || '\".\"' || replace(schema_name, '\"', '\"\"') || '\".\"' \
+         || table_name || '\"' FROM duckdb_tables() WHERE starts_with(table_name, '{SIDE}') AND NOT temporary"
+    );
+    for table in adbc::texts(connections, &mut connection, &left)? {
+        let _ = connections.execute(&mut connection, &format!("DROP TABLE {table}"));
+    }
+    connections.give(connection);
+    Ok(())
 }
 
 /// A condition on the catalog's tables and columns. Names are compared as DuckDB does, in any case.
@@ -256,7 +270,7 @@ impl Database for DuckDb {
         self.connections
             .work(move |connections, connection| {
                 connections
-                    .transaction(connection, |connection| {
+                    .in_turn(connection, &quoted(&target), |connection| {
                         let side = side(&target);
                         let side_sql = quoted(&side);
                         connections.execute(connection, &format!("CREATE TABLE {side_sql} AS {query}"))?;

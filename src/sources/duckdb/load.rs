@@ -35,6 +35,8 @@ pub fn begin(
         definitions(columns, |c| c.column_type.sql.clone())
     );
     let plan = Plan {
+        side_sql: quoted(&side),
+        target: quoted(target),
         side: side.table.clone(),
         schema: side.namespace.clone(),
         catalog: side.database.clone(),

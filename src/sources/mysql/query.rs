@@ -3,8 +3,8 @@
 use arrow::datatypes::{DataType, TimeUnit};
 use chrono::{NaiveDate, NaiveDateTime};
 use futures::{StreamExt, TryStreamExt, stream};
-use sqlx::mysql::{MySqlPool, MySqlRow};
-use sqlx::{Column as _, Executor, Row as _, Statement as _, TypeInfo as _, ValueRef as _};
+use sqlx::mysql::{MySqlPool, MySqlRow, MySqlTypeInfo};
+use sqlx::{Column as _, Executor, Row as _, Statement as _, Type, TypeInfo as _, ValueRef as _};
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -37,7 +37,7 @@ pub async fn stream(pool: &MySqlPool, sql: &str, json: &[String]) -> Result<Rows
             name: c.name().to_string(),
             column_type: match json.iter().any(|name| name == c.name()) {
                 true => text(Logical::Json),
-                false => read_as(c.type_info().name()),
+                false => read_as(c.type_info()),
             },
         })
         .collect();
@@ -94,8 +94,11 @@ fn text(logical: Logical) -> ColumnType {
 }
 
 /// How values of a type are read.
-fn read_as(name: &str) -> ColumnType {
+fn read_as(type_info: &MySqlTypeInfo) -> ColumnType {
+    let name = type_info.name();
     let arrow = match name {
+        // Text of a collation by characters alone is called binary, too; what it is made of says the character set.
+        _ if <str as Type<sqlx::MySql>>::compatible(type_info) => return text(Logical::Plain),
         "BOOLEAN" => DataType::Boolean,
         "TINYINT" | "TINYINT UNSIGNED" | "SMALLINT" => DataType::Int16,
         "SMALLINT UNSIGNED" | "MEDIUMINT" | "MEDIUMINT UNSIGNED" | "INT" | "YEAR" => DataType::Int32,

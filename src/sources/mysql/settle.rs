@@ -4,7 +4,7 @@
 use sqlx::MySqlConnection;
 
 use super::sql::{SIDE, any, column_list, namespace, quote, quoted, run, texts};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::sources::database::{TableName, WriteMode};
 use crate::sources::sql::null_error;
 
@@ -56,8 +56,23 @@ pub async fn exists(connection: &mut MySqlConnection, table: &TableName) -> Resu
 }
 
 impl Side<'_> {
-    /// Puts the rows into their place, all at once. The side table is gone then.
+    /// Puts the rows into their place, all at once. The side table is gone then. Of several that write the same table,
+    /// one goes after the other: two would both add a key that neither finds, or both make the table.
     pub async fn settle(&self, connection: &mut MySqlConnection) -> Result<()> {
+        let turn = format!("sequor:{:x}", hash(&quoted(self.target)));
+        let lock = "SELECT CAST(COALESCE(GET_LOCK(?, 3600), 0) AS CHAR)";
+        let got = texts(connection, lock, &[Some(&turn)]).await?;
+        if got.first().map(String::as_str) != Some("1") {
+            let message = format!("another run has been writing `{}` for an hour", self.target);
+            return Err(Error::new(ErrorKind::Timeout, message));
+        }
+        let done = self.place(connection).await;
+        // It ends with the connection, too.
+        let _ = texts(connection, "SELECT CAST(RELEASE_LOCK(?) AS CHAR)", &[Some(&turn)]).await;
+        done
+    }
+
+    async fn place(&self, connection: &mut MySqlConnection) -> Result<()> {
         let (side, target) = (quoted(self.side), quoted(self.target));
         let columns = column_list(self.columns.iter().map(String::as_str));
         let there = exists(connection, self.target).await?;
@@ -107,8 +122,7 @@ impl Side<'_> {
         run(connection, &format!("DROP TABLE {side}")).await.map(|_| ())
     }
 
-    /// Rows with the same key change, the others are added. Two upserts of a table go one after the other: both would
-    /// add a key that neither finds.
+    /// Rows with the same key change, the others are added.
     async fn upsert(&self, connection: &mut MySqlConnection, key: &[String]) -> Result<()> {
         let (side, target) = (quoted(self.side), quoted(self.target));
         let columns = column_list(self.columns.iter().map(String::as_str));
@@ -139,16 +153,7 @@ impl Side<'_> {
              WHERE t.{} IS NULL",
             key.first().map(|name| quote(name)).unwrap_or_default()
         ));
-        let turn = format!("sequor:{:x}", hash(&target));
-        texts(
-            connection,
-            "SELECT CAST(GET_LOCK(?, 3600) AS CHAR)",
-            &[Some(&turn)],
-        )
-        .await?;
-        let done = self.in_transaction(connection, &statements).await;
-        texts(connection, "SELECT CAST(RELEASE_LOCK(?) AS CHAR)", &[Some(&turn)]).await?;
-        done
+        self.in_transaction(connection, &statements).await
     }
 
     async fn in_transaction(&self, connection: &mut MySqlConnection, statements: &[String]) -> Result<()> {

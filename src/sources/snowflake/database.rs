@@ -162,7 +162,7 @@ impl Database for Snowflake {
                 }
                 let side = side();
                 connections.execute(connection, &format!("CREATE TRANSIENT TABLE {side} AS {query}"))?;
-                let work = || {
+                let mut work = || {
                     let names = format!("SELECT * FROM {side} LIMIT 0");
                     let names = adbc::columns(connections, connection, &names)?;
                     let key = mode.key(names.iter().map(String::as_str))?;
@@ -182,14 +182,12 @@ impl Database for Snowflake {
                         target: &target,
                         columns: &names,
                         selected: &selected,
-                        definitions: None,
                         order: None,
                         mode: &mode,
                     };
                     settled.settle(connections, connection)?;
                     Ok(rows)
                 };
-                let mut work = work;
                 let done = work();
                 let dropped = connections.execute(connection, &format!("DROP TABLE IF EXISTS {side}"));
                 let rows = done?;

@@ -95,13 +95,11 @@ impl SnowflakeLoad {
         stage.copy(&self.connections, connection, side)?;
         let columns: Vec<String> = self.columns.iter().map(|c| c.name.clone()).collect();
         let selected: Vec<String> = self.columns.iter().enumerate().map(selected).collect();
-        let definitions = definitions(&self.columns, |c| c.column_type.sql.clone());
         Side {
             side,
             target: &self.target,
             columns: &columns,
             selected: &selected,
-            definitions: Some(&definitions),
             order: Some(ROW),
             mode: &self.mode,
         }

@@ -26,8 +26,6 @@ pub struct Side<'a> {
     pub columns: &'a [String],
     /// What is selected from the side table for each.
     pub selected: &'a [String],
-    /// The columns as a CREATE TABLE has them; none: those of what is selected.
-    pub definitions: Option<&'a str>,
     /// What tells the order of rows with the same key, where there may be such.
     pub order: Option<&'a str>,
     pub mode: &'a WriteMode,
@@ -51,11 +49,9 @@ impl Side<'_> {
                 "CREATE OR REPLACE TABLE {target} AS SELECT {named} FROM {side}"
             ));
         }
-        run(match self.definitions {
-            Some(definitions) => format!("CREATE TABLE IF NOT EXISTS {target} ({definitions})"),
-            None => format!("CREATE TABLE IF NOT EXISTS {target} AS SELECT {named} FROM {side} LIMIT 0"),
-        })?;
+        let create = format!("CREATE TABLE IF NOT EXISTS {target} AS SELECT {named} FROM {side} LIMIT 0");
         let WriteMode::Upsert(key) = self.mode else {
+            run(create)?;
             return run(format!(
                 "INSERT INTO {target} ({columns}) SELECT {} FROM {side}",
                 self.selected.join(", ")
@@ -73,6 +69,7 @@ impl Side<'_> {
                 return Err(null_error(name));
             }
         }
+        connections.execute(connection, &create)?;
         let last = match self.order {
             None => String::new(),
             Some(order) => {
