@@ -25,10 +25,7 @@ pub enum Dialect {
 impl Dialect {
     /// Whether a name in a query may stand for a view.
     pub fn has_views(self) -> bool {
-        match self {
-            Dialect::Staging => false,
-            _ => true,
-        }
+        self != Dialect::Staging
     }
 
     /// The parser's dialect for it.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::RecordBatch;
 use sequor_planner::Place;
-use sequor_planner::ops::{HttpRequest, ResponseTable, TableRef};
+use sequor_planner::ops::{HttpRequest, ResponseTable, SchemaPolicy, TableRef};
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -249,17 +249,26 @@ async fn target(run: &Arc<Run>, table: &ResponseTable, scope: &Scope) -> Result<
         // Nothing is loaded: the rows stay aside.
         Some(_) => None,
     };
+    let schema = table.schema.unwrap_or(match specs {
+        Some(_) => SchemaPolicy::Discard,
+        None => SchemaPolicy::Evolve,
+    });
     let database = run.databases.get(&table.target.source)?;
     let mode = write_mode(&table.write_mode, &*database);
     let name = table_name(run, &table.target, scope).await?;
-    if let Some(specs) = specs {
-        return loading(run, &table.target.source, name, specs, mode, &table.place).await;
-    }
+    let specs = match specs {
+        // What else the rows have does not matter: they can go on at once.
+        Some(specs) if schema == SchemaPolicy::Discard => {
+            return loading(run, &table.target.source, name, specs, mode, &table.place).await;
+        }
+        specs => specs,
+    };
     Ok(Target {
         loading: Loading::Later(Box::new(Later {
             source: table.target.source.clone(),
             table: name.clone(),
-            columns: None,
+            columns: specs,
+            schema,
             mode,
             place: table.place.clone(),
         })),

@@ -1,6 +1,7 @@
 //! Loads that begin when all rows are there: tables whose columns come from the data or from a parser.
 
 use sequor_planner::Place;
+use sequor_planner::ops::SchemaPolicy;
 
 use super::columns::{Specs, specs, typed};
 use super::event::{Counters, Event};
@@ -18,6 +19,8 @@ pub struct Later {
     pub table: TableName,
     /// None: from the data.
     pub columns: Option<Specs>,
+    /// What becomes of fields that there is no column for.
+    pub schema: SchemaPolicy,
     pub mode: WriteMode,
     pub place: Place,
 }
@@ -65,8 +68,13 @@ impl Later {
                 );
             }
         };
+        let columns = named.columns.as_ref().map(specs).transpose()?;
         Ok(Later {
-            columns: named.columns.as_ref().map(specs).transpose()?,
+            schema: match columns {
+                Some(_) => SchemaPolicy::Discard,
+                None => SchemaPolicy::Evolve,
+            },
+            columns,
             table: TableName {
                 database: fold(named.database.or_else(|| defaults.database.clone())),
                 namespace: fold(named.namespace.or_else(|| defaults.namespace.clone())),
@@ -92,8 +100,7 @@ pub async fn load(
     counters: &Counters,
 ) -> Result<Option<Box<dyn Load>>> {
     let database = run.databases.get(&later.source)?;
-    let inferred = later.columns.is_none();
-    let there = match inferred {
+    let there = match later.columns.is_none() || later.schema == SchemaPolicy::Evolve {
         true => database.columns(&later.table).await?,
         false => None,
     };
@@ -165,25 +172,57 @@ fn columns(
     spool: &Spool,
     there: Option<&[Column]>,
 ) -> Result<(Vec<String>, Vec<Column>)> {
-    if let Some(specs) = &later.columns {
-        let keys = specs.iter().map(|(key, _)| key.clone()).collect();
-        return Ok((keys, typed(database, specs)?));
-    }
-    if spool.rows() == 0 {
+    let declared = later.columns.as_deref().unwrap_or_default();
+    if declared.is_empty() && spool.rows() == 0 {
         let columns = there.map(<[Column]>::to_vec).unwrap_or_default();
         return Ok((columns.iter().map(|c| c.name.clone()).collect(), columns));
     }
-    let seen: Specs = spool
-        .columns()
-        .map(|(name, sql)| (name.to_string(), sql.to_string()))
-        .collect();
-    let mut columns = typed(database, &seen)?;
-    if !later.mode.replaces() {
-        for column in &mut columns {
+    let seen = spool.columns();
+    let seen = seen.filter(|(name, _)| !declared.iter().any(|(known, _)| known == name));
+    let mut specs: Specs = declared.to_vec();
+    let fixed = match (declared.is_empty(), there) {
+        // The first rows make the table.
+        (true, None) => None,
+        (true, there) => there,
+        (false, _) => Some(&[][..]),
+    };
+    for (name, sql) in seen {
+        let known = fixed.is_none_or(|fixed| fixed.iter().any(|c| c.name == database.fold(name)));
+        match later.schema {
+            SchemaPolicy::Discard if !known => {}
+            SchemaPolicy::Freeze if !known => return Err(frozen(later, name)),
+            _ => specs.push((name.to_string(), sql.to_string())),
+        }
+    }
+    let mut columns = typed(database, &specs)?;
+    let stays = !later.mode.replaces() || later.schema != SchemaPolicy::Evolve;
+    if stays {
+        for column in &mut columns[declared.len()..] {
             if let Some(known) = there.into_iter().flatten().find(|t| t.name == column.name) {
                 *column = known.clone();
             }
         }
     }
-    Ok((seen.into_iter().map(|(key, _)| key).collect(), columns))
+    let mut keys: Vec<String> = specs.into_iter().map(|(key, _)| key).collect();
+    if later.mode.replaces() && later.schema != SchemaPolicy::Evolve && declared.is_empty() {
+        // The table keeps its columns, whichever of them the rows have.
+        for known in there.into_iter().flatten() {
+            if !columns.iter().any(|c| c.name == known.name) {
+                keys.push(known.name.clone());
+                columns.push(known.clone());
+            }
+        }
+    }
+    Ok((keys, columns))
+}
+
+/// What is said of a field that a table may not get a column for.
+fn frozen(later: &Later, field: &str) -> Error {
+    let message = format!(
+        "the rows have `{field}`, which table `{}` has no column for",
+        later.table
+    );
+    Error::new(ErrorKind::Data, message).help(
+        "`schema: freeze` keeps the columns as they are: declare the column, or use `schema: evolve` to add it, `discard` to leave it out",
+    )
 }

@@ -26,9 +26,32 @@ pub struct ResponseTable {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data_path: Option<DataPath>,
     pub write_mode: WriteMode,
+    /// What becomes of fields that the table has no column for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schema: Option<SchemaPolicy>,
     #[serde(skip)]
     pub place: Place,
 }
+
+/// What becomes of fields in the data that a table has no column for. When it is not said: columns that are declared are
+/// all there are (`discard`), those that come from the data grow with it (`evolve`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SchemaPolicy {
+    /// The table gets a column.
+    Evolve,
+    /// The step fails.
+    Freeze,
+    /// They are left out.
+    Discard,
+}
+
+/// The policies by their names.
+const SCHEMA_POLICIES: [(&str, SchemaPolicy); 3] = [
+    ("evolve", SchemaPolicy::Evolve),
+    ("freeze", SchemaPolicy::Freeze),
+    ("discard", SchemaPolicy::Discard),
+];
 
 /// How rows are written in a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -91,6 +114,11 @@ static RESPONSE_TABLE: Shape = Shape {
             "data_path",
             Form::JsonPath,
             "Where the rows are in the response, instead of `data`: `orders`, `data.items`, `$.pages[*].rows`, any JSONPath; `$` for the whole.",
+        ),
+        Key::new(
+            "schema",
+            Form::Choice(&["evolve", "freeze", "discard"]),
+            "What becomes of fields that the table has no column for: `evolve`: it gets one; `freeze`: the step fails; `discard`: they are left out. `discard` when columns are declared, else `evolve`.",
         ),
     ],
 };
@@ -242,6 +270,7 @@ fn read_table(
         data,
         data_path,
         write_mode,
+        schema: keys.pick("schema", &SCHEMA_POLICIES, d),
         place: node.place.clone(),
     })
 }

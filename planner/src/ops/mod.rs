@@ -23,7 +23,7 @@ pub use common::{COMMON, FlowAction, FlowStep, OnError, each_step};
 pub use control::{Branch, ForEach, RunFlow, Try, While};
 pub use data_path::DataPath;
 pub use http_request::{BodyFormat, HttpRequest, Request};
-pub use http_response::{Response, ResponseTable, RowFormat};
+pub use http_response::{Response, ResponseTable, RowFormat, SchemaPolicy};
 pub use messages::{Print, SetVariable, VARIABLE, VariableScope, VariableSet, read_variables};
 pub use migrate_schema::MigrateSchema;
 pub use pagination::{PageKind, Pagination};

@@ -28,7 +28,7 @@ pub struct Source {
 #[derive(Debug, Clone)]
 pub enum SourceKind {
     Http(Box<HttpSource>),
-    Database(DatabaseSource),
+    Database(Box<DatabaseSource>),
 }
 
 /// `type: http`.
@@ -134,7 +134,7 @@ pub fn read_source(name: &str, file: &Arc<str>, text: &str, d: &mut Diagnostics)
     let keys = Keys::new(&node, shape, d)?;
     let kind = match kind {
         "http" => SourceKind::Http(Box::new(read_http(&keys, d)?)),
-        kind => SourceKind::Database(read_database(kind, &keys, d)?),
+        kind => SourceKind::Database(Box::new(read_database(kind, &keys, d)?)),
     };
     Some(Source {
         name: name.to_string(),

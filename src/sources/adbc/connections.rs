@@ -55,10 +55,14 @@ impl Connections {
         (self.ways.explain)(error.message.trim())
     }
 
-    /// What to hold while a table is written.
-    fn turn(&self, table: &str) -> Arc<Mutex<()>> {
-        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
-        turns.entry(table.to_string()).or_default().clone()
+    /// Does work that writes a table when it is its turn.
+    pub fn turn<T>(&self, table: &str, work: impl FnOnce() -> T) -> T {
+        let turn = {
+            let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+            turns.entry(table.to_string()).or_default().clone()
+        };
+        let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
+        work()
     }
 
     /// A connection: one that is free, else a new one.
@@ -130,9 +134,7 @@ impl Connections {
         table: &str,
         work: impl FnOnce(&mut Connection) -> Result<T>,
     ) -> Result<T> {
-        let turn = self.turn(table);
-        let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
-        self.transaction(connection, work)
+        self.turn(table, || self.transaction(connection, work))
     }
 
     /// Does work in a transaction: all of it, or nothing.

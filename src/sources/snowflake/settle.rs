@@ -32,8 +32,13 @@ pub struct Side<'a> {
 }
 
 impl Side<'_> {
-    /// Puts them into their place.
+    /// Puts them into their place. Of several of this process that write the same table, one goes after the other;
+    /// those of other processes wait at Snowflake's own lock.
     pub fn settle(&self, connections: &Connections, connection: &mut Connection) -> Result<()> {
+        connections.turn(&quoted(self.target), || self.place(connections, connection))
+    }
+
+    fn place(&self, connections: &Connections, connection: &mut Connection) -> Result<()> {
         let (side, target) = (self.side, quoted(self.target));
         let columns = column_list(self.columns.iter().map(String::as_str));
         let named = self
