@@ -11,6 +11,7 @@ mod http_fan_out;
 mod http_render;
 mod http_response;
 mod http_step;
+mod local;
 mod migrate;
 mod rejects;
 mod rules;

@@ -45,6 +45,19 @@ impl Databases {
         })
     }
 
+    /// The database of a source, named as SQL names things: in any case.
+    pub fn find(&self, source: &str) -> Option<Arc<dyn Database>> {
+        let any_case = || {
+            self.open
+                .iter()
+                .find(|(name, _)| name.eq_ignore_ascii_case(source))
+        };
+        let exact = self.open.get(source);
+        exact
+            .or_else(|| any_case().map(|(_, database)| database))
+            .cloned()
+    }
+
     /// All of them.
     pub fn all(&self) -> impl Iterator<Item = &Arc<dyn Database>> {
         self.open.values()

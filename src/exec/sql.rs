@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use sequor_planner::expr::Prop;
-use sequor_planner::ops::{self, Execute, Transform};
+use sequor_planner::ops::{self, Engine, Execute, Transform};
 
 use super::event::Counters;
+use super::local;
 use super::run::Run;
 use super::scope::Scope;
 use super::table::table_name;
@@ -22,6 +23,14 @@ pub async fn transform(run: &Arc<Run>, step: &Transform, scope: &Scope, counters
         return Err(Error::new(ErrorKind::Project, "`query` is empty"));
     }
     let target = table_name(run, &step.target, scope).await?;
+    if step.engine == Engine::Local {
+        return local::transform(run, step, query, &target, counters)
+            .await
+            .map_err(|e| {
+                e.at(&step.query_place)
+                    .context(format!("transform into `{target}`"))
+            });
+    }
     let database = run.databases.get(&step.target.source)?;
     let statements = sequor_planner::split_statements(query, database.dialect()).len();
     if statements > 1 {

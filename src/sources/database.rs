@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use futures::stream::BoxStream;
 use sequor_planner::Dialect;
 
-use super::sql::{column_list, quote};
+use super::sql::quote;
 use crate::batch::types::ColumnType;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -125,7 +125,8 @@ pub trait Database: Send + Sync {
         match self.some_columns(table, wanted).await? {
             None => self.scan(table).await,
             Some(names) => {
-                let names = column_list(names.iter().map(String::as_str));
+                let names: Vec<String> = names.iter().map(|name| self.quote(name)).collect();
+                let names = names.join(", ");
                 self.query(&format!("SELECT {names} FROM {}", self.quoted(table)))
                     .await
             }
@@ -161,6 +162,11 @@ pub trait Database: Send + Sync {
     /// The columns of a table; none when there is no such table.
     async fn columns(&self, table: &TableName) -> Result<Option<Vec<Column>>>;
 
+    /// A name as SQL, quoted.
+    fn quote(&self, name: &str) -> String {
+        quote(name)
+    }
+
     /// A table's full name as SQL, its parts quoted.
     fn quoted(&self, table: &TableName) -> String;
 
@@ -168,8 +174,10 @@ pub trait Database: Send + Sync {
     async fn alter(&self, table: &TableName, add: &[Column], drop: &[String]) -> Result<()> {
         let added = add
             .iter()
-            .map(|c| format!("ADD COLUMN {} {}", quote(&c.name), c.column_type.sql));
-        let dropped = drop.iter().map(|name| format!("DROP COLUMN {}", quote(name)));
+            .map(|c| format!("ADD COLUMN {} {}", self.quote(&c.name), c.column_type.sql));
+        let dropped = drop
+            .iter()
+            .map(|name| format!("DROP COLUMN {}", self.quote(name)));
         let changes: Vec<String> = added.chain(dropped).collect();
         let statement = format!("ALTER TABLE {} {}", self.quoted(table), changes.join(", "));
         self.execute(&statement).await.map(|_| ())

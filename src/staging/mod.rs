@@ -31,3 +31,8 @@ mod upsert;
 mod writer;
 
 pub use database::Staging;
+// Queries over other tables read SQL as these do.
+pub(crate) use error::sql as sql_error;
+pub(crate) use query::plan_over;
+pub(crate) use session::session;
+pub(crate) use statement::parse_query;

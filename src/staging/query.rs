@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
+use datafusion::catalog::CatalogProviderList;
 use datafusion::common::Result as PlanResult;
 use datafusion::execution::session_state::SessionState;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
@@ -29,13 +30,23 @@ pub struct Query {
 }
 
 /// Plans a query over the newest versions of the tables it names.
-pub async fn plan(session: &SessionState, tables: &Arc<Tables>, mut statement: Statement) -> Result<Query> {
-    output::name_columns(&mut statement);
-    let mut session = session.clone();
-    // `now()` is when the statement starts.
-    session.mark_start_execution();
+pub async fn plan(session: &SessionState, tables: &Arc<Tables>, statement: Statement) -> Result<Query> {
+    let session = started(session);
     let catalog = Arc::new(Catalog::new(tables.clone(), Arc::new(session.clone())));
-    session.register_catalog_list(catalog.clone());
+    let mut query = plan_over(session, catalog.clone(), statement).await?;
+    query.pins = catalog.pins();
+    Ok(query)
+}
+
+/// Plans a query over the tables of a catalog.
+pub async fn plan_over(
+    session: SessionState,
+    catalog: Arc<dyn CatalogProviderList>,
+    mut statement: Statement,
+) -> Result<Query> {
+    output::name_columns(&mut statement);
+    let mut session = started(&session);
+    session.register_catalog_list(catalog);
     let statement = PlannerStatement::Statement(Box::new(statement));
     let logical = session.statement_to_plan(statement).await;
     let logical = logical.map_err(error::sql)?;
@@ -43,9 +54,16 @@ pub async fn plan(session: &SessionState, tables: &Arc<Tables>, mut statement: S
     let plan = plan.map_err(error::sql)?;
     Ok(Query {
         plan,
-        pins: catalog.pins(),
+        pins: Vec::new(),
         session,
     })
+}
+
+/// A session for one statement: `now()` is when it starts.
+fn started(session: &SessionState) -> SessionState {
+    let mut session = session.clone();
+    session.mark_start_execution();
+    session
 }
 
 impl Query {

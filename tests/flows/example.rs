@@ -2,10 +2,10 @@
 
 use base64::Engine as _;
 
+use crate::support::databases;
 use crate::support::postgres::Database;
 use crate::support::program::Project;
 use crate::support::server::{Asked, Server, json};
-use crate::support::{duckdb, installed, mysql, snowflake};
 
 const EXAMPLE: &str = "examples/shopify_mailchimp";
 const FLOW: &str = "flows/shopify_mailchimp.yaml";
@@ -81,41 +81,6 @@ fn runs_from_its_recordings() {
     );
 }
 
-/// The others: what a source's file says, and how its SQL rounds to two digits.
-fn others() -> Vec<(&'static str, String, &'static str)> {
-    let (mysql, snowflake, server) = (
-        mysql::Database::new(),
-        snowflake::Database::new(),
-        Database::new(),
-    );
-    let adbc = |driver: &str, uri: &str| {
-        let driver = installed::driver(driver);
-        format!(
-            "type: adbc\ndriver: {}\noptions: {{uri: {uri}}}\n",
-            driver.display()
-        )
-    };
-    vec![
-        ("duckdb", duckdb::source(), "CAST(total_spent AS decimal(20,2))"),
-        (
-            "sqlite",
-            "type: sqlite\nconn_str: sqlite:///test.db\n".into(),
-            "printf('%.2f', total_spent)",
-        ),
-        ("mysql", mysql.source(), "CAST(total_spent AS decimal(20,2))"),
-        (
-            "snowflake",
-            snowflake.source(),
-            "CAST(total_spent AS decimal(20,2))",
-        ),
-        (
-            "adbc postgresql",
-            adbc("adbc_driver_postgresql", &server.url),
-            "CAST(total_spent AS decimal(20,2))",
-        ),
-    ]
-}
-
 #[test]
 fn gives_the_same_on_every_database() {
     let staging = shop();
@@ -145,7 +110,11 @@ fn gives_the_same_on_every_database() {
     );
 
     assert_eq!(patches(&staging), patches(&postgres));
-    for (name, source, rounded) in others() {
+    for (name, source) in databases::all() {
+        let rounded = match name {
+            "sqlite" => "printf('%.2f', total_spent)",
+            _ => "CAST(total_spent AS decimal(20,2))",
+        };
         let server = shop();
         let on_other = project(&server);
         on_other.write("sources/snowflake.yaml", &source);

@@ -1,9 +1,11 @@
 //! Flows, run by the program against real servers.
 
+mod across;
 mod auth;
 mod bad_data;
 mod bad_project;
 mod commands;
+mod databases;
 mod duckdb;
 mod example;
 mod fan_out;

@@ -1,5 +1,6 @@
 //! Real things to test against: servers of databases, an HTTP server, the program itself.
 
+pub mod databases;
 pub mod duckdb;
 pub mod faults;
 pub mod installed;

@@ -28,7 +28,7 @@ pub use messages::{Print, SetVariable, VARIABLE, VariableScope, VariableSet, rea
 pub use migrate_schema::MigrateSchema;
 pub use pagination::{PageKind, Pagination};
 pub use rules::{Rule, RuleAction};
-pub use sql::{Execute, Transform};
+pub use sql::{Engine, Execute, Transform};
 pub use table::{RowsOf, TableDefaults, TableRef};
 pub use write_mode::WriteMode;
 

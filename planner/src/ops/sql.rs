@@ -16,10 +16,35 @@ pub struct Transform {
     pub query: Prop,
     pub target: TableRef,
     pub write_mode: WriteMode,
+    /// Where it runs.
+    #[serde(skip_serializing_if = "Engine::is_warehouse")]
+    pub engine: Engine,
     /// Where the query stands.
     #[serde(skip)]
     pub query_place: Place,
 }
+
+/// What runs the query of a transform.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Engine {
+    /// What the tables that it names are: the compiler settles it.
+    #[default]
+    Auto,
+    /// The database of the target.
+    Warehouse,
+    /// DataFusion, over tables of any source.
+    Local,
+}
+
+impl Engine {
+    fn is_warehouse(&self) -> bool {
+        *self != Engine::Local
+    }
+}
+
+/// The engines by their names.
+const ENGINES: [(&str, Engine); 2] = [("warehouse", Engine::Warehouse), ("local", Engine::Local)];
 
 /// `execute`: statements.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -44,6 +69,11 @@ pub(super) const TRANSFORM: Operation = Operation {
             Key::new("target_table", Form::Text, "The table that gets the rows.").required(),
             Key::new("target_database", Form::Text, "The database of the target."),
             Key::new("target_namespace", Form::Text, "The schema of the target."),
+            Key::new(
+                "engine",
+                Form::Choice(&["warehouse", "local"]),
+                "What runs the query: `warehouse`, the database of the target; `local`, DataFusion, where tables of other sources are named `source.table`. When left out, `local` if the query names such a table.",
+            ),
         ],
     },
     read: |keys, d| {
@@ -52,6 +82,7 @@ pub(super) const TRANSFORM: Operation = Operation {
         let database = keys.prop("target_database", d);
         let namespace = keys.prop("target_namespace", d);
         let write_mode = read_write_mode(keys, d);
+        let engine = keys.pick("engine", &ENGINES, d).unwrap_or_default();
         let (source, place) = keys.name("source", d)?;
         let query_place = keys.place_of("query").unwrap_or(&place).clone();
         Some(FlowAction::Transform(Box::new(Transform {
@@ -64,6 +95,7 @@ pub(super) const TRANSFORM: Operation = Operation {
                 place,
             },
             write_mode,
+            engine,
             query_place,
         })))
     },

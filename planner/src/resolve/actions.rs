@@ -1,5 +1,6 @@
 //! What each operation becomes in the plan, and what it reads and writes.
 
+use super::across::reach;
 use super::frame::{Frame, scope, target};
 use super::steps::{Found, Resolver};
 use crate::effects::{Effects, Resource};
@@ -24,11 +25,15 @@ impl Resolver<'_> {
             FlowAction::Transform(transform) => {
                 self.database(&transform.target);
                 let scope = scope(frame, self.names);
-                let source = &transform.target.source;
-                found.effects.sql_prop(source, &transform.query, &scope, false);
+                let reach = reach(transform, &mut found.effects, &scope);
                 let target = found.effects.table(&transform.target, &scope);
                 found.effects.writes.insert(target);
-                Action::Transform(transform.clone())
+                for source in &reach.sources {
+                    self.database_named(source, &transform.query_place);
+                }
+                let mut transform = transform.clone();
+                transform.engine = reach.engine;
+                Action::Transform(transform)
             }
             FlowAction::Execute(execute) => {
                 self.database_named(&execute.source, &execute.place);

@@ -1,5 +1,6 @@
 //! From flows as written to regions of planned steps: names resolved, called flows inlined, effects found.
 
+mod across;
 mod actions;
 mod checks;
 mod frame;

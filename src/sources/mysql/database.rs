@@ -127,6 +127,10 @@ impl Database for MySql {
         Ok((!columns.is_empty()).then_some(columns))
     }
 
+    fn quote(&self, name: &str) -> String {
+        quote(name)
+    }
+
     fn quoted(&self, table: &TableName) -> String {
         quoted(table)
     }

@@ -1,0 +1,108 @@
+//! Queries over tables of several databases, run here by DataFusion: each table is read from its own database, with only
+//! the columns and rows that the query needs, as far as the database can tell them.
+
+mod filters;
+mod remote;
+
+use std::sync::Arc;
+
+use datafusion::catalog::{
+    CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList,
+    MemorySchemaProvider, SchemaProvider,
+};
+use datafusion::common::ResolvedTableReference;
+use datafusion::sql::parser::Statement as PlannerStatement;
+use datafusion::sql::resolve::resolve_table_references;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::sources::database::{Database, Rows, TableName};
+use crate::staging::{parse_query, plan_over, session, sql_error};
+use remote::Remote;
+
+/// A database by the name of its source.
+pub type Lookup<'a> = &'a (dyn Fn(&str) -> Option<Arc<dyn Database>> + Sync);
+
+/// Runs a query. `own`: the source that tables are in which name none; `find` gives the databases by their sources.
+pub async fn query(sql: &str, own: &str, find: Lookup<'_>) -> Result<Rows> {
+    let session = session()?;
+    let statement = parse_query(sql)?;
+    let named = PlannerStatement::Statement(Box::new(statement.clone()));
+    let (tables, _) = resolve_table_references(&named, true).map_err(sql_error)?;
+    let options = session.config_options();
+    let (catalog, schema) = (
+        options.catalog.default_catalog.clone(),
+        options.catalog.default_schema.clone(),
+    );
+    let known = MemoryCatalogProviderList::new();
+    for reference in tables {
+        let parts = (
+            reference.catalog().map(str::to_string),
+            reference.schema().map(str::to_string),
+            reference.table().to_string(),
+        );
+        let (source, name) = home(parts, own, find);
+        let database = find(&source).ok_or_else(|| {
+            let message = format!("no database source is named `{source}`");
+            Error::new(ErrorKind::Project, message)
+                .help("tables of other sources are named `source.table`, or `source.schema.table`")
+        })?;
+        let remote = Remote::open(database, &source, name).await?;
+        let place = reference.resolve(&catalog, &schema);
+        register(&known, &place, Arc::new(remote))?;
+    }
+    plan_over(session, Arc::new(known), statement).await?.rows()
+}
+
+/// The source and the name of a table: its first part names the source, where there is one of that name.
+fn home(
+    (catalog, schema, table): (Option<String>, Option<String>, String),
+    own: &str,
+    find: Lookup<'_>,
+) -> (String, TableName) {
+    let is_source = |name: &Option<String>| {
+        name.as_deref()
+            .filter(|name| find(name).is_some())
+            .map(str::to_string)
+    };
+    let (source, database, namespace) = match (is_source(&catalog), &catalog, is_source(&schema)) {
+        (Some(source), _, _) => (source, None, schema),
+        (None, None, Some(source)) => (source, None, None),
+        _ => (own.to_string(), catalog, schema),
+    };
+    let name = TableName {
+        database,
+        namespace,
+        table,
+    };
+    (source, name)
+}
+
+/// Puts a table where the query looks for it.
+fn register(
+    known: &MemoryCatalogProviderList,
+    place: &ResolvedTableReference,
+    remote: Arc<Remote>,
+) -> Result<()> {
+    let catalog = match known.catalog(&place.catalog) {
+        Some(catalog) => catalog,
+        None => {
+            let catalog: Arc<dyn CatalogProvider> = Arc::new(MemoryCatalogProvider::new());
+            known.register_catalog(place.catalog.to_string(), catalog.clone());
+            catalog
+        }
+    };
+    let schema = match catalog.schema(&place.schema) {
+        Some(schema) => schema,
+        None => {
+            let schema: Arc<dyn SchemaProvider> = Arc::new(MemorySchemaProvider::new());
+            catalog
+                .register_schema(&place.schema, schema.clone())
+                .map_err(sql_error)?;
+            schema
+        }
+    };
+    schema
+        .register_table(place.table.to_string(), remote)
+        .map(|_| ())
+        .map_err(sql_error)
+}
