@@ -217,6 +217,7 @@ impl Values {
             Values::Text(b) => {
                 let text = match logical {
                     Logical::Json => cell::json_text(cell),
+                    Logical::Array => cell::array_text(cell)?,
                     Logical::Numeric => cell::number_text(cell)?,
                     Logical::Plain | Logical::Other => cell::text(cell),
                 };

@@ -92,6 +92,20 @@ pub fn json_text<'c>(cell: &'c Cell<'_>) -> Cow<'c, str> {
     }
 }
 
+/// A JSON list, as its text: also where text holds one.
+pub fn array_text<'c>(cell: &'c Cell<'_>) -> Fit<Cow<'c, str>> {
+    match cell {
+        Cell::Json(text) if text.starts_with('[') => Ok(Cow::Borrowed(text)),
+        Cell::Text(text)
+            if text.trim_start().starts_with('[')
+                && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok() =>
+        {
+            Ok(Cow::Borrowed(text.trim()))
+        }
+        _ => Err(" (an array is a list)".to_string()),
+    }
+}
+
 /// A number as text, for decimals of any precision.
 pub fn number_text<'c>(cell: &'c Cell<'_>) -> Fit<Cow<'c, str>> {
     match cell {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::{self as types, DataType, TimeUnit};
+use arrow::datatypes::{self as types, DataType, Field, TimeUnit};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use chrono::DateTime;
 
@@ -58,58 +58,75 @@ impl Row {
     }
 
     fn value(&self, column: usize) -> Value {
-        let array = self.batch.column(column);
-        let i = self.index;
-        if array.is_null(i) {
-            return Value::Null;
+        value(
+            self.batch.column(column),
+            self.batch.schema_ref().field(column),
+            self.index,
+        )
+    }
+}
+
+/// The value of an array at a place.
+fn value(array: &dyn Array, field: &Field, i: usize) -> Value {
+    if array.is_null(i) {
+        return Value::Null;
+    }
+    match array.data_type() {
+        DataType::Boolean => Value::Bool(array.as_boolean().value(i)),
+        DataType::Int8 => Value::Int(array.as_primitive::<types::Int8Type>().value(i).into()),
+        DataType::Int16 => Value::Int(array.as_primitive::<types::Int16Type>().value(i).into()),
+        DataType::Int32 => Value::Int(array.as_primitive::<types::Int32Type>().value(i).into()),
+        DataType::Int64 => Value::Int(array.as_primitive::<types::Int64Type>().value(i)),
+        DataType::UInt8 => Value::Int(array.as_primitive::<types::UInt8Type>().value(i).into()),
+        DataType::UInt16 => Value::Int(array.as_primitive::<types::UInt16Type>().value(i).into()),
+        DataType::UInt32 => Value::Int(array.as_primitive::<types::UInt32Type>().value(i).into()),
+        DataType::Float32 => Value::Float(array.as_primitive::<types::Float32Type>().value(i).into()),
+        DataType::Float64 => Value::Float(array.as_primitive::<types::Float64Type>().value(i)),
+        DataType::Decimal128(_, scale) => {
+            let array = array.as_primitive::<types::Decimal128Type>();
+            Value::Number(decimal_text(array.value_as_string(i), *scale).into())
         }
-        let field = self.batch.schema_ref().field(column);
-        match array.data_type() {
-            DataType::Boolean => Value::Bool(array.as_boolean().value(i)),
-            DataType::Int8 => Value::Int(array.as_primitive::<types::Int8Type>().value(i).into()),
-            DataType::Int16 => Value::Int(array.as_primitive::<types::Int16Type>().value(i).into()),
-            DataType::Int32 => Value::Int(array.as_primitive::<types::Int32Type>().value(i).into()),
-            DataType::Int64 => Value::Int(array.as_primitive::<types::Int64Type>().value(i)),
-            DataType::UInt8 => Value::Int(array.as_primitive::<types::UInt8Type>().value(i).into()),
-            DataType::UInt16 => Value::Int(array.as_primitive::<types::UInt16Type>().value(i).into()),
-            DataType::UInt32 => Value::Int(array.as_primitive::<types::UInt32Type>().value(i).into()),
-            DataType::Float32 => Value::Float(array.as_primitive::<types::Float32Type>().value(i).into()),
-            DataType::Float64 => Value::Float(array.as_primitive::<types::Float64Type>().value(i)),
-            DataType::Decimal128(_, scale) => {
-                let array = array.as_primitive::<types::Decimal128Type>();
-                Value::Number(decimal_text(array.value_as_string(i), *scale).into())
+        DataType::Utf8 => {
+            let text = array.as_string::<i32>().value(i);
+            match Logical::of(field) {
+                Logical::Json | Logical::Array => serde_json::from_str::<serde_json::Value>(text)
+                    .map_or_else(|_| Value::text(text), |json| Value::from(&json)),
+                Logical::Numeric => Value::Number(text.into()),
+                Logical::Plain | Logical::Other => Value::text(text),
             }
-            DataType::Utf8 => {
-                let text = array.as_string::<i32>().value(i);
-                match Logical::of(field) {
-                    Logical::Json => serde_json::from_str::<serde_json::Value>(text)
-                        .map_or_else(|_| Value::text(text), |json| Value::from(&json)),
-                    Logical::Numeric => Value::Number(text.into()),
-                    Logical::Plain | Logical::Other => Value::text(text),
-                }
-            }
-            DataType::Binary => Value::Bytes(array.as_binary::<i32>().value(i).into()),
-            DataType::Date32 => array
-                .as_primitive::<types::Date32Type>()
-                .value_as_date(i)
-                .map_or(Value::Null, Value::Date),
-            DataType::Time64(TimeUnit::Microsecond) => array
-                .as_primitive::<types::Time64MicrosecondType>()
-                .value_as_time(i)
-                .map_or(Value::Null, Value::Time),
-            DataType::Timestamp(TimeUnit::Microsecond, zone) => {
-                let micros = array.as_primitive::<types::TimestampMicrosecondType>().value(i);
-                match (DateTime::from_timestamp_micros(micros), zone) {
-                    (Some(time), Some(_)) => Value::Instant(time),
-                    (Some(time), None) => Value::Timestamp(time.naive_utc()),
-                    (None, _) => Value::Null,
-                }
-            }
-            _ => match ArrayFormatter::try_new(array, &FormatOptions::default()) {
-                Ok(formatter) => Value::text(formatter.value(i).to_string()),
-                Err(_) => Value::Null,
-            },
         }
+        DataType::Binary => Value::Bytes(array.as_binary::<i32>().value(i).into()),
+        DataType::Date32 => array
+            .as_primitive::<types::Date32Type>()
+            .value_as_date(i)
+            .map_or(Value::Null, Value::Date),
+        DataType::Time64(TimeUnit::Microsecond) => array
+            .as_primitive::<types::Time64MicrosecondType>()
+            .value_as_time(i)
+            .map_or(Value::Null, Value::Time),
+        DataType::Timestamp(TimeUnit::Microsecond, zone) => {
+            let micros = array.as_primitive::<types::TimestampMicrosecondType>().value(i);
+            match (DateTime::from_timestamp_micros(micros), zone) {
+                (Some(time), Some(_)) => Value::Instant(time),
+                (Some(time), None) => Value::Timestamp(time.naive_utc()),
+                (None, _) => Value::Null,
+            }
+        }
+        DataType::List(item) => {
+            let items = array.as_list::<i32>().value(i);
+            let items = (0..items.len()).map(|at| value(&items, item, at));
+            Value::list(items.collect())
+        }
+        DataType::Struct(fields) => {
+            let parts = array.as_struct();
+            let entries = fields.iter().zip(parts.columns());
+            let entries = entries.map(|(field, part)| (field.name().clone(), value(part, field, i)));
+            Value::Map(Arc::new(entries.collect()))
+        }
+        _ => match ArrayFormatter::try_new(array, &FormatOptions::default()) {
+            Ok(formatter) => Value::text(formatter.value(i).to_string()),
+            Err(_) => Value::Null,
+        },
     }
 }
 

@@ -23,6 +23,8 @@ pub enum Logical {
     Numeric,
     /// JSON, as compact text.
     Json,
+    /// An array, as the text of a JSON list.
+    Array,
     /// A type of the database that has no counterpart in Arrow (uuid, inet, ...), as text.
     Other,
 }
@@ -34,6 +36,7 @@ impl Logical {
             Logical::Plain => None,
             Logical::Numeric => Some("numeric"),
             Logical::Json => Some("json"),
+            Logical::Array => Some("array"),
             Logical::Other => Some("other"),
         }
     }
@@ -43,6 +46,7 @@ impl Logical {
         match field.metadata().get(LOGICAL_KEY).map(String::as_str) {
             Some("numeric") => Logical::Numeric,
             Some("json") => Logical::Json,
+            Some("array") => Logical::Array,
             Some("other") => Logical::Other,
             _ => Logical::Plain,
         }
@@ -159,7 +163,8 @@ fn arrow_type(sql: &SqlType, bare: BareDecimal) -> Option<(DataType, Logical)> {
         SqlType::SmallIntUnsigned(_) | SqlType::MediumIntUnsigned(_) => plain(DataType::Int32),
         SqlType::IntUnsigned(_) | SqlType::IntegerUnsigned(_) => plain(DataType::Int64),
         SqlType::BigIntUnsigned(_) => Some((DataType::Utf8, Logical::Numeric)),
-        SqlType::Uuid | SqlType::Interval { .. } | SqlType::Time(..) | SqlType::Array(_) => {
+        SqlType::Array(_) => Some((DataType::Utf8, Logical::Array)),
+        SqlType::Uuid | SqlType::Interval { .. } | SqlType::Time(..) => {
             Some((DataType::Utf8, Logical::Other))
         }
         SqlType::Custom(name, _) => match name.to_string().to_ascii_lowercase().as_str() {

@@ -99,7 +99,7 @@ async fn refuse_twins(query: &str, own: &str, find: local::Lookup<'_>, key: &[&s
 /// A type for the column of a result, by a name that every database here understands.
 fn type_name(field: &Field) -> Result<String> {
     let name = match (field.data_type(), Logical::of(field)) {
-        (_, Logical::Json) => "jsonb",
+        (_, Logical::Json | Logical::Array) => "jsonb",
         (_, Logical::Numeric) => "numeric",
         (DataType::Boolean, _) => "boolean",
         (DataType::Int8 | DataType::Int16, _) => "smallint",

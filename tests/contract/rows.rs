@@ -105,6 +105,48 @@ async fn bytes_stay_bytes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn arrays_where_there_are_some() {
+    for open in all().await.into_iter().filter(|o| !o.name.starts_with("adbc")) {
+        let db = &*open.database;
+        let t = named(db, "t");
+        if open.name == "mysql" {
+            let none = db.column_type("text[]");
+            assert!(message(none, &open).contains("MySQL has no arrays"));
+            continue;
+        }
+        let types = [("id", "bigint"), ("tags", "text[]"), ("counts", "integer[]")];
+        let rows = [
+            r#"{"id": 1, "tags": ["a", "b, \"c\" {d} \\", "Zoë\n", null], "counts": [1, 2, null]}"#,
+            r#"{"id": 2, "tags": [], "counts": null}"#,
+        ];
+        for mode in [WriteMode::Replace, upsert(db, &["id"])] {
+            load(db, &t, &types, mode, &rows).await.unwrap();
+            let seen: Vec<String> = table(db, &t)
+                .await
+                .iter()
+                .map(|row| {
+                    row.replace(", null", ",null")
+                        .replace(", 2", ",2")
+                        .replace("\", \"", "\",\"")
+                })
+                .collect();
+            assert_eq!(
+                seen,
+                [r#"1|["a","b, \"c\" {d} \\","Zoë\n",null]|[1,2,null]"#, "2|[]|-"],
+                "{}",
+                open.name
+            );
+        }
+        let wrong = load(db, &t, &types, WriteMode::Append, &[r#"{"id": 3, "tags": 5}"#]).await;
+        assert!(
+            message(wrong, &open).contains("an array is a list"),
+            "{}",
+            open.name
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_null_character_is_kept_or_refused() {
     for open in all().await {
         let db = &*open.database;

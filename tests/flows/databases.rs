@@ -241,3 +241,19 @@ fn what_is_wrong_is_told() {
         assert!(!ran.all().contains("p4ss-w0rd"), "{}", ran.all());
     }
 }
+
+#[test]
+fn another_database_than_the_connected_one() {
+    let database = crate::support::postgres::Database::new();
+    let own = database.url.rsplit('/').next().unwrap_or_default().to_string();
+    let flow = |name: &str| {
+        format!(
+            "- {{op: transform, source: db, target_database: {name}, target_table: t, query: select 1 as n}}\n"
+        )
+    };
+    let project = project(&answers(&["{}"]), &database.source(), &flow("elsewhere"));
+    project.sequor(&["run", "main"]).fails(1, &["cross-database"]);
+    project.write("flows/main.yaml", &flow(&own));
+    project.run("main");
+    assert_eq!(database.rows("select n from public.t"), ["1"]);
+}

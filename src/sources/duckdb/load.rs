@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::database::{exists, quoted, shown_name};
-use crate::batch::types::arrow_schema;
+use crate::batch::types::{Logical, arrow_schema};
 use crate::error::{Error, Result};
 use crate::sources::adbc::{Connection, Connections, Ingest, Plan};
 use crate::sources::database::{Column, TableName, WriteMode};
@@ -32,8 +32,21 @@ pub fn begin(
     let create = format!(
         "CREATE TABLE {} ({})",
         quoted(&side),
-        definitions(columns, |c| c.column_type.sql.clone())
+        definitions(columns, |c| match c.column_type.logical {
+            Logical::Array => "JSON".to_string(),
+            _ => c.column_type.sql.clone(),
+        })
     );
+    // JSON's own reading of lists, which text does not get.
+    let arrays: Vec<String> = columns
+        .iter()
+        .filter(|c| c.column_type.logical == Logical::Array)
+        .map(|c| {
+            let (name, sql) = (quote(&c.name), &c.column_type.sql);
+            let side = quoted(&side);
+            format!("ALTER TABLE {side} ALTER COLUMN {name} TYPE {sql} USING CAST({name} AS {sql})")
+        })
+        .collect();
     let plan = Plan {
         side_sql: quoted(&side),
         target: quoted(target),
@@ -50,6 +63,9 @@ pub fn begin(
         plan,
         Box::new(move |connections, connection| connections.execute(connection, &create).map(|_| ())),
         Box::new(move |connections, connection| {
+            for array in &arrays {
+                connections.execute(connection, array)?;
+            }
             if matches!(mode, WriteMode::Upsert(_)) {
                 let (side, target) = (quoted(&side), quoted(&target));
                 let keep_last = upsert(&side, &target, &names, &mode).keep_last("rowid");

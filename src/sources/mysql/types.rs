@@ -1,11 +1,15 @@
 //! Types, by the names that other databases have for them, and as MySQL needs them to keep what they are given.
 
 use crate::batch::types::{BareDecimal, ColumnType, Logical, column_type};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 
 /// A type as MySQL writes it, and as Arrow holds it.
 pub fn of(sql: &str) -> Result<ColumnType> {
     let mut found = column_type(sql, BareDecimal::Fixed)?;
+    if found.logical == Logical::Array {
+        let message = format!("MySQL has no arrays: `{sql}`");
+        return Err(Error::new(ErrorKind::Project, message).help("use the type json"));
+    }
     let lower = found.sql.to_ascii_lowercase();
     let words: Vec<&str> = lower.split_whitespace().collect();
     let own = match words.as_slice() {

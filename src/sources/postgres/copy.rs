@@ -6,6 +6,7 @@ use pgpq::ArrowToPostgresBinaryEncoder;
 use pgpq::encoders::{EncoderBuilder, StringEncoderBuilder};
 use pgpq::pg_schema::PostgresType;
 
+use super::arrays::as_literals;
 use crate::batch::types::{Logical, arrow_schema};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::database::Column;
@@ -23,7 +24,7 @@ pub fn travels_as_text(column: &Column) -> bool {
     match column.column_type.logical {
         Logical::Plain => false,
         Logical::Json => json_type(column).is_none(),
-        Logical::Numeric | Logical::Other => true,
+        Logical::Numeric | Logical::Array | Logical::Other => true,
     }
 }
 
@@ -39,6 +40,7 @@ fn json_type(column: &Column) -> Option<PostgresType> {
 pub struct Encoder {
     inner: ArrowToPostgresBinaryEncoder,
     buffer: BytesMut,
+    columns: Vec<Column>,
 }
 
 impl Encoder {
@@ -60,13 +62,18 @@ impl Encoder {
             ArrowToPostgresBinaryEncoder::try_new_with_encoders(&schema, &encoders).map_err(|e| fail(&e))?;
         let mut buffer = BytesMut::new();
         inner.write_header(&mut buffer).map_err(|e| fail(&e))?;
-        Ok(Encoder { inner, buffer })
+        Ok(Encoder {
+            inner,
+            buffer,
+            columns: columns.to_vec(),
+        })
     }
 
     /// The bytes of a batch.
     pub fn batch(&mut self, batch: &RecordBatch) -> Result<Bytes> {
+        let batch = as_literals(batch, &self.columns)?;
         self.inner
-            .write_batch(batch, &mut self.buffer)
+            .write_batch(&batch, &mut self.buffer)
             .map_err(|e| fail(&e))?;
         Ok(self.buffer.split().freeze())
     }

@@ -31,6 +31,8 @@ pub enum Kind {
     TimestampTz,
     Numeric,
     Json,
+    /// The server writes it as a JSON list.
+    Array,
     /// Any other type: the server writes it as text.
     Other,
 }
@@ -52,13 +54,14 @@ impl Kind {
             "TIMESTAMPTZ" => Kind::TimestampTz,
             "NUMERIC" => Kind::Numeric,
             "JSON" | "JSONB" => Kind::Json,
+            name if name.ends_with("[]") => Kind::Array,
             _ => Kind::Other,
         }
     }
 
     /// Whether the query must write the column as text.
     pub fn needs_text(self) -> bool {
-        matches!(self, Kind::Numeric | Kind::Json | Kind::Other)
+        matches!(self, Kind::Numeric | Kind::Json | Kind::Array | Kind::Other)
     }
 
     /// The column in Arrow.
@@ -80,6 +83,7 @@ impl Kind {
             ),
             Kind::Numeric => (DataType::Utf8, Logical::Numeric),
             Kind::Json => (DataType::Utf8, Logical::Json),
+            Kind::Array => (DataType::Utf8, Logical::Array),
             Kind::Other => (DataType::Utf8, Logical::Other),
         };
         logical.mark(Field::new(name, arrow, true))
@@ -119,7 +123,9 @@ impl Decoder {
                 Kind::Int8 => Values::Int8(Int64Builder::new()),
                 Kind::Float4 => Values::Float4(Float32Builder::new()),
                 Kind::Float8 => Values::Float8(Float64Builder::new()),
-                Kind::Text | Kind::Numeric | Kind::Json | Kind::Other => Values::Text(StringBuilder::new()),
+                Kind::Text | Kind::Numeric | Kind::Json | Kind::Array | Kind::Other => {
+                    Values::Text(StringBuilder::new())
+                }
                 Kind::Bytes => Values::Bytes(BinaryBuilder::new()),
                 Kind::Date => Values::Date(Date32Builder::new()),
                 Kind::Timestamp => Values::Timestamp(TimestampMicrosecondBuilder::new()),

@@ -1,5 +1,6 @@
 //! PostgreSQL, by sqlx: streamed queries, loads by binary COPY into a side table, transforms in the server.
 
+mod arrays;
 mod columns;
 mod connect;
 mod copy;

@@ -91,9 +91,10 @@ fn as_text(sql: &str, columns: &[(String, Kind)]) -> String {
     let selected: Vec<String> = names
         .iter()
         .zip(columns)
-        .map(|(name, (_, kind))| match kind.needs_text() {
-            true => format!("{name}::text"),
-            false => name.clone(),
+        .map(|(name, (_, kind))| match kind {
+            Kind::Array => format!("to_json({name})::text"),
+            kind if kind.needs_text() => format!("{name}::text"),
+            _ => name.clone(),
         })
         .collect();
     format!(

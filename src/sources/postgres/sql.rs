@@ -6,11 +6,16 @@ pub use crate::sources::sql::{column_list, definitions, quote};
 
 use crate::sources::database::TableName;
 
-/// A table's full name. The database part is the one connected to: PostgreSQL can't reach another.
+/// A table's full name. PostgreSQL refuses a database other than the one connected to.
 pub fn table(name: &TableName) -> String {
-    match &name.namespace {
-        Some(namespace) => format!("{}.{}", quote(namespace), quote(&name.table)),
-        None => quote(&name.table),
+    let (namespace, table) = (name.namespace.as_deref(), quote(&name.table));
+    match (&name.database, namespace) {
+        (Some(database), namespace) => {
+            let namespace = quote(namespace.unwrap_or("public"));
+            format!("{}.{namespace}.{table}", quote(database))
+        }
+        (None, Some(namespace)) => format!("{}.{table}", quote(namespace)),
+        (None, None) => table,
     }
 }
 

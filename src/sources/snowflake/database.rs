@@ -36,13 +36,13 @@ impl Snowflake {
                  `driver: /path/libadbc_driver_snowflake.so`",
             )
         };
+        let options = account.options()?;
         let mut library = match driver {
             Some(driver) => adbc::load(driver, None)?,
             None => adbc::load("snowflake", None)
                 .or_else(|_| adbc::load("adbc_driver_snowflake", None))
                 .map_err(|_| missing())?,
         };
-        let options = account.options()?;
         let options: Vec<(&str, &str)> = options
             .iter()
             .map(|(name, value)| (*name, value.as_str()))

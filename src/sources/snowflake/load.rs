@@ -113,7 +113,7 @@ fn selected((at, column): (usize, &Column)) -> String {
     match column.column_type.logical {
         Logical::Plain => name,
         Logical::Json if sql.eq_ignore_ascii_case("variant") => format!("PARSE_JSON({name})"),
-        Logical::Json => format!("CAST(PARSE_JSON({name}) AS {sql})"),
+        Logical::Json | Logical::Array => format!("CAST(PARSE_JSON({name}) AS {sql})"),
         Logical::Numeric | Logical::Other => format!("CAST({name} AS {sql})"),
     }
 }

@@ -24,6 +24,9 @@ pub fn of(sql: &str) -> Result<ColumnType> {
     if let Some(own) = own {
         found.sql = own.to_string();
     }
+    if found.logical == Logical::Array {
+        found.sql = "ARRAY".to_string();
+    }
     match found.arrow {
         // Integers have 38 digits there, and floats are double.
         DataType::Int16 | DataType::Int32 => found.arrow = DataType::Int64,
@@ -36,7 +39,8 @@ pub fn of(sql: &str) -> Result<ColumnType> {
 /// How a column of a result is given out.
 pub fn field(field: &Field, plain: Field) -> Field {
     match (told(field).as_deref(), plain.data_type()) {
-        (Some("variant" | "object" | "array"), _) => Logical::Json.mark(plain),
+        (Some("variant" | "object"), _) => Logical::Json.mark(plain),
+        (Some("array"), _) => Logical::Array.mark(plain),
         // INTEGER is NUMBER(38,0); what it holds fits, or is an error.
         (Some("fixed"), DataType::Decimal128(precision, 0)) if *precision == 38 || *precision <= 18 => {
             plain.with_data_type(DataType::Int64)
@@ -59,6 +63,7 @@ pub fn column(field: &Field) -> Column {
     let logical = Logical::of(field);
     let sql = match (field.data_type(), logical) {
         (_, Logical::Json) => "VARIANT".to_string(),
+        (_, Logical::Array) => "ARRAY".to_string(),
         (DataType::Boolean, _) => "BOOLEAN".to_string(),
         (DataType::Int64, _) => "NUMBER(38,0)".to_string(),
         (DataType::Float64, _) => "FLOAT".to_string(),

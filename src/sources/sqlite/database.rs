@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use super::error::explain;
 use super::load::{SIDE, begin};
 use super::query;
-use super::settle::{Side, literal, quoted, run, texts};
+use super::settle::{Side, literal, quoted, run, schema, texts};
 use super::types;
 use crate::batch::types::ColumnType;
 use crate::error::{Error, ErrorKind, Result};
@@ -118,7 +118,7 @@ impl Database for Sqlite {
 
     async fn columns(&self, table: &TableName) -> Result<Option<Vec<Column>>> {
         let mut connection = self.readers.acquire().await.map_err(|e| explain(&e))?;
-        let namespace = table.namespace.as_deref().unwrap_or("main");
+        let namespace = schema(table).unwrap_or("main");
         let query = format!(
             "SELECT name, type FROM pragma_table_info({}, {})",
             literal(&table.table),

@@ -174,7 +174,7 @@ fn fill(builder: &mut BatchBuilder, columns: &[Column], row: &SqliteRow) -> Resu
             _ => {
                 let text: &str = row.try_get_unchecked(at).map_err(|e| misfit(explain(&e)))?;
                 match column.column_type.logical {
-                    Logical::Json => Cell::Json(text.into()),
+                    Logical::Json | Logical::Array => Cell::Json(text.into()),
                     _ => Cell::Text(text.into()),
                 }
             }

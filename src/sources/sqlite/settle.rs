@@ -7,11 +7,17 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::sources::database::{TableName, WriteMode};
 use crate::sources::sql::{UpsertSql, column_list, null_error, quote};
 
-/// A table's full name, quoted. The namespace of the file itself is `main`.
+/// The database that a table is in, as SQLite names those it has open: `main` is the file itself.
+pub fn schema(table: &TableName) -> Option<&str> {
+    table.namespace.as_deref().or(table.database.as_deref())
+}
+
+/// A table's full name, quoted.
 pub fn quoted(table: &TableName) -> String {
-    let parts = [&table.database, &table.namespace].into_iter().flatten();
-    let parts: Vec<String> = parts.chain([&table.table]).map(|name| quote(name)).collect();
-    parts.join(".")
+    match schema(table) {
+        Some(schema) => format!("{}.{}", quote(schema), quote(&table.table)),
+        None => quote(&table.table),
+    }
 }
 
 /// Runs one statement of ours; the number of rows it touched.
@@ -35,9 +41,9 @@ pub fn literal(text: &str) -> String {
 
 /// Whether the table is there.
 async fn exists(connection: &mut SqliteConnection, table: &TableName) -> Result<bool> {
-    let schema = quote(table.namespace.as_deref().unwrap_or("main"));
+    let within = quote(schema(table).unwrap_or("main"));
     let query = format!(
-        "SELECT 'yes' FROM {schema}.sqlite_master WHERE type = 'table' AND lower(name) = lower({})",
+        "SELECT 'yes' FROM {within}.sqlite_master WHERE type = 'table' AND lower(name) = lower({})",
         literal(&table.table)
     );
     Ok(!texts(connection, &query).await?.is_empty())
