@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, FieldRef, TimeUnit};
+use arrow::array::{RecordBatch, RecordBatchOptions};
+use arrow::compute::{CastOptions, cast_with_options};
+use arrow::datatypes::{DataType, FieldRef, SchemaRef, TimeUnit};
+use arrow::error::ArrowError;
 
 /// The few types that the rest of the engine sees: no views, dictionaries or unsigned integers, time in microseconds.
 pub fn plain(data_type: &DataType) -> DataType {
@@ -33,6 +36,21 @@ pub fn plain(data_type: &DataType) -> DataType {
         DataType::Union(..) => DataType::Utf8,
         other => other.clone(),
     }
+}
+
+/// The batch with the types of a schema, column by column. A value that does not fit is an error.
+pub fn conformed(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
+    let strict = CastOptions {
+        safe: false,
+        ..CastOptions::default()
+    };
+    let columns = batch.columns().iter().zip(schema.fields());
+    let columns = columns.map(|(column, field)| match column.data_type() == field.data_type() {
+        true => Ok(column.clone()),
+        false => cast_with_options(column, field.data_type(), &strict),
+    });
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(schema.clone(), columns.collect::<Result<_, _>>()?, &options)
 }
 
 fn decimal(precision: u8, scale: i8) -> DataType {

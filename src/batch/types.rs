@@ -104,6 +104,29 @@ pub fn column_type(sql: &str, bare: BareDecimal) -> Result<ColumnType> {
     })
 }
 
+/// A type for a column of a result, by a name that most databases understand.
+pub fn sql_name(field: &Field) -> String {
+    let name = match (field.data_type(), Logical::of(field)) {
+        (_, Logical::Json) => "jsonb",
+        (_, Logical::Numeric) => "numeric",
+        (_, Logical::Array) => "text[]",
+        (DataType::Boolean, _) => "boolean",
+        (DataType::Int8 | DataType::Int16, _) => "smallint",
+        (DataType::Int32, _) => "integer",
+        (DataType::Int64, _) => "bigint",
+        (DataType::Float32, _) => "real",
+        (DataType::Float64, _) => "double precision",
+        (DataType::Decimal128(p, s), _) => return format!("numeric({p},{s})"),
+        (DataType::Date32, _) => "date",
+        (DataType::Time64(_), _) => "time",
+        (DataType::Timestamp(_, None), _) => "timestamp",
+        (DataType::Timestamp(_, Some(_)), _) => "timestamptz",
+        (DataType::Binary, _) => "bytea",
+        _ => "text",
+    };
+    name.to_string()
+}
+
 /// The Arrow schema of the batches of a load.
 pub fn arrow_schema(columns: &[Column]) -> SchemaRef {
     Arc::new(Schema::new(

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Field, SchemaRef};
 use futures::StreamExt;
 use sequor_planner::ops::Transform;
@@ -12,7 +10,8 @@ use super::columns::typed;
 use super::event::Counters;
 use super::run::Run;
 use super::sql::write_mode;
-use crate::batch::types::{Logical, arrow_schema};
+use crate::batch::plain::conformed;
+use crate::batch::types::{Logical, arrow_schema, sql_name};
 use crate::error::{Error, ErrorKind, Result};
 use crate::local;
 use crate::sources::database::{Load, Rows, TableName, WriteMode};
@@ -63,20 +62,9 @@ pub async fn transform(
 }
 
 async fn write(load: &mut dyn Load, rows: Rows, schema: &SchemaRef) -> Result<()> {
-    let strict = CastOptions {
-        safe: false,
-        ..CastOptions::default()
-    };
     let mut batches = rows.batches;
     while let Some(batch) = batches.next().await {
-        let batch = batch?;
-        let columns = batch.columns().iter().zip(schema.fields());
-        let columns = columns.map(|(column, field)| match column.data_type() == field.data_type() {
-            true => Ok(column.clone()),
-            false => cast_with_options(column, field.data_type(), &strict),
-        });
-        let columns = columns.collect::<Result<_, _>>()?;
-        load.write(RecordBatch::try_new(schema.clone(), columns)?).await?;
+        load.write(conformed(&batch?, schema)?).await?;
     }
     Ok(())
 }
@@ -98,29 +86,16 @@ async fn refuse_twins(query: &str, own: &str, find: local::Lookup<'_>, key: &[&s
 
 /// A type for the column of a result, by a name that every database here understands.
 fn type_name(field: &Field) -> Result<String> {
-    let name = match (field.data_type(), Logical::of(field)) {
-        (_, Logical::Json | Logical::Array) => "jsonb",
-        (_, Logical::Numeric) => "numeric",
-        (DataType::Boolean, _) => "boolean",
-        (DataType::Int8 | DataType::Int16, _) => "smallint",
-        (DataType::Int32, _) => "integer",
-        (DataType::Int64, _) => "bigint",
-        (DataType::Float32, _) => "real",
-        (DataType::Float64, _) => "double precision",
-        (DataType::Decimal128(precision, scale), _) => return Ok(format!("numeric({precision},{scale})")),
-        (DataType::Date32, _) => "date",
-        (DataType::Time64(_), _) => "time",
-        (DataType::Timestamp(_, None), _) => "timestamp",
-        (DataType::Timestamp(_, Some(_)), _) => "timestamp with time zone",
-        (DataType::Binary, _) => "bytea",
-        (DataType::Utf8, _) => "text",
-        (other, _) => {
+    match (field.data_type(), Logical::of(field)) {
+        (_, Logical::Array) => Ok("jsonb".to_string()),
+        (DataType::List(_) | DataType::Struct(_) | DataType::Map(..), _) => {
             let message = format!(
-                "column `{}` of the query is a {other}, which tables can't hold",
-                field.name()
+                "column `{}` of the query is a {}, which tables can't hold",
+                field.name(),
+                field.data_type()
             );
-            return Err(Error::new(ErrorKind::Sql, message).help("cast it, for example to text"));
+            Err(Error::new(ErrorKind::Sql, message).help("cast it, for example to text"))
         }
-    };
-    Ok(name.to_string())
+        _ => Ok(sql_name(field)),
+    }
 }

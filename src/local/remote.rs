@@ -3,8 +3,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::array::{RecordBatch, RecordBatchOptions};
-use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
@@ -18,6 +16,7 @@ use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 use futures::{StreamExt, TryStreamExt};
 
 use super::filters::condition;
+use crate::batch::plain::conformed;
 use crate::batch::types::Logical;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::database::{Column, Database, TableName};
@@ -182,30 +181,10 @@ impl PartitionStream for Part {
             let rows = database.query(&sql).await.map_err(external)?;
             let batches = rows
                 .batches
-                .map(move |batch| as_told(&batch.map_err(external)?, &schema));
+                .map(move |batch| Ok(conformed(&batch.map_err(external)?, &schema)?));
             Ok::<_, DataFusionError>(batches)
         };
         let stream = futures::stream::once(rows).try_flatten();
         Box::pin(RecordBatchStreamAdapter::new(self.schema.clone(), stream.boxed()))
     }
-}
-
-/// The batch with the types that were told of the table: results are sometimes given in others.
-fn as_told(batch: &RecordBatch, schema: &SchemaRef) -> PlanResult<RecordBatch> {
-    let strict = CastOptions {
-        safe: false,
-        ..CastOptions::default()
-    };
-    let columns = batch.columns().iter().zip(schema.fields());
-    let columns = columns.map(|(column, field)| match column.data_type() == field.data_type() {
-        true => Ok(column.clone()),
-        false => cast_with_options(column, field.data_type(), &strict),
-    });
-    let columns: Vec<_> = columns.collect::<Result<_, _>>()?;
-    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-    Ok(RecordBatch::try_new_with_options(
-        schema.clone(),
-        columns,
-        &options,
-    )?)
 }

@@ -18,11 +18,11 @@ use super::query::{self, Query};
 use super::session::session;
 use super::statement::{self, parse, parse_query};
 use super::tables::Tables;
-use super::types::{sql_name, stored_schema};
+use super::types::stored_schema;
 use super::writer::{TableWriter, Written};
 use super::{load, scan, upsert};
 use crate::batch::plain::plain;
-use crate::batch::types::{BareDecimal, ColumnType, Logical, column_type};
+use crate::batch::types::{BareDecimal, ColumnType, Logical, column_type, sql_name};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::database::{Column, Database, Load, Rows, Session, TableName, WriteMode};
 

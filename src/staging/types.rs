@@ -39,26 +39,6 @@ impl TypePlanner for SqlTypes {
     }
 }
 
-/// The name of a column's type in SQL, for messages and definitions.
-pub fn sql_name(field: &Field) -> String {
-    let name = match (field.data_type(), Logical::of(field)) {
-        (_, Logical::Json) => "jsonb",
-        (DataType::Boolean, _) => "boolean",
-        (DataType::Int8 | DataType::Int16, _) => "smallint",
-        (DataType::Int32, _) => "integer",
-        (DataType::Int64, _) => "bigint",
-        (DataType::Float32, _) => "real",
-        (DataType::Float64, _) => "double precision",
-        (DataType::Decimal128(p, s), _) => return format!("numeric({p},{s})"),
-        (DataType::Date32, _) => "date",
-        (DataType::Timestamp(_, None), _) => "timestamp",
-        (DataType::Timestamp(_, Some(_)), _) => "timestamptz",
-        (DataType::Binary, _) => "bytea",
-        _ => "text",
-    };
-    name.to_string()
-}
-
 /// The type that a column is stored as: Delta has no time of day.
 fn stored_type(data_type: &DataType) -> DataType {
     match plain(data_type) {

@@ -2,8 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::support::duckdb;
-use crate::support::postgres::Database;
+use crate::support::databases;
 use crate::support::program::Project;
 use crate::support::server::{Asked, Server, json};
 
@@ -28,19 +27,28 @@ fn answers(bodies: &'static [&'static str]) -> Server {
     Server::start(move |_: &Asked| json(bodies[at.fetch_add(1, Ordering::Relaxed).min(bodies.len() - 1)]))
 }
 
-fn everywhere(test: impl Fn(Option<&str>)) {
-    test(None);
-    let database = Database::new();
-    test(Some(&database.source()));
-    test(Some(&duckdb::source()));
+/// Runs a test on every kind of database, save for some.
+fn everywhere(except: &[&str], test: impl Fn(Option<&str>)) {
+    for (name, source) in databases::all() {
+        if !except.contains(&name) {
+            println!("{name}");
+            test(Some(&source));
+        }
+    }
 }
+
+/// Its messages have names in upper case.
+const UPPER: &[&str] = &["snowflake"];
+
+/// What stands for Snowflake has no locks, and of any database's driver no more is known than that it refuses the same key twice.
+const UNLOCKED: &[&str] = &["snowflake", "adbc postgresql"];
 
 const COLUMNS: &str =
     "columns: {id: integer, name: text, total: \"numeric(10,2)\"}, primary_key: [id], data_path: $";
 
 #[test]
 fn rows_with_the_same_key_are_replaced_and_others_stay() {
-    everywhere(|database| {
+    everywhere(&[], |database| {
         let server = answers(&[
             r#"[{"id": 1, "name": "a", "total": 1.10}, {"id": 2, "name": "b", "total": 2}]"#,
             r#"[{"id": 2, "name": "B", "total": null}, {"id": 3, "name": "x", "total": 3}, {"id": 3, "name": "c", "total": 4}]"#,
@@ -59,7 +67,7 @@ fn rows_with_the_same_key_are_replaced_and_others_stay() {
 
 #[test]
 fn a_key_of_several_columns_and_columns_that_the_rows_lack() {
-    everywhere(|database| {
+    everywhere(&[], |database| {
         let server =
             answers(&[r#"[{"Shop": "a", "nr": 1, "name": "new"}, {"Shop": "b", "nr": 1, "name": "added"}]"#]);
         let table = "columns: {Shop: text, nr: integer, name: text}, primary_key: [shop, nr], data_path: $";
@@ -79,7 +87,7 @@ fn a_key_of_several_columns_and_columns_that_the_rows_lack() {
 
 #[test]
 fn columns_from_the_data_grow() {
-    everywhere(|database| {
+    everywhere(&[], |database| {
         let server = answers(&[
             r#"[{"id": 1, "name": "a"}]"#,
             r#"[{"id": 1, "name": "A", "age": 7}, {"id": 2, "age": 8}]"#,
@@ -96,7 +104,7 @@ fn columns_from_the_data_grow() {
 
 #[test]
 fn a_transform_upserts_and_refuses_twins() {
-    everywhere(|database| {
+    everywhere(UPPER, |database| {
         let server = answers(&["[]"]);
         let project = project(&server, database, COLUMNS);
         let upsert = |query: &str| {
@@ -145,7 +153,7 @@ fn a_transform_upserts_and_refuses_twins() {
 
 #[test]
 fn what_is_wrong_with_a_key_is_told() {
-    everywhere(|database| {
+    everywhere(UPPER, |database| {
         let server = answers(&[r#"[{"id": 1, "name": "a"}, {"id": null, "name": "b"}]"#]);
         let project = project(&server, database, COLUMNS);
         project
@@ -187,7 +195,7 @@ fn what_is_wrong_with_a_key_is_told() {
 
 #[test]
 fn a_parser_names_the_key() {
-    everywhere(|database| {
+    everywhere(&[], |database| {
         let server = answers(&[r#"[{"id": 1, "name": "a"}]"#, r#"[{"id": 1, "name": "b"}]"#]);
         let project = project(&server, database, COLUMNS);
         project.write(
@@ -206,7 +214,7 @@ fn a_parser_names_the_key() {
 
 #[test]
 fn many_at_once_lose_nothing() {
-    everywhere(|database| {
+    everywhere(UNLOCKED, |database| {
         let server = answers(&["[]"]);
         let project = project(&server, database, COLUMNS);
         let flow = |part: u32| {

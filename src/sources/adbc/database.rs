@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, TimeUnit};
+use arrow::datatypes::Field;
 use async_trait::async_trait;
 use sequor_planner::Dialect;
 
@@ -12,7 +12,7 @@ use super::connections::{Connections, Ways, columns, count};
 use super::driver::{load, opened};
 use super::load::{Given, begin, settle, side, stays};
 use super::session::Statements;
-use crate::batch::types::{BareDecimal, ColumnType, Logical, column_type};
+use crate::batch::types::{BareDecimal, ColumnType, Logical, column_type, sql_name};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::database::{Column, Database, Load, Rows, Session, TableName, WriteMode};
 use crate::sources::reading::reads;
@@ -75,7 +75,6 @@ fn field(field: &Field, plain: Field) -> Field {
     {
         Some("numeric") => Logical::Numeric.mark(plain),
         Some("json" | "jsonb") => Logical::Json.mark(plain),
-        Some(_) if plain.data_type() == &DataType::Binary => plain,
         _ => plain,
     }
 }
@@ -197,30 +196,12 @@ impl Database for Adbc {
 
 /// A column of a result, with a type that makes such a column again.
 fn column(field: &Field) -> Column {
-    let logical = Logical::of(field);
-    let sql = match (field.data_type(), logical) {
-        (_, Logical::Json) => "json".to_string(),
-        (_, Logical::Numeric) => "numeric".to_string(),
-        (DataType::Boolean, _) => "boolean".to_string(),
-        (DataType::Int16, _) => "smallint".to_string(),
-        (DataType::Int32, _) => "integer".to_string(),
-        (DataType::Int64, _) => "bigint".to_string(),
-        (DataType::Float32, _) => "real".to_string(),
-        (DataType::Float64, _) => "double precision".to_string(),
-        (DataType::Decimal128(p, s), _) => format!("numeric({p},{s})"),
-        (DataType::Date32, _) => "date".to_string(),
-        (DataType::Time64(TimeUnit::Microsecond), _) => "time".to_string(),
-        (DataType::Timestamp(_, None), _) => "timestamp".to_string(),
-        (DataType::Timestamp(_, Some(_)), _) => "timestamp with time zone".to_string(),
-        (DataType::Binary, _) => "bytea".to_string(),
-        _ => "text".to_string(),
-    };
     Column {
         name: field.name().clone(),
         column_type: ColumnType {
-            sql,
+            sql: sql_name(field),
             arrow: field.data_type().clone(),
-            logical,
+            logical: Logical::of(field),
         },
     }
 }

@@ -3,16 +3,13 @@
 use std::sync::Arc;
 
 use adbc_core::Statement as _;
-use arrow::array::{RecordBatch, RecordBatchOptions};
-use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{Field, Schema, SchemaRef};
-use arrow::error::ArrowError;
 use futures::StreamExt;
 use futures::stream;
 use tokio::sync::{mpsc, oneshot};
 
 use super::connections::{Connections, statement};
-use crate::batch::plain::plain;
+use crate::batch::plain::{conformed, plain};
 use crate::batch::types::Logical;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::database::Rows;
@@ -37,7 +34,7 @@ impl Connections {
                         return Ok(());
                     }
                     for batch in batches {
-                        let batch = batch.and_then(|batch| plainly(&batch, &plain));
+                        let batch = batch.and_then(|batch| conformed(&batch, &plain));
                         if sender.blocking_send(batch.map_err(Error::from)).is_err() {
                             // Nobody wants the rest.
                             return Ok(());
@@ -80,19 +77,4 @@ fn plain_schema(connections: &Connections, schema: &Schema) -> SchemaRef {
         }
     });
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
-}
-
-fn plainly(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
-    // A value that does not fit must not become null.
-    let strict = CastOptions {
-        safe: false,
-        ..CastOptions::default()
-    };
-    let columns = batch.columns().iter().zip(schema.fields());
-    let columns = columns.map(|(column, field)| match column.data_type() == field.data_type() {
-        true => Ok(column.clone()),
-        false => cast_with_options(column, field.data_type(), &strict),
-    });
-    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-    RecordBatch::try_new_with_options(schema.clone(), columns.collect::<Result<_, _>>()?, &options)
 }

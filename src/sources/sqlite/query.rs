@@ -131,7 +131,8 @@ fn by_values(rows: &[SqliteRow], column: usize) -> ColumnType {
         (_, true, false, false) => ("real", DataType::Float64),
         (true, false, false, false) => ("integer", DataType::Int64),
         (false, false, false, false) => ("text", DataType::Utf8),
-        _ => ("blob", DataType::Binary),
+        (_, _, false, true) => ("blob", DataType::Binary),
+        _ => (ANY, DataType::Binary),
     };
     ColumnType {
         sql: sql.into(),
@@ -139,6 +140,9 @@ fn by_values(rows: &[SqliteRow], column: usize) -> ColumnType {
         logical: Logical::Plain,
     }
 }
+
+/// What a column of text and bytes is called: all of it is bytes then.
+const ANY: &str = "any";
 
 /// A value that its column can't hold.
 struct Misfit {
@@ -151,6 +155,12 @@ fn fill(builder: &mut BatchBuilder, columns: &[Column], row: &SqliteRow) -> Resu
         let misfit = |error| Misfit { column: at, error };
         let value = row.try_get_raw(at).map_err(|e| misfit(explain(&e)))?;
         let type_info = value.type_info();
+        // SQLite calls columns BLOB that a query computed, whatever they hold.
+        let strict = column.column_type.arrow == DataType::Binary && column.column_type.sql != ANY;
+        if strict && !value.is_null() && type_info.name() != "BLOB" {
+            let message = format!("column `{}` holds bytes and other values", column.name);
+            return Err(misfit(Error::new(ErrorKind::Value, message)));
+        }
         let bytes;
         let cell = match type_info.name() {
             _ if value.is_null() => Cell::Null,
