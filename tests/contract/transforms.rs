@@ -46,6 +46,13 @@ async fn every_mode() {
             "{}",
             open.name
         );
+        // Columns can be null, whatever the first query's literals were.
+        db.transform("select 9 as id, null as name", &t, WriteMode::Append)
+            .await
+            .unwrap();
+        db.transform("select * from sums where id < 9", &t, WriteMode::Replace)
+            .await
+            .unwrap();
         // A query may read the table that it replaces.
         db.transform("select id + 10 as id from sums", &t, WriteMode::Replace)
             .await

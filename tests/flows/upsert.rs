@@ -74,7 +74,7 @@ fn a_key_of_several_columns_and_columns_that_the_rows_lack() {
         let project = project(&server, database, table);
         project.write(
             "flows/fill.yaml",
-            "- op: execute\n  source: stage\n  statement: |\n    create table t as select 'a' as shop, 1 as nr, 'old' as name, 'kept' as note\n    union all select 'a', 2, 'other', 'kept too'\n",
+            "- op: execute\n  source: stage\n  statement: |\n    create table t (shop varchar(10), nr integer, name varchar(10), note varchar(10));\n    insert into t values ('a', 1, 'old', 'kept'), ('a', 2, 'other', 'kept too')\n",
         );
         project.run("fill");
         project.run("main");

@@ -6,14 +6,14 @@ use arrow::datatypes::DataType;
 use async_trait::async_trait;
 use sequor_planner::Dialect;
 use sqlx::mysql::{MySqlConnectOptions, MySqlPool};
-use sqlx::{Column as _, Connection as _, Executor as _, MySqlConnection, Row as _, Statement as _};
+use sqlx::{Connection as _, MySqlConnection, Row as _};
 
 use super::connect::{connect, options};
 use super::error::explain;
 use super::load::begin;
 use super::query;
 use super::settle::{Side, beside, claim};
-use super::sql::{any, check, column_list, namespace, quote, quoted, run, statement};
+use super::sql::{any, check, column_list, namespace, quote, quoted, run};
 use super::types::{self, defined};
 use crate::batch::types::{ColumnType, Logical};
 use crate::error::Result;
@@ -156,17 +156,10 @@ impl Database for MySql {
         let side = beside(target);
         claim(&mut connection, &side).await?;
         let done = async {
-            let rows = run(
-                &mut connection,
-                &format!("CREATE TABLE {} AS {query}", quoted(&side)),
-            )
-            .await?;
-            let prepared = (&mut connection)
-                .prepare(statement(&format!("SELECT * FROM {}", quoted(&side))))
-                .await
-                .map_err(|e| explain(&e))?;
-            let columns: Vec<String> = prepared.columns().iter().map(|c| c.name().to_string()).collect();
-            drop(prepared);
+            let columns = self.shaped(&mut connection, &side, &query).await?;
+            let list = column_list(columns.iter().map(String::as_str));
+            let fill = format!("INSERT INTO {} ({list}) {query}", quoted(&side));
+            let rows = run(&mut connection, &fill).await?;
             let key = mode.key(columns.iter().map(String::as_str))?;
             if !key.is_empty() {
                 let list = column_list(key.iter().map(String::as_str));
@@ -233,6 +226,27 @@ impl MySql {
             }
         }
         Ok(())
+    }
+}
+
+impl MySql {
+    /// Makes the side table of a query: its columns can be null, whatever MySQL sees in the query's literals. Their names.
+    async fn shaped(
+        &self,
+        connection: &mut MySqlConnection,
+        side: &TableName,
+        query: &str,
+    ) -> Result<Vec<String>> {
+        let name = quoted(side);
+        let shape = format!("CREATE TABLE {name} AS SELECT * FROM ({query}) AS q LIMIT 0");
+        run(connection, &shape).await?;
+        let columns = self.columns(side).await?.unwrap_or_default();
+        let nullable: Vec<String> = columns
+            .iter()
+            .map(|c| format!("MODIFY {} {}", quote(&c.name), defined(&c.column_type)))
+            .collect();
+        run(connection, &format!("ALTER TABLE {name} {}", nullable.join(", "))).await?;
+        Ok(columns.into_iter().map(|c| c.name).collect())
     }
 }
 
