@@ -36,6 +36,11 @@ use sequor::sources::postgres::Postgres;
 use sequor::sources::sqlite::Sqlite;
 use sequor::staging::Staging;
 
+/// The program's own.
+#[cfg(not(target_env = "msvc"))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 const BATCH: i64 = 8192;
 
 const COLUMNS: [(&str, &str); 6] = [

@@ -201,3 +201,35 @@ fn what_is_missing_is_told() {
     project.write("sources/duck.yaml", &duckdb::source().replace("test.db", "x.db"));
     project.sequor(&["run", "main"]).fails(1, &["x.db"]);
 }
+
+#[test]
+fn the_library_is_found_by_an_adbc_manifest() {
+    let source = "type: duckdb\nconn_str: duckdb:///test.db\n";
+    let project = Project::new()
+        .file(
+            "flows/main.yaml",
+            "- {op: transform, source: duck, target_table: t, query: select 1 as n}\n",
+        )
+        .file(
+            "drivers/duckdb.toml",
+            &format!(
+                "manifest_version = 1\nname = \"duckdb\"\nversion = \"1.0\"\n[ADBC]\nversion = \"v1.1.0\"\n[Driver]\nentrypoint = \"duckdb_adbc_init\"\nshared = \"{}\"\n",
+                duckdb::library()
+            ),
+        );
+    let folder = project.path().join("drivers");
+    let found = [("ADBC_DRIVER_PATH", folder.to_str().expect("UTF-8"))];
+    // By the name of its own, by a name that the source gives, by the manifest's path.
+    for driver in ["", "driver: duckdb\n", "driver: drivers/duckdb.toml\n"] {
+        project.write("sources/duck.yaml", &format!("{source}{driver}"));
+        let ran = project.sequor_with(&["run", "main"], &found);
+        assert_eq!(ran.code, 0, "{driver}: {}", ran.all());
+    }
+    project.write(
+        "sources/duck.yaml",
+        &format!("{source}driver: nothing_of_the_kind\n"),
+    );
+    project
+        .sequor(&["run", "main"])
+        .fails(2, &["nothing_of_the_kind can't be loaded"]);
+}
