@@ -160,8 +160,8 @@ impl Database for Sqlite {
         let mut connection = self.own_connection().await?;
         let declared = query::declared(&mut connection, &query).await;
         run(&mut connection, &format!("CREATE TABLE {SIDE} AS {query}")).await?;
-        let names = format!("SELECT name FROM pragma_table_info('_sequor_side', 'temp')");
-        let names = texts(&mut connection, &names).await?;
+        let names = "SELECT name FROM pragma_table_info('_sequor_side', 'temp')";
+        let names = texts(&mut connection, names).await?;
         let key = mode.key(names.iter().map(String::as_str))?;
         let upsert = UpsertSql {
             side: SIDE,

@@ -21,7 +21,7 @@ fn told(error: &dyn DatabaseError) -> Error {
         Some(8) => Error::new(ErrorKind::Sql, message)
             .help("a query reads: use `execute` for statements that write, and check the file's permissions"),
         Some(10 | 13 | 14) => Error::new(ErrorKind::Io, message),
-        Some(18 | 19 | 20) => Error::new(ErrorKind::Value, message),
+        Some(18..=20) => Error::new(ErrorKind::Value, message),
         _ if message.starts_with("no such table") => Error::new(ErrorKind::NoTable, message),
         _ => Error::new(ErrorKind::Sql, message),
     }
