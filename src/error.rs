@@ -58,9 +58,7 @@ impl ErrorKind {
             ErrorKind::Timeout => {
                 Some("the server is slow or unreachable; `timeout` in the source sets how long to wait")
             }
-            ErrorKind::Unauthorized => {
-                Some("check the credentials in the source's `auth` and in the environment")
-            }
+            ErrorKind::Unauthorized => Some("check the credentials in the source and in the environment"),
             ErrorKind::Status(404) => Some("check the url: host, path and API version"),
             ErrorKind::Status(429) => {
                 Some("the API limits its rate: set `rate_limit` or a lower `concurrency` in the source")

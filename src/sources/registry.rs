@@ -104,7 +104,13 @@ impl Opening<'_> {
                 let entrypoint = self.maybe(&source.entrypoint).await?;
                 let options = self.options(&source.options).await?;
                 let open = move || Adbc::open(driver.as_os_str(), entrypoint.as_deref(), &options);
-                blocking(open).await.map(Arc::new)?
+                let opened = blocking(open).await;
+                opened.map(Arc::new).map_err(|e| match e.message().contains("not found") {
+                    true => e.help(format!(
+                        "a driver is named like its Python package (python3 -m pip install {named}, in the virtualenv that is active), or by its path"
+                    )),
+                    false => e,
+                })?
             }
         })
     }

@@ -111,6 +111,17 @@ impl UpsertSql<'_> {
         })
     }
 
+    /// Takes those rows out of the side table whose key the target has: the others are to be added. By IN, which every
+    /// database carries out by hashing or sorting, indexes or none.
+    pub fn drop_known(&self) -> String {
+        let (side, target, key) = (self.side, self.target, self.key_list());
+        let columns = match self.key {
+            [_] => key.clone(),
+            _ => format!("({key})"),
+        };
+        format!("DELETE FROM {side} WHERE {columns} IN (SELECT {key} FROM {target})")
+    }
+
     /// Adds the rows whose key the target does not have.
     pub fn insert(&self) -> String {
         let columns = column_list(self.columns.iter().map(String::as_str));

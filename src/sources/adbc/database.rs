@@ -10,7 +10,7 @@ use sequor_planner::Dialect;
 
 use super::connections::{Connections, Ways, columns, count};
 use super::driver::{load, opened};
-use super::load::{Given, begin, settle, side, stays};
+use super::load::{Given, begin, kept_as_text, settle, side, stays};
 use super::session::Statements;
 use crate::batch::types::{BareDecimal, ColumnType, Logical, column_type, sql_name};
 use crate::error::{Error, ErrorKind, Result};
@@ -106,15 +106,16 @@ impl Database for Adbc {
     }
 
     async fn columns(&self, table: &TableName) -> Result<Option<Vec<Column>>> {
-        let sql = format!("SELECT * FROM {} WHERE 1 = 0", quoted(table));
-        match self.connections.rows(&sql).await {
-            Ok(rows) => Ok(Some(rows.schema.fields().iter().map(|f| column(f)).collect())),
-            // What a missing table is called differs; that the database answers does not.
-            Err(error) if error.kind() != ErrorKind::NoTable => {
-                self.connections.rows("SELECT 1").await.map(|_| None)
-            }
-            Err(_) => Ok(None),
-        }
+        let table = table.clone();
+        self.connections
+            .work(
+                move |connections, connection| match connections.table(connection, &table) {
+                    Ok(schema) => Ok(Some(schema.fields().iter().map(|f| column(f)).collect())),
+                    // What a missing table is called differs; that the database answers does not.
+                    Err(_) => connections.run(connection, "SELECT 1").map(|()| None),
+                },
+            )
+            .await
     }
 
     fn quoted(&self, table: &TableName) -> String {
@@ -190,7 +191,13 @@ impl Database for Adbc {
         mode: WriteMode,
     ) -> Result<Box<dyn Load>> {
         let state = self.state(target, &mode).await?;
-        Ok(Box::new(begin(&self.connections, target, columns, mode, state)?))
+        let described = columns.to_vec();
+        let kept = self
+            .connections
+            .work(move |connections, connection| kept_as_text(connections, connection, &described))
+            .await?;
+        let load = begin(&self.connections, target, columns, mode, state, &kept)?;
+        Ok(Box::new(load))
     }
 }
 

@@ -7,7 +7,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use async_trait::async_trait;
 
-use super::connections::{Connection, Connections};
+use super::connections::{Connection, Connections, texts};
 use super::database::quoted;
 use super::ingest::{Ingest, Plan};
 use crate::batch::types::{Logical, arrow_schema};
@@ -33,13 +33,35 @@ pub struct AdbcLoad {
     next: Option<i64>,
 }
 
-/// Begins a load.
+/// The types of columns with JSON that a CAST to them would make something else of: there, text is all there is.
+pub fn kept_as_text(
+    connections: &Connections,
+    connection: &mut Connection,
+    columns: &[Column],
+) -> Result<Vec<String>> {
+    let mut kept = Vec::new();
+    for column in columns {
+        if !matches!(column.column_type.logical, Logical::Json | Logical::Array) {
+            continue;
+        }
+        let sql = &column.column_type.sql;
+        // One that is refused is told when it is used.
+        let cast = texts(connections, connection, &format!("SELECT CAST('[1]' AS {sql})"));
+        if cast.is_ok_and(|text| !text.iter().any(|t| t.contains('[') || t.contains('{'))) {
+            kept.push(sql.clone());
+        }
+    }
+    Ok(kept)
+}
+
+/// Begins a load. `kept_as_text`: types that text is not cast to.
 pub fn begin(
     connections: &Arc<Connections>,
     target: &TableName,
     columns: &[Column],
     mode: WriteMode,
     (there, stays): (bool, bool),
+    kept_as_text: &[String],
 ) -> Result<AdbcLoad> {
     mode.key(columns.iter().map(|c| c.name.as_str()))?;
     let numbered = matches!(mode, WriteMode::Upsert(_));
@@ -77,6 +99,7 @@ pub fn begin(
     let selected: Vec<String> = columns
         .iter()
         .map(|c| match as_text(c) {
+            true if kept_as_text.contains(&c.column_type.sql) => quote(&c.name),
             true => format!("CAST({} AS {})", quote(&c.name), c.column_type.sql),
             false => quote(&c.name),
         })
@@ -220,6 +243,13 @@ pub fn settle(
             if !given.there {
                 run(connection, create)?;
             }
+            // Without it, some databases look for each row in all of the side table.
+            let index = format!(
+                "CREATE INDEX {} ON {side} ({})",
+                quote(&index_name()),
+                upsert.key_list()
+            );
+            run(connection, index)?;
             let same = |with: &str| {
                 let same = key.iter().map(|name| {
                     let name = quote(name);
@@ -248,20 +278,18 @@ pub fn settle(
                 );
                 run(connection, update)?;
             }
-            let known: Vec<String> = key
-                .iter()
-                .map(|name| format!("t.{0} = {side}.{0}", quote(name)))
-                .collect();
-            let known = known.join(" AND ");
-            run(
-                connection,
-                format!("{insert} WHERE NOT EXISTS (SELECT 1 FROM {target_sql} t WHERE {known})"),
-            )?;
+            run(connection, upsert.drop_known())?;
+            run(connection, insert)?;
         }
     }
     connections
         .execute(connection, &format!("DROP TABLE {side}"))
         .map(|_| ())
+}
+
+/// A name that nothing has.
+fn index_name() -> String {
+    format!("sequor_key_{}", uuid::Uuid::new_v4().simple())
 }
 
 /// Whether a table can't be dropped, since others depend on it. Tried, and taken back, where that is possible.

@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use adbc_core::Statement as _;
+use adbc_core::{Connection as _, Statement as _};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use futures::StreamExt;
 use futures::stream;
 use tokio::sync::{mpsc, oneshot};
 
-use super::connections::{Connections, statement};
+use super::connections::{Connection, Connections, statement};
 use crate::batch::plain::{conformed, plain};
 use crate::batch::types::Logical;
 use crate::error::{Error, ErrorKind, Result};
-use crate::sources::database::Rows;
+use crate::sources::database::{Rows, TableName};
 
 /// Batches waiting to be used. Few: what waits is memory.
 const AHEAD: usize = 2;
@@ -62,6 +62,15 @@ impl Connections {
             schema,
             batches: batches.boxed(),
         })
+    }
+}
+
+impl Connections {
+    /// The columns of a table, as its rows are given out.
+    pub fn table(&self, connection: &mut Connection, table: &TableName) -> Result<SchemaRef> {
+        let (catalog, schema) = (table.database.as_deref(), table.namespace.as_deref());
+        let found = connection.0.get_table_schema(catalog, schema, &table.table);
+        Ok(plain_schema(self, &found.map_err(|e| self.error(&e))?))
     }
 }
 

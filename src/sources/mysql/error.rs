@@ -27,6 +27,8 @@ fn server(mysql: &MySqlDatabaseError) -> Error {
     let error = Error::new(kind, unsided(mysql.message()));
     match mysql.number() {
         1205 | 1213 => error.help("another transaction had the table locked: run again when it is done"),
+        1049 => error.help("check the database's name in `conn_str`"),
+        1292 => error.help("MySQL's TIMESTAMP holds 1970 to 2038: declare the column as timestamp (without time zone) or text"),
         1792 => error.help("a query reads: use `execute` for statements that write"),
         1153 => error.help("a value is larger than the server's `max_allowed_packet`"),
         _ => error,

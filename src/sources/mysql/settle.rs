@@ -142,17 +142,12 @@ impl Side<'_> {
             let changed = changed.join(", ");
             statements.push(format!("UPDATE {target} t JOIN {side} s ON {same} SET {changed}"));
         }
-        let given = self
-            .columns
-            .iter()
-            .map(|name| format!("s.{}", quote(name)))
-            .collect::<Vec<_>>()
-            .join(", ");
+        statements.push(format!("DELETE s FROM {side} s JOIN {target} t ON {same}"));
         statements.push(format!(
-            "INSERT INTO {target} ({columns}) SELECT {given} FROM {side} s LEFT JOIN {target} t ON {same} \
-             WHERE t.{} IS NULL",
-            key.first().map(|name| quote(name)).unwrap_or_default()
+            "INSERT INTO {target} ({columns}) SELECT {columns} FROM {side}"
         ));
+        // Without it, each row of the target would be looked for in all of the side table.
+        self.add_index(connection, &side, self.side, key).await?;
         self.in_transaction(connection, &statements).await
     }
 
@@ -178,25 +173,33 @@ impl Side<'_> {
         );
         if run(connection, &keyed).await.is_err() {
             // Text of any length can't be a primary key: what begins it is an index.
-            let long = "SELECT CONVERT(column_name USING utf8mb4) FROM information_schema.columns \
-                WHERE table_schema = COALESCE(?, DATABASE()) AND table_name = ? \
-                AND data_type IN ('tinytext', 'text', 'mediumtext', 'longtext', 'tinyblob', 'blob', 'mediumblob', 'longblob')";
-            let within = namespace(self.target).map(String::as_str);
-            let long = texts(connection, long, &[within, Some(&self.target.table)]).await?;
-            let parts: Vec<String> = key
-                .iter()
-                .map(|name| match long.contains(name) {
-                    true => format!("{}(64)", quote(name)),
-                    false => quote(name),
-                })
-                .collect();
-            // It is for speed alone: a key that can't have one works without.
-            let _ = run(
-                connection,
-                &format!("ALTER TABLE {target} ADD INDEX ({})", parts.join(", ")),
-            )
-            .await;
+            self.add_index(connection, &target, self.target, key).await?;
         }
+        Ok(())
+    }
+
+    /// An index on a key. It is for speed alone: columns that can't have one work without.
+    async fn add_index(
+        &self,
+        connection: &mut MySqlConnection,
+        quoted: &str,
+        table: &TableName,
+        key: &[String],
+    ) -> Result<()> {
+        let long = "SELECT CONVERT(column_name USING utf8mb4) FROM information_schema.columns \
+            WHERE table_schema = COALESCE(?, DATABASE()) AND table_name = ? \
+            AND data_type IN ('tinytext', 'text', 'mediumtext', 'longtext', 'tinyblob', 'blob', 'mediumblob', 'longblob')";
+        let within = namespace(table).map(String::as_str);
+        let long = texts(connection, long, &[within, Some(&table.table)]).await?;
+        let parts: Vec<String> = key
+            .iter()
+            .map(|name| match long.contains(name) {
+                true => format!("{}(64)", quote(name)),
+                false => quote(name),
+            })
+            .collect();
+        let add = format!("ALTER TABLE {quoted} ADD INDEX ({})", parts.join(", "));
+        let _ = run(connection, &add).await;
         Ok(())
     }
 

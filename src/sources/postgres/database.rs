@@ -7,7 +7,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row as _, Statemen
 
 use super::connect::{Settings, connect};
 use super::error::explain;
-use super::replace::{exists, swap};
+use super::replace::{exists, swap, take_turn};
 use super::upsert::Upsert;
 use super::{columns, load, query, sql};
 use crate::batch::types::{BareDecimal, ColumnType, column_type};
@@ -91,6 +91,7 @@ impl Database for Postgres {
     async fn transform(&self, query: &str, target: &TableName, mode: WriteMode) -> Result<u64> {
         let mut connection = self.own_connection().await?;
         let mut tx = connection.begin().await.map_err(|e| explain(&e))?;
+        take_turn(&mut tx, target).await?;
         let rows = match mode {
             WriteMode::Append if exists(&mut tx, target).await? => {
                 let prepared = (&mut *tx)

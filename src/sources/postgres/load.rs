@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use super::copy::{Encoder, side_type, travels_as_text};
 use super::database::run;
 use super::error::explain;
-use super::replace::{exists, swap};
+use super::replace::{exists, swap, take_turn};
 use super::sql;
 use super::upsert::{self, Upsert};
 use crate::error::Result;
@@ -126,6 +126,7 @@ impl Work {
                 .map_err(|e| e.context(format!("column `{}`", column.name)))?;
         }
         let (side, target) = (sql::table(&self.side), sql::table(&self.target));
+        take_turn(connection, &self.target).await?;
         match &self.mode {
             WriteMode::Replace => swap(connection, &self.side, &self.target).await,
             WriteMode::Upsert(key) => {

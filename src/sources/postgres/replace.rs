@@ -17,6 +17,17 @@ pub async fn exists(connection: &mut PgConnection, table: &TableName) -> Result<
     .await
 }
 
+/// Of several transactions of ours that write a table, one goes after the other until its end: two would both make it.
+pub async fn take_turn(connection: &mut PgConnection, table: &TableName) -> Result<()> {
+    ask(
+        connection,
+        "SELECT pg_advisory_xact_lock(hashtextextended('sequor ' || $1, 0)) IS NOT NULL",
+        &sql::table(table),
+    )
+    .await
+    .map(|_| ())
+}
+
 /// Makes `side` be `target`. A target that nothing depends on is dropped and the side table gets its name; one with
 /// views or foreign keys on it keeps its identity and gets the rows.
 pub async fn swap(connection: &mut PgConnection, side: &TableName, target: &TableName) -> Result<()> {

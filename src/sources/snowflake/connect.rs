@@ -53,6 +53,10 @@ impl Account {
                 "adbc.snowflake.sql.client_option.disable_telemetry",
                 "true".to_string(),
             ),
+            (
+                "adbc.snowflake.sql.client_option.login_timeout",
+                "30s".to_string(),
+            ),
             // Nanoseconds reach from 1677 to 2262 only.
             (
                 "adbc.snowflake.sql.client_option.max_timestamp_precision",

@@ -129,10 +129,16 @@ impl Side<'_> {
                     let create = format!("CREATE TABLE {target} ({definitions}, PRIMARY KEY ({key}))");
                     run(connection, &create).await?;
                 }
+                // Without it, each row of the target would be looked for in all of the side table.
+                let key = upsert.key_list();
+                let side_name = side.trim_start_matches("temp.");
+                let index = format!("CREATE INDEX temp._sequor_key ON {side_name} ({key})");
+                run(connection, &index).await?;
                 if let Some(update) = upsert.update() {
                     run(connection, &update).await?;
                 }
-                run(connection, &upsert.insert()).await.map(|_| ())
+                run(connection, &upsert.drop_known()).await?;
+                run(connection, &insert).await.map(|_| ())
             }
         }
     }
