@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use adbc_core::options::{OptionConnection, OptionValue};
 use adbc_core::{Connection as _, Database as _, Optionable as _, Statement as _};
@@ -12,6 +13,9 @@ use arrow::datatypes::{DataType, Field, Int64Type};
 
 use crate::error::{Error, Result};
 use crate::sources::blocking::blocking;
+
+/// How long to wait for a lock that another has.
+const LOCKED: Duration = Duration::from_secs(10);
 
 /// A connection in use.
 pub struct Connection(pub(super) ManagedConnection);
@@ -105,7 +109,16 @@ impl Connections {
     pub fn execute(&self, connection: &mut Connection, sql: &str) -> Result<Option<u64>> {
         tracing::debug!(sql);
         let mut statement = statement(self, connection, sql)?;
-        let touched = statement.execute_update().map_err(|e| self.error(&e))?;
+        let since = Instant::now();
+        let touched = loop {
+            match statement.execute_update() {
+                // SQLite's driver does not wait for another that writes.
+                Err(e) if e.message.contains("database is locked") && since.elapsed() < LOCKED => {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                done => break done.map_err(|e| self.error(&e))?,
+            }
+        };
         Ok(touched.and_then(|n| u64::try_from(n).ok()))
     }
 
