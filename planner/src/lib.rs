@@ -22,6 +22,7 @@ mod resolve;
 mod schema;
 mod span;
 mod sql;
+mod statements;
 pub mod syntax;
 
 pub use codes::Code;
@@ -30,4 +31,4 @@ pub use diagnostic::{Diagnostic, Diagnostics, Severity, did_you_mean, nearest};
 pub use dialect::Dialect;
 pub use schema::{SchemaOf, schema};
 pub use span::Place;
-pub use sql::split_statements;
+pub use statements::split_statements;

@@ -8,10 +8,10 @@ use sqlparser::ast::{
     Visitor,
 };
 use sqlparser::parser::Parser;
-use sqlparser::tokenizer::{Location, Token, Tokenizer};
 
 use crate::dialect::Dialect;
 use crate::expr::{Blank, MARKER, blank};
+use crate::statements::split_statements;
 
 /// A table as SQL names it. Unquoted parts are folded to lower case.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -255,72 +255,4 @@ fn is_plain_function(name: &ObjectName) -> bool {
     let name = name.to_string().to_lowercase();
     let plain = ["generate_series", "range", "unnest", "string_to_table", "values"];
     plain.contains(&name.as_str()) || name.starts_with("json") || name.starts_with("regexp_")
-}
-
-/// The statements of a text: ended by `;` outside of strings, comments and dollar quotes, or by a line `go`.
-pub fn split_statements(text: &str, dialect: Dialect) -> Vec<String> {
-    let mut statements = Vec::new();
-    let mut start = 0;
-    let mut cut = |end: usize, next: usize| {
-        let statement = text[start..end].trim();
-        if !statement.is_empty() {
-            statements.push(statement.to_string());
-        }
-        start = next;
-    };
-    for (from, to) in separators(text, dialect) {
-        cut(from, to);
-    }
-    cut(text.len(), text.len());
-    // What is left of comments alone is no statement.
-    statements.retain(|s| !only_comments(s, dialect));
-    statements
-}
-
-/// Byte ranges of what ends statements.
-fn separators(text: &str, dialect: Dialect) -> Vec<(usize, usize)> {
-    let lines: Vec<usize> = std::iter::once(0)
-        .chain(text.match_indices('\n').map(|(i, _)| i + 1))
-        .collect();
-    let offset = |location: Location| -> usize {
-        let line = lines
-            .get((location.line as usize).saturating_sub(1))
-            .copied()
-            .unwrap_or(text.len());
-        let column = (location.column as usize).saturating_sub(1);
-        text[line..]
-            .char_indices()
-            .nth(column)
-            .map_or(text.len(), |(i, _)| line + i)
-    };
-    let dialect = dialect.parser();
-    let Ok(tokens) = Tokenizer::new(&*dialect, text).tokenize_with_location() else {
-        // Text that can't be read is passed on whole: the database says what is wrong with it.
-        return Vec::new();
-    };
-    let mut found = Vec::new();
-    for token in &tokens {
-        let (from, to) = (offset(token.span.start), offset(token.span.end));
-        match &token.token {
-            Token::SemiColon => found.push((from, to)),
-            Token::Word(word) if word.quote_style.is_none() && word.value.eq_ignore_ascii_case("go") => {
-                let before = text[..from].rsplit('\n').next().unwrap_or_default();
-                let after = text[to..].split('\n').next().unwrap_or_default();
-                if before.trim().is_empty() && after.trim().is_empty() {
-                    found.push((from, to));
-                }
-            }
-            _ => {}
-        }
-    }
-    found
-}
-
-fn only_comments(text: &str, dialect: Dialect) -> bool {
-    let dialect = dialect.parser();
-    Tokenizer::new(&*dialect, text).tokenize().is_ok_and(|tokens| {
-        tokens
-            .iter()
-            .all(|t| matches!(t, Token::Whitespace(_) | Token::EOF))
-    })
 }

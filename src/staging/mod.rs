@@ -8,6 +8,7 @@
 mod alter;
 mod catalog;
 mod cleanup;
+mod codes;
 mod commit;
 mod convert;
 mod create;

@@ -14,6 +14,7 @@ use futures::stream::BoxStream;
 use sqlparser::ast::Statement;
 
 use super::catalog::Catalog;
+use super::codes::by_codes;
 use super::convert::Mapping;
 use super::error;
 use super::output;
@@ -51,6 +52,7 @@ pub async fn plan_over(
     let logical = session.statement_to_plan(statement).await;
     let logical = logical.map_err(error::sql)?;
     let plan = session.create_physical_plan(&logical).await;
+    let plan = by_codes(plan.map_err(error::sql)?, &session).await;
     let plan = plan.map_err(error::sql)?;
     Ok(Query {
         plan,

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod dialect;
+mod groups;
 mod loads;
 mod statements;
 mod support;
