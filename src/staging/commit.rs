@@ -27,6 +27,8 @@ pub enum Change {
     Replace,
     /// As `Replace`, for a table that must not exist yet.
     Create,
+    /// The table is created, if it is still missing.
+    CreateMissing,
     /// They stay. The table is created when missing.
     Append,
     /// They go, if the table is still at the version that the new rows were made from.
@@ -39,7 +41,7 @@ pub enum Change {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     Done,
-    /// The table is no longer at the version that a rewrite started from; nothing was changed.
+    /// The table is no longer as the change was made for it; nothing was changed.
     Stale,
 }
 
@@ -132,7 +134,9 @@ async fn actions(
     let Some(table) = current else {
         return match change {
             Change::Rewrite { .. } | Change::Schema { .. } => Ok(None),
-            Change::Replace | Change::Create | Change::Append => new_table(schema).map(Some),
+            Change::Replace | Change::Create | Change::CreateMissing | Change::Append => {
+                new_table(schema).map(Some)
+            }
         };
     };
     let state = table.snapshot().map_err(error::delta)?;
@@ -142,6 +146,7 @@ async fn actions(
             return Err(Error::new(ErrorKind::Sql, message)
                 .help("use CREATE OR REPLACE TABLE, or CREATE TABLE IF NOT EXISTS"));
         }
+        Change::CreateMissing => return Ok(None),
         Change::Rewrite { version } | Change::Schema { version } if state.version() != version => {
             return Ok(None);
         }

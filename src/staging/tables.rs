@@ -157,10 +157,11 @@ impl Tables {
         let log_store = self.store(id)?;
         let store = log_store.object_store(None);
         let io = |e: object_store::Error| Error::new(ErrorKind::Io, e.to_string());
-        if let Ok(folder) = log_store.root_url().to_file_path() {
+        let local = log_store.root_url().to_file_path().ok();
+        let aside = format!("_dropped_{}", uuid::Uuid::new_v4().simple());
+        if let Some(folder) = &local {
             // A rename is atomic: no one ever sees half a log.
-            let aside = format!("_dropped_{}", uuid::Uuid::new_v4().simple());
-            tokio::fs::rename(folder.join(LOG_FOLDER), folder.join(aside)).await?;
+            tokio::fs::rename(folder.join(LOG_FOLDER), folder.join(&aside)).await?;
         } else {
             let log = Path::from(LOG_FOLDER);
             let entries = store.list(Some(&log)).map_ok(|meta| meta.location);
@@ -173,7 +174,16 @@ impl Tables {
             // Someone still streams from it; the files are garbage that a later table of this name cleans up.
             return Ok(());
         }
-        delete(&store, store.list(None).map_ok(|meta| meta.location).boxed()).await
+        delete(&store, store.list(None).map_ok(|meta| meta.location).boxed()).await?;
+        if let Some(folder) = local {
+            // Empty folders go. One that got a new table's files in the meantime is not empty, and stays.
+            for emptied in [folder.join(aside), folder] {
+                if let Err(error) = tokio::fs::remove_dir(&emptied).await {
+                    tracing::debug!(%error, folder = %emptied.display(), "a folder is left");
+                }
+            }
+        }
+        Ok(())
     }
 }
 

@@ -121,7 +121,7 @@ impl Upsert {
             let (schema, change, sql) = match &there {
                 None => (
                     self.schema.clone(),
-                    Change::Create,
+                    Change::CreateMissing,
                     self.last_of_each(scratch, &self.schema),
                 ),
                 Some(table) => {

@@ -199,6 +199,9 @@ async fn many_processes_at_once() {
         tokio::spawn(async move {
             for j in 0..5 {
                 let start = (i * 5 + j) * 10;
+                // A table that none of them has made yet.
+                let fresh = format!("fresh{j}");
+                load(&other, &fresh, 0..10, WriteMode::Upsert(vec!["id".into()])).await;
                 load(&other, "shared", start..start + 10, WriteMode::Append).await;
                 run(&other, "update counter set n = n + 1").await;
                 run(
@@ -217,6 +220,13 @@ async fn many_processes_at_once() {
         "200|200"
     );
     assert_eq!(value(&db, "select n from counter").await, "20");
+    for j in 0..5 {
+        assert_eq!(value(&db, &format!("select count(*) from fresh{j}")).await, "10");
+        run(&db, &format!("drop table fresh{j}")).await;
+        assert!(!db.folder.path().join(format!("main/fresh{j}")).exists());
+    }
+    let scratch = std::fs::read_dir(db.folder.path().join("sequor_scratch")).unwrap();
+    assert_eq!(scratch.count(), 0, "nothing stays of upserts");
     assert_eq!(value(&db, "select count(*) from last").await, "1");
 }
 
