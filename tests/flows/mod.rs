@@ -12,6 +12,7 @@ mod fan_out;
 mod faults;
 mod formats;
 mod http;
+mod interrupts;
 mod language;
 mod limits;
 mod network;

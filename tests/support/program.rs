@@ -1,7 +1,8 @@
 //! The program, run in a project of the test's own.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Output};
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -131,6 +132,22 @@ impl Project {
             .map(cells)
             .collect()
     }
+}
+
+/// Interrupts a run, as Ctrl-C does, and gives what it wrote. One that does not end is killed.
+pub fn interrupt(mut child: Child) -> Output {
+    let id = child.id().to_string();
+    let signal = Command::new("kill").args(["-INT", &id]).status();
+    assert!(signal.is_ok_and(|s| s.success()), "kill runs");
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while child.try_wait().expect("a state").is_none() {
+        if Instant::now() > deadline {
+            child.kill().expect("killed");
+            panic!("the run goes on after an interrupt");
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    child.wait_with_output().expect("output")
 }
 
 impl Ran {

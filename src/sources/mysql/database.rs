@@ -1,6 +1,7 @@
 //! MySQL as the engine sees it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use arrow::datatypes::DataType;
 use async_trait::async_trait;
@@ -14,6 +15,7 @@ use super::load::begin;
 use super::query;
 use super::settle::{Side, beside, claim};
 use super::sql::{any, check, column_list, namespace, quote, quoted, run};
+use super::stop::Stops;
 use super::types::{self, defined};
 use crate::batch::types::{ColumnType, Logical};
 use crate::error::Result;
@@ -27,6 +29,7 @@ use crate::sources::sql::twins_error;
 pub struct MySql {
     pool: MySqlPool,
     options: MySqlConnectOptions,
+    stops: Arc<Stops>,
 }
 
 impl MySql {
@@ -35,6 +38,7 @@ impl MySql {
         let options = options(conn_str, username, password)?;
         Ok(MySql {
             pool: connect(&options).await?,
+            stops: Stops::new(&options),
             options,
         })
     }
@@ -57,12 +61,18 @@ impl MySql {
     }
 }
 
-struct Statements(MySqlConnection);
+struct Statements {
+    connection: MySqlConnection,
+    stops: Arc<Stops>,
+}
 
 #[async_trait]
 impl Session for Statements {
     async fn execute(&mut self, sql: &str) -> Result<Option<u64>> {
-        run(&mut self.0, &portable(sql, Dialect::MySql)).await.map(Some)
+        let watched = self.stops.watch(&mut self.connection, None).await?;
+        let done = run(&mut self.connection, &portable(sql, Dialect::MySql)).await;
+        watched.done();
+        done.map(Some)
     }
 }
 
@@ -78,13 +88,19 @@ impl Database for MySql {
 
     async fn query(&self, sql: &str) -> Result<Rows> {
         one(sql, Dialect::MySql)?;
-        query::stream(&self.pool, &portable(sql, Dialect::MySql), &[]).await
+        query::stream(&self.pool, &self.stops, &portable(sql, Dialect::MySql), &[]).await
     }
 
     async fn scan(&self, table: &TableName) -> Result<Rows> {
         check(table)?;
         let json = self.json(table).await?;
-        query::stream(&self.pool, &format!("SELECT * FROM {}", quoted(table)), &json).await
+        query::stream(
+            &self.pool,
+            &self.stops,
+            &format!("SELECT * FROM {}", quoted(table)),
+            &json,
+        )
+        .await
     }
 
     async fn scan_columns(&self, table: &TableName, wanted: Option<&BTreeSet<String>>) -> Result<Rows> {
@@ -94,7 +110,7 @@ impl Database for MySql {
                 let json = self.json(table).await?;
                 let names = column_list(names.iter().map(String::as_str));
                 let sql = format!("SELECT {names} FROM {}", quoted(table));
-                query::stream(&self.pool, &sql, &json).await
+                query::stream(&self.pool, &self.stops, &sql, &json).await
             }
         }
     }
@@ -146,7 +162,10 @@ impl Database for MySql {
     }
 
     async fn session(&self) -> Result<Box<dyn Session + '_>> {
-        Ok(Box::new(Statements(self.own_connection().await?)))
+        Ok(Box::new(Statements {
+            connection: self.own_connection().await?,
+            stops: self.stops.clone(),
+        }))
     }
 
     async fn transform(&self, query: &str, target: &TableName, mode: WriteMode) -> Result<u64> {
@@ -155,6 +174,8 @@ impl Database for MySql {
         let mut connection = self.own_connection().await?;
         let side = beside(target);
         claim(&mut connection, &side).await?;
+        let drop = format!("DROP TABLE IF EXISTS {}", quoted(&side));
+        let watched = self.stops.watch(&mut connection, Some(drop.clone())).await?;
         let done = async {
             let columns = self.shaped(&mut connection, &side, &query).await?;
             let list = column_list(columns.iter().map(String::as_str));
@@ -179,8 +200,8 @@ impl Database for MySql {
             Ok(rows)
         };
         let done = done.await;
+        watched.done();
         if done.is_err() {
-            let drop = format!("DROP TABLE IF EXISTS {}", quoted(&side));
             let _ = run(&mut connection, &drop).await;
         }
         done
@@ -197,6 +218,7 @@ impl Database for MySql {
     }
 
     async fn close(&self) {
+        self.stops.finish().await;
         self.pool.close().await;
     }
 }

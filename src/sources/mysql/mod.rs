@@ -7,6 +7,7 @@ mod load;
 mod query;
 mod settle;
 mod sql;
+mod stop;
 mod types;
 
 pub use database::MySql;

@@ -1,5 +1,7 @@
 //! Queries as streams of Arrow batches.
 
+use std::sync::Arc;
+
 use arrow::datatypes::{DataType, TimeUnit};
 use chrono::{NaiveDate, NaiveDateTime};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -10,6 +12,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::error::explain;
 use super::sql::statement;
+use super::stop::Stops;
 use crate::batch::builder::BatchBuilder;
 use crate::batch::cell::Cell;
 use crate::batch::types::{ColumnType, Logical, arrow_schema};
@@ -20,7 +23,7 @@ use crate::sources::database::{Column, Rows};
 const BATCH_ROWS: usize = 4096;
 
 /// Runs a query; its rows come as they are asked for. `json`: the names of columns whose text is JSON.
-pub async fn stream(pool: &MySqlPool, sql: &str, json: &[String]) -> Result<Rows> {
+pub async fn stream(pool: &MySqlPool, stops: &Arc<Stops>, sql: &str, json: &[String]) -> Result<Rows> {
     // A query reads: what writes belongs into `execute`, where the plan sees it.
     let mut connection = pool
         .begin_with("START TRANSACTION READ ONLY")
@@ -46,6 +49,7 @@ pub async fn stream(pool: &MySqlPool, sql: &str, json: &[String]) -> Result<Rows
     let keys = (0..columns.len()).map(|at| at.to_string()).collect();
     let mut builder = BatchBuilder::new("query", keys, &columns)?;
     let sql = sql.to_string();
+    let watched = stops.watch_pooled(&mut connection).await?;
     let (sender, receiver) = mpsc::channel(1);
     // The rows borrow the connection, and the stream must not: a task holds both.
     let task = AbortOnDropHandle::new(tokio::spawn(async move {
@@ -68,9 +72,11 @@ pub async fn stream(pool: &MySqlPool, sql: &str, json: &[String]) -> Result<Rows
             if let Some(batch) = batch.transpose()
                 && sender.send(batch).await.is_err()
             {
+                // What is left of the rows is not wanted.
                 return;
             }
             if failed || matches!(more, Ok(false)) {
+                watched.done();
                 return;
             }
         }

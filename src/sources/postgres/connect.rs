@@ -13,6 +13,9 @@ use crate::secret::Secret;
 const MAX_CONNECTIONS: u32 = 8;
 const TIMEOUT: Duration = Duration::from_secs(30);
 
+/// The first version whose servers can look whether anybody still waits for a statement.
+const WATCHES_CLIENTS: u32 = 14_00_00;
+
 /// How to reach a server, as the source says it.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -68,7 +71,36 @@ pub async fn connect(options: &PgConnectOptions) -> Result<PgPool> {
     Ok(PgPoolOptions::new()
         .max_connections(MAX_CONNECTIONS)
         .acquire_timeout(TIMEOUT)
+        .after_connect(|connection, _| {
+            Box::pin(async move {
+                stop_when_gone(connection).await;
+                Ok(())
+            })
+        })
         .connect_lazy_with(options.clone()))
+}
+
+/// A connection of its own: dropped in the middle of a transaction, the server takes everything back.
+pub async fn own(options: &PgConnectOptions) -> Result<PgConnection> {
+    let mut connection = PgConnection::connect_with(options)
+        .await
+        .map_err(|e| explain(&e))?;
+    stop_when_gone(&mut connection).await;
+    Ok(connection)
+}
+
+/// Has the server end a statement whose client is gone: after an interrupt it would work on for nothing, and keep its
+/// locks. Not as an option of the connection, which poolers refuse; where a server can't, it is left as it is.
+async fn stop_when_gone(connection: &mut PgConnection) {
+    if connection
+        .server_version_num()
+        .is_some_and(|version| version >= WATCHES_CLIENTS)
+    {
+        let watch = sqlx::raw_sql("SET client_connection_check_interval = '2s'").execute(connection);
+        if let Err(error) = watch.await {
+            tracing::debug!(%error, "the server does not watch its clients");
+        }
+    }
 }
 
 fn server(options: &PgConnectOptions) -> String {

@@ -5,7 +5,7 @@ use sequor_planner::Dialect;
 use sqlx::postgres::{PgConnectOptions, PgPool};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row as _, Statement as _};
 
-use super::connect::{Settings, connect};
+use super::connect::{Settings, connect, own};
 use super::error::explain;
 use super::replace::{exists, swap, take_turn};
 use super::upsert::Upsert;
@@ -40,11 +40,8 @@ impl Postgres {
         })
     }
 
-    /// A connection of its own: dropped in the middle of a transaction, the server takes everything back.
     async fn own_connection(&self) -> Result<PgConnection> {
-        PgConnection::connect_with(&self.options)
-            .await
-            .map_err(|e| explain(&e))
+        own(&self.options).await
     }
 }
 
