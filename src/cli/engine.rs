@@ -18,17 +18,20 @@ use crate::secret::Redactor;
 use crate::sources::registry::Opening;
 use crate::value::Value;
 
-/// Where requests go.
+/// What is outside of the program.
 #[derive(Default)]
-pub struct Network<'a> {
+pub struct Outside<'a> {
+    /// Where requests and answers are kept, or taken from.
     pub record: Option<&'a Path>,
     pub replay: Option<&'a Path>,
+    /// Files of databases are there already: one that is not is a slip, and is not made.
+    pub files_exist: bool,
 }
 
 /// Opens what the plan uses.
 pub async fn assemble(
     compiled: &Compiled,
-    network: &Network<'_>,
+    outside: &Outside<'_>,
     debug: Debug,
     events: Events,
     cancel: CancellationToken,
@@ -65,13 +68,13 @@ pub async fn assemble(
         redactor.clone(),
     )
     .world();
-    let databases = databases(compiled, &sources, &world, &evaluator, &redactor).await?;
+    let databases = databases(compiled, &sources, &world, (&evaluator, &redactor), outside).await?;
     let setup = Setup {
         folder: compiled.project.folder(),
         evaluator: &evaluator,
         world: &world,
     };
-    let apis = apis(&sources, network, &setup, &redactor).await?;
+    let apis = apis(&sources, outside, &setup, &redactor).await?;
     Ok(Arc::new(Run {
         variables,
         databases: Arc::new(databases),
@@ -89,8 +92,8 @@ async fn databases(
     compiled: &Compiled,
     sources: &[&Source],
     world: &Arc<dyn World>,
-    evaluator: &Arc<Evaluator>,
-    redactor: &Redactor,
+    (evaluator, redactor): (&Arc<Evaluator>, &Redactor),
+    outside: &Outside<'_>,
 ) -> Result<Databases> {
     let state = compiled
         .project
@@ -102,6 +105,7 @@ async fn databases(
         redactor,
         staging: &state,
         folder: compiled.project.folder(),
+        files_exist: outside.files_exist,
         files: tokio::sync::Mutex::default(),
     };
     let mut open = HashMap::new();
@@ -127,15 +131,15 @@ struct Setup<'a> {
 
 async fn apis(
     sources: &[&Source],
-    network: &Network<'_>,
+    outside: &Outside<'_>,
     setup: &Setup<'_>,
     redactor: &Redactor,
 ) -> Result<HashMap<String, Arc<Api>>> {
-    let replay: Option<Arc<dyn Transport>> = match network.replay {
+    let replay: Option<Arc<dyn Transport>> = match outside.replay {
         Some(folder) => Some(Arc::new(Replay::read(folder, redactor)?)),
         None => None,
     };
-    if let Some(folder) = network.record {
+    if let Some(folder) = outside.record {
         // Found out before anything is sent.
         std::fs::create_dir_all(folder).map_err(|e| {
             let message = format!(
@@ -151,7 +155,7 @@ async fn apis(
             Some(replay) => replay.clone(),
             None => Arc::new(Live::new(settings)?),
         };
-        Ok(match network.record {
+        Ok(match outside.record {
             Some(folder) => Arc::new(Recorder::new(inner, folder, redactor, &numbers)),
             None => inner,
         })

@@ -7,7 +7,7 @@ use sequor_planner::ops::TableRef;
 use sequor_planner::plan::Action;
 use tokio_util::sync::CancellationToken;
 
-use super::engine::{Network, assemble};
+use super::engine::{Outside, assemble};
 use super::plan::Compiled;
 use crate::error::Result;
 use crate::exec::{Databases, Debug, Events};
@@ -25,8 +25,8 @@ pub fn requests(compiled: &mut Compiled) -> Result<()> {
     });
     let counted: BTreeMap<String, u64> = runtime.block_on(async {
         let (events, _receiver) = Events::channel();
-        let (network, cancel) = (Network::default(), CancellationToken::new());
-        let run = assemble(compiled, &network, Debug::default(), events, cancel).await?;
+        let (outside, cancel) = (Outside::default(), CancellationToken::new());
+        let run = assemble(compiled, &outside, Debug::default(), events, cancel).await?;
         let mut counted = BTreeMap::new();
         for (id, table) in tables {
             let count = match table {

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::Exit;
 use super::args;
 use super::context::Context;
-use super::engine::{Network, assemble};
+use super::engine::{Outside, assemble};
 use super::plan::Compiled;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::{Debug, Events};
@@ -64,8 +64,12 @@ pub fn query(context: &Context, args: &args::Query) -> Result<Exit> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let (events, _) = Events::channel();
-        let (network, cancel) = (Network::default(), CancellationToken::new());
-        let run = assemble(&compiled, &network, Debug::default(), events, cancel).await?;
+        let outside = Outside {
+            files_exist: true,
+            ..Outside::default()
+        };
+        let cancel = CancellationToken::new();
+        let run = assemble(&compiled, &outside, Debug::default(), events, cancel).await?;
         let database = run.databases.get(&args.source)?;
         let mut rows = database.query(&args.sql).await?;
         let mut batches = Vec::new();

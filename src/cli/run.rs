@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::Exit;
 use super::args::{self, RunFormat};
 use super::context::Context;
-use super::engine::{Network, assemble};
+use super::engine::{Outside, assemble};
 use super::log;
 use super::plan::{Compiled, compile};
 use crate::error::{Error, ErrorKind, Result};
@@ -90,11 +90,12 @@ async fn run_compiled(
     let started = Instant::now();
     let cancel = CancellationToken::new();
     let (events, receiver) = Events::channel();
-    let network = Network {
+    let outside = Outside {
         record: args.record.as_deref(),
         replay: args.replay.as_deref(),
+        files_exist: false,
     };
-    let run = match assemble(compiled, &network, debug, events, cancel.clone()).await {
+    let run = match assemble(compiled, &outside, debug, events, cancel.clone()).await {
         Ok(run) => run,
         Err(error) => {
             crate::report::err(render(&error, "", &source, context.color));

@@ -31,6 +31,8 @@ pub struct Opening<'a> {
     pub staging: &'a Path,
     /// The project's folder: paths in sources are relative to it.
     pub folder: &'a Path,
+    /// Files of databases must be there; else they are made.
+    pub files_exist: bool,
     /// Databases in files that are open already.
     pub files: tokio::sync::Mutex<HashMap<PathBuf, DuckDb>>,
 }
@@ -70,7 +72,7 @@ impl Opening<'_> {
                 Arc::new(MySql::open(&login.conn_str, username, password).await?)
             }
             DatabaseSource::Sqlite(conn_str) => {
-                let location = Location::read(&self.text(conn_str).await?, "sqlite", self.folder)?;
+                let location = self.location(&self.text(conn_str).await?, "sqlite")?;
                 Arc::new(Sqlite::open(&location).await?)
             }
             DatabaseSource::DuckDb(duckdb) => {
@@ -115,6 +117,18 @@ impl Opening<'_> {
         })
     }
 
+    /// Where a database in a file is.
+    fn location(&self, conn_str: &str, scheme: &str) -> Result<Location> {
+        let location = Location::read(conn_str, scheme, self.folder)?;
+        match &location.file {
+            Some(file) if self.files_exist && !file.exists() => {
+                let message = format!("the file {} does not exist", file.display());
+                Err(Error::new(ErrorKind::Project, message).help("a flow that writes to it makes it"))
+            }
+            _ => Ok(location),
+        }
+    }
+
     /// Who connects to a server.
     async fn login(&self, server: &Server) -> Result<Login> {
         let conn_str = self.text(&server.conn_str).await?;
@@ -128,7 +142,7 @@ impl Opening<'_> {
 
     /// The database in a file: sources that name the same share it, since DuckDB lets a file be opened once.
     async fn duckdb(&self, conn_str: &str, places: Places) -> Result<Arc<dyn Database>> {
-        let location = Location::read(conn_str, "duckdb", self.folder)?;
+        let location = self.location(conn_str, "duckdb")?;
         let file = location.file.as_deref().map(|file| {
             let known = std::path::absolute(file).unwrap_or_else(|_| file.to_path_buf());
             known.components().collect::<PathBuf>()

@@ -46,10 +46,12 @@ async fn every_mode() {
             "{}",
             open.name
         );
-        // Columns can be null, whatever the first query's literals were.
-        db.transform("select 9 as id, null as name", &t, WriteMode::Append)
-            .await
-            .unwrap();
+        // Columns can be null and have room, whatever the first query's literals were.
+        for later in ["null", "'a name that is much longer than those before'"] {
+            db.transform(&format!("select 9 as id, {later} as name"), &t, WriteMode::Append)
+                .await
+                .unwrap_or_else(|e| panic!("{} {later}: {e}", open.name));
+        }
         db.transform("select * from sums where id < 9", &t, WriteMode::Replace)
             .await
             .unwrap();

@@ -257,3 +257,59 @@ fn another_database_than_the_connected_one() {
     project.run("main");
     assert_eq!(database.rows("select n from public.t"), ["1"]);
 }
+
+#[test]
+fn a_query_makes_no_database() {
+    let sources = [
+        (
+            "sqlite",
+            "type: sqlite\nconn_str: sqlite:///data/mistyped.db\n".to_string(),
+        ),
+        (
+            "duckdb",
+            crate::support::duckdb::source().replace("test.db", "data/mistyped.db"),
+        ),
+    ];
+    for (kind, source) in sources {
+        let project = Project::new().file("sources/db.yaml", &source).file(
+            "flows/f.yaml",
+            "- {op: execute, source: db, statement: create table t (n integer)}\n",
+        );
+        project.sequor(&["query", "db", "select 1"]).fails(
+            2,
+            &["mistyped.db does not exist", "a flow that writes to it makes it"],
+        );
+        assert!(!project.path().join("data").exists(), "{kind}");
+        project.run("f");
+        assert_eq!(project.rows("db", "select count(*) from t"), ["0"], "{kind}");
+    }
+}
+
+#[test]
+fn statements_with_statements_in_them() {
+    let all = [
+        (
+            "type: sqlite\nconn_str: sqlite:///test.db\n".to_string(),
+            "create trigger log after insert on t begin insert into l values (new.n); insert into l values (new.n * 10); end",
+        ),
+        (
+            crate::support::mysql::Database::new().source(),
+            "create trigger log after insert on t for each row begin insert into l values (new.n); \
+             if new.n > 0 then insert into l values (new.n * 10); end if; end",
+        ),
+    ];
+    for (source, trigger) in all {
+        let statements =
+            format!("create table t (n int); create table l (n int); {trigger}; insert into t values (7)");
+        let flow = format!("- {{op: execute, source: db, statement: \"{statements}\"}}\n");
+        let project = Project::new()
+            .file("sources/db.yaml", &source)
+            .file("flows/f.yaml", &flow);
+        project.run("f");
+        assert_eq!(
+            project.rows("db", "select n from l order by n"),
+            ["7", "70"],
+            "{source}"
+        );
+    }
+}

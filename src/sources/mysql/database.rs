@@ -16,7 +16,7 @@ use super::query;
 use super::settle::{Side, beside, claim};
 use super::sql::{any, check, column_list, namespace, quote, quoted, run};
 use super::stop::Stops;
-use super::types::{self, defined};
+use super::types::{self, defined, roomy};
 use crate::batch::types::{ColumnType, Logical};
 use crate::error::Result;
 use crate::secret::Secret;
@@ -252,7 +252,8 @@ impl MySql {
 }
 
 impl MySql {
-    /// Makes the side table of a query: its columns can be null, whatever MySQL sees in the query's literals. Their names.
+    /// Makes the side table of a query: its columns can be null and have room, whatever MySQL sees in
+    /// the query's literals. Their names.
     async fn shaped(
         &self,
         connection: &mut MySqlConnection,
@@ -263,12 +264,18 @@ impl MySql {
         let shape = format!("CREATE TABLE {name} AS SELECT * FROM ({query}) AS q LIMIT 0");
         run(connection, &shape).await?;
         let columns = self.columns(side).await?.unwrap_or_default();
-        let nullable: Vec<String> = columns
-            .iter()
-            .map(|c| format!("MODIFY {} {}", quote(&c.name), defined(&c.column_type)))
-            .collect();
-        run(connection, &format!("ALTER TABLE {name} {}", nullable.join(", "))).await?;
-        Ok(columns.into_iter().map(|c| c.name).collect())
+        let mut names = Vec::with_capacity(columns.len());
+        let mut changes = Vec::with_capacity(columns.len());
+        for column in columns {
+            changes.push(format!(
+                "MODIFY {} {}",
+                quote(&column.name),
+                defined(&roomy(column.column_type))
+            ));
+            names.push(column.name);
+        }
+        run(connection, &format!("ALTER TABLE {name} {}", changes.join(", "))).await?;
+        Ok(names)
     }
 }
 

@@ -51,3 +51,22 @@ pub fn defined(column: &ColumnType) -> String {
         false => format!("{} NULL", column.sql),
     }
 }
+
+/// The length of text that can be in an index, whatever its characters are.
+const ROOM: u32 = 255;
+
+/// A column of a query's result as a table gets it: MySQL would make it as wide as the widest text of the query, and
+/// later rows may have longer ones.
+pub fn roomy(column: ColumnType) -> ColumnType {
+    let length = column
+        .sql
+        .strip_prefix("varchar(")
+        .and_then(|rest| rest.strip_suffix(')'));
+    match length.and_then(|length| length.parse::<u32>().ok()) {
+        Some(length) if length < ROOM => ColumnType {
+            sql: format!("varchar({ROOM})"),
+            ..column
+        },
+        _ => column,
+    }
+}
