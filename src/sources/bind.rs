@@ -7,7 +7,7 @@ use arrow::array::{
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::util::display::FormatOptions;
-use sqlx::{Arguments, Database, Encode, Type};
+use sqlx::{Arguments, AssertSqlSafe, Database, Encode, Type};
 use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -143,10 +143,34 @@ where
     Ok(all)
 }
 
-/// The rows of a statement's VALUES: `(?, ?), (?, ?)`.
-pub fn placeholders(columns: usize, rows: usize) -> String {
-    let row = format!("({})", vec!["?"; columns].join(","));
-    vec![row.as_str(); rows].join(",")
+/// The INSERTs of a load. Nearly all are for the same number of rows: their text is made once.
+pub struct Inserts {
+    /// `INSERT INTO t (a, b)`.
+    into: String,
+    columns: usize,
+    last: (usize, Arc<str>),
+}
+
+impl Inserts {
+    /// Into a table by `into`, which begins each of them, with values for so many columns.
+    pub fn new(into: String, columns: usize) -> Inserts {
+        Inserts {
+            into,
+            columns,
+            last: (0, Arc::from("")),
+        }
+    }
+
+    /// The statement for a number of rows: `INSERT INTO t (a, b) VALUES (?,?),(?,?)`.
+    pub fn of(&mut self, rows: usize) -> AssertSqlSafe<Arc<str>> {
+        if self.last.0 != rows {
+            let row = format!("({})", vec!["?"; self.columns].join(","));
+            let values = vec![row.as_str(); rows].join(",");
+            self.last = (rows, format!("{} VALUES {values}", self.into).into());
+        }
+        // Quoted names and question marks.
+        AssertSqlSafe(self.last.1.clone())
+    }
 }
 
 /// # Errors

@@ -37,20 +37,15 @@ pub fn alterations(table: &str, add: &[Column], drop: &[String]) -> Vec<String> 
     added.chain(dropped).collect()
 }
 
-/// Rows of a side table take the place of those with the same key in a target, as statements.
-///
-/// By UPDATE and INSERT rather than ON CONFLICT: the target need not have a unique index on the key, and rows that others
-/// refer to keep their identity.
-pub struct UpsertSql<'a> {
-    /// The side table, quoted; it has all of `columns`.
+/// The rows of a side table, which a key tells apart, as statements.
+#[derive(Clone, Copy)]
+pub struct Keyed<'a> {
+    /// The side table, quoted.
     pub side: &'a str,
-    /// The target, quoted.
-    pub target: &'a str,
-    pub columns: &'a [String],
     pub key: &'a [String],
 }
 
-impl UpsertSql<'_> {
+impl Keyed<'_> {
     /// The key's columns, quoted.
     pub fn key_list(&self) -> String {
         column_list(self.key.iter().map(String::as_str))
@@ -91,13 +86,27 @@ impl UpsertSql<'_> {
             quote(name)
         )
     }
+}
 
+/// Rows of a side table take the place of those with the same key in a target, as statements.
+///
+/// By UPDATE and INSERT rather than ON CONFLICT: the target need not have a unique index on the key, and rows that others
+/// refer to keep their identity.
+pub struct UpsertSql<'a> {
+    /// The new rows; their table has all of `columns`.
+    pub rows: Keyed<'a>,
+    /// The target, quoted.
+    pub target: &'a str,
+    pub columns: &'a [String],
+}
+
+impl UpsertSql<'_> {
     /// Changes the target's rows that have the key of one in the side table; none when there is nothing to change.
     pub fn update(&self) -> Option<String> {
         let others: Vec<String> = self
             .columns
             .iter()
-            .filter(|name| !self.key.contains(name))
+            .filter(|name| !self.rows.key.contains(name))
             .map(|name| format!("{0} = s.{0}", quote(name)))
             .collect();
         (!others.is_empty()).then(|| {
@@ -105,8 +114,8 @@ impl UpsertSql<'_> {
                 "UPDATE {} AS t SET {} FROM {} AS s WHERE {}",
                 self.target,
                 others.join(", "),
-                self.side,
-                self.same("t", "s")
+                self.rows.side,
+                self.rows.same("t", "s")
             )
         })
     }
@@ -114,8 +123,8 @@ impl UpsertSql<'_> {
     /// Takes those rows out of the side table whose key the target has: the others are to be added. By IN, which every
     /// database carries out by hashing or sorting, indexes or none.
     pub fn drop_known(&self) -> String {
-        let (side, target, key) = (self.side, self.target, self.key_list());
-        let columns = match self.key {
+        let (side, target, key) = (self.rows.side, self.target, self.rows.key_list());
+        let columns = match self.rows.key {
             [_] => key.clone(),
             _ => format!("({key})"),
         };
@@ -129,8 +138,8 @@ impl UpsertSql<'_> {
             "INSERT INTO {target} ({columns}) SELECT {columns} FROM {side} s \
              WHERE NOT EXISTS (SELECT 1 FROM {target} t WHERE {same})",
             target = self.target,
-            side = self.side,
-            same = self.same("t", "s")
+            side = self.rows.side,
+            same = self.rows.same("t", "s")
         )
     }
 }

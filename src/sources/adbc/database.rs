@@ -16,7 +16,7 @@ use crate::batch::types::{BareDecimal, ColumnType, Logical, column_type, sql_nam
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::database::{Column, Database, Load, Rows, Session, TableName, WriteMode};
 use crate::sources::reading::reads;
-use crate::sources::sql::{UpsertSql, alterations, quote, twins_error};
+use crate::sources::sql::{Keyed, alterations, quote, twins_error};
 
 /// A database that only its driver knows.
 pub struct Adbc {
@@ -153,13 +153,8 @@ impl Database for Adbc {
                         &format!("SELECT * FROM {side} WHERE 1 = 0"),
                     )?;
                     let key = mode.key(names.iter().map(String::as_str))?;
-                    let upsert = UpsertSql {
-                        side: &side,
-                        target: "",
-                        columns: &[],
-                        key,
-                    };
-                    if !key.is_empty() && connections.any(connection, &upsert.twins())? {
+                    let keyed = Keyed { side: &side, key };
+                    if !key.is_empty() && connections.any(connection, &keyed.twins())? {
                         return Err(twins_error(key));
                     }
                     let rows = count(connections, connection, &side)?;

@@ -13,7 +13,7 @@ use super::ingest::{Ingest, Plan};
 use crate::batch::types::{Logical, arrow_schema};
 use crate::error::Result;
 use crate::sources::database::{Column, Load, TableName, WriteMode};
-use crate::sources::sql::{UpsertSql, column_list, definitions, null_error, quote};
+use crate::sources::sql::{Keyed, UpsertSql, column_list, definitions, null_error, quote};
 
 /// The column that tells the order of rows with the same key.
 const ROW: &str = "sequor_row";
@@ -118,13 +118,8 @@ pub fn begin(
         Box::new(move |connections, connection| {
             let side = quoted(&side);
             if let WriteMode::Upsert(key) = &mode {
-                let upsert = UpsertSql {
-                    side: &side,
-                    target: "",
-                    columns: &[],
-                    key,
-                };
-                connections.execute(connection, &upsert.keep_last_of_groups(&quote(ROW)))?;
+                let keyed = Keyed { side: &side, key };
+                connections.execute(connection, &keyed.keep_last_of_groups(&quote(ROW)))?;
             }
             let given = Given {
                 columns: &names,
@@ -229,14 +224,14 @@ pub fn settle(
             run(connection, insert)?;
         }
         WriteMode::Upsert(key) => {
+            let rows = Keyed { side, key };
             let upsert = UpsertSql {
-                side,
+                rows,
                 target: &target_sql,
                 columns: given.columns,
-                key,
             };
             for name in key {
-                if connections.any(connection, &upsert.nulls(name))? {
+                if connections.any(connection, &rows.nulls(name))? {
                     return Err(null_error(name));
                 }
             }
@@ -247,7 +242,7 @@ pub fn settle(
             let index = format!(
                 "CREATE INDEX {} ON {side} ({})",
                 quote(&index_name()),
-                upsert.key_list()
+                rows.key_list()
             );
             run(connection, index)?;
             let same = |with: &str| {

@@ -7,7 +7,7 @@ use crate::batch::types::{Logical, arrow_schema};
 use crate::error::{Error, Result};
 use crate::sources::adbc::{Connection, Connections, Ingest, Plan};
 use crate::sources::database::{Column, TableName, WriteMode};
-use crate::sources::sql::{UpsertSql, column_list, definitions, null_error, quote, twins_error};
+use crate::sources::sql::{Keyed, UpsertSql, column_list, definitions, null_error, quote, twins_error};
 
 /// What the names of side tables begin with.
 pub const SIDE: &str = "sequor_side_";
@@ -66,28 +66,15 @@ pub fn begin(
             for array in &arrays {
                 connections.execute(connection, array)?;
             }
-            if matches!(mode, WriteMode::Upsert(_)) {
-                let (side, target) = (quoted(&side), quoted(&target));
-                let keep_last = upsert(&side, &target, &names, &mode).keep_last("rowid");
+            if let WriteMode::Upsert(key) = &mode {
+                let side = quoted(&side);
+                let keep_last = Keyed { side: &side, key }.keep_last("rowid");
                 connections.execute(connection, &keep_last)?;
             }
             settle(connections, connection, &side, &target, &names, &mode)
         }),
         Box::new(explain),
     ))
-}
-
-fn upsert<'a>(side: &'a str, target: &'a str, columns: &'a [String], mode: &'a WriteMode) -> UpsertSql<'a> {
-    let key = match mode {
-        WriteMode::Upsert(key) => key.as_slice(),
-        _ => &[],
-    };
-    UpsertSql {
-        side,
-        target,
-        columns,
-        key,
-    }
 }
 
 /// # Errors
@@ -99,13 +86,7 @@ pub fn refuse_twins(
     key: &[String],
 ) -> Result<()> {
     let side = quoted(side);
-    let upsert = UpsertSql {
-        side: &side,
-        target: "",
-        columns: &[],
-        key,
-    };
-    match connections.any(connection, &upsert.twins())? {
+    match connections.any(connection, &Keyed { side: &side, key }.twins())? {
         false => Ok(()),
         true => Err(twins_error(key)),
     }
@@ -132,9 +113,14 @@ pub fn settle(
     }
     match mode {
         WriteMode::Upsert(key) => {
-            let upsert = upsert(&side_sql, &target_sql, columns, mode);
+            let rows = Keyed { side: &side_sql, key };
+            let upsert = UpsertSql {
+                rows,
+                target: &target_sql,
+                columns,
+            };
             for name in key {
-                if connections.any(connection, &upsert.nulls(name))? {
+                if connections.any(connection, &rows.nulls(name))? {
                     return Err(null_error(name));
                 }
             }

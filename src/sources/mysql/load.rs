@@ -2,7 +2,7 @@
 
 use arrow::array::RecordBatch;
 use async_trait::async_trait;
-use sqlx::{AssertSqlSafe, MySqlConnection, query_with};
+use sqlx::{MySqlConnection, query_with};
 use tokio::sync::mpsc;
 
 use super::error::explain;
@@ -10,7 +10,7 @@ use super::settle::{Side, beside, claim};
 use super::sql::{check, column_list, quote, quoted, run};
 use super::types::defined;
 use crate::error::Result;
-use crate::sources::bind::{Bound, bound, placeholders, refuse_non_finite, written_out};
+use crate::sources::bind::{Bound, Inserts, bound, refuse_non_finite, written_out};
 use crate::sources::database::{Column, Load, TableName, WriteMode};
 use crate::sources::loading::{Loading, Message};
 
@@ -103,6 +103,8 @@ impl Work {
     async fn load(&self, connection: &mut MySqlConnection, mut messages: Messages) -> Result<Option<u64>> {
         let mut rows = 0;
         let columns = column_list(self.columns.iter().map(String::as_str));
+        let into = format!("INSERT INTO {} ({columns})", quoted(&self.side));
+        let mut inserts = Inserts::new(into, self.columns.len());
         // One transaction: each statement of its own would wait for the disk.
         run(connection, "START TRANSACTION").await?;
         loop {
@@ -113,10 +115,7 @@ impl Work {
                         arguments,
                     } in statements
                     {
-                        let values = placeholders(self.columns.len(), some);
-                        let insert =
-                            format!("INSERT INTO {} ({columns}) VALUES {values}", quoted(&self.side));
-                        let done = query_with(AssertSqlSafe(insert), arguments)
+                        let done = query_with(inserts.of(some), arguments)
                             .execute(&mut *connection)
                             .await;
                         done.map_err(|e| explain(&e))?;

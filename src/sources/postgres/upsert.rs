@@ -6,7 +6,7 @@ use super::database::run;
 use super::sql;
 use crate::error::Result;
 use crate::sources::database::TableName;
-use crate::sources::sql::{UpsertSql, null_error, twins_error};
+use crate::sources::sql::{Keyed, UpsertSql, null_error, twins_error};
 
 /// One upsert.
 pub struct Upsert<'a> {
@@ -35,8 +35,7 @@ pub async fn create(
 impl Upsert<'_> {
     /// Of the side table's rows with the same key, only the last stays.
     pub async fn unique_last(&self, connection: &mut PgConnection) -> Result<()> {
-        let (side, target) = (sql::table(self.side), sql::table(self.target));
-        run(connection, &self.sql(&side, &target).keep_last("ctid"))
+        run(connection, &self.rows(&sql::table(self.side)).keep_last("ctid"))
             .await
             .map(|_| ())
     }
@@ -44,8 +43,7 @@ impl Upsert<'_> {
     /// # Errors
     /// Rows of the side table with the same key: which would count is not known.
     pub async fn refuse_twins(&self, connection: &mut PgConnection) -> Result<()> {
-        let (side, target) = (sql::table(self.side), sql::table(self.target));
-        match run(connection, &self.sql(&side, &target).twins()).await? {
+        match run(connection, &self.rows(&sql::table(self.side)).twins()).await? {
             0 => Ok(()),
             _ => Err(twins_error(self.key)),
         }
@@ -54,9 +52,14 @@ impl Upsert<'_> {
     /// Updates the target's rows that have the key of one in the side table, and adds the others.
     pub async fn merge(&self, connection: &mut PgConnection) -> Result<()> {
         let (side, target) = (sql::table(self.side), sql::table(self.target));
-        let upsert = self.sql(&side, &target);
+        let rows = self.rows(&side);
+        let upsert = UpsertSql {
+            rows,
+            target: &target,
+            columns: self.columns,
+        };
         for name in self.key {
-            if run(connection, &upsert.nulls(name)).await? > 0 {
+            if run(connection, &rows.nulls(name)).await? > 0 {
                 return Err(null_error(name));
             }
         }
@@ -73,12 +76,7 @@ impl Upsert<'_> {
         run(connection, &upsert.insert()).await.map(|_| ())
     }
 
-    fn sql<'s>(&'s self, side: &'s str, target: &'s str) -> UpsertSql<'s> {
-        UpsertSql {
-            side,
-            target,
-            columns: self.columns,
-            key: self.key,
-        }
+    fn rows<'s>(&'s self, side: &'s str) -> Keyed<'s> {
+        Keyed { side, key: self.key }
     }
 }

@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::sources::adbc::{self, Connections, Statements, Ways};
 use crate::sources::database::{Column, Database, Load, Rows, Session, TableName, WriteMode};
 use crate::sources::reading::reads;
-use crate::sources::sql::{UpsertSql, quote, twins_error};
+use crate::sources::sql::{Keyed, quote, twins_error};
 
 /// A Snowflake account.
 pub struct Snowflake {
@@ -166,13 +166,8 @@ impl Database for Snowflake {
                     let names = format!("SELECT * FROM {side} LIMIT 0");
                     let names = adbc::columns(connections, connection, &names)?;
                     let key = mode.key(names.iter().map(String::as_str))?;
-                    let upsert = UpsertSql {
-                        side: &side,
-                        target: "",
-                        columns: &[],
-                        key,
-                    };
-                    if !key.is_empty() && connections.any(connection, &upsert.twins())? {
+                    let keyed = Keyed { side: &side, key };
+                    if !key.is_empty() && connections.any(connection, &keyed.twins())? {
                         return Err(twins_error(key));
                     }
                     let rows = adbc::count(connections, connection, &side)?;

@@ -20,7 +20,7 @@ use crate::sources::casts::portable;
 use crate::sources::database::{Column, Database, Load, Rows, Session, TableName, WriteMode};
 use crate::sources::location::Location;
 use crate::sources::reading::one;
-use crate::sources::sql::{UpsertSql, alterations, quote, twins_error};
+use crate::sources::sql::{Keyed, alterations, quote, twins_error};
 
 /// Connections at most that read at the same time.
 const MAX_CONNECTIONS: u32 = 8;
@@ -163,13 +163,8 @@ impl Database for Sqlite {
         let names = "SELECT name FROM pragma_table_info('_sequor_side', 'temp')";
         let names = texts(&mut connection, names).await?;
         let key = mode.key(names.iter().map(String::as_str))?;
-        let upsert = UpsertSql {
-            side: SIDE,
-            target: "",
-            columns: &[],
-            key,
-        };
-        if !key.is_empty() && !texts(&mut connection, &upsert.twins()).await?.is_empty() {
+        let keyed = Keyed { side: SIDE, key };
+        if !key.is_empty() && !texts(&mut connection, &keyed.twins()).await?.is_empty() {
             return Err(twins_error(key));
         }
         let mut definitions = Vec::with_capacity(names.len());

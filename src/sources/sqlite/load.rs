@@ -2,7 +2,7 @@
 
 use arrow::array::RecordBatch;
 use async_trait::async_trait;
-use sqlx::{AssertSqlSafe, SqliteConnection, query_with};
+use sqlx::{SqliteConnection, query_with};
 use tokio::sync::mpsc;
 
 use super::error::explain;
@@ -10,10 +10,10 @@ use super::settle::{Side, run};
 use super::types::DIGITS;
 use crate::batch::types::Logical;
 use crate::error::{Error, ErrorKind, Result};
-use crate::sources::bind::{Bound, bound, placeholders, refuse_non_finite, written_out};
+use crate::sources::bind::{Bound, Inserts, bound, refuse_non_finite, written_out};
 use crate::sources::database::{Column, Load, TableName, WriteMode};
 use crate::sources::loading::{Loading, Message};
-use crate::sources::sql::{UpsertSql, definitions};
+use crate::sources::sql::{Keyed, definitions};
 
 /// The table that rows wait in: each connection has one of its own.
 pub const SIDE: &str = "temp.\"_sequor_side\"";
@@ -122,6 +122,7 @@ type Messages = mpsc::Receiver<Message<Vec<Bound<sqlx::Sqlite>>>>;
 impl Work {
     async fn run(self, mut connection: SqliteConnection, mut messages: Messages) -> Result<u64> {
         let mut rows = 0;
+        let mut inserts = Inserts::new(format!("INSERT INTO {SIDE}"), self.columns.len());
         loop {
             match messages.recv().await {
                 Some(Message::Data(statements)) => {
@@ -130,9 +131,7 @@ impl Work {
                         arguments,
                     } in statements
                     {
-                        let values = placeholders(self.columns.len(), some);
-                        let insert = format!("INSERT INTO {SIDE} VALUES {values}");
-                        let done = query_with(AssertSqlSafe(insert), arguments)
+                        let done = query_with(inserts.of(some), arguments)
                             .execute(&mut connection)
                             .await;
                         done.map_err(|e| explain(&e))?;
@@ -144,13 +143,8 @@ impl Work {
             }
         }
         if let WriteMode::Upsert(key) = &self.mode {
-            let upsert = UpsertSql {
-                side: SIDE,
-                target: "",
-                columns: &[],
-                key,
-            };
-            run(&mut connection, &upsert.keep_last_of_groups("rowid")).await?;
+            let keyed = Keyed { side: SIDE, key };
+            run(&mut connection, &keyed.keep_last_of_groups("rowid")).await?;
         }
         let side = Side {
             side: SIDE,

@@ -5,7 +5,7 @@ use sqlx::{AssertSqlSafe, Row as _, SqliteConnection};
 use super::error::explain;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::database::{TableName, WriteMode};
-use crate::sources::sql::{UpsertSql, column_list, null_error, quote};
+use crate::sources::sql::{Keyed, UpsertSql, column_list, null_error, quote};
 
 /// The database that a table is in, as SQLite names those it has open: `main` is the file itself.
 pub fn schema(table: &TableName) -> Option<&str> {
@@ -113,24 +113,24 @@ impl Side<'_> {
                 run(connection, &insert).await.map(|_| ())
             }
             WriteMode::Upsert(key) => {
+                let rows = Keyed { side, key };
                 let upsert = UpsertSql {
-                    side,
+                    rows,
                     target: &target,
                     columns: self.columns,
-                    key,
                 };
                 for name in key {
-                    if !texts(connection, &upsert.nulls(name)).await?.is_empty() {
+                    if !texts(connection, &rows.nulls(name)).await?.is_empty() {
                         return Err(null_error(name));
                     }
                 }
                 if !there {
-                    let (definitions, key) = (self.definitions, upsert.key_list());
+                    let (definitions, key) = (self.definitions, rows.key_list());
                     let create = format!("CREATE TABLE {target} ({definitions}, PRIMARY KEY ({key}))");
                     run(connection, &create).await?;
                 }
                 // Without it, each row of the target would be looked for in all of the side table.
-                let key = upsert.key_list();
+                let key = rows.key_list();
                 let side_name = side.trim_start_matches("temp.");
                 let index = format!("CREATE INDEX temp._sequor_key ON {side_name} ({key})");
                 run(connection, &index).await?;
