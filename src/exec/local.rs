@@ -73,7 +73,7 @@ async fn write(load: &mut dyn Load, rows: Rows, schema: &SchemaRef) -> Result<()
 /// Rows of the query with the same key: which would count is not known.
 async fn refuse_twins(query: &str, own: &str, find: local::Lookup<'_>, key: &[&str]) -> Result<()> {
     let list = column_list(key.iter().copied());
-    let twins = format!("SELECT {list} FROM ({query}) AS q GROUP BY {list} HAVING count(*) > 1 LIMIT 1");
+    let twins = format!("SELECT {list} FROM ({query}\n) AS q GROUP BY {list} HAVING count(*) > 1 LIMIT 1");
     let mut batches = local::query(&twins, own, find).await?.batches;
     while let Some(batch) = batches.next().await {
         if batch?.num_rows() > 0 {

@@ -38,7 +38,9 @@ pub async fn run(run: &Run, step: &MigrateSchema, scope: &Scope) -> Result<()> {
                 if let Some(old) = old.filter(|old| (&old.arrow, old.logical) != (&new.arrow, new.logical)) {
                     let message = format!(
                         "table `{target}`: column `{}` stays {}, `{listing}` lists it as {}",
-                        column.name, old.sql, new.sql
+                        column.name,
+                        old.sql.to_lowercase(),
+                        new.sql.to_lowercase()
                     );
                     run.events.emit(Event::Warning(message)).await;
                 }

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use crate::support::program::Project;
 use crate::support::server::{Asked, Reply, Server, json};
-use crate::support::state::{tables, variables};
+use crate::support::state::{Stage, tables, variables};
 
 /// Flows tried in one run of the tests.
 const FLOWS: u64 = 40;
@@ -202,7 +202,7 @@ fn end(flow: &str, args: &[&str]) -> String {
     let ran = project.sequor(&[&["run", "main"], args].concat());
     let mut out = format!("exit {}\n{}", ran.code, ran.stdout);
     assert!(ran.code == 0, "{flow}\n{}", ran.all());
-    tables(&project, None, &mut out);
+    tables(&project, &Stage::Staging, &mut out);
     variables(&project, &mut out);
     let mut sent: Vec<String> = api
         .asked()

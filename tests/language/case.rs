@@ -18,6 +18,8 @@ pub struct Case {
     /// How requests are shown: `sorted`, and names of headers.
     pub show: Vec<String>,
     pub result: String,
+    /// Kinds of databases that something else comes out of, with the reason.
+    pub except: Vec<(String, String)>,
     source: String,
 }
 
@@ -33,6 +35,7 @@ impl Case {
             runs: Vec::new(),
             show: Vec::new(),
             result: String::new(),
+            except: Vec::new(),
             source: source.clone(),
         };
         let mut fence: Option<(String, String)> = None;
@@ -72,6 +75,13 @@ impl Case {
             Some(("sh", "run")) => self.runs = text.lines().map(str::to_string).collect(),
             Some(("text", "show")) => self.show = text.lines().map(|l| l.trim().to_string()).collect(),
             Some(("text", "result")) => self.result = text,
+            Some(("text", "except")) => {
+                let told = |line: &str| {
+                    line.split_once(": ")
+                        .map(|(kind, why)| (kind.to_string(), why.to_string()))
+                };
+                self.except = text.lines().filter_map(told).collect();
+            }
             Some(("yaml", path)) => self.files.push((path.to_string(), text)),
             _ => panic!("{}: a fence `{info}` means nothing", self.path.display()),
         }

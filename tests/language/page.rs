@@ -8,8 +8,8 @@ use super::case::Case;
 pub fn render(cases: &[Case]) -> String {
     let mut out = String::from(
         "# The language, by example\n\n\
-         Each rule stands with a flow that shows it and what comes out of it. The cases are run by the tests on the \
-         staging database and on PostgreSQL; this page is made from them.\n\n\
+         Each rule stands with a flow that shows it and what comes out of it. The cases are run by the tests with the tables in \
+         the staging database, PostgreSQL, DuckDB, SQLite and MySQL; this page is made from them.\n\n\
          A result lists, in this order: the exit code of each command, what it prints (`out`), its errors and warnings, \
          the requests that were sent, the tables there are in `stage`, and the variables kept for the next run. `$API` \
          is the address of an http source that the source `api` has as its `base_url`.\n",

@@ -5,25 +5,14 @@ use std::process::Command;
 
 use super::api;
 use super::case::Case;
-use crate::support::postgres::Database;
 use crate::support::program::Project;
 use crate::support::server::{Asked, Server};
-use crate::support::state::{tables, variables};
-
-/// What `stage` is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
-    Staging,
-    Postgres,
-}
+use crate::support::state::{Stage, tables, variables};
 
 /// What comes out of a case.
-pub fn of(case: &Case, stage: Stage) -> String {
+pub fn of(case: &Case, stage: &Stage) -> String {
     let server = api::start(&case.api);
-    let database = (stage == Stage::Postgres).then(Database::new);
-    let source = database
-        .as_ref()
-        .map_or_else(|| "type: staging\n".to_string(), Database::source);
+    let source = stage.source();
     let project = Project::new()
         .file("project.yaml", "name: corpus\n")
         .file("sources/stage.yaml", &source)
@@ -41,11 +30,12 @@ pub fn of(case: &Case, stage: Stage) -> String {
         run(&project, line, case.show.iter().any(|s| s == "brief"), &mut out);
     }
     requests(case, &server, &mut out);
-    tables(&project, database.as_ref(), &mut out);
+    tables(&project, stage, &mut out);
     variables(&project, &mut out);
     let folder = project.path();
     let folder = folder.to_string_lossy();
-    out.replace("stage (postgres)", "stage (staging)")
+    let kind = source.lines().next().unwrap_or_default().replace("type: ", "");
+    out.replace(&format!("stage ({kind})"), "stage (staging)")
         .replace(&server.url, "$API")
         .replace(&*folder, "$PROJECT")
 }

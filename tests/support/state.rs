@@ -4,44 +4,110 @@ use std::fmt::Write;
 
 use futures::StreamExt;
 use sequor::batch::row::Row;
+use sequor::python::Python;
 use sequor::secret::Secret;
 use sequor::sources::database::TableName;
+use sequor::sources::duckdb::{DuckDb, Places};
+use sequor::sources::location::Location;
+use sequor::sources::mysql::MySql;
 use sequor::sources::postgres::Postgres;
+use sequor::sources::sqlite::Sqlite;
 use sequor::staging::Staging;
 use sequor::value::Value;
 
-use super::postgres::Database;
 use super::program::Project;
+use super::{duckdb, mysql, postgres};
 
-/// The tables in `stage` with their rows, sorted; in a PostgreSQL database where one is given.
-pub fn tables(project: &Project, database: Option<&Database>, out: &mut String) {
+/// A database that `stage` can be.
+pub enum Stage {
+    Staging,
+    Postgres(postgres::Database),
+    /// The file `test.db` of the project.
+    DuckDb,
+    Sqlite,
+    MySql(mysql::Database),
+}
+
+type Tables = (Box<dyn sequor::sources::database::Database>, Vec<String>);
+
+impl Stage {
+    /// The source's file.
+    pub fn source(&self) -> String {
+        match self {
+            Stage::Staging => "type: staging\n".into(),
+            Stage::Postgres(database) => database.source(),
+            Stage::DuckDb => duckdb::source(),
+            Stage::Sqlite => "type: sqlite\nconn_str: sqlite:///test.db\n".into(),
+            Stage::MySql(database) => database.source(),
+        }
+    }
+
+    /// The database, and the names of its tables, those outside the default namespace with it.
+    async fn tables(&self, project: &Project) -> Option<Tables> {
+        let file = || Location {
+            file: Some(project.path().join("test.db")),
+            settings: Vec::new(),
+        };
+        let url = |url: &str| Secret::new(url.to_string());
+        let open: Box<dyn sequor::sources::database::Database> = match self {
+            Stage::Staging => {
+                let state = project.path().join("home/project_state");
+                let folders = std::fs::read_dir(&state).into_iter().flatten().flatten();
+                let mut folders = folders.map(|f| f.path().join("staging/stage"));
+                let open = Staging::open_folder(&folders.find(|f| f.exists())?).expect("opens");
+                let names = open.table_names().await.expect("names");
+                return Some((Box::new(open), names));
+            }
+            Stage::Postgres(database) => {
+                let open = Postgres::open(url(&database.url), None, None).await;
+                Box::new(open.expect("connects"))
+            }
+            Stage::MySql(database) => {
+                let open = MySql::open(&url(&database.url), None, None).await;
+                Box::new(open.expect("connects"))
+            }
+            Stage::Sqlite => Box::new(Sqlite::open(&file()).await.expect("opens")),
+            Stage::DuckDb => {
+                // The library of the Python package needs an interpreter in the process.
+                Python::new().visit(|_| ()).await.expect("an interpreter");
+                let places = Places {
+                    named: Some(duckdb::library().into()),
+                    package: None,
+                };
+                Box::new(DuckDb::open(&file(), &places).expect("opens"))
+            }
+        };
+        let names = match self {
+            Stage::Sqlite => "select name as t from sqlite_master where type = 'table' order by 1",
+            Stage::MySql(_) => {
+                "select table_name as t from information_schema.tables where table_schema = database() order by 1"
+            }
+            _ => {
+                "select case when table_schema in ('public', 'main') then '' else table_schema || '.' end || table_name as t \
+                 from information_schema.tables where table_schema not in ('pg_catalog', 'information_schema') order by 1"
+            }
+        };
+        let mut names = open.query(names).await.expect("names").batches;
+        let mut found = Vec::new();
+        while let Some(batch) = names.next().await {
+            let batch = std::sync::Arc::new(batch.expect("a batch"));
+            let rows = (0..batch.num_rows()).map(|at| Row::new(batch.clone(), at));
+            found.extend(rows.filter_map(|row| row.iter().next().map(|(_, name)| name.to_text())));
+        }
+        found.sort();
+        Some((open, found))
+    }
+}
+
+/// The tables in `stage` with their rows, sorted.
+pub fn tables(project: &Project, stage: &Stage, out: &mut String) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .expect("a runtime");
-    let in_postgres = database.map(|database| {
-        database.rows(
-            "select case table_schema when 'public' then '' else table_schema || '.' end || table_name as t \
-             from information_schema.tables where table_schema not in ('pg_catalog', 'information_schema') order by 1",
-        )
-    });
     runtime.block_on(async {
-        let (open, names): (Box<dyn sequor::sources::database::Database>, Vec<String>) = match database {
-            Some(database) => {
-                let open = Postgres::open(Secret::new(database.url.clone()), None, None).await;
-                (Box::new(open.expect("connects")), in_postgres.unwrap_or_default())
-            }
-            None => {
-                let state = project.path().join("home/project_state");
-                let folders = std::fs::read_dir(&state).into_iter().flatten().flatten();
-                let folder = folders
-                    .map(|f| f.path().join("staging/stage"))
-                    .find(|f| f.exists());
-                let Some(folder) = folder else { return };
-                let open = Staging::open_folder(&folder).expect("opens");
-                let names = open.table_names().await.expect("names");
-                (Box::new(open), names)
-            }
+        let Some((open, names)) = stage.tables(project).await else {
+            return;
         };
         for name in names {
             let (namespace, table) = match name.split_once('.') {

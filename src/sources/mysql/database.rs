@@ -214,7 +214,9 @@ impl Database for MySql {
         mode: WriteMode,
     ) -> Result<Box<dyn Load>> {
         let connection = self.own_connection().await?;
-        Ok(Box::new(begin(connection, target, columns, mode).await?))
+        Ok(Box::new(
+            begin(connection, &self.stops, target, columns, mode).await?,
+        ))
     }
 
     async fn close(&self) {
@@ -261,7 +263,8 @@ impl MySql {
         query: &str,
     ) -> Result<Vec<String>> {
         let name = quoted(side);
-        let shape = format!("CREATE TABLE {name} AS SELECT * FROM ({query}) AS q LIMIT 0");
+        // The query may end with a comment.
+        let shape = format!("CREATE TABLE {name} AS SELECT * FROM ({query}\n) AS q LIMIT 0");
         run(connection, &shape).await?;
         let columns = self.columns(side).await?.unwrap_or_default();
         let mut names = Vec::with_capacity(columns.len());

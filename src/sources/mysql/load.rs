@@ -1,5 +1,7 @@
 //! A load: rows into a side table, which then takes its place.
 
+use std::sync::Arc;
+
 use arrow::array::RecordBatch;
 use async_trait::async_trait;
 use sqlx::{MySqlConnection, query_with};
@@ -8,6 +10,7 @@ use tokio::sync::mpsc;
 use super::error::explain;
 use super::settle::{Side, beside, claim};
 use super::sql::{check, column_list, quote, quoted, run};
+use super::stop::{Stops, Watched};
 use super::types::defined;
 use crate::error::Result;
 use crate::sources::bind::{Bound, Inserts, bound, refuse_non_finite, written_out};
@@ -33,6 +36,7 @@ pub struct MySqlLoad {
 /// Makes the side table.
 pub async fn begin(
     mut connection: MySqlConnection,
+    stops: &Arc<Stops>,
     target: &TableName,
     columns: &[Column],
     mode: WriteMode,
@@ -41,6 +45,8 @@ pub async fn begin(
     check(target)?;
     let side = beside(target);
     claim(&mut connection, &side).await?;
+    let drop = format!("DROP TABLE IF EXISTS {}", quoted(&side));
+    let watched = stops.watch(&mut connection, Some(drop)).await?;
     let mut definitions: Vec<String> = columns
         .iter()
         .map(|c| format!("{} {}", quote(&c.name), defined(&c.column_type)))
@@ -55,6 +61,7 @@ pub async fn begin(
         side,
         columns: columns.iter().map(|c| c.name.clone()).collect(),
         mode,
+        watched,
     };
     Ok(MySqlLoad {
         rows: (PARAMETERS / columns.len().max(1)).clamp(1, ROWS),
@@ -84,6 +91,8 @@ struct Work {
     side: TableName,
     columns: Vec<String>,
     mode: WriteMode,
+    /// Given up in the middle, a load leaves nothing behind.
+    watched: Watched,
 }
 
 type Messages = mpsc::Receiver<Message<Vec<Bound<sqlx::MySql>>>>;
@@ -96,6 +105,7 @@ impl Work {
             let drop = format!("DROP TABLE IF EXISTS {}", quoted(&self.side));
             let _ = run(&mut connection, &drop).await;
         }
+        self.watched.done();
         Ok(done?.unwrap_or(0))
     }
 

@@ -8,6 +8,7 @@ use sqlx::mysql::MySqlConnectOptions;
 use sqlx::{AssertSqlSafe, Connection as _, MySqlConnection, Row as _};
 use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::error::explain;
 use super::sql::run;
@@ -35,6 +36,8 @@ enum Kind {
     /// Nobody else will use it. What to do once its statement is ended.
     Own {
         cleanup: Option<String>,
+        /// Until this is dropped, there may be something to end.
+        _open: TaskTrackerToken,
     },
 }
 
@@ -54,7 +57,8 @@ impl Stops {
         connection: &mut MySqlConnection,
         cleanup: Option<String>,
     ) -> Result<Watched> {
-        self.watched(connection, Kind::Own { cleanup }).await
+        let open = self.tasks.token();
+        self.watched(connection, Kind::Own { cleanup, _open: open }).await
     }
 
     /// Watches over a connection of the pool.
@@ -118,7 +122,7 @@ impl Watched {
 
 impl Drop for Watched {
     fn drop(&mut self) {
-        let Kind::Own { cleanup } = &mut self.kind else {
+        let Kind::Own { cleanup, .. } = &mut self.kind else {
             return;
         };
         // Without a runtime, the server is left to itself.

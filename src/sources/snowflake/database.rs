@@ -161,7 +161,7 @@ impl Database for Snowflake {
                     return adbc::count(connections, connection, &target_sql);
                 }
                 let side = side();
-                connections.execute(connection, &format!("CREATE TRANSIENT TABLE {side} AS {query}"))?;
+                connections.execute(connection, &format!("CREATE TEMPORARY TABLE {side} AS {query}"))?;
                 let mut work = || {
                     let names = format!("SELECT * FROM {side} LIMIT 0");
                     let names = adbc::columns(connections, connection, &names)?;
