@@ -71,10 +71,10 @@ impl Load for SnowflakeLoad {
                 column.name = numbered(at);
             }
             let side_columns = definitions(&numbered_columns, side_type);
-            // It goes with its session, whatever becomes of the run.
+            // Not a temporary one, which fakesnow's COPY INTO does not find.
             connections.execute(
                 &mut connection,
-                &format!("CREATE TEMPORARY TABLE {side} ({side_columns}, {ROW} BIGINT)"),
+                &format!("CREATE TRANSIENT TABLE {side} ({side_columns}, {ROW} BIGINT)"),
             )?;
             let done = self.settle(&mut connection, &stage, &side);
             let dropped = connections.execute(&mut connection, &format!("DROP TABLE IF EXISTS {side}"));
