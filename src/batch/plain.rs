@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{RecordBatch, RecordBatchOptions};
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, FieldRef, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
@@ -40,17 +40,23 @@ pub fn plain(data_type: &DataType) -> DataType {
 
 /// The batch with the types of a schema, column by column. A value that does not fit is an error.
 pub fn conformed(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
+    let columns = conformed_columns(batch.columns(), schema)?;
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(schema.clone(), columns, &options)
+}
+
+/// Columns with the types of a schema's first ones.
+pub fn conformed_columns(columns: &[ArrayRef], schema: &SchemaRef) -> Result<Vec<ArrayRef>, ArrowError> {
     let strict = CastOptions {
         safe: false,
         ..CastOptions::default()
     };
-    let columns = batch.columns().iter().zip(schema.fields());
+    let columns = columns.iter().zip(schema.fields());
     let columns = columns.map(|(column, field)| match column.data_type() == field.data_type() {
         true => Ok(column.clone()),
         false => cast_with_options(column, field.data_type(), &strict),
     });
-    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-    RecordBatch::try_new_with_options(schema.clone(), columns.collect::<Result<_, _>>()?, &options)
+    columns.collect()
 }
 
 fn decimal(precision: u8, scale: i8) -> DataType {

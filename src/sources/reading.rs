@@ -35,6 +35,13 @@ pub fn reads(sql: &str, dialect: Dialect) -> Result<()> {
     }
 }
 
+/// Whether a statement is a query and nothing else, by its first word: some databases begin such a one only when its
+/// rows are asked for.
+pub fn gives_rows(sql: &str) -> bool {
+    let first = first_word(sql, Dialect::Generic).map(|word| word.to_ascii_lowercase());
+    first.is_some_and(|word| ["select", "from", "values", "table", "call"].contains(&word.as_str()))
+}
+
 /// # Errors
 /// Several statements, or none.
 pub fn one(sql: &str, dialect: Dialect) -> Result<()> {

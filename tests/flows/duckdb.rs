@@ -233,3 +233,13 @@ fn the_library_is_found_by_an_adbc_manifest() {
         .sequor(&["run", "main"])
         .fails(2, &["nothing_of_the_kind can't be loaded"]);
 }
+
+#[test]
+fn a_query_among_statements_is_carried_out() {
+    let project = Project::new().file("sources/db.yaml", &duckdb::source()).file(
+        "flows/f.yaml",
+        "- op: execute\n  source: db\n  statement: |\n    create sequence s;\n    select nextval('s') from range(3);\n    create table t as select nextval('s') as n\n",
+    );
+    project.run("f");
+    assert_eq!(project.rows("db", "select n from t"), ["4"]);
+}

@@ -122,14 +122,15 @@ impl Connections {
         Ok(touched.and_then(|n| u64::try_from(n).ok()))
     }
 
-    /// Runs a statement that gives rows, for what it does.
-    pub fn run(&self, connection: &mut Connection, sql: &str) -> Result<()> {
+    /// Runs a statement that gives rows, for what it does; how many they are.
+    pub fn run(&self, connection: &mut Connection, sql: &str) -> Result<u64> {
         let mut statement = statement(self, connection, sql)?;
         let batches = statement.execute().map_err(|e| self.error(&e))?;
+        let mut rows = 0;
         for batch in batches {
-            batch?;
+            rows += batch?.num_rows() as u64;
         }
-        Ok(())
+        Ok(rows)
     }
 
     /// Whether a query gives any row.

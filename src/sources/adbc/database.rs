@@ -112,7 +112,7 @@ impl Database for Adbc {
                 move |connections, connection| match connections.table(connection, &table) {
                     Ok(schema) => Ok(Some(schema.fields().iter().map(|f| column(f)).collect())),
                     // What a missing table is called differs; that the database answers does not.
-                    Err(_) => connections.run(connection, "SELECT 1").map(|()| None),
+                    Err(_) => connections.run(connection, "SELECT 1").map(|_| None),
                 },
             )
             .await

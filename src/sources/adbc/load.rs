@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
-use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use async_trait::async_trait;
 
 use super::connections::{Connection, Connections, texts};
 use super::database::quoted;
 use super::ingest::{Ingest, Plan};
+use crate::batch::plain::conformed_columns;
 use crate::batch::types::{Logical, arrow_schema};
 use crate::error::Result;
 use crate::sources::database::{Column, Load, TableName, WriteMode};
@@ -143,13 +143,7 @@ pub fn begin(
 impl Load for AdbcLoad {
     async fn write(&mut self, batch: RecordBatch) -> Result<()> {
         let rows = batch.num_rows() as i64;
-        let mut columns = Vec::with_capacity(self.schema.fields().len());
-        for (column, field) in batch.columns().iter().zip(self.schema.fields()) {
-            columns.push(match column.data_type() == field.data_type() {
-                true => column.clone(),
-                false => cast(column, field.data_type())?,
-            });
-        }
+        let mut columns = conformed_columns(batch.columns(), &self.schema)?;
         if let Some(next) = &mut self.next {
             let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(*next..*next + rows));
             *next += rows;

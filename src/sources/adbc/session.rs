@@ -8,6 +8,7 @@ use super::connections::{Connection, Connections};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::blocking::blocking;
 use crate::sources::database::Session;
+use crate::sources::reading::gives_rows;
 
 /// A connection for statements.
 pub struct Statements {
@@ -33,7 +34,10 @@ impl Session for Statements {
         let mut connection = self.connection.take().ok_or_else(over)?;
         let (connections, statement) = (self.connections.clone(), statement.to_string());
         let work = blocking(move || {
-            let done = connections.execute(&mut connection, &statement);
+            let done = match gives_rows(&statement) {
+                true => connections.run(&mut connection, &statement).map(Some),
+                false => connections.execute(&mut connection, &statement),
+            };
             Ok((connection, done))
         });
         let (connection, done) = work.await?;

@@ -88,7 +88,13 @@ fn explain(message: &str) -> Error {
         m if m.contains("IO Error") => ErrorKind::Io,
         _ => ErrorKind::Sql,
     };
-    Error::new(kind, plain)
+    let error = Error::new(kind, plain);
+    match plain.contains("\"sqlite_scanner\"") {
+        true => error.help(
+            "a file of SQLite needs DuckDB's extension for it: a source of `type: sqlite` reads it without",
+        ),
+        false => error,
+    }
 }
 
 /// A message with the name of the target where a side table's stands.

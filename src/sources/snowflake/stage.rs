@@ -148,6 +148,6 @@ impl Stage {
              MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE ON_ERROR = ABORT_STATEMENT",
             self.name
         );
-        connections.run(connection, &copy)
+        connections.run(connection, &copy).map(|_| ())
     }
 }
