@@ -18,3 +18,9 @@ pub fn explain(error: &sqlx::Error, server: impl FnOnce(&dyn DatabaseError) -> E
         other => Error::new(ErrorKind::Sql, other.to_string()),
     }
 }
+
+/// What is said of a server that takes connections and is silent, or drops them.
+pub fn unanswered() -> Error {
+    Error::new(ErrorKind::Timeout, "the server does not answer")
+        .help("check host and port in `conn_str`, and that no firewall is in between")
+}

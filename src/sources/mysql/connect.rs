@@ -8,6 +8,7 @@ use sqlx::{Connection, MySqlConnection};
 use super::error::explain;
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
+use crate::sources::failure::unanswered;
 
 /// Connections at most: steps and lookups at the same time; loads have their own.
 const MAX_CONNECTIONS: u32 = 8;
@@ -59,7 +60,7 @@ pub async fn connect(options: &MySqlConnectOptions) -> Result<MySqlPool> {
         Ok(Ok(connection)) => drop(connection),
         Ok(Err(e)) => return Err(explain(&e).context(server())),
         Err(_) => {
-            return Err(Error::new(ErrorKind::Timeout, "the server does not answer").context(server()));
+            return Err(unanswered().context(server()));
         }
     }
     Ok(MySqlPoolOptions::new()

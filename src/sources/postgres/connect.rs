@@ -8,6 +8,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use super::error::explain;
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
+use crate::sources::failure::unanswered;
 
 /// Connections at most: steps and lookups at the same time; loads have their own.
 const MAX_CONNECTIONS: u32 = 8;
@@ -65,7 +66,7 @@ pub async fn connect(options: &PgConnectOptions) -> Result<PgPool> {
         Ok(Ok(connection)) => drop(connection),
         Ok(Err(e)) => return Err(explain(&e).context(server(options))),
         Err(_) => {
-            return Err(Error::new(ErrorKind::Timeout, "the server does not answer").context(server(options)));
+            return Err(unanswered().context(server(options)));
         }
     }
     Ok(PgPoolOptions::new()
