@@ -2,9 +2,9 @@
 //! must come out, whatever database the tables are in.
 //!
 //! A fence `yaml PATH` is a file of the project, `yaml api` what the API answers, `sh run` the command lines, `text show`
-//! how requests are shown, `text result` what must come out, `text except` which kinds of databases that can't be asked
-//! of, and why. `UPDATE_CORPUS=1 cargo test --test it corpus` writes the
-//! results and the page README.md anew; `CASE=name` runs only the cases whose path holds the name.
+//! how requests are shown, `text result` what must come out, `text except` of which kinds of databases that can't be asked,
+//! and why. `UPDATE_CORPUS=1 cargo test --test it corpus` writes the results and the page README.md anew; `CASE=name` runs
+//! only the cases whose path holds the name.
 
 mod api;
 mod case;
@@ -78,11 +78,14 @@ fn corpus() {
     );
 }
 
+/// A new database of a kind.
+type Opened = fn() -> Stage;
+
 /// What differs from what must come out.
 fn check(case: &Case) -> Vec<String> {
     let mut failures = Vec::new();
     let mut expected = case.result.clone();
-    let stages: [(&str, fn() -> Stage); 5] = [
+    let stages: [(&str, Opened); 5] = [
         ("staging", || Stage::Staging),
         ("postgres", || Stage::Postgres(postgres::Database::new())),
         ("duckdb", || Stage::DuckDb),

@@ -127,6 +127,7 @@ fn same(known: &StringArray, values: &StringArray) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::expect_used)]
 mod tests {
     use super::*;
 
