@@ -13,6 +13,7 @@ mod commit;
 mod convert;
 mod create;
 mod database;
+mod decimals;
 mod error;
 mod insert;
 mod load;

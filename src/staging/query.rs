@@ -16,6 +16,7 @@ use sqlparser::ast::Statement;
 use super::catalog::Catalog;
 use super::codes::by_codes;
 use super::convert::Mapping;
+use super::decimals::read_fast;
 use super::error;
 use super::output;
 use super::tables::{Pin, Tables};
@@ -51,8 +52,10 @@ pub async fn plan_over(
     let statement = PlannerStatement::Statement(Box::new(statement));
     let logical = session.statement_to_plan(statement).await;
     let logical = logical.map_err(error::sql)?;
-    let plan = session.create_physical_plan(&logical).await;
-    let plan = by_codes(plan.map_err(error::sql)?, &session).await;
+    let optimized = session.optimize(&logical).and_then(read_fast);
+    let optimized = optimized.map_err(error::sql)?;
+    let plan = session.query_planner().create_physical_plan(&optimized, &session);
+    let plan = by_codes(plan.await.map_err(error::sql)?, &session).await;
     let plan = plan.map_err(error::sql)?;
     Ok(Query {
         plan,

@@ -257,3 +257,58 @@ async fn types_given_out_are_few() {
     );
     assert_eq!(text(rows).await.unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn text_becomes_decimals_wherever_it_is_cast() {
+    let db = db_with(&[
+        "create table t (k text, v text)",
+        "insert into t values ('a', '1.10'), ('a', '2.205'), ('b', '-3'), ('b', null), ('c', ' 4.5 ')",
+    ])
+    .await;
+    assert_eq!(
+        rows(
+            &db,
+            "select k, sum(v::decimal(10,2)) as total from t where k < 'c' group by k order by k"
+        )
+        .await,
+        ["a|3.31", "b|-3.00"]
+    );
+    assert_eq!(
+        rows(
+            &db,
+            "select v::numeric(12,3) as v, 1 + v::decimal(4,1) as w from t where k = 'b' order by v"
+        )
+        .await,
+        ["-3.000|-2.0", "∅|∅"]
+    );
+    assert_eq!(
+        rows(
+            &db,
+            "select v from t where k <> 'c' and v::decimal(10,3) > 2 order by v::decimal(10,3)"
+        )
+        .await,
+        ["2.205"]
+    );
+    assert_eq!(
+        rows(&db, "select sum(v::decimal(10,2)) from t where k = 'a' group by v::decimal(10,2) having sum(v::decimal(10,2)) < 2").await,
+        ["1.10"]
+    );
+    assert_eq!(
+        value(&db, "select sum(v::decimal(10,2)) from t where v = ' 4.5 '").await,
+        "4.50"
+    );
+    run(
+        &db,
+        "create table u as select v::decimal(10,2) as v from t where k = 'a'",
+    )
+    .await;
+    assert_eq!(value(&db, "select sum(v) from u").await, "3.31");
+    for wrong in ["'abc'", "'12345678901.00'", "''"] {
+        let told = sql_error(
+            &db,
+            &format!("select v::decimal(10,2) from (select {wrong} || left(k, 0) as v from t) q"),
+        )
+        .await;
+        assert!(told.contains("decimal") || told.contains("Decimal"), "{told}");
+    }
+}
