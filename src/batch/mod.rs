@@ -1,5 +1,6 @@
 //! Arrow batches: column types, and building batches from JSON and Python values.
 
+pub mod bounds;
 pub mod builder;
 pub mod cell;
 mod csv;

@@ -225,5 +225,6 @@ pub struct Query {
     /// The database source
     pub source: String,
     /// The query
+    #[arg(allow_hyphen_values = true)]
     pub sql: String,
 }

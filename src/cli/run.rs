@@ -109,13 +109,13 @@ async fn run_compiled(
     let mut executing = std::pin::pin!(execute(run.clone(), &compiled.plan));
     let result = tokio::select! {
         result = &mut executing => result,
-        _ = tokio::signal::ctrl_c() => {
+        () = interrupted() => {
             cancel.cancel();
             let stopped = || Err(Error::new(ErrorKind::Cancelled, "interrupted"));
             tokio::select! {
                 result = tokio::time::timeout(GRACE, &mut executing) => result.unwrap_or_else(|_| stopped()),
                 // A second interrupt: at once.
-                _ = tokio::signal::ctrl_c() => std::process::exit(Exit::Interrupted as i32),
+                () = interrupted() => std::process::exit(Exit::Interrupted as i32),
             }
         }
     };
@@ -158,4 +158,20 @@ async fn run_compiled(
         ));
     }
     Ok(exit)
+}
+
+/// Waits for an interrupt: Ctrl-C, or the signal that schedulers and containers end a process with.
+async fn interrupted() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminated) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminated.recv() => {}
+            }
+            return;
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
 }

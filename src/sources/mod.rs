@@ -17,3 +17,4 @@ pub mod registry;
 pub mod snowflake;
 pub mod sql;
 pub mod sqlite;
+mod stream;

@@ -65,10 +65,13 @@ impl TableWriter {
     /// Adds a batch.
     pub async fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         let batch = self.mapping.apply(batch)?;
-        let Some(writer) = &mut self.writer else {
+        // One that is given up in the middle of this can't be closed any more: it goes as it is, its file unnamed.
+        let Some(mut writer) = self.writer.take() else {
             return Err(Error::new(ErrorKind::Internal, "the writer is closed"));
         };
-        writer.write(&batch).await.map_err(error::delta)?;
+        let written = writer.write(&batch).await;
+        self.writer = Some(writer);
+        written.map_err(error::delta)?;
         self.rows += batch.num_rows() as u64;
         Ok(())
     }

@@ -300,3 +300,29 @@ async fn what_is_wrong_is_told() {
         );
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn texts_are_the_same_if_every_character_is() {
+    const ITEMS: [(&str, &str); 2] = [("k", "varchar(20)"), ("n", "bigint")];
+    let rows: Vec<String> = ["a", "A", "a ", "", "\u{e9}", "e\u{301}"]
+        .iter()
+        .map(|key| format!("{{\"k\": \"{key}\", \"n\": 1}}"))
+        .collect();
+    let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+    for open in all().await {
+        let db = &*open.database;
+        let t = named(db, "items");
+        for _ in 0..2 {
+            load(db, &t, &ITEMS, upsert(db, &["k"]), &rows).await.unwrap();
+        }
+        assert_eq!(table(db, &t).await.len(), 6, "{}", open.name);
+        db.transform(
+            "select k, count(*) as n from items group by k",
+            &named(db, "sums"),
+            WriteMode::Replace,
+        )
+        .await
+        .unwrap();
+        assert_eq!(table(db, &named(db, "sums")).await.len(), 6, "{}", open.name);
+    }
+}

@@ -313,3 +313,41 @@ fn statements_with_statements_in_them() {
         );
     }
 }
+
+#[test]
+fn a_value_that_nothing_can_hold_is_an_error() {
+    let postgres = crate::support::postgres::Database::new();
+    let all = [
+        (postgres.source(), "date 'infinity'", "`d`"),
+        (postgres.source(), "timestamp '-infinity'", "`d`"),
+        (postgres.source(), "timestamptz '294000-01-01'", "`d`"),
+        (crate::support::duckdb::source(), "date 'infinity'", "`d`"),
+        (crate::support::duckdb::source(), "timestamp 'infinity'", "`d`"),
+        (
+            crate::support::duckdb::source(),
+            "170141183460469231731687303715884105727::hugeint",
+            "`d`",
+        ),
+    ];
+    for (source, value, column) in all {
+        let flow = format!(
+            "- op: execute\n  source: stage\n  statement: create or replace table t as select 7 as n\n\
+             - op: transform\n  source: stage\n  target_table: t\n  engine: local\n  query: select d from db.far\n"
+        );
+        let far = format!(
+            "- op: execute\n  source: db\n  statement: |\n    drop table if exists far;\n    \
+             create table far as select case when n = 9000 then {value} end as d from generate_series(1, 10000) as g(n)\n"
+        );
+        let project = Project::new()
+            .file("sources/db.yaml", &source)
+            .file("sources/stage.yaml", "type: staging\n")
+            .file("flows/far.yaml", &far)
+            .file("flows/f.yaml", &flow);
+        project.run("far");
+        project
+            .sequor(&["query", "db", "select d from far"])
+            .fails(1, &[column, "cast the column to text"]);
+        project.sequor(&["run", "f"]).fails(1, &[column]);
+        assert_eq!(project.rows("stage", "select n from t"), ["7"], "{value}");
+    }
+}

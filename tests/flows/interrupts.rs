@@ -67,11 +67,10 @@ fn comes_to(project: &Project, sql: &str, count: &str) -> bool {
 fn what_databases_do_ends_with_the_run() {
     for long in all() {
         let query = long.query;
-        for step in [
-            format!("- {{op: transform, source: db, target_table: t, query: \"{query}\"}}\n"),
-            format!("- {{op: execute, source: db, statement: \"create table u as {query}\"}}\n"),
-            format!("- {{op: print, message_expression: \"query_scalar('db', '''{query}''')\"}}\n"),
-        ] {
+        let transform = format!("- {{op: transform, source: db, target_table: t, query: \"{query}\"}}\n");
+        let execute = format!("- {{op: execute, source: db, statement: \"create table u as {query}\"}}\n");
+        let print = format!("- {{op: print, message_expression: \"query_scalar('db', '''{query}''')\"}}\n");
+        for (step, signal) in [(transform, "TERM"), (execute, "INT"), (print, "INT")] {
             let what = format!("{}{step}", long.source);
             let project = Project::new()
                 .file("sources/db.yaml", &long.source)
@@ -85,7 +84,7 @@ fn what_databases_do_ends_with_the_run() {
                 Some(sql) => assert!(comes_to(&project, sql, "1"), "{what}"),
                 None => std::thread::sleep(Duration::from_millis(1500)),
             }
-            let output = interrupt(child);
+            let output = interrupt(child, signal);
             let text = String::from_utf8_lossy(&output.stderr).into_owned();
             assert_eq!(output.status.code(), Some(130), "{what}{text}");
             assert!(text.contains("interrupted"), "{what}{text}");

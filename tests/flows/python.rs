@@ -83,7 +83,7 @@ fn an_interrupt_stops_in_order() {
         .spawn()
         .expect("starts");
     std::thread::sleep(Duration::from_millis(1500));
-    let output = interrupt(child);
+    let output = interrupt(child, "INT");
     assert_eq!(output.status.code(), Some(130));
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(text.contains("interrupted"), "{text}");

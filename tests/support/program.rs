@@ -134,10 +134,10 @@ impl Project {
     }
 }
 
-/// Interrupts a run, as Ctrl-C does, and gives what it wrote. One that does not end is killed.
-pub fn interrupt(mut child: Child) -> Output {
-    let id = child.id().to_string();
-    let signal = Command::new("kill").args(["-INT", &id]).status();
+/// Interrupts a run, as Ctrl-C (INT) or a scheduler (TERM) does, and gives what it wrote. One that does not end is killed.
+pub fn interrupt(mut child: Child, signal: &str) -> Output {
+    let (id, signal) = (child.id().to_string(), format!("-{signal}"));
+    let signal = Command::new("kill").args([&signal, &id]).status();
     assert!(signal.is_ok_and(|s| s.success()), "kill runs");
     let deadline = Instant::now() + Duration::from_secs(60);
     while child.try_wait().expect("a state").is_none() {

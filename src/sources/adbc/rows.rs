@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use adbc_core::{Connection as _, Statement as _};
 use arrow::datatypes::{Field, Schema, SchemaRef};
-use futures::StreamExt;
-use futures::stream;
 use tokio::sync::{mpsc, oneshot};
 
 use super::connections::{Connection, Connections, statement};
+use crate::batch::bounds::check;
 use crate::batch::plain::{conformed, plain};
 use crate::batch::types::Logical;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::database::{Rows, TableName};
+use crate::sources::stream::batches;
 
 /// Batches waiting to be used. Few: what waits is memory.
 const AHEAD: usize = 2;
@@ -35,7 +35,10 @@ impl Connections {
                     }
                     for batch in batches {
                         let batch = batch.and_then(|batch| conformed(&batch, &plain));
-                        if sender.blocking_send(batch.map_err(Error::from)).is_err() {
+                        let batch = batch
+                            .map_err(Error::from)
+                            .and_then(|batch| check(&batch).map(|()| batch));
+                        if sender.blocking_send(batch).is_err() {
                             // Nobody wants the rest.
                             return Ok(());
                         }
@@ -55,12 +58,9 @@ impl Connections {
                 .err()
                 .unwrap_or_else(|| Error::new(ErrorKind::Internal, "a query without columns")));
         };
-        let batches = stream::unfold(receiver, |mut receiver| async move {
-            receiver.recv().await.map(|batch| (batch, receiver))
-        });
         Ok(Rows {
             schema,
-            batches: batches.boxed(),
+            batches: batches(receiver, reading),
         })
     }
 }

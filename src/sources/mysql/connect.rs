@@ -6,6 +6,7 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlPool, MySqlPoolOptions};
 use sqlx::{Connection, MySqlConnection};
 
 use super::error::explain;
+use super::sql::texts;
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
 use crate::sources::failure::unanswered;
@@ -47,24 +48,36 @@ pub fn options(
     Ok(options
         .pipes_as_concat(false)
         .timezone(Some("+00:00".to_string()))
-        // Text that a query makes is compared by its characters alone, as other databases do.
         .charset("utf8mb4")
-        .collation("utf8mb4_bin")
+        .collation(COLLATION)
         .statement_cache_capacity(0))
 }
 
-/// Connects, and checks that the server answers.
-pub async fn connect(options: &MySqlConnectOptions) -> Result<MySqlPool> {
-    let server = || format!("MySQL at {}:{}", options.get_host(), options.get_port());
-    match tokio::time::timeout(TIMEOUT, MySqlConnection::connect_with(options)).await {
-        Ok(Ok(connection)) => drop(connection),
+/// Compares text by its characters alone. Spaces at its end make no difference to it, as they do in other databases.
+pub const COLLATION: &str = "utf8mb4_bin";
+
+/// The same, where they make one: MariaDB since 10.2, MySQL since 8.0.17.
+const EXACT: &str = "SELECT CONVERT(collation_name USING utf8mb4) FROM information_schema.collations \
+    WHERE collation_name IN ('utf8mb4_nopad_bin', 'utf8mb4_0900_bin') LIMIT 1";
+
+/// Connects, and checks that the server answers. The options are those given, with the collation of text.
+pub async fn connect(options: MySqlConnectOptions) -> Result<(MySqlPool, MySqlConnectOptions)> {
+    let place = format!("MySQL at {}:{}", options.get_host(), options.get_port());
+    let server = || place.clone();
+    let mut connection = match tokio::time::timeout(TIMEOUT, MySqlConnection::connect_with(&options)).await {
+        Ok(Ok(connection)) => connection,
         Ok(Err(e)) => return Err(explain(&e).context(server())),
         Err(_) => {
             return Err(unanswered().context(server()));
         }
-    }
-    Ok(MySqlPoolOptions::new()
+    };
+    let options = match texts(&mut connection, EXACT, &[]).await?.first() {
+        Some(collation) => options.collation(collation),
+        None => options,
+    };
+    let pool = MySqlPoolOptions::new()
         .max_connections(MAX_CONNECTIONS)
         .acquire_timeout(TIMEOUT)
-        .connect_lazy_with(options.clone()))
+        .connect_lazy_with(options.clone());
+    Ok((pool, options))
 }

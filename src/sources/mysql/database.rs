@@ -9,7 +9,7 @@ use sequor_planner::Dialect;
 use sqlx::mysql::{MySqlConnectOptions, MySqlPool};
 use sqlx::{Connection as _, MySqlConnection, Row as _};
 
-use super::connect::{connect, options};
+use super::connect::{COLLATION, connect, options};
 use super::error::explain;
 use super::load::begin;
 use super::query;
@@ -35,12 +35,17 @@ pub struct MySql {
 impl MySql {
     /// Connects; the server has answered when this returns.
     pub async fn open(conn_str: &Secret, username: Option<&str>, password: Option<&Secret>) -> Result<MySql> {
-        let options = options(conn_str, username, password)?;
+        let (pool, options) = connect(options(conn_str, username, password)?).await?;
         Ok(MySql {
-            pool: connect(&options).await?,
+            pool,
             stops: Stops::new(&options),
             options,
         })
+    }
+
+    /// How text is compared.
+    fn collation(&self) -> &str {
+        self.options.get_collation().unwrap_or(COLLATION)
     }
 
     /// A connection of its own. It keeps the statements of its load.
@@ -152,9 +157,13 @@ impl Database for MySql {
     }
 
     async fn alter(&self, table: &TableName, add: &[Column], drop: &[String]) -> Result<()> {
-        let added = add
-            .iter()
-            .map(|c| format!("ADD COLUMN {} {}", quote(&c.name), defined(&c.column_type)));
+        let added = add.iter().map(|c| {
+            format!(
+                "ADD COLUMN {} {}",
+                quote(&c.name),
+                defined(&c.column_type, self.collation())
+            )
+        });
         let dropped = drop.iter().map(|name| format!("DROP COLUMN {}", quote(name)));
         let changes: Vec<String> = added.chain(dropped).collect();
         let statement = format!("ALTER TABLE {} {}", quoted(table), changes.join(", "));
@@ -215,7 +224,7 @@ impl Database for MySql {
     ) -> Result<Box<dyn Load>> {
         let connection = self.own_connection().await?;
         Ok(Box::new(
-            begin(connection, &self.stops, target, columns, mode).await?,
+            begin(connection, (&self.stops, self.collation()), target, columns, mode).await?,
         ))
     }
 
@@ -273,7 +282,7 @@ impl MySql {
             changes.push(format!(
                 "MODIFY {} {}",
                 quote(&column.name),
-                defined(&roomy(column.column_type))
+                defined(&roomy(column.column_type), self.collation())
             ));
             names.push(column.name);
         }

@@ -36,7 +36,7 @@ pub struct MySqlLoad {
 /// Makes the side table.
 pub async fn begin(
     mut connection: MySqlConnection,
-    stops: &Arc<Stops>,
+    (stops, collation): (&Arc<Stops>, &str),
     target: &TableName,
     columns: &[Column],
     mode: WriteMode,
@@ -49,7 +49,7 @@ pub async fn begin(
     let watched = stops.watch(&mut connection, Some(drop)).await?;
     let mut definitions: Vec<String> = columns
         .iter()
-        .map(|c| format!("{} {}", quote(&c.name), defined(&c.column_type)))
+        .map(|c| format!("{} {}", quote(&c.name), defined(&c.column_type, collation)))
         .collect();
     if matches!(mode, WriteMode::Upsert(_)) {
         definitions.push(format!("{ROW} BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY"));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, TimeUnit};
 use chrono::{NaiveDate, NaiveDateTime};
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::TryStreamExt;
 use sqlx::mysql::{MySqlPool, MySqlRow, MySqlTypeInfo};
 use sqlx::{Column as _, Executor, Row as _, Statement as _, Type, TypeInfo as _, ValueRef as _};
 use tokio::sync::mpsc;
@@ -18,6 +18,7 @@ use crate::batch::cell::Cell;
 use crate::batch::types::{ColumnType, Logical, arrow_schema};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::database::{Column, Rows};
+use crate::sources::stream::batches;
 
 /// Rows of a batch: steps that ask once per row hold one batch at a time.
 const BATCH_ROWS: usize = 4096;
@@ -81,13 +82,9 @@ pub async fn stream(pool: &MySqlPool, stops: &Arc<Stops>, sql: &str, json: &[Str
             }
         }
     }));
-    let batches = stream::unfold((receiver, task), |(mut receiver, task)| async move {
-        let batch = receiver.recv().await?;
-        Some((batch, (receiver, task)))
-    });
     Ok(Rows {
         schema,
-        batches: batches.boxed(),
+        batches: batches(receiver, task),
     })
 }
 

@@ -42,12 +42,12 @@ pub fn of(sql: &str) -> Result<ColumnType> {
     Ok(found)
 }
 
-/// A column's definition. A `null` where it stands keeps a TIMESTAMP from getting a default of its own.
-pub fn defined(column: &ColumnType) -> String {
+/// A column's definition, its text in a collation. A `null` where it stands keeps a TIMESTAMP from getting a default of its own.
+pub fn defined(column: &ColumnType, collation: &str) -> String {
     let text = matches!(column.arrow, arrow::datatypes::DataType::Utf8) && column.logical == Logical::Plain;
     match text {
         // Any Unicode, and compared by its characters alone, as other databases do.
-        true => format!("{} CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL", column.sql),
+        true => format!("{} CHARACTER SET utf8mb4 COLLATE {collation} NULL", column.sql),
         false => format!("{} NULL", column.sql),
     }
 }

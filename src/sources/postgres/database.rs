@@ -62,7 +62,18 @@ impl Database for Postgres {
     }
 
     fn column_type(&self, sql: &str) -> Result<ColumnType> {
-        column_type(sql, BareDecimal::Exact)
+        let mut found = column_type(sql, BareDecimal::Exact)?;
+        // Names that other databases have for it.
+        let own = match found.sql.trim().to_ascii_lowercase().as_str() {
+            "double" => "double precision",
+            "string" | "clob" => "text",
+            "datetime" => "timestamp",
+            "tinyint" => "smallint",
+            "blob" | "binary" | "varbinary" => "bytea",
+            _ => return Ok(found),
+        };
+        found.sql = own.to_string();
+        Ok(found)
     }
 
     async fn query(&self, sql: &str) -> Result<Rows> {

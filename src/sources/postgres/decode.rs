@@ -6,12 +6,12 @@ use arrow::array::{
     ArrayRef, BinaryBuilder, BooleanBuilder, Date32Builder, Float32Builder, Float64Builder, Int16Builder,
     Int32Builder, Int64Builder, RecordBatch, RecordBatchOptions, StringBuilder, TimestampMicrosecondBuilder,
 };
-use arrow::datatypes::{DataType, Date32Type, Field, SchemaRef, TimeUnit};
-use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
-use sqlx::Row;
+use arrow::datatypes::{DataType, Field, SchemaRef, TimeUnit};
 use sqlx::postgres::PgRow;
+use sqlx::{Column as _, Row, ValueRef as _};
 
 use super::error::explain;
+use crate::batch::bounds::{is_date, is_time};
 use crate::batch::types::Logical;
 use crate::error::Result;
 
@@ -168,6 +168,37 @@ impl Decoder {
     }
 }
 
+/// From 1970-01-01 to 2000-01-01, from where PostgreSQL counts.
+const EPOCH_DAYS: i32 = 10_957;
+const EPOCH_MICROS: i64 = 946_684_800_000_000;
+
+/// A value of a fixed width, as the server sends it: dates and times are counts, and the greatest of them infinite.
+fn fixed<const WIDTH: usize>(row: &PgRow, i: usize) -> sqlx::Result<Option<[u8; WIDTH]>> {
+    let value = row.try_get_raw(i)?;
+    if value.is_null() {
+        return Ok(None);
+    }
+    let bytes = value.as_bytes().map_err(|source| unreadable(row, i, source))?;
+    let bytes = bytes
+        .try_into()
+        .map_err(|_| unreadable(row, i, "of another width".into()))?;
+    Ok(Some(bytes))
+}
+
+fn infinite(row: &PgRow, i: usize, what: &str) -> sqlx::Error {
+    let source = format!(
+        "an infinite {what}, or one beyond the year 262142; cast the column to text, or leave such rows out"
+    );
+    unreadable(row, i, source.into())
+}
+
+fn unreadable(row: &PgRow, i: usize, source: sqlx::error::BoxDynError) -> sqlx::Error {
+    sqlx::Error::ColumnDecode {
+        index: format!("`{}`", row.column(i).name()),
+        source,
+    }
+}
+
 impl Values {
     fn push(&mut self, row: &PgRow, i: usize) -> sqlx::Result<()> {
         match self {
@@ -180,16 +211,22 @@ impl Values {
             Values::Text(b) => b.append_option(row.try_get_unchecked::<Option<&str>, _>(i)?),
             Values::Bytes(b) => b.append_option(row.try_get::<Option<&[u8]>, _>(i)?),
             Values::Date(b) => {
-                let date: Option<NaiveDate> = row.try_get(i)?;
-                b.append_option(date.map(Date32Type::from_naive_date));
+                let days = fixed(row, i)?.map(i32::from_be_bytes);
+                let days = days.map(|days| days.checked_add(EPOCH_DAYS).filter(|days| is_date(*days)));
+                b.append_option(
+                    days.map(|days| days.ok_or_else(|| infinite(row, i, "date")))
+                        .transpose()?,
+                );
             }
-            Values::Timestamp(b) => {
-                let time: Option<NaiveDateTime> = row.try_get(i)?;
-                b.append_option(time.map(|t| t.and_utc().timestamp_micros()));
-            }
-            Values::TimestampTz(b) => {
-                let time: Option<DateTime<Utc>> = row.try_get(i)?;
-                b.append_option(time.map(|t| t.timestamp_micros()));
+            Values::Timestamp(b) | Values::TimestampTz(b) => {
+                let micros = fixed(row, i)?.map(i64::from_be_bytes);
+                let micros =
+                    micros.map(|micros| micros.checked_add(EPOCH_MICROS).filter(|micros| is_time(*micros)));
+                b.append_option(
+                    micros
+                        .map(|micros| micros.ok_or_else(|| infinite(row, i, "time")))
+                        .transpose()?,
+                );
             }
         }
         Ok(())

@@ -40,6 +40,7 @@ fn server(pg: &PgDatabaseError) -> Error {
     let error = Error::new(kind, message);
     match pg.hint() {
         Some(hint) => error.help(hint),
+        None if code == "25006" => error.help("a query reads: use `execute` for statements that write"),
         None if code == "3D000" => error.help("check the database's name in `conn_str`"),
         None => error,
     }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use arrow::datatypes::Schema;
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::TryStreamExt;
+use sequor_planner::Dialect;
 use sqlx::postgres::PgPool;
 use sqlx::{Column as _, Executor, Statement as _, TypeInfo as _};
 use tokio::sync::mpsc;
@@ -14,12 +15,15 @@ use super::error::explain;
 use super::sql::{quote, statement};
 use crate::error::Result;
 use crate::sources::database::Rows;
+use crate::sources::reading::one;
+use crate::sources::stream::batches;
 
 /// Rows of a batch: steps that ask once per row hold one batch at a time.
 const BATCH_ROWS: usize = 4096;
 
 /// Runs a query; its rows come as they are asked for.
 pub async fn stream(pool: &PgPool, sql: &str) -> Result<Rows> {
+    one(sql, Dialect::Postgres)?;
     let sql = sql
         .trim()
         .trim_end_matches(|c: char| c == ';' || c.is_whitespace());
@@ -71,13 +75,9 @@ pub async fn stream(pool: &PgPool, sql: &str) -> Result<Rows> {
             let _ = sender.send(decoder.take()).await;
         }
     }));
-    let batches = stream::unfold((receiver, task), |(mut receiver, task)| async move {
-        let batch = receiver.recv().await?;
-        Some((batch, (receiver, task)))
-    });
     Ok(Rows {
         schema,
-        batches: batches.boxed(),
+        batches: batches(receiver, task),
     })
 }
 

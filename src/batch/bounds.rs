@@ -1,0 +1,95 @@
+//! Values that a type of Arrow has room for and that mean nothing in it: the infinite dates of some databases, and
+//! decimals with more digits than their type says.
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::compute::{max, min};
+use arrow::datatypes::{DataType, Date32Type, Decimal128Type, TimestampMicrosecondType};
+use chrono::{DateTime, NaiveDate, Utc};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// The greatest number of 38 digits.
+const DIGITS_38: i128 = 99_999_999_999_999_999_999_999_999_999_999_999_999;
+
+/// Whether a date, as days since 1970, is one that can be shown.
+pub fn is_date(days: i32) -> bool {
+    let (first, last) = (NaiveDate::MIN, NaiveDate::MAX);
+    (Date32Type::from_naive_date(first)..=Date32Type::from_naive_date(last)).contains(&days)
+}
+
+/// Whether a time, as microseconds since 1970, is one that can be shown.
+pub fn is_time(micros: i64) -> bool {
+    let (first, last) = (DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC);
+    (first.timestamp_micros()..=last.timestamp_micros()).contains(&micros)
+}
+
+/// # Errors
+/// A value that is none of its type. Names the column.
+pub fn check(batch: &RecordBatch) -> Result<()> {
+    for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
+        if column.null_count() == column.len() {
+            continue;
+        }
+        let what = match column.data_type() {
+            DataType::Date32 => {
+                let days = column.as_primitive::<Date32Type>();
+                let fine = [min(days), max(days)].into_iter().flatten().all(is_date);
+                (!fine).then_some("an infinite date, or one beyond the year 262142")
+            }
+            DataType::Timestamp(arrow::datatypes::TimeUnit::Microsecond, _) => {
+                let micros = column.as_primitive::<TimestampMicrosecondType>();
+                let fine = [min(micros), max(micros)].into_iter().flatten().all(is_time);
+                (!fine).then_some("an infinite time, or one beyond the year 262142")
+            }
+            DataType::Decimal128(38, _) => {
+                let values = column.as_primitive::<Decimal128Type>();
+                let within = |value: i128| (-DIGITS_38..=DIGITS_38).contains(&value);
+                let fine = [min(values), max(values)].into_iter().flatten().all(within);
+                (!fine).then_some("a number of more than 38 digits")
+            }
+            _ => None,
+        };
+        if let Some(what) = what {
+            let message = format!("column `{}` has {what}, which can't be kept", field.name());
+            return Err(
+                Error::new(ErrorKind::Value, message).help("cast the column to text, or leave such rows out")
+            );
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use arrow::array::{ArrayRef, Date32Array, Decimal128Array, TimestampMicrosecondArray};
+    use std::sync::Arc;
+
+    fn checked(column: ArrayRef) -> bool {
+        check(&RecordBatch::try_from_iter([("c", column)]).unwrap()).is_ok()
+    }
+
+    #[test]
+    fn infinite_and_too_long() {
+        assert!(checked(Arc::new(Date32Array::from(vec![
+            Some(-719_162),
+            None,
+            Some(100_000)
+        ]))));
+        assert!(!checked(Arc::new(Date32Array::from(vec![
+            Some(0),
+            Some(i32::MAX)
+        ]))));
+        assert!(!checked(Arc::new(TimestampMicrosecondArray::from(vec![
+            i64::MIN + 1,
+            0
+        ]))));
+        assert!(checked(Arc::new(TimestampMicrosecondArray::from(vec![
+            1_700_000_000_000_000
+        ]))));
+        let decimals = |value| Decimal128Array::from(vec![value]).with_data_type(DataType::Decimal128(38, 0));
+        assert!(checked(Arc::new(decimals(DIGITS_38))));
+        assert!(!checked(Arc::new(decimals(i128::MAX))));
+    }
+}
