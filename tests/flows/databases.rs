@@ -330,10 +330,8 @@ fn a_value_that_nothing_can_hold_is_an_error() {
         ),
     ];
     for (source, value, column) in all {
-        let flow = format!(
-            "- op: execute\n  source: stage\n  statement: create or replace table t as select 7 as n\n\
-             - op: transform\n  source: stage\n  target_table: t\n  engine: local\n  query: select d from db.far\n"
-        );
+        let flow = "- op: execute\n  source: stage\n  statement: create or replace table t as select 7 as n\n\
+             - op: transform\n  source: stage\n  target_table: t\n  engine: local\n  query: select d from db.far\n";
         let far = format!(
             "- op: execute\n  source: db\n  statement: |\n    drop table if exists far;\n    \
              create table far as select case when n = 9000 then {value} end as d from generate_series(1, 10000) as g(n)\n"
@@ -342,7 +340,7 @@ fn a_value_that_nothing_can_hold_is_an_error() {
             .file("sources/db.yaml", &source)
             .file("sources/stage.yaml", "type: staging\n")
             .file("flows/far.yaml", &far)
-            .file("flows/f.yaml", &flow);
+            .file("flows/f.yaml", flow);
         project.run("far");
         project
             .sequor(&["query", "db", "select d from far"])
