@@ -4,23 +4,26 @@
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::{max, min};
 use arrow::datatypes::{DataType, Date32Type, Decimal128Type, TimestampMicrosecondType};
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 
 use crate::error::{Error, ErrorKind, Result};
 
 /// The greatest number of 38 digits.
 const DIGITS_38: i128 = 99_999_999_999_999_999_999_999_999_999_999_999_999;
 
+/// What can be shown, in microseconds since 1970: asked for each value of a column.
+const FIRST: i64 = DateTime::<Utc>::MIN_UTC.timestamp_micros();
+const LAST: i64 = DateTime::<Utc>::MAX_UTC.timestamp_micros();
+const DAY: i64 = 24 * 60 * 60 * 1_000_000;
+
 /// Whether a date, as days since 1970, is one that can be shown.
 pub fn is_date(days: i32) -> bool {
-    let (first, last) = (NaiveDate::MIN, NaiveDate::MAX);
-    (Date32Type::from_naive_date(first)..=Date32Type::from_naive_date(last)).contains(&days)
+    (FIRST / DAY..=LAST / DAY).contains(&i64::from(days))
 }
 
 /// Whether a time, as microseconds since 1970, is one that can be shown.
 pub fn is_time(micros: i64) -> bool {
-    let (first, last) = (DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC);
-    (first.timestamp_micros()..=last.timestamp_micros()).contains(&micros)
+    (FIRST..=LAST).contains(&micros)
 }
 
 /// # Errors

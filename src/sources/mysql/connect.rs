@@ -62,13 +62,12 @@ const EXACT: &str = "SELECT CONVERT(collation_name USING utf8mb4) FROM informati
 
 /// Connects, and checks that the server answers. The options are those given, with the collation of text.
 pub async fn connect(options: MySqlConnectOptions) -> Result<(MySqlPool, MySqlConnectOptions)> {
-    let place = format!("MySQL at {}:{}", options.get_host(), options.get_port());
-    let server = || place.clone();
+    let server = format!("MySQL at {}:{}", options.get_host(), options.get_port());
     let mut connection = match tokio::time::timeout(TIMEOUT, MySqlConnection::connect_with(&options)).await {
         Ok(Ok(connection)) => connection,
-        Ok(Err(e)) => return Err(explain(&e).context(server())),
+        Ok(Err(e)) => return Err(explain(&e).context(server)),
         Err(_) => {
-            return Err(unanswered().context(server()));
+            return Err(unanswered().context(server));
         }
     };
     let options = match texts(&mut connection, EXACT, &[]).await?.first() {

@@ -15,7 +15,7 @@ use super::load::begin;
 use super::query;
 use super::settle::{Side, beside, claim};
 use super::sql::{any, check, column_list, namespace, quote, quoted, run};
-use super::stop::Stops;
+use super::stop::{Stops, number};
 use super::types::{self, defined, roomy};
 use crate::batch::types::{ColumnType, Logical};
 use crate::error::Result;
@@ -68,13 +68,14 @@ impl MySql {
 
 struct Statements {
     connection: MySqlConnection,
+    number: u64,
     stops: Arc<Stops>,
 }
 
 #[async_trait]
 impl Session for Statements {
     async fn execute(&mut self, sql: &str) -> Result<Option<u64>> {
-        let watched = self.stops.watch(&mut self.connection, None).await?;
+        let watched = self.stops.watch(self.number, None);
         let done = run(&mut self.connection, &portable(sql, Dialect::MySql)).await;
         watched.done();
         done.map(Some)
@@ -171,8 +172,10 @@ impl Database for MySql {
     }
 
     async fn session(&self) -> Result<Box<dyn Session + '_>> {
+        let mut connection = self.own_connection().await?;
         Ok(Box::new(Statements {
-            connection: self.own_connection().await?,
+            number: number(&mut connection).await?,
+            connection,
             stops: self.stops.clone(),
         }))
     }
@@ -184,7 +187,9 @@ impl Database for MySql {
         let side = beside(target);
         claim(&mut connection, &side).await?;
         let drop = format!("DROP TABLE IF EXISTS {}", quoted(&side));
-        let watched = self.stops.watch(&mut connection, Some(drop.clone())).await?;
+        let watched = self
+            .stops
+            .watch(number(&mut connection).await?, Some(drop.clone()));
         let done = async {
             let columns = self.shaped(&mut connection, &side, &query).await?;
             let list = column_list(columns.iter().map(String::as_str));

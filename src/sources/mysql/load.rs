@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use super::error::explain;
 use super::settle::{Side, beside, claim};
 use super::sql::{check, column_list, quote, quoted, run};
-use super::stop::{Stops, Watched};
+use super::stop::{Stops, Watched, number};
 use super::types::defined;
 use crate::error::Result;
 use crate::sources::bind::{Bound, Inserts, bound, refuse_non_finite, written_out};
@@ -46,7 +46,7 @@ pub async fn begin(
     let side = beside(target);
     claim(&mut connection, &side).await?;
     let drop = format!("DROP TABLE IF EXISTS {}", quoted(&side));
-    let watched = stops.watch(&mut connection, Some(drop)).await?;
+    let watched = stops.watch(number(&mut connection).await?, Some(drop));
     let mut definitions: Vec<String> = columns
         .iter()
         .map(|c| format!("{} {}", quote(&c.name), defined(&c.column_type, collation)))

@@ -12,7 +12,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::error::explain;
 use super::sql::statement;
-use super::stop::Stops;
+use super::stop::{Stops, number};
 use crate::batch::builder::BatchBuilder;
 use crate::batch::cell::Cell;
 use crate::batch::types::{ColumnType, Logical, arrow_schema};
@@ -50,7 +50,7 @@ pub async fn stream(pool: &MySqlPool, stops: &Arc<Stops>, sql: &str, json: &[Str
     let keys = (0..columns.len()).map(|at| at.to_string()).collect();
     let mut builder = BatchBuilder::new("query", keys, &columns)?;
     let sql = sql.to_string();
-    let watched = stops.watch_pooled(&mut connection).await?;
+    let watched = stops.watch_pooled(number(&mut connection).await?);
     let (sender, receiver) = mpsc::channel(1);
     // The rows borrow the connection, and the stream must not: a task holds both.
     let task = AbortOnDropHandle::new(tokio::spawn(async move {

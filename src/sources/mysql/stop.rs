@@ -41,6 +41,13 @@ enum Kind {
     },
 }
 
+/// A connection's number in the server.
+pub async fn number(connection: &mut MySqlConnection) -> Result<u64> {
+    let row = sqlx::query("SELECT CONNECTION_ID()").fetch_one(connection).await;
+    let number = row.and_then(|row| row.try_get_unchecked::<u64, _>(0));
+    number.map_err(|e| explain(&e))
+}
+
 impl Stops {
     /// For a server.
     pub fn new(options: &MySqlConnectOptions) -> Arc<Stops> {
@@ -52,31 +59,27 @@ impl Stops {
     }
 
     /// Watches over a connection that is used for this alone. `cleanup` is a statement for when its own was ended.
-    pub async fn watch(
-        self: &Arc<Self>,
-        connection: &mut MySqlConnection,
-        cleanup: Option<String>,
-    ) -> Result<Watched> {
-        let open = self.tasks.token();
-        self.watched(connection, Kind::Own { cleanup, _open: open }).await
+    pub fn watch(self: &Arc<Self>, connection: u64, cleanup: Option<String>) -> Watched {
+        let kind = Kind::Own {
+            cleanup,
+            _open: self.tasks.token(),
+        };
+        self.watched(connection, kind)
     }
 
     /// Watches over a connection of the pool.
-    pub async fn watch_pooled(self: &Arc<Self>, connection: &mut MySqlConnection) -> Result<Watched> {
-        let watched = self.watched(connection, Kind::Pooled).await?;
-        self.queries(|queries| queries.insert(watched.connection));
-        Ok(watched)
+    pub fn watch_pooled(self: &Arc<Self>, connection: u64) -> Watched {
+        self.queries(|queries| queries.insert(connection));
+        self.watched(connection, Kind::Pooled)
     }
 
-    async fn watched(self: &Arc<Self>, connection: &mut MySqlConnection, kind: Kind) -> Result<Watched> {
-        let row = sqlx::query("SELECT CONNECTION_ID()").fetch_one(connection).await;
-        let id = row.and_then(|row| row.try_get_unchecked::<u64, _>(0));
-        Ok(Watched {
+    fn watched(self: &Arc<Self>, connection: u64, kind: Kind) -> Watched {
+        Watched {
             stops: self.clone(),
-            connection: id.map_err(|e| explain(&e))?,
+            connection,
             kind,
             done: false,
-        })
+        }
     }
 
     fn queries<T>(&self, change: impl FnOnce(&mut BTreeSet<u64>) -> T) -> T {

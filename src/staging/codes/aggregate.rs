@@ -13,6 +13,7 @@ use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
 use datafusion::physical_plan::aggregates::AggregateExec;
+use datafusion::physical_plan::execution_plan::apply_expression_roots;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use futures::StreamExt;
@@ -99,12 +100,7 @@ impl ExecutionPlan for ByCodes {
     ) -> PlanResult<TreeNodeRecursion> {
         let arguments = self.what.aggregates.iter().flat_map(|a| a.expressions());
         let filters = self.what.filters.iter().flatten().cloned();
-        for expression in arguments.chain(filters) {
-            if f(&expression)? == TreeNodeRecursion::Stop {
-                return Ok(TreeNodeRecursion::Stop);
-            }
-        }
-        Ok(TreeNodeRecursion::Continue)
+        apply_expression_roots(arguments.chain(filters), f)
     }
 
     fn with_new_children(
