@@ -43,6 +43,8 @@ pub enum ErrorKind {
     Limit,
     /// The run was interrupted.
     Cancelled,
+    /// A step before failed, so that what this one did does not take effect.
+    TakenBack,
     /// A bug in this program.
     Internal,
 }

@@ -15,6 +15,7 @@ pub mod http;
 mod local;
 pub mod project;
 pub mod python;
+mod repr;
 pub mod report;
 pub mod secret;
 pub mod sources;

@@ -1,5 +1,7 @@
 //! A value at run time: what variables hold, what expressions give, what goes into a request.
 
+use std::any::Any;
+use std::fmt;
 use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Timelike, Utc};
@@ -34,6 +36,23 @@ pub enum Value {
     Map(Arc<IndexMap<String, Value>>),
     /// A row of a table.
     Row(Row),
+    /// An object of Python's that is no plain data, or that may be changed in place.
+    Object(Arc<dyn Object>),
+}
+
+/// An object that lives elsewhere and is kept as it is within a run.
+pub trait Object: Send + Sync + fmt::Debug {
+    /// Its text, as Python's `str` gives it.
+    fn text(&self) -> String;
+
+    /// The data it holds now; the text says why there is none.
+    fn data(&self) -> Result<Value, String>;
+
+    /// Its entries, when it is a map of names: each as it is.
+    fn entries(&self) -> Option<Arc<IndexMap<String, Value>>>;
+
+    /// For whoever made it.
+    fn as_any(&self) -> &dyn Any;
 }
 
 impl Value {
@@ -61,6 +80,7 @@ impl Value {
             Value::List(_) => "a list",
             Value::Map(_) => "an object",
             Value::Row(_) => "a row",
+            Value::Object(_) => "an object",
         }
     }
 
@@ -73,14 +93,25 @@ impl Value {
             Value::Int(n) => n.to_string(),
             Value::Float(n) => float_text(*n),
             Value::BigInt(text) | Value::Number(text) | Value::Text(text) => text.to_string(),
-            Value::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
             Value::Date(date) => date.to_string(),
             Value::Time(time) => time.format(&format!("%H:%M:%S{}", micros(time))).to_string(),
             Value::Timestamp(t) => t.format(&format!("%Y-%m-%d %H:%M:%S{}", micros(t))).to_string(),
             Value::Instant(t) => t
                 .format(&format!("%Y-%m-%d %H:%M:%S{}%:z", micros(t)))
                 .to_string(),
-            Value::List(_) | Value::Map(_) | Value::Row(_) => serde_json::to_string(self).unwrap_or_default(),
+            Value::Object(object) => object.text(),
+            Value::Bytes(_) | Value::List(_) | Value::Map(_) | Value::Row(_) => self.repr(),
+        }
+    }
+
+    /// The value as data: what an object holds now.
+    ///
+    /// # Errors
+    /// An object that holds no data, in words.
+    pub fn plain(self) -> Result<Value, String> {
+        match self {
+            Value::Object(object) => object.data(),
+            value => Ok(value),
         }
     }
 
@@ -89,8 +120,37 @@ impl Value {
         match self {
             Value::Bool(value) => *value,
             Value::Text(text) => text.trim().eq_ignore_ascii_case("true"),
+            Value::Object(object) => object.text().trim().eq_ignore_ascii_case("true"),
             _ => false,
         }
+    }
+}
+
+/// `{"value": V, "scope": "local"}` is a variable with its scope, anything else the value itself. Gives the value, and
+/// whether it is local where it says so.
+///
+/// # Errors
+/// A scope that is none, as text.
+pub fn scoped(value: Value) -> Result<(Value, Option<bool>), String> {
+    // What holds other things than data is looked into as well.
+    let data = match &value {
+        Value::Object(object) => object.entries(),
+        Value::Map(entries) => Some(entries.clone()),
+        _ => None,
+    };
+    let Some(entries) = data.filter(|e| e.contains_key("value")) else {
+        return Ok((value, None));
+    };
+    let known = ["value", "scope", "type"];
+    if !entries.contains_key("scope") && entries.len() > 1 || entries.keys().any(|k| !known.contains(&k.as_str())) {
+        return Ok((value, None));
+    }
+    let inner = entries.get("value").cloned().unwrap_or(Value::Null);
+    match entries.get("scope").map(Value::to_text).as_deref() {
+        Some("local") => Ok((inner, Some(true))),
+        Some("project") => Ok((inner, Some(false))),
+        None => Ok((inner, None)),
+        Some(other) => Err(other.to_string()),
     }
 }
 
@@ -100,7 +160,7 @@ fn micros(time: &impl Timelike) -> &'static str {
 }
 
 /// A float as Python writes it: `1.0`, not `1`.
-fn float_text(n: f64) -> String {
+pub(crate) fn float_text(n: f64) -> String {
     if n.is_nan() {
         return "nan".into();
     }
@@ -177,6 +237,7 @@ impl Serialize for Value {
                 entries.iter().try_for_each(|(k, v)| map.serialize_entry(k, v))?;
                 map.end()
             }
+            Value::Object(object) => object.data().map_err(S::Error::custom)?.serialize(serializer),
             Value::Row(row) => {
                 let mut map = serializer.serialize_map(Some(row.len()))?;
                 for (name, value) in row.iter() {

@@ -4,6 +4,7 @@
 #   . tests/setup.sh python postgres   and a PostgreSQL server's programs, for the tests
 #   . tests/setup.sh mysql             a MariaDB server's programs
 #   . tests/setup.sh drivers           the libraries of DuckDB and of ADBC drivers, beside the builds
+#   . tests/setup.sh jinja2            Python's Jinja2, beside the builds
 #   . tests/setup.sh fakesnow          a server that speaks Snowflake's protocol, beside the builds
 
 # Builds are kept in one folder outside the checkout, unless cargo is told otherwise.
@@ -48,6 +49,11 @@ drivers() {
     duckdb adbc-driver-postgresql adbc-driver-sqlite adbc-driver-snowflake
 }
 
+# Templates that the native engine leaves to Python's Jinja2.
+jinja2() {
+  pip_folder "$CARGO_TARGET_DIR/test-jinja2-$(python_version)" 'jinja2>=3.1'
+}
+
 # A server that speaks Snowflake's protocol. Newer connectors than it knows ask it for more than it has.
 fakesnow() {
   pip_folder "$CARGO_TARGET_DIR/test-fakesnow-$(python_version)" \
@@ -75,6 +81,7 @@ for need in "$@"; do
     postgres) have_postgres || install_packages postgresql ;;
     mysql) have_mysql || install_packages mariadb-server ;;
     drivers) drivers ;;
+    jinja2) jinja2 ;;
     fakesnow) fakesnow ;;
   esac
 done

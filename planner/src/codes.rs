@@ -39,7 +39,7 @@ codes! {
     BadValue = "SQ0106", "A value that is not allowed";
     DuplicateKey = "SQ0107", "A key is given twice";
     UnknownOperation = "SQ0108", "An operation that the language does not know";
-    DuplicateId = "SQ0109", "Two steps have the same id";
+    DuplicateId = "SQ0109", "Several steps have the id that something points at";
     UnknownFlow = "SQ0201", "A flow that the project does not have";
     UnknownSource = "SQ0202", "A source that the project does not have";
     WrongSourceKind = "SQ0203", "A source of another kind than the place needs";

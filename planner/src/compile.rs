@@ -59,6 +59,8 @@ pub struct Compiler {
     flows: IndexMap<String, Vec<FlowStep>>,
     /// Sources that could not be read.
     broken_sources: BTreeSet<String>,
+    /// What was found when reading each source.
+    found_sources: IndexMap<String, Diagnostics>,
     /// Flows with errors in their own file.
     broken: BTreeSet<String>,
     /// Parameters that flows give to others, by the called flow.
@@ -86,8 +88,12 @@ impl Compiler {
         };
         let mut sources = IndexMap::new();
         let mut broken_sources = BTreeSet::new();
+        let mut found_sources = IndexMap::new();
         for (name, file) in &files.sources {
-            match syntax::read_source(name, &file.path, &file.text, d) {
+            let mut own = Diagnostics::default();
+            let read = syntax::read_source(name, &file.path, &file.text, &mut own);
+            found_sources.insert(name.clone(), own);
+            match read {
                 Some(source) => {
                     sources.insert(name.clone(), source);
                 }
@@ -109,7 +115,7 @@ impl Compiler {
         }
         if project.is_none() {
             // Nothing will be planned: what is wrong with the flows is told now.
-            found.values().for_each(|own| d.extend(own));
+            found.values().chain(found_sources.values()).for_each(|own| d.extend(own));
         }
         let mut tables = KnownTables::default();
         flows
@@ -134,6 +140,7 @@ impl Compiler {
             environment,
             flows,
             broken_sources,
+            found_sources,
             broken,
             found,
             parameters,
@@ -144,6 +151,11 @@ impl Compiler {
     /// The names of the project's flows.
     pub fn flows(&self) -> impl Iterator<Item = &str> {
         self.flows.keys().map(String::as_str)
+    }
+
+    /// Adds what is wrong with the project's sources, whoever uses them.
+    pub fn check_sources(&self, d: &mut Diagnostics) {
+        self.found_sources.values().for_each(|own| d.extend(own));
     }
 
     /// Compiles one flow. `variables`: names that are set before the run, besides the environment's.
@@ -166,6 +178,7 @@ impl Compiler {
             variables: &known,
             parameters: &self.parameters,
             tables: &self.tables,
+            relaxed: self.project.relaxed,
         };
         let mut resolver = Resolver::new(&names, d);
         let root = resolver.flow(flow);
@@ -174,6 +187,13 @@ impl Compiler {
         for flow in std::mem::take(&mut resolver.visited) {
             if let Some(own) = self.found.get(&flow) {
                 d.extend(own);
+            }
+        }
+        // So do mistakes in a source: to the others they are warnings.
+        for (name, own) in &self.found_sources {
+            match used.contains(name) {
+                true => d.extend(own),
+                false => d.extend(&own.as_warnings()),
             }
         }
         let sources = used

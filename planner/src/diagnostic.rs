@@ -83,6 +83,17 @@ impl Diagnostics {
         self.list.extend(other.list.iter().cloned());
     }
 
+    /// The same findings, none of them an error.
+    pub fn as_warnings(&self) -> Diagnostics {
+        let warning = |found: &Diagnostic| Diagnostic {
+            severity: Severity::Warning,
+            ..found.clone()
+        };
+        Diagnostics {
+            list: self.list.iter().map(warning).collect(),
+        }
+    }
+
     /// Whether anything found is an error.
     pub fn has_errors(&self) -> bool {
         self.errors() > 0
@@ -92,7 +103,8 @@ impl Diagnostics {
     pub fn into_sorted(self) -> Vec<Diagnostic> {
         let mut list = self.list;
         let key = |d: &Diagnostic| d.place.as_ref().map(|p| (p.file.to_string(), p.line, p.column));
-        list.sort_by_key(key);
+        // Errors first: what is an error somewhere is one.
+        list.sort_by_key(|d| (key(d), d.severity == Severity::Warning));
         list.dedup_by(|a, b| a.code == b.code && a.message == b.message && key(a) == key(b));
         list
     }

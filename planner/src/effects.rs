@@ -127,6 +127,8 @@ pub struct Effects {
     pub rows: RowUses,
     /// Sources that queries run on, whatever tables they name.
     pub queried: BTreeSet<String>,
+    /// Why what the step does can't be held back, in words that follow its id: "sends POST requests".
+    pub barrier: Option<String>,
 }
 
 /// Facts that effects are computed with.
@@ -149,6 +151,14 @@ impl Effects {
         self.queried.extend(other.queried);
         self.probed.extend(other.probed);
         self.rows.merge(&other.rows);
+        if self.barrier.is_none() {
+            self.barrier = other.barrier;
+        }
+    }
+
+    /// Notes that what the step does can't be held back.
+    pub fn at_once(&mut self, why: impl Into<String>) {
+        self.barrier.get_or_insert_with(|| why.into());
     }
 
     /// What evaluating expressions reads.
@@ -179,6 +189,12 @@ impl Effects {
         }
         for (source, sql) in &uses.queries {
             self.sql(source, sql, scope, false);
+            if !sql::only_reads(sql) {
+                self.at_once("runs SQL in an expression that is no SELECT");
+            }
+        }
+        if let Some(what) = &uses.outside {
+            self.at_once(format!("{what} in its Python"));
         }
     }
 

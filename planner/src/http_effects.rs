@@ -90,13 +90,15 @@ pub fn plan(
     let mut row_variables: Vec<String> = Vec::new();
     if paging {
         row_variables.extend(request.init.iter().map(|v| v.name.clone()));
-        row_variables.extend(set.iter().flatten().cloned());
+        // What only responses read goes on from row to row.
+        let of_row = |name: &&String| asked.variables.contains(*name) || !uses.variables.contains(*name);
+        row_variables.extend(set.iter().flatten().filter(of_row).cloned());
         row_variables.dedup();
     }
     HttpStep {
         request: request.clone(),
         pages_at_once: pages_at_once(request, source, &asked, set.as_deref()),
-        fan_out: fan_out(request, source, &asked, set, paging),
+        fan_out: fan_out(request, source, &asked, &uses, set, paging),
         rejects,
         row_variables,
         row_columns: row.and_then(|row| used.rows.of(row)),
@@ -197,6 +199,7 @@ fn fan_out(
     request: &HttpRequest,
     source: Option<&HttpSource>,
     asked: &Uses,
+    answered: &Uses,
     set: Option<Vec<String>>,
     paging: bool,
 ) -> FanOut {
@@ -205,13 +208,29 @@ fn fan_out(
     }
     let row = request.for_each.as_ref().map(|r| r.variable.as_str());
     let sequential = |reason: String| FanOut::Sequential { reason };
+    // What the response itself reads and sets, one row's response leaves to the next one's. With paging, what the request
+    // reads belongs to the row.
+    let own = |name: &String| paging && (asked.variables.contains(name) || is_init(request, name));
+    let gathered = |name: &&String| answered.variables.contains(*name) && !own(name);
+    if let Some(name) = set.iter().flatten().find(gathered) {
+        return sequential(format!("the response reads variable {name}, which it sets"));
+    }
     match set {
         // Paging keeps its variables for each row.
         Some(_) if paging => {}
-        None if !paging
-            && (asked.any_variable || asked.variables.iter().any(|v| Some(v.as_str()) != row)) =>
+        Some(set) if answered.any_variable && !set.is_empty() => {
+            return sequential(
+                "the response reads variables by names known only when it runs, and sets some".into(),
+            );
+        }
+        None if !paging && {
+            let reads = |uses: &Uses| {
+                uses.any_variable || uses.variables.iter().any(|v| Some(v.as_str()) != row)
+            };
+            reads(asked) || reads(answered)
+        } =>
         {
-            return sequential("the parser may set variables that the request reads".into());
+            return sequential("the parser may set variables that the step reads".into());
         }
         Some(set) if asked.any_variable && !set.is_empty() => {
             return sequential(
@@ -231,6 +250,10 @@ fn fan_out(
     FanOut::Concurrent {
         concurrency: concurrency(request, source),
     }
+}
+
+fn is_init(request: &HttpRequest, name: &str) -> bool {
+    request.init.iter().any(|v| v.name == name)
 }
 
 fn concurrency(request: &HttpRequest, source: Option<&HttpSource>) -> Concurrency {

@@ -77,8 +77,27 @@ impl Region {
 pub struct Edge {
     pub from: usize,
     pub to: usize,
+    /// What of step `from` is waited for.
+    #[serde(skip_serializing_if = "Until::is_over")]
+    pub until: Until,
     /// Why, in words: "reads orders, written by fetch_orders".
     pub reasons: Vec<String>,
+}
+
+/// What one step waits for of another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Until {
+    /// Its work: the variables it sets can be read by those behind it before they are published.
+    Work,
+    /// Its end: what it does has taken effect, in its turn.
+    Over,
+}
+
+impl Until {
+    fn is_over(&self) -> bool {
+        *self == Until::Over
+    }
 }
 
 /// One step of the plan.
@@ -98,9 +117,13 @@ pub struct Step {
     pub writes: Vec<Resource>,
     /// Whether it sends requests that change something outside.
     pub outside: bool,
-    /// Variables whose value a later step overwrites before anyone reads it: they stay inside the step.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub private: Vec<String>,
+    /// Why what it does can't be held back until the steps before it are over, in words that follow its id; none: it
+    /// can. Such a step is a barrier: it starts when all before it are over, and those behind it wait for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub barrier: Option<String>,
+    /// Whether it does not wait for barriers, and starts as one without waiting: `after`, or `order: relaxed`.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub unordered: bool,
     pub action: Action,
 }
 

@@ -66,6 +66,28 @@ pub fn analyse(sql: &str, dialect: Dialect) -> Result<SqlEffects, String> {
     Ok(effects)
 }
 
+/// Whether SQL starts as a query does. A function that it calls may still do anything.
+pub fn only_reads(sql: &str) -> bool {
+    let text = blank(sql, Blank::Marker);
+    let mut rest = text.trim_start();
+    // Comments say nothing.
+    loop {
+        let skipped = match (rest.strip_prefix("--"), rest.strip_prefix("/*")) {
+            (Some(line), _) => line.split_once('\n').map_or("", |(_, rest)| rest),
+            (_, Some(block)) => block.split_once("*/").map_or("", |(_, rest)| rest),
+            _ => break,
+        };
+        rest = skipped.trim_start();
+    }
+    let rest = rest.trim_start_matches('(').trim_start();
+    let word: String = rest.chars().take_while(char::is_ascii_alphabetic).collect();
+    let known = [
+        "select", "with", "values", "table", "show", "explain", "describe", "from", "pragma", "summarize",
+    ];
+    // A template may give the whole text: only the run can tell.
+    text.contains(MARKER) && word.is_empty() || known.contains(&word.to_lowercase().as_str())
+}
+
 impl SqlEffects {
     fn read(&mut self, name: &ObjectName) {
         match table_name(name) {

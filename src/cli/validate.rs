@@ -19,6 +19,9 @@ pub fn validate(context: &Context, args: &Validate) -> Result<Exit> {
             Some(flow) => vec![flow.clone()],
             None => compiler.flows().map(str::to_string).collect(),
         };
+        if args.flow.is_none() {
+            compiler.check_sources(&mut d);
+        }
         for flow in &flows {
             compiler.plan(flow, &known, &mut d);
             checked += 1;

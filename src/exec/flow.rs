@@ -21,24 +21,27 @@ use crate::value::Value;
 /// Sets variables, all from the values before the step.
 pub async fn set_variables(run: &Arc<Run>, variables: &[VariableSet], scope: &Scope) -> Result<()> {
     let props: Vec<_> = variables.iter().map(|v| &v.value).collect();
-    let values = run.evaluator.all(&props, &scope.world(), None).await?;
+    let values = run.evaluator.kept(&props, &scope.world(), None).await?;
+    let mut set = Vec::with_capacity(values.len());
     for (variable, value) in variables.iter().zip(values) {
-        publish(run, scope, &variable.name, variable.scope, value);
+        let (value, local) = super::variables::scoped(variable, value)?;
+        let kept = match local {
+            Some(true) => VariableScope::Local,
+            Some(false) => VariableScope::Project,
+            None => variable.scope,
+        };
+        set.push((scope.target(&variable.name, kept), value));
     }
+    scope.stage(&set);
+    scope.come().await?;
+    scope.publish(set);
     Ok(())
-}
-
-/// Gives a variable its value in the scope it is kept in.
-pub fn publish(run: &Run, scope: &Scope, name: &str, kept: VariableScope, value: Value) {
-    match kept {
-        VariableScope::Project => run.variables.set_project(name, value),
-        VariableScope::Local => run.variables.set_local(scope.frame(), name, value),
-    }
 }
 
 /// Prints a message.
 pub async fn print(run: &Arc<Run>, message: &Prop, scope: &Scope) -> Result<()> {
     let value = run.evaluator.one(message, &scope.world(), None).await?;
+    scope.come().await?;
     run.events
         .emit(Event::Printed(run.redactor.redact(&value.to_text())))
         .await;
@@ -57,6 +60,7 @@ pub async fn holds(run: &Run, what: &str, value: &Value) -> bool {
         }
         Value::List(items) => !items.is_empty(),
         Value::Map(entries) => !entries.is_empty(),
+        Value::Object(_) => false,
         _ => true,
     };
     if odd {
@@ -184,6 +188,8 @@ pub async fn enter(run: &Arc<Run>, frame: usize, parameters: Option<&Prop>, scop
             }
         }
     }
+    // Nothing before the step is in this frame.
     run.variables.enter(frame, locals);
+    scope.stage(&[]);
     Ok(())
 }

@@ -8,8 +8,10 @@ use sequor_planner::ops::{DataPath, ResponseTable, VariableScope};
 use super::debug::{self, Look};
 use super::flow::holds;
 use super::http_step::Asking;
+use super::event::Event;
 use super::scope::{Layer, Scope};
 use super::sink::Filled;
+use super::variables;
 use crate::batch::target::RowTarget;
 use crate::batch::{json, rows};
 use crate::error::{Error, ErrorKind, Result};
@@ -54,18 +56,24 @@ pub async fn take(
     }
     if !given.variables.is_empty() {
         let props: Vec<_> = given.variables.iter().map(|v| &v.value).collect();
-        let values = asking.run.evaluator.all(&props, &world, Some(&response)).await?;
+        let values = asking.run.evaluator.kept(&props, &world, Some(&response)).await?;
         for (variable, value) in given.variables.iter().zip(values) {
+            let (value, local) = variables::scoped(variable, value)?;
             own.set(&variable.name, value);
+            set_scope(own, &variable.name, local);
         }
     }
     for (name, (value, local)) in &parsed.variables {
         own.set(name, value.clone());
-        match local {
-            Some(true) => own.set_scope(name, VariableScope::Local),
-            Some(false) => own.set_scope(name, VariableScope::Project),
-            None => {}
-        }
+        set_scope(own, name, *local);
+    }
+    if !parsed.ignored.is_empty() {
+        let message = format!(
+            "{}: the parser returns `{}`, which means nothing",
+            asking.step,
+            parsed.ignored.join("`, `")
+        );
+        asking.run.events.emit(Event::Warning(message)).await;
     }
     let again = match (&given.while_, &parsed.again) {
         (Some(prop), _) => Some(asking.run.evaluator.one(prop, &world, Some(&response)).await?),
@@ -80,6 +88,14 @@ pub async fn take(
         return Ok(Taken { again: false, rows });
     }
     Ok(Taken { again, rows })
+}
+
+fn set_scope(own: &Layer, name: &str, local: Option<bool>) {
+    match local {
+        Some(true) => own.set_scope(name, VariableScope::Local),
+        Some(false) => own.set_scope(name, VariableScope::Project),
+        None => {}
+    }
 }
 
 /// Rows that are read without Python.
@@ -142,7 +158,7 @@ async fn python_rows(
             let given = &asking.http.request.response;
             asking.sink.fill(|tables| {
                 if let Some(parser @ Prop::Python { code, .. }) = &given.parser {
-                    let text = evaluator.python_text(parser, &world)?;
+                    let text = evaluator.python_text(parser, &world, &mut call)?;
                     return call.parse(code, &text, tables);
                 }
                 let mut parsed = Parsed::default();
@@ -150,11 +166,11 @@ async fn python_rows(
                     let rows = match &table.data {
                         _ if native(table).is_some() => 0,
                         Some(data @ Prop::Python { code, .. }) => {
-                            let text = evaluator.python_text(data, &world)?;
+                            let text = evaluator.python_text(data, &world, &mut call)?;
                             tables.with(at, &mut |target, full| call.rows(code, &text, target, full))?
                         }
                         Some(data) => {
-                            let value = evaluator.evaluate(data, &world, None)?;
+                            let value = evaluator.evaluate(data, &world, Some(&mut call))?;
                             tables.with(at, &mut |target, full| literal_rows(&value, target, full))?
                         }
                         None => 0,

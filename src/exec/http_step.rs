@@ -10,13 +10,14 @@ use sequor_planner::plan::{FanOut, HttpStep, Step};
 use super::api::Api;
 use super::credentials;
 use super::event::{Counters, Event};
-use super::flow::publish;
 use super::http_converse::converse;
 use super::http_fan_out;
 use super::rejects::{self, Rejects};
 use super::run::Run;
 use super::scope::{Layer, Scope};
 use super::sink::Sink;
+use super::turn::Variable;
+use super::variables;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{Auth, Hosts, Limits, Policy};
 use crate::value::Value;
@@ -104,16 +105,22 @@ pub async fn run(
     {
         run.events.emit(Event::Warning(warning)).await;
     }
+    let set = to_publish(http, &own, &outer);
+    outer.stage(&set);
     asking.sink.commit(&run).await?;
-    publish_all(&run, step, http, &own, &outer);
+    outer.publish(set);
     Ok(())
 }
 
 /// `init.variables`: set once, before the first request.
 async fn initial(run: &Run, init: &[VariableSet], scope: &Scope) -> Result<HashMap<String, Value>> {
     let props: Vec<_> = init.iter().map(|v| &v.value).collect();
-    let values = run.evaluator.all(&props, &scope.world(), None).await?;
-    Ok(init.iter().map(|v| v.name.clone()).zip(values).collect())
+    let values = run.evaluator.kept(&props, &scope.world(), None).await?;
+    let mut initial = HashMap::with_capacity(values.len());
+    for (variable, value) in init.iter().zip(values) {
+        initial.insert(variable.name.clone(), variables::scoped(variable, value)?.0);
+    }
+    Ok(initial)
 }
 
 /// The scope with the variables of the http source.
@@ -162,7 +169,7 @@ async fn success(run: &Run, http: &HttpStep, scope: &Scope) -> Result<Vec<u16>> 
 }
 
 /// After success, variables become visible to the steps behind; a failed step leaves them as they were.
-fn publish_all(run: &Run, step: &Step, http: &HttpStep, own: &Layer, scope: &Scope) {
+fn to_publish(http: &HttpStep, own: &Layer, scope: &Scope) -> Vec<(Variable, Value)> {
     let init = http.request.init.iter();
     let response = http.request.response.variables.iter();
     let kept: HashMap<&str, VariableScope> = init
@@ -176,12 +183,11 @@ fn publish_all(run: &Run, step: &Step, http: &HttpStep, own: &Layer, scope: &Sco
         init.clone()
             .any(|v| v.name == name && v.scope == VariableScope::Local)
     };
-    for (name, value) in own.all() {
-        if step.private.contains(&name) || step_local(&name) {
-            continue;
-        }
+    let set = own.all().into_iter().filter(|(name, _)| !step_local(name));
+    set.map(|(name, value)| {
         let scope_of = returned.get(&name).or_else(|| kept.get(name.as_str())).copied();
         let scope_of = scope_of.unwrap_or(VariableScope::Project);
-        publish(run, scope, &name, scope_of, value);
-    }
+        (scope.target(&name, scope_of), value)
+    })
+    .collect()
 }

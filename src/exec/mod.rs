@@ -21,7 +21,10 @@ mod scope;
 mod sink;
 mod spooled;
 mod sql;
+mod step;
 mod table;
+mod turn;
+mod waiting;
 mod variables;
 
 pub use api::Api;

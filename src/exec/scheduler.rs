@@ -1,51 +1,45 @@
-//! Runs the steps of a region: each as soon as those it waits for are done.
+//! Runs the steps of a region: each as soon as what it waits for is there. What they do takes effect in the order of the
+//! flow, each step's in its turn.
 
+use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
 
 use futures::future::BoxFuture;
+use petgraph::Direction;
 use petgraph::graph::{DiGraph, NodeIndex};
-use petgraph::visit::Dfs;
-use sequor_planner::ops::OnError;
-use sequor_planner::plan::{Action, Region, Step};
-use tokio::task::JoinSet;
+use petgraph::visit::EdgeRef;
+use sequor_planner::plan::{Region, Step, Until};
+use tokio::task::{AbortHandle, Id, JoinSet};
 
-use super::event::{Counters, Event, Outcome};
+use super::event::{Event, Outcome};
 use super::run::Run;
 use super::scope::Scope;
-use super::{flow, http_step, migrate, sql};
+use super::step::{End, step_to_end};
+use super::turn::{Signal, Turns};
 use crate::error::{Error, ErrorKind, Result};
 
 /// A region ready to run, as often as need be.
 pub struct Prepared {
     steps: Vec<Arc<Step>>,
-    graph: DiGraph<(), ()>,
+    graph: DiGraph<(), Until>,
     nodes: Vec<NodeIndex>,
-    /// How many steps each one waits for.
-    waits_for: Vec<usize>,
 }
 
 impl Prepared {
     /// Prepares a region.
     pub fn new(region: &Region) -> Arc<Prepared> {
         let steps: Vec<Arc<Step>> = region.steps.iter().cloned().map(Arc::new).collect();
-        let mut graph: DiGraph<(), ()> = DiGraph::new();
+        let mut graph = DiGraph::new();
         let nodes: Vec<NodeIndex> = steps.iter().map(|_| graph.add_node(())).collect();
-        let mut waits_for = vec![0usize; steps.len()];
         for edge in &region.edges {
-            graph.add_edge(nodes[edge.from], nodes[edge.to], ());
-            waits_for[edge.to] += 1;
+            graph.add_edge(nodes[edge.from], nodes[edge.to], edge.until);
         }
-        Arc::new(Prepared {
-            steps,
-            graph,
-            nodes,
-            waits_for,
-        })
+        Arc::new(Prepared { steps, graph, nodes })
     }
 }
 
-/// Runs a region to its end. After a failure nothing new starts; what runs is let finish; the first error is returned.
+/// Runs a region to its end. After a failure nothing behind the failed step takes effect; those before it finish; its
+/// error is returned.
 pub fn region(
     run: Arc<Run>,
     region: Arc<Prepared>,
@@ -53,59 +47,158 @@ pub fn region(
     depth: usize,
 ) -> BoxFuture<'static, Result<()>> {
     Box::pin(async move {
-        let Prepared {
-            steps,
-            graph,
-            nodes,
-            waits_for,
-        } = &*region;
-        let mut waits_for = waits_for.clone();
-        let mut ready: Vec<usize> = (0..steps.len()).filter(|at| waits_for[*at] == 0).collect();
-        let mut unfinished: Vec<bool> = vec![true; steps.len()];
-        let mut running: JoinSet<(usize, Result<()>)> = JoinSet::new();
-        let mut failed: Option<(usize, Error)> = None;
+        let (turns, mut signals) = Turns::new(scope.turn().cloned());
+        let mut pass = Pass::new(&region);
         loop {
-            if failed.is_none() {
-                for at in ready.drain(..) {
-                    let (run, step, scope) = (run.clone(), steps[at].clone(), scope.clone());
-                    running.spawn(async move { (at, step_to_end(run, step, scope, depth).await) });
-                    unfinished[at] = false;
-                }
+            while let Some(at) = pass.next_ready() {
+                let step = region.steps[at].clone();
+                let scope = scope.with_turn(turns.turn(at, step.unordered));
+                let run = run.clone();
+                let handle = pass
+                    .running
+                    .spawn(async move { (at, step_to_end(run, step, scope, depth).await) });
+                pass.ids.insert(handle.id(), at);
+                pass.handles.insert(at, handle);
             }
-            let Some(joined) = running.join_next().await else {
+            if pass.running.is_empty() {
                 break;
-            };
-            let (at, result) =
-                joined.map_err(|e| Error::new(ErrorKind::Internal, format!("a step broke down: {e}")))?;
-            match result {
-                Ok(()) => {
-                    for next in graph.neighbors(nodes[at]) {
-                        waits_for[next.index()] -= 1;
-                        if waits_for[next.index()] == 0 {
-                            ready.push(next.index());
-                        }
-                    }
-                    // In the order of the flow, so that runs look alike.
-                    ready.sort_unstable();
-                }
-                Err(error) => {
-                    failed.get_or_insert((at, error));
-                }
+            }
+            tokio::select! {
+                biased;
+                Some(signal) = signals.recv() => match signal {
+                    Signal::Worked(at) => pass.release(at, Until::Work),
+                    Signal::Doomed(at) => pass.stop_behind(at),
+                },
+                Some(joined) = pass.running.join_next_with_id() => match joined {
+                    Ok((_, (at, end))) => pass.ended(at, end, &turns),
+                    Err(gone) => pass.gone(&gone, &turns),
+                },
             }
         }
-        let Some((culprit, error)) = failed else {
+        let Some((culprit, error)) = pass.failed.take() else {
             return Ok(());
         };
-        let mut behind = vec![false; steps.len()];
-        let mut dfs = Dfs::new(graph, nodes[culprit]);
-        while let Some(node) = dfs.next(graph) {
-            behind[node.index()] = true;
+        pass.tell_skipped(&run, culprit, &error, depth).await;
+        Err(error)
+    })
+}
+
+/// One pass through a region.
+struct Pass<'r> {
+    region: &'r Prepared,
+    /// How many edges each step waits for.
+    waits_for: Vec<usize>,
+    /// Whether those who wait for the step's work have been let go.
+    worked: Vec<bool>,
+    started: Vec<bool>,
+    /// Whether the step's end was told.
+    told: Vec<bool>,
+    /// Steps behind this one do not start.
+    last: usize,
+    running: JoinSet<(usize, End)>,
+    handles: HashMap<usize, AbortHandle>,
+    ids: HashMap<Id, usize>,
+    failed: Option<(usize, Error)>,
+}
+
+impl<'r> Pass<'r> {
+    fn new(region: &'r Prepared) -> Pass<'r> {
+        let count = region.steps.len();
+        let waits = |node: &NodeIndex| {
+            let edges = region.graph.edges_directed(*node, Direction::Incoming);
+            edges.count()
+        };
+        Pass {
+            region,
+            waits_for: region.nodes.iter().map(waits).collect(),
+            worked: vec![false; count],
+            started: vec![false; count],
+            told: vec![false; count],
+            last: count,
+            running: JoinSet::new(),
+            handles: HashMap::new(),
+            ids: HashMap::new(),
+            failed: None,
         }
-        for (at, step) in steps.iter().enumerate().filter(|(at, _)| unfinished[*at]) {
-            let because = match behind[at] {
+    }
+
+    /// A step to start: in the order of the flow, so that runs look alike.
+    fn next_ready(&mut self) -> Option<usize> {
+        let steps = 0..self.region.steps.len().min(self.last);
+        let at = steps.into_iter().find(|at| !self.started[*at] && self.waits_for[*at] == 0)?;
+        self.started[at] = true;
+        Some(at)
+    }
+
+    /// Lets those go who wait for a step's work, or for its end.
+    fn release(&mut self, at: usize, until: Until) {
+        let work = !std::mem::replace(&mut self.worked[at], true);
+        let edges = self.region.graph.edges(self.region.nodes[at]);
+        for edge in edges {
+            let let_go = match edge.weight() {
+                Until::Work => work,
+                Until::Over => until == Until::Over,
+            };
+            if let_go {
+                self.waits_for[edge.target().index()] -= 1;
+            }
+        }
+    }
+
+    /// Nothing behind a step starts any more, and what runs there is stopped: dropped, it takes itself back. A barrier
+    /// is let finish, since what it did stays done.
+    fn stop_behind(&mut self, at: usize) {
+        self.last = self.last.min(at);
+        for (behind, handle) in &self.handles {
+            if *behind > at && self.region.steps[*behind].barrier.is_none() {
+                handle.abort();
+            }
+        }
+    }
+
+    fn ended(&mut self, at: usize, end: End, turns: &Turns) {
+        self.handles.remove(&at);
+        self.told[at] = true;
+        match end {
+            End::Over => {
+                turns.over(at);
+                self.release(at, Until::Over);
+            }
+            End::TakenBack => {}
+            End::Failed(error) => {
+                turns.failed(at);
+                // An interrupt ends every step by itself.
+                match error.kind() {
+                    ErrorKind::Cancelled => self.last = 0,
+                    _ => self.stop_behind(at),
+                }
+                self.failed.get_or_insert((at, error));
+            }
+        }
+    }
+
+    /// A step's task ended without a word: it was stopped, or it broke down.
+    fn gone(&mut self, gone: &tokio::task::JoinError, turns: &Turns) {
+        let at = self.ids.get(&gone.id()).copied().unwrap_or_default();
+        self.handles.remove(&at);
+        if !gone.is_cancelled() {
+            let error = Error::new(ErrorKind::Internal, format!("a step broke down: {gone}"));
+            turns.failed(at);
+            self.stop_behind(at);
+            self.failed.get_or_insert((at, error));
+        }
+    }
+
+    /// Tells of the steps that did not run, or were taken back.
+    async fn tell_skipped(&self, run: &Run, culprit: usize, error: &Error, depth: usize) {
+        let steps = &self.region.steps;
+        for (at, step) in steps.iter().enumerate().filter(|(at, _)| !self.told[*at]) {
+            let failed = &steps[culprit].id;
+            let because = match self.started[at] {
                 _ if error.kind() == ErrorKind::Cancelled => "the run was interrupted".to_string(),
-                true => format!("it depends on {}, which failed", steps[culprit].id),
-                false => format!("{} failed before it started", steps[culprit].id),
+                true => format!("{failed} failed before it: what it did is taken back"),
+                false if self.waits(culprit, at) => format!("it depends on {failed}, which failed"),
+                false => format!("{failed} failed before it"),
             };
             run.events
                 .emit(Event::Finished {
@@ -118,85 +211,11 @@ pub fn region(
                 })
                 .await;
         }
-        Err(error)
-    })
-}
-
-/// Runs one step and tells about it.
-async fn step_to_end(run: Arc<Run>, step: Arc<Step>, scope: Scope, depth: usize) -> Result<()> {
-    let counters = Arc::new(Counters::default());
-    let name: Arc<str> = step.id.as_str().into();
-    run.events
-        .emit(Event::Started {
-            step: name.clone(),
-            op: step.op,
-            title: step.title.clone(),
-            depth,
-            counters: counters.clone(),
-        })
-        .await;
-    let started = Instant::now();
-    let scope = scope.in_frame(step.frame);
-    let result = tokio::select! {
-        // Dropping what runs takes it back: a load that was not committed never was.
-        () = run.cancel.cancelled() => Err(Error::new(ErrorKind::Cancelled, "interrupted")),
-        result = perform(run.clone(), step.clone(), scope.clone(), counters.clone(), depth) => result,
-    };
-    let result = result.map_err(|e| e.map_text(|text| run.redactor.redact(text)).at(&step.place));
-    let outcome = match &result {
-        Ok(()) => Outcome::Done,
-        Err(e) if e.kind() == ErrorKind::Cancelled => Outcome::Cancelled,
-        Err(e) if scope.caught() => Outcome::Caught((!e.is_told()).then(|| e.clone())),
-        Err(e) => Outcome::Failed((!e.is_told()).then(|| e.clone())),
-    };
-    run.events
-        .emit(Event::Finished {
-            step: name,
-            op: step.op,
-            depth,
-            outcome,
-            totals: counters.read(),
-            took: started.elapsed(),
-        })
-        .await;
-    match result {
-        // The failure is told; to the flow the step is done.
-        Err(error) if step.on_error == OnError::Continue && error.kind() != ErrorKind::Cancelled => Ok(()),
-        result => result.map_err(Error::told),
     }
-}
 
-async fn perform(
-    run: Arc<Run>,
-    step: Arc<Step>,
-    scope: Scope,
-    counters: Arc<Counters>,
-    depth: usize,
-) -> Result<()> {
-    match &step.action {
-        Action::Http(http) => http_step::run(run, &step, http, scope, counters).await,
-        Action::Transform(transform) => sql::transform(&run, transform, &scope, &counters).await,
-        Action::Execute(execute) => sql::execute(&run, execute, &scope, &counters).await,
-        Action::SetVariable(set) => flow::set_variables(&run, &set.set, &scope).await,
-        Action::Print(print) => flow::print(&run, &print.message, &scope).await,
-        Action::If { branches, otherwise } => flow::branch(&run, branches, otherwise, scope, depth).await,
-        Action::ForEach { rows, columns, body } => {
-            flow::for_each(&run, rows, columns.as_ref(), body, scope, depth).await
-        }
-        Action::While {
-            condition,
-            body,
-            max_iterations,
-        } => flow::repeat(&run, condition, body, *max_iterations, scope, depth).await,
-        Action::Try {
-            steps,
-            catch,
-            finally,
-        } => flow::attempt(&run, steps, catch.as_ref(), finally, scope, depth).await,
-        Action::Group(body) => region(run, Prepared::new(body), scope, depth + 1).await,
-        Action::MigrateSchema(migrate) => migrate::run(&run, migrate, &scope).await,
-        Action::EnterFlow {
-            frame, parameters, ..
-        } => flow::enter(&run, *frame, parameters.as_ref(), &scope).await,
+    /// Whether a step waits for another, be it through others.
+    fn waits(&self, from: usize, to: usize) -> bool {
+        let (from, to) = (self.region.nodes[from], self.region.nodes[to]);
+        petgraph::algo::has_path_connecting(&self.region.graph, from, to, None)
     }
 }

@@ -8,6 +8,7 @@ use tokio::runtime::Handle;
 
 use super::run::Databases;
 use super::table::collect;
+use super::turn::{Turn, Variable};
 use super::variables::Variables;
 use crate::batch::row::Row;
 use crate::error::Result;
@@ -76,6 +77,8 @@ pub struct Scope {
     frame: usize,
     /// Whether a `try` around takes errors.
     caught: bool,
+    /// When what the step does takes effect; none outside of steps.
+    turn: Option<Turn>,
     /// Innermost last. A layer is seen only in its own frame: a called flow sees its parameters and nothing else.
     layers: Vec<(usize, Arc<Layer>)>,
 }
@@ -90,6 +93,7 @@ impl Scope {
             runtime: Handle::current(),
             frame: 0,
             caught: false,
+            turn: None,
             layers: Vec::new(),
         }
     }
@@ -107,6 +111,71 @@ impl Scope {
         let mut scope = self.clone();
         scope.layers.push((self.frame, layer));
         scope
+    }
+
+    /// The scope of a step.
+    pub fn with_turn(&self, turn: Turn) -> Scope {
+        Scope {
+            turn: Some(turn),
+            ..self.clone()
+        }
+    }
+
+    /// The step's turn.
+    pub fn turn(&self) -> Option<&Turn> {
+        self.turn.as_ref()
+    }
+
+    /// Whether what the step does takes effect at once.
+    pub fn has_come(&self) -> bool {
+        self.turn.as_ref().is_none_or(Turn::has_come)
+    }
+
+    /// Waits until what the step does may take effect.
+    ///
+    /// # Errors
+    /// A step before failed.
+    pub async fn come(&self) -> Result<()> {
+        match &self.turn {
+            Some(turn) => turn.come().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Waits until what can't be held back may be done.
+    ///
+    /// # Errors
+    /// A step before failed.
+    pub async fn clear(&self) -> Result<()> {
+        match &self.turn {
+            Some(turn) => turn.clear().await,
+            None => Ok(()),
+        }
+    }
+
+    /// The step's work is done: what it sets can be read by the steps behind it.
+    pub fn stage(&self, values: &[(Variable, Value)]) {
+        self.turn.iter().for_each(|turn| turn.stage(values));
+    }
+
+    /// Publishes what the step sets, in its turn.
+    pub fn publish(&self, values: Vec<(Variable, Value)>) {
+        for ((frame, name), value) in values {
+            match frame {
+                Some(frame) => self.variables.set_local(frame, &name, value),
+                None => self.variables.set_project(&name, value),
+            }
+        }
+        self.turn.iter().for_each(Turn::published);
+    }
+
+    /// The variable that a name means when it is set in a scope.
+    pub fn target(&self, name: &str, kept: VariableScope) -> Variable {
+        let frame = match kept {
+            VariableScope::Project => None,
+            VariableScope::Local => Some(self.frame),
+        };
+        (frame, name.to_string())
     }
 
     /// The scope inside a `try` that takes errors.
@@ -135,14 +204,36 @@ impl Scope {
 
 impl World for Scope {
     fn variable(&self, name: &str) -> Option<Value> {
-        let layered = || {
-            let mine = self.layers.iter().rev().filter(|(frame, _)| *frame == self.frame);
-            mine.into_iter().find_map(|(_, layer)| layer.get(name))
+        let layers = self.layers.iter().rev().filter(|(frame, _)| *frame == self.frame);
+        let staged = |frame| self.turn.as_ref().and_then(|turn| turn.staged(frame, name));
+        let mut null = None;
+        // A null lets the next scope be seen.
+        let mut known = |value: Option<Value>| match value {
+            Some(Value::Null) => {
+                null = Some(Value::Null);
+                None
+            }
+            value => value,
         };
-        self.variables
-            .overridden(name)
-            .or_else(layered)
-            .or_else(|| self.variables.get(self.frame, name))
+        known(self.variables.overridden(name))
+            .or_else(|| layers.map(|(_, layer)| known(layer.get(name))).find_map(|value| value))
+            .or_else(|| known(staged(Some(self.frame))))
+            .or_else(|| known(self.variables.local(self.frame, name)))
+            .or_else(|| known(staged(None)))
+            .or_else(|| known(self.variables.project_value(name)))
+            .or_else(|| known(self.variables.environment_value(name)))
+            .or(null)
+    }
+
+    fn keep(&self, name: &str, value: Value) {
+        if self.variables.overridden(name).is_some() {
+            return;
+        }
+        let mut layers = self.layers.iter().rev().filter(|(frame, _)| *frame == self.frame);
+        match layers.find(|(_, layer)| !matches!(layer.get(name), None | Some(Value::Null))) {
+            Some((_, layer)) => layer.set(name, value),
+            None => self.variables.keep_local(self.frame, name, value),
+        }
     }
 
     fn near(&self, name: &str) -> Option<String> {

@@ -16,6 +16,7 @@ use super::scope::Scope;
 use super::spooled::{self, Later};
 use super::sql::write_mode;
 use super::table::{Defaults, table_name};
+use super::waiting::{self, Beginning};
 use crate::batch::builder::BatchBuilder;
 use crate::batch::spool::Spool;
 use crate::batch::target::RowTarget;
@@ -36,6 +37,8 @@ pub struct Sink {
     counters: Arc<Counters>,
     /// The table whose rows are not counted: they are not the response's.
     apart: Option<usize>,
+    /// Says when the tables may be seen.
+    scope: Scope,
 }
 
 /// The tables of a sink.
@@ -86,6 +89,7 @@ impl Sink {
             }),
             counters: counters.clone(),
             apart: None,
+            scope: scope.clone(),
         })
     }
 
@@ -107,7 +111,7 @@ impl Sink {
             name,
             specs.collect(),
             WriteMode::Replace,
-            &table.place,
+            (&table.place, scope),
         )
         .await?;
         let tables = self.tables.get_mut().unwrap_or_else(PoisonError::into_inner);
@@ -203,6 +207,7 @@ impl Sink {
             rest
         };
         self.send(rest).await?;
+        self.scope.come().await?;
         let tables = self.tables.into_inner().unwrap_or_else(PoisonError::into_inner);
         // Every load is complete before the first becomes visible.
         let mut loads = Vec::with_capacity(tables.targets.len());
@@ -259,7 +264,7 @@ async fn target(run: &Arc<Run>, table: &ResponseTable, scope: &Scope) -> Result<
     let specs = match specs {
         // What else the rows have does not matter: they can go on at once.
         Some(specs) if schema == SchemaPolicy::Discard => {
-            return loading(run, &table.target.source, name, specs, mode, &table.place).await;
+            return loading(run, &table.target.source, name, specs, mode, (&table.place, scope)).await;
         }
         specs => specs,
     };
@@ -284,24 +289,38 @@ async fn loading(
     name: TableName,
     specs: Specs,
     mode: WriteMode,
-    place: &Place,
+    (place, scope): (&Place, &Scope),
 ) -> Result<Target> {
     let database = run.databases.get(source)?;
     let columns = typed(&*database, &specs).map_err(|e| e.at(place))?;
     let keys = specs.into_iter().map(|(key, _)| key).collect();
     let builder = BatchBuilder::new(name.table.as_str(), keys, &columns)?;
-    let load = database
-        .begin_load(&name, &columns, mode)
-        .await
-        .map_err(|e| e.context(format!("table `{name}`")).at(place))?;
     let (sender, receiver) = mpsc::channel(WAITING);
     let shown = name.to_string();
+    let table = name.table.clone();
+    let beginning = Beginning {
+        database,
+        target: name,
+        columns,
+        mode,
+    };
+    let (at, told) = (place.clone(), shown.clone());
+    let loader = match scope.has_come() {
+        true => {
+            let load = beginning.begin().await;
+            let load = load.map_err(|e| e.context(format!("table `{shown}`")).at(place))?;
+            tokio::spawn(waiting::write_all(load, receiver))
+        }
+        // Nothing of the database is held while the step waits for its turn.
+        false => tokio::spawn(waiting::write_in_turn(beginning, scope.clone(), receiver)),
+    };
     let loader = AbortOnDropHandle::new(tokio::spawn(async move {
-        let written = write_all(load, receiver).await;
-        written.map_err(|e| e.context(format!("table `{shown}`")))
+        let written = AbortOnDropHandle::new(loader).await;
+        let written = written.map_err(|e| Error::new(ErrorKind::Internal, format!("a load broke down: {e}")));
+        written?.map_err(|e| e.context(format!("table `{told}`")).at(&at))
     }));
     Ok(Target {
-        name: name.table,
+        name: table,
         rows: RowTarget::Typed(builder),
         loading: Loading::Now {
             sender,
@@ -383,17 +402,4 @@ fn never_seen(table: &str, builder: &BatchBuilder) -> Option<String> {
             columns.join("`, `")
         )),
     }
-}
-
-async fn write_all(
-    mut load: Box<dyn Load>,
-    mut batches: mpsc::Receiver<RecordBatch>,
-) -> Result<Box<dyn Load>> {
-    while let Some(batch) = batches.recv().await {
-        if let Err(error) = load.write(batch).await {
-            load.abort().await;
-            return Err(error);
-        }
-    }
-    Ok(load)
 }

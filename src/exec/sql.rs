@@ -23,6 +23,7 @@ pub async fn transform(run: &Arc<Run>, step: &Transform, scope: &Scope, counters
         return Err(Error::new(ErrorKind::Project, "`query` is empty"));
     }
     let target = table_name(run, &step.target, scope).await?;
+    scope.come().await?;
     if step.engine == Engine::Local {
         return local::transform(run, step, query, &target, counters)
             .await

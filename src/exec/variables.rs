@@ -5,7 +5,26 @@ use std::sync::{PoisonError, RwLock};
 
 use indexmap::IndexMap;
 
-use crate::value::Value;
+use sequor_planner::expr::Prop;
+use sequor_planner::ops::VariableSet;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::value::{self, Value};
+
+/// What an expression gave for a variable: `{"value": V, "scope": S}` says the scope, too. Gives the value, and whether
+/// it is local where it says so.
+///
+/// # Errors
+/// A scope that is none.
+pub fn scoped(variable: &VariableSet, value: Value) -> Result<(Value, Option<bool>)> {
+    if !matches!(variable.value, Prop::Python { .. }) {
+        return Ok((value, None));
+    }
+    value::scoped(value).map_err(|scope| {
+        let message = format!("variable `{}` has the scope `{scope}`", variable.name);
+        Error::new(ErrorKind::Data, message).help("scopes are local and project")
+    })
+}
 
 /// The scopes that outlive a step: command line, frames of flows, project, environment.
 pub struct Variables {
@@ -36,21 +55,22 @@ impl Variables {
         self.overrides.get(name).cloned()
     }
 
-    /// The value in a frame, the project or the environment.
-    pub fn get(&self, frame: usize, name: &str) -> Option<Value> {
-        let local = self.frames.get(frame).and_then(|locals| {
-            let locals = locals.read().unwrap_or_else(PoisonError::into_inner);
-            locals.get(name).cloned()
-        });
-        local
-            .or_else(|| {
-                self.project
-                    .read()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .get(name)
-                    .cloned()
-            })
-            .or_else(|| self.environment.get(name).cloned())
+    /// The value in a frame.
+    pub fn local(&self, frame: usize, name: &str) -> Option<Value> {
+        let locals = self.frames.get(frame)?;
+        let locals = locals.read().unwrap_or_else(PoisonError::into_inner);
+        locals.get(name).cloned()
+    }
+
+    /// The project's value.
+    pub fn project_value(&self, name: &str) -> Option<Value> {
+        let project = self.project.read().unwrap_or_else(PoisonError::into_inner);
+        project.get(name).cloned()
+    }
+
+    /// The environment's value.
+    pub fn environment_value(&self, name: &str) -> Option<Value> {
+        self.environment.get(name).cloned()
     }
 
     /// Sets a variable that is kept between runs.
@@ -64,6 +84,16 @@ impl Variables {
         if let Some(locals) = self.frames.get(frame) {
             let mut locals = locals.write().unwrap_or_else(PoisonError::into_inner);
             locals.insert(name.to_string(), value);
+        }
+    }
+
+    /// Replaces a variable of one run of one flow, if it is set.
+    pub fn keep_local(&self, frame: usize, name: &str, value: Value) {
+        if let Some(locals) = self.frames.get(frame) {
+            let mut locals = locals.write().unwrap_or_else(PoisonError::into_inner);
+            if let Some(known) = locals.get_mut(name) {
+                *known = value;
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use sequor_planner::expr::Prop;
+use sequor_planner::expr::{Code, Prop};
 
 use super::jinja::Jinja;
 use super::native;
@@ -45,13 +45,41 @@ impl Evaluator {
         Ok(values.pop().unwrap_or(Value::Null))
     }
 
-    /// Evaluates properties, in order. Those that block (Python, queries in Jinja) run on the interpreter's thread,
-    /// all in one visit.
+    /// Evaluates properties whose values variables keep: objects of Python's stay what they are.
+    pub async fn kept(
+        self: &Arc<Self>,
+        props: &[&Prop],
+        world: &Arc<dyn World>,
+        response: Option<&Arc<Response>>,
+    ) -> Result<Vec<Value>> {
+        self.each(props, world, response, true).await
+    }
+
+    /// Evaluates properties, in order, to plain data.
     pub async fn all(
         self: &Arc<Self>,
         props: &[&Prop],
         world: &Arc<dyn World>,
         response: Option<&Arc<Response>>,
+    ) -> Result<Vec<Value>> {
+        let mut values = self.each(props, world, response, false).await?;
+        for (value, prop) in values.iter_mut().zip(props) {
+            if matches!(value, Value::Object(_)) {
+                let data = std::mem::replace(value, Value::Null).plain();
+                *value = data.map_err(|why| no_data(prop, &why))?;
+            }
+        }
+        Ok(values)
+    }
+
+    /// Evaluates properties, in order. Those that block (Python, queries in Jinja) run on the interpreter's thread,
+    /// all in one visit.
+    async fn each(
+        self: &Arc<Self>,
+        props: &[&Prop],
+        world: &Arc<dyn World>,
+        response: Option<&Arc<Response>>,
+        keep: bool,
     ) -> Result<Vec<Value>> {
         if !props.iter().any(|prop| blocks(prop)) {
             let respond = response.map(|r| &**r);
@@ -72,7 +100,13 @@ impl Evaluator {
                 let mut call = Call::new(py, &world, response.as_ref());
                 props
                     .iter()
-                    .map(|p| this.evaluate(p, &world, Some(&mut call)))
+                    .map(|p| match p {
+                        Prop::Python { code, .. } if keep => {
+                            let text = this.python_text(p, &world, &mut call)?;
+                            call.keep(code, &text)
+                        }
+                        p => this.evaluate(p, &world, Some(&mut call)),
+                    })
                     .collect()
             })
             .await?
@@ -87,7 +121,12 @@ impl Evaluator {
     ) -> Result<Option<Value>> {
         Ok(match prop {
             Prop::Literal(json) => Some(Value::from(json)),
-            Prop::Jinja { code, .. } => Some(Value::text(self.jinja.render(code, world)?)),
+            Prop::Jinja { code, .. } => match self.jinja.render(code, world) {
+                Ok(text) => Some(Value::text(text)),
+                // Python's Jinja2 may know what to do; if not, its words are the better ones.
+                Err(error) if error.kind() == ErrorKind::Template => None,
+                Err(error) => return Err(error),
+            },
             Prop::Python { lowered, .. } => {
                 let lowered = lowered.as_ref();
                 lowered.and_then(|lowered| native::evaluate(lowered, world, response))
@@ -124,10 +163,10 @@ impl Evaluator {
     ) -> Result<Value> {
         match prop {
             Prop::Literal(json) => Ok(Value::from(json)),
-            Prop::Jinja { code, .. } => self.jinja.render(code, world).map(Value::text),
+            Prop::Jinja { code, python, .. } => self.rendered(code, *python, world, call).map(Value::text),
             Prop::Python { code, .. } => match call {
                 Some(call) => {
-                    let text = self.python_text(prop, world)?;
+                    let text = self.python_text(prop, world, call)?;
                     call.evaluate(code, &text)
                 }
                 None => Err(Error::new(
@@ -151,15 +190,52 @@ impl Evaluator {
         }
     }
 
+    /// A template's text: natively, or by Python's Jinja2 where it needs that.
+    fn rendered(
+        &self,
+        code: &Code,
+        python: bool,
+        world: &Arc<dyn World>,
+        call: Option<&mut Call<'_, '_>>,
+    ) -> Result<String> {
+        let Some(call) = call else {
+            return self.jinja.render(code, world);
+        };
+        if python {
+            return call.render(code);
+        }
+        match self.jinja.render(code, world) {
+            Err(error) if error.kind() == ErrorKind::Template => call.render(code),
+            rendered => rendered,
+        }
+    }
+
     /// The text of Python code, its Jinja rendered.
-    pub fn python_text(&self, prop: &Prop, world: &Arc<dyn World>) -> Result<Arc<str>> {
+    pub fn python_text(
+        &self,
+        prop: &Prop,
+        world: &Arc<dyn World>,
+        call: &mut Call<'_, '_>,
+    ) -> Result<Arc<str>> {
         match prop {
             Prop::Python { code, .. } if sequor_planner::expr::has_template(&code.text) => {
-                self.jinja.render(code, world).map(Into::into)
+                let native = sequor_planner::expr::is_native_template(&code.text);
+                self.rendered(code, !native, world, Some(call)).map(Into::into)
             }
             Prop::Python { code, .. } => Ok(code.text.clone()),
             _ => Err(Error::new(ErrorKind::Internal, "not Python")),
         }
+    }
+}
+
+/// The error of an object where data is due.
+fn no_data(prop: &Prop, why: &str) -> Error {
+    let error = Error::new(ErrorKind::Data, why.to_string());
+    match prop {
+        Prop::Python { code, .. } | Prop::Jinja { code, .. } => {
+            error.at(&code.place).context(format!("`{}`", code.property))
+        }
+        _ => error,
     }
 }
 
@@ -168,8 +244,9 @@ fn blocks(prop: &Prop) -> bool {
     match prop {
         Prop::Literal(_) => false,
         Prop::Python { lowered, .. } => lowered.is_none(),
-        Prop::Jinja { uses, .. } => {
-            uses.any_source || !uses.tables.is_empty() || !uses.queries.is_empty() || !uses.sources.is_empty()
+        Prop::Jinja { uses, python, .. } => {
+            *python
+                || uses.any_source || !uses.tables.is_empty() || !uses.queries.is_empty() || !uses.sources.is_empty()
         }
         Prop::Map(entries) => entries.iter().any(|(_, p)| blocks(p)),
         Prop::List(items) => items.iter().any(blocks),

@@ -1,5 +1,6 @@
 //! Jinja by minijinja. Each template is compiled once: the environment keeps it under its own text.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -52,7 +53,7 @@ impl Jinja {
                 ));
             }
             match python_spelling(value) {
-                Some(text) => out.write_str(text).map_err(Into::into),
+                Some(text) => out.write_str(&text).map_err(Into::into),
                 None => minijinja::escape_formatter(out, state, value),
             }
         });
@@ -170,11 +171,15 @@ fn explain(error: &minijinja::Error, code: &Code) -> Error {
 }
 
 /// Jinja2 prints what Python prints.
-fn python_spelling(value: &JinjaValue) -> Option<&'static str> {
+fn python_spelling(value: &JinjaValue) -> Option<Cow<'static, str>> {
     use minijinja::value::ValueKind;
     match value.kind() {
-        ValueKind::None => Some("None"),
-        ValueKind::Bool => Some(if value.is_true() { "True" } else { "False" }),
+        ValueKind::None => Some("None".into()),
+        ValueKind::Bool => Some(if value.is_true() { "True" } else { "False" }.into()),
+        ValueKind::Number if !value.is_integer() => {
+            let float = f64::try_from(value.clone()).ok()?;
+            Some(crate::value::float_text(float).into())
+        }
         _ => None,
     }
 }
@@ -194,8 +199,12 @@ pub fn to_jinja(value: &Value) -> JinjaValue {
         Value::Number(_) | Value::Date(_) | Value::Time(_) | Value::Timestamp(_) | Value::Instant(_) => {
             JinjaValue::from_object(Printed(value.clone()))
         }
-        Value::Bytes(bytes) => JinjaValue::from_bytes(bytes.to_vec()),
-        Value::List(items) => items.iter().map(to_jinja).collect(),
+        Value::Bytes(_) => JinjaValue::from_object(Printed(value.clone())),
+        Value::List(items) => JinjaValue::from_object(ListObject(items.clone())),
+        Value::Object(object) => match object.data() {
+            Ok(Value::List(_) | Value::Map(_)) | Err(_) => JinjaValue::from_object(Printed(value.clone())),
+            Ok(data) => to_jinja(&data),
+        },
         Value::Map(entries) => JinjaValue::from_object(MapObject(entries.clone())),
         Value::Row(row) => JinjaValue::from_object(RowObject(row.clone())),
     }
@@ -215,6 +224,28 @@ impl Object for Printed {
     }
 }
 
+/// A list: its items, read when asked for.
+#[derive(Debug)]
+struct ListObject(Arc<Vec<Value>>);
+
+impl Object for ListObject {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Seq
+    }
+
+    fn get_value(self: &Arc<Self>, key: &JinjaValue) -> Option<JinjaValue> {
+        self.0.get(key.as_usize()?).map(to_jinja)
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Seq(self.0.len())
+    }
+
+    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&Value::List(self.0.clone()).repr())
+    }
+}
+
 /// A map: its entries by name, read when asked for.
 #[derive(Debug)]
 struct MapObject(Arc<IndexMap<String, Value>>);
@@ -230,6 +261,10 @@ impl Object for MapObject {
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
         Enumerator::Values(self.0.keys().map(|k| JinjaValue::from(k.as_str())).collect())
+    }
+
+    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&Value::Map(self.0.clone()).repr())
     }
 }
 
@@ -254,6 +289,10 @@ impl Object for RowObject {
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
         Enumerator::Values(self.0.names().map(JinjaValue::from).collect())
+    }
+
+    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&Value::Row(self.0.clone()).repr())
     }
 
     fn call_method(

@@ -24,6 +24,10 @@ pub trait World: Send + Sync {
     /// The value of a variable, if it is defined.
     fn variable(&self, name: &str) -> Option<Value>;
 
+    /// Keeps the object that a local variable was read as, so that what is changed in place stays changed. Variables of
+    /// the project are read anew each time.
+    fn keep(&self, name: &str, value: Value);
+
     /// A name near to `name`, for a variable that is not defined.
     fn near(&self, name: &str) -> Option<String>;
 

@@ -108,6 +108,15 @@ fn url(value: &Value, base: Option<&str>) -> Result<Url> {
     }
 }
 
+/// A value in a query or a header: a boolean as APIs write it, a map as JSON.
+fn text(value: &Value) -> String {
+    match value {
+        Value::Bool(value) => value.to_string(),
+        Value::Map(_) | Value::List(_) | Value::Row(_) => serde_json::to_string(value).unwrap_or_default(),
+        value => value.to_text(),
+    }
+}
+
 /// Names and values of parameters, headers or a form. Null is left out; a list gives its name once per item.
 pub(super) fn pairs(value: &Value, what: &str) -> Result<Vec<(String, String)>> {
     let entries: Vec<(String, Value)> = match value {
@@ -130,9 +139,9 @@ pub(super) fn pairs(value: &Value, what: &str) -> Result<Vec<(String, String)>> 
             Value::Null => {}
             Value::List(items) => {
                 let items = items.iter().filter(|v| !matches!(v, Value::Null));
-                pairs.extend(items.map(|v| (name.clone(), v.to_text())));
+                pairs.extend(items.map(|v| (name.clone(), text(v))));
             }
-            value => pairs.push((name, value.to_text())),
+            value => pairs.push((name, text(&value))),
         }
     }
     Ok(pairs)

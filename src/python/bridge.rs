@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyIterator, PyList};
 
 use super::convert::to_python;
+use super::object::as_object;
 use crate::batch::row::Row;
 use crate::error::{Error, Result};
 use crate::expr::{Ask, World, var};
@@ -43,6 +44,21 @@ impl Bridge {
             error: None,
         };
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Ends a call: a row that an expression assigned to stays so for the flow.
+    pub(super) fn leave(&self, py: Python<'_>) -> PyResult<()> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let (Some(seen), Ok(world)) = (seen, self.world()) else {
+            return Ok(());
+        };
+        for (name, value) in seen.bind(py).iter() {
+            let assigned = value.cast::<PyRow>().is_ok_and(|row| !row.get().assigned().is_empty());
+            if assigned {
+                world.keep(name.extract()?, as_object(&value));
+            }
+        }
+        Ok(())
     }
 
     /// The error that was raised through Python, if one was.
@@ -84,8 +100,11 @@ impl Bridge {
             return Ok(value.unbind());
         }
         let world = self.world()?;
-        let value = self.check(var(&*world, name))?;
-        let value = to_python(py, &value)?;
+        let found = self.check(var(&*world, name))?;
+        let value = to_python(py, &found)?;
+        if matches!(found, Value::List(_) | Value::Map(_)) {
+            world.keep(name, as_object(&value));
+        }
         seen.set_item(name, &value)?;
         Ok(value.unbind())
     }

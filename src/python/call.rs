@@ -10,6 +10,7 @@ use sequor_planner::expr::Code;
 
 use super::bridge::SequorError;
 use super::convert::from_python;
+use super::object::keep;
 use super::interpreter::Visit;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::Response;
@@ -45,6 +46,52 @@ impl<'v, 'py> Call<'v, 'py> {
         from_python(&object).map_err(|error| self.explain(&error, code))
     }
 
+    /// Evaluates code to a value that a variable keeps.
+    pub fn keep(&mut self, code: &Code, text: &Arc<str>) -> Result<Value> {
+        let object = self.object(code, text)?;
+        keep(&object).map_err(|error| self.explain(&error, code))
+    }
+
+    /// Renders a template by Python's Jinja2.
+    pub fn render(&mut self, code: &Code) -> Result<String> {
+        let bridge = self.visit.bridge.clone_ref(self.py);
+        bridge.get().enter(self.world.clone());
+        let rendered = self
+            .prelude()
+            .getattr("render")
+            .and_then(|render| render.call1((&*code.text, self.visit.names.bind(self.py))))
+            .and_then(|text| text.extract::<String>());
+        let left = bridge.get().leave(self.py);
+        match rendered {
+            Ok(text) => left.map(|()| text).map_err(|e| self.explain(&e, code)),
+            Err(error) => Err(self.explain_template(&error, code)),
+        }
+    }
+
+    /// An exception of a template as an error.
+    fn explain_template(&self, error: &PyErr, code: &Code) -> Error {
+        if error.is_instance_of::<SequorError>(self.py)
+            && let Some(own) = self.visit.bridge.get().take_error()
+        {
+            return own.at(&code.place);
+        }
+        if let Some(traceback) = error.traceback(self.py) {
+            let _ = error.value(self.py).call_method1("with_traceback", (traceback,));
+        }
+        let explained: PyResult<(Option<usize>, String)> = self
+            .prelude()
+            .getattr("explain_template")
+            .and_then(|f| f.call1((error.value(self.py),)))
+            .and_then(|found| found.extract());
+        let (line, message) = explained.unwrap_or_else(|_| (None, error.to_string()));
+        let line = code.first_line + line.unwrap_or(1).saturating_sub(1);
+        Error::new(
+            ErrorKind::Template,
+            format!("the Jinja of `{}` failed on line {line}: {message}", code.property),
+        )
+        .at(&code.place)
+    }
+
     /// Evaluates code to an object.
     pub(super) fn object(&mut self, code: &Code, text: &Arc<str>) -> Result<Bound<'py, PyAny>> {
         self.call(code, text).map_err(|error| self.explain(&error, code))
@@ -63,6 +110,7 @@ impl<'v, 'py> Call<'v, 'py> {
             globals.set_item("response", response)?;
         }
         let result = compiled.function.bind(self.py).call0();
+        bridge.get().leave(self.py)?;
         // A response may be large: it must not outlive its turn in some expression's globals.
         if self.response.is_some() {
             globals.del_item("response")?;

@@ -12,6 +12,7 @@ use pyo3::types::{
 };
 
 use super::bridge::PyRow;
+use super::object::object_of;
 use crate::value::Value;
 
 /// A value as expressions see it: decimals as `decimal.Decimal`, dates and times as `datetime`'s.
@@ -55,6 +56,10 @@ pub fn to_python<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyA
             dict.into_any()
         }
         Value::Row(row) => Bound::new(py, PyRow::new(row.clone()))?.into_any(),
+        Value::Object(object) => match object_of(py, &**object) {
+            Some(object) => object,
+            None => PyString::new(py, &object.text()).into_any(),
+        },
     })
 }
 

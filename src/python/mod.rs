@@ -5,6 +5,7 @@ mod call;
 mod convert;
 mod interpreter;
 mod module;
+mod object;
 mod parser;
 mod rows;
 mod session;

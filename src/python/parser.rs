@@ -9,10 +9,11 @@ use sequor_planner::expr::Code;
 
 use super::call::Call;
 use super::convert::from_python;
+use super::object::keep;
 use super::rows::{OnFull, kind};
 use crate::batch::target::RowTarget;
 use crate::error::{Error, ErrorKind, Result};
-use crate::value::Value;
+use crate::value::{Value, scoped};
 
 /// What a response parser gave besides rows.
 #[derive(Debug, Default)]
@@ -20,6 +21,8 @@ pub struct Parsed {
     /// With whether the variable is local, where the parser says so.
     pub variables: IndexMap<String, (Value, Option<bool>)>,
     pub again: Option<Value>,
+    /// Keys that mean nothing.
+    pub ignored: Vec<String>,
     /// Rows of the table that got the most.
     pub rows: u64,
 }
@@ -73,28 +76,30 @@ impl Call<'_, '_> {
             match key.to_string().as_str() {
                 "tables" => (given, parsed.rows) = self.tables(&value, code, tables)?,
                 "variables" if value.is_none() => {}
-                "variables" => match from_python(&value).map_err(|e| self.explain(&e, code))? {
-                    Value::Map(entries) => {
-                        for (name, value) in Arc::unwrap_or_clone(entries) {
-                            let scoped = scoped(value).map_err(|scope| {
-                                wrong(code, format!("variable `{name}` has the scope `{scope}`"))
-                                    .replace_help("scopes are local and project")
-                            })?;
-                            parsed.variables.insert(name, scoped);
-                        }
-                    }
-                    _ => {
+                "variables" => {
+                    let Ok(entries) = value.cast::<PyDict>() else {
                         let message = format!("`variables` must be a dictionary, and is {}", kind(&value));
                         return Err(wrong(code, message));
+                    };
+                    for (name, value) in entries.iter() {
+                        let name = name.to_string();
+                        let value = keep(&value).map_err(|e| self.explain(&e, code))?;
+                        let scoped = scoped(value).map_err(|scope| {
+                            wrong(code, format!("variable `{name}` has the scope `{scope}`"))
+                                .replace_help("scopes are local and project")
+                        })?;
+                        parsed.variables.insert(name, scoped);
                     }
-                },
-                "while" => parsed.again = Some(from_python(&value).map_err(|e| self.explain(&e, code))?),
-                other => {
-                    return Err(wrong(
-                        code,
-                        format!("the parser returns an unknown key `{other}`"),
-                    ));
                 }
+                "while" => parsed.again = Some(from_python(&value).map_err(|e| self.explain(&e, code))?),
+                other => match sequor_planner::nearest(other, ["tables", "variables", "while"]) {
+                    Some(near) => {
+                        let message = format!("the parser returns an unknown key `{other}`");
+                        let near = format!("did you mean `{near}`?");
+                        return Err(wrong(code, message).replace_help(near));
+                    }
+                    None => parsed.ignored.push(other.to_string()),
+                },
             }
         }
         let missing = tables.declared().into_iter().enumerate();
@@ -186,23 +191,4 @@ impl Call<'_, '_> {
             None => Err(wrong("a table of `tables` has no `data`".into())),
         }
     }
-}
-
-/// `{"value": V, "scope": "local"}` is a variable with its scope, anything else the value itself.
-///
-/// # Errors
-/// A scope that is none, as text.
-fn scoped(value: Value) -> std::result::Result<(Value, Option<bool>), String> {
-    if let Value::Map(entries) = &value
-        && let Some(inner) = entries.get("value")
-        && entries.keys().all(|k| k == "value" || k == "scope")
-    {
-        return match entries.get("scope").map(Value::to_text).as_deref() {
-            Some("local") => Ok((inner.clone(), Some(true))),
-            Some("project") => Ok((inner.clone(), Some(false))),
-            None if entries.len() == 1 => Ok((inner.clone(), None)),
-            other => Err(other.unwrap_or_default().to_string()),
-        };
-    }
-    Ok((value, None))
 }

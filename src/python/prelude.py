@@ -181,6 +181,37 @@ def compile_expression(text, filename, line, names):
     return scope, scope.pop("expression")
 
 
+_templates = {}
+
+
+def render(text, names):
+    """Renders a template as Jinja2 does, with strict undefined names.
+
+    `names` are the functions of the language. Raises ModuleNotFoundError where Jinja2 is not installed.
+    """
+    template = _templates.get(text)
+    if template is None:
+        import jinja2
+
+        if len(_templates) >= 1024:
+            _templates.clear()
+        template = _templates[text] = jinja2.Template(text, undefined=jinja2.StrictUndefined)
+    known = ("var", "is_var_defined", "env_var", "table", "query", "query_scalar")
+    return template.render({name: names[name] for name in known})
+
+
+def explain_template(error):
+    """A template's exception in words: the line of the template, and what happened."""
+    line = getattr(error, "lineno", None)
+    for frame, at in traceback.walk_tb(error.__traceback__):
+        if frame.f_code.co_filename == "<template>":
+            line = at
+    if isinstance(error, ModuleNotFoundError) and error.name == "jinja2":
+        return line, "Python's Jinja2 is not installed: pip install jinja2"
+    message = str(error)
+    return line, message or type(error).__name__
+
+
 def explain(error, filename):
     """An exception in words: the line of the file it came from, its type and message, and the full traceback."""
     line = getattr(error, "lineno", None) if isinstance(error, SyntaxError) else None

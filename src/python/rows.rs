@@ -148,10 +148,8 @@ impl Call<'_, '_> {
             return builder.set(column, Cell::Json(json.into()));
         }
         if let Ok(time) = value.cast::<PyDateTime>() {
-            let text: String = time
-                .call_method0("isoformat")
-                .and_then(|t| t.extract())
-                .map_err(failed)?;
+            // As `str` gives it: what a text column keeps.
+            let text: String = time.str().and_then(|t| t.extract()).map_err(failed)?;
             return builder.set(column, Cell::Text(text.into()));
         }
         match from_python(value).map_err(failed)? {
@@ -164,6 +162,10 @@ impl Call<'_, '_> {
                 let json = serde_json::to_string(&list)
                     .map_err(|e| Error::new(ErrorKind::Value, e.to_string()).at(&code.place))?;
                 builder.set(column, Cell::Json(json.into()))
+            }
+            Value::Bytes(bytes) => {
+                let text = String::from_utf8_lossy(&bytes);
+                builder.set(column, Cell::Text(text))
             }
             other => builder.set(column, Cell::Text(other.to_text().into())),
         }

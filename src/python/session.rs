@@ -18,7 +18,7 @@ const MAX_COMPILED: usize = 1024;
 pub struct Session {
     pub(super) prelude: Py<PyModule>,
     pub(super) bridge: Py<Bridge>,
-    names: Py<PyDict>,
+    pub(super) names: Py<PyDict>,
     compiled: HashMap<(Arc<str>, Arc<str>, usize), Compiled>,
 }
 

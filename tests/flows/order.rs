@@ -58,13 +58,14 @@ fn independent_fetches_overlap() {
 }
 
 #[test]
-fn a_failure_names_what_was_skipped_and_lets_the_rest_finish() {
+fn nothing_behind_a_failure_takes_effect_and_what_was_before_does() {
     let server = Server::start(|asked| match asked.path.as_str() {
         "/bad" => json(r#"{"error": "no"}"#).status(404),
         _ => json(r#"{"rows": [{"id": 7}]}"#).after(Duration::from_millis(600)),
     });
-    let flow = fetch("bad", &format!("{}/bad", server.url), "a")
-        + &fetch("good", &format!("{}/good", server.url), "b")
+    let flow = fetch("good", &format!("{}/good", server.url), "b")
+        + &fetch("bad", &format!("{}/bad", server.url), "a")
+        + &fetch("behind", &format!("{}/good", server.url), "d")
         + "
 - op: transform
   id: after
@@ -81,9 +82,13 @@ fn a_failure_names_what_was_skipped_and_lets_the_rest_finish() {
             "404 Not Found",
             "skipped after: it depends on bad, which failed",
             "done    good",
+            "skipped behind: bad failed before it: what it did is taken back",
         ],
     );
     assert_eq!(project.rows("stage", "select id from b"), ["7", "7"]);
+    project
+        .sequor(&["query", "stage", "select id from d"])
+        .fails(1, &["table `d` does not exist"]);
 }
 
 #[test]

@@ -20,6 +20,15 @@ pub fn driver(package: &str) -> PathBuf {
     find("test-python-", "drivers", &format!("{package}/lib{package}.so"))
 }
 
+/// The folder of Python's Jinja2.
+pub fn jinja2() -> PathBuf {
+    find("test-jinja2-", "jinja2", "jinja2/__init__.py")
+        .ancestors()
+        .nth(2)
+        .expect("the file is in a folder of a folder")
+        .to_path_buf()
+}
+
 /// The folder of a server that speaks Snowflake's protocol.
 pub fn fakesnow() -> PathBuf {
     find("test-fakesnow-", "fakesnow", "bin/fakesnow")

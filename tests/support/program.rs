@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use super::installed;
+
 /// A project in a temporary folder, with its home.
 pub struct Project {
     folder: TempDir,
@@ -78,6 +80,7 @@ impl Project {
         command
             .current_dir(self.path())
             .args(["--home-dir", "home"])
+            .env("PYTHONPATH", installed::jinja2())
             .args(args);
         for name in [
             "SEQUOR_ENV",

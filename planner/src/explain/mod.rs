@@ -18,6 +18,9 @@ fn short(prop: &Prop) -> String {
     let text = match prop {
         Prop::Literal(serde_json::Value::String(text)) => text.clone(),
         Prop::Literal(json) => json.to_string(),
+        Prop::Jinja {
+            code, python: true, ..
+        } => format!("python: {}", code.text.trim()),
         Prop::Jinja { code, .. } => code.text.to_string(),
         Prop::Python {
             code,
@@ -189,8 +192,12 @@ fn notes(step: &Step) -> Vec<String> {
     if step.on_error == OnError::Continue {
         notes.push("a failure does not stop the flow".into());
     }
-    if !step.private.is_empty() {
-        notes.push(format!("keeps to itself: {}", step.private.join(", ")));
+    if let Some(why) = &step.barrier {
+        let order = match step.unordered {
+            true => "its place in the flow is given up",
+            false => "starts when all before it is done, and what comes behind waits",
+        };
+        notes.push(format!("barrier, since it {why}: {order}"));
     }
     notes
 }

@@ -9,13 +9,13 @@ use super::uses::Uses;
 use crate::codes::Code as DiagnosticCode;
 use crate::diagnostic::Diagnostics;
 
-/// Parses a template and finds what it uses; a syntax error goes to `d`.
-pub fn analyse(code: &Code, d: &mut Diagnostics) -> Option<Uses> {
+/// Parses a template and finds what it uses, and whether the native engine renders it; a syntax error goes to `d`.
+pub fn analyse(code: &Code, d: &mut Diagnostics) -> Option<(Uses, bool)> {
     match minijinja::machinery::parse(&code.text, &code.property, SyntaxConfig::default()) {
         Ok(template) => {
             let mut uses = Uses::default();
             statement(&template, &mut uses);
-            Some(uses)
+            Some((uses, super::template::is_native(&template)))
         }
         Err(error) => {
             let line = error.line().unwrap_or(1).saturating_sub(1);
@@ -28,6 +28,12 @@ pub fn analyse(code: &Code, d: &mut Diagnostics) -> Option<Uses> {
             None
         }
     }
+}
+
+/// Whether the native engine renders a template as Jinja2 does.
+pub fn is_native_template(text: &str) -> bool {
+    let parsed = minijinja::machinery::parse(text, "", SyntaxConfig::default());
+    parsed.is_ok_and(|template| super::template::is_native(&template))
 }
 
 fn statement(stmt: &Stmt<'_>, uses: &mut Uses) {

@@ -4,11 +4,13 @@ mod aliases;
 mod jinja;
 mod lower;
 mod prop;
+mod pure;
 mod python;
 mod returns;
+mod template;
 mod uses;
 
-pub use jinja::{Blank, MARKER, blank};
+pub use jinja::{Blank, MARKER, blank, is_native_template};
 pub use lower::{Lowered, Native, PathStep};
 pub use prop::{Code, Prop, entries, has_template, literal, python};
 pub use returns::{Returned, ReturnedTable, ReturnedVariable, Returns};

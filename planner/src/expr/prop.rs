@@ -56,6 +56,9 @@ pub enum Prop {
         code: Code,
         #[serde(skip)]
         uses: Arc<Uses>,
+        /// Whether Python's Jinja2 renders it: the native engine does not know all of it.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        python: bool,
     },
     /// Python: evaluates to any value.
     Python {
@@ -81,6 +84,18 @@ impl Prop {
     pub fn as_text(&self) -> Option<&str> {
         match self {
             Prop::Literal(Json::String(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The first template in it that Python's Jinja2 renders.
+    pub fn jinja2(&self) -> Option<&Code> {
+        match self {
+            Prop::Jinja {
+                code, python: true, ..
+            } => Some(code),
+            Prop::Map(entries) => entries.iter().find_map(|(_, p)| p.jinja2()),
+            Prop::List(items) => items.iter().find_map(Prop::jinja2),
             _ => None,
         }
     }
@@ -113,7 +128,8 @@ impl Prop {
     /// Whether evaluating it needs the Python interpreter.
     pub fn needs_python(&self) -> bool {
         match self {
-            Prop::Literal(_) | Prop::Jinja { .. } => false,
+            Prop::Literal(_) => false,
+            Prop::Jinja { python, .. } => *python,
             Prop::Python { lowered, .. } => lowered.is_none(),
             Prop::Map(entries) => entries.iter().any(|(_, p)| p.needs_python()),
             Prop::List(items) => items.iter().any(Prop::needs_python),
@@ -152,6 +168,7 @@ fn value(property: &str, node: &Node, dynamic: bool, d: &mut Diagnostics) -> Opt
         Value::Scalar(Scalar::Text { text, first_line }) if has_template(text) => {
             jinja_prop(property, text, &node.place, *first_line, d)?
         }
+        Value::Scalar(Scalar::Text { text, .. }) => Prop::Literal(Json::String(rendered(text))),
         Value::Scalar(_) => Prop::Literal(node.to_json()),
         Value::List(items) => {
             let read = items.iter().filter_map(|n| value(property, n, false, d));
@@ -162,13 +179,25 @@ fn value(property: &str, node: &Node, dynamic: bool, d: &mut Diagnostics) -> Opt
             for (key, place, node) in found {
                 let (name, prop) = match key.strip_suffix(EXPRESSION) {
                     Some(plain) if dynamic => {
-                        if found.iter().any(|(k, ..)| k == plain) {
+                        let beside = found.iter().find(|(k, ..)| k == plain);
+                        if beside.is_some_and(|(.., n)| !n.is_falsy()) && !node.is_null() {
                             both_forms(plain, place, d);
                             continue;
                         }
-                        (plain, python(key, node, d))
+                        match (node.is_null(), beside) {
+                            (true, Some(_)) => continue,
+                            (true, None) => (plain, Some(Prop::Literal(Json::Null))),
+                            _ => (plain, python(key, node, d)),
+                        }
                     }
-                    _ => (key.as_str(), value(key, node, false, d)),
+                    _ => {
+                        let python = format!("{key}{EXPRESSION}");
+                        let beside = |(k, _, n): &(String, Place, Node)| *k == python && !n.is_null();
+                        if dynamic && node.is_falsy() && found.iter().any(beside) {
+                            continue;
+                        }
+                        (key.as_str(), value(key, node, false, d))
+                    }
                 };
                 read.extend(prop.map(|p| (name.to_string(), p)));
             }
@@ -176,6 +205,18 @@ fn value(property: &str, node: &Node, dynamic: bool, d: &mut Diagnostics) -> Opt
         }
     };
     Some(prop)
+}
+
+/// Text without templates as Jinja renders it: line breaks are `\n`, and one at the end goes.
+fn rendered(text: &str) -> String {
+    let text = match text.contains('\r') {
+        true => text.replace("\r\n", "\n").replace('\r', "\n"),
+        false => text.to_string(),
+    };
+    match text.strip_suffix('\n') {
+        Some(shorter) => shorter.to_string(),
+        None => text,
+    }
 }
 
 /// A list of literals is a literal.
@@ -215,10 +256,11 @@ fn jinja_prop(
         place: place.clone(),
         first_line,
     };
-    let uses = jinja::analyse(&code, d)?;
+    let (uses, native) = jinja::analyse(&code, d)?;
     Some(Prop::Jinja {
         code,
         uses: Arc::new(uses),
+        python: !native,
     })
 }
 
@@ -248,7 +290,7 @@ pub fn python(property: &str, node: &Node, d: &mut Diagnostics) -> Option<Prop> 
     };
     let mut uses = Uses::default();
     if has_template(&code.text) {
-        uses.merge(&jinja::analyse(&code, d)?);
+        uses.merge(&jinja::analyse(&code, d)?.0);
     }
     let tree = python_code::parse(&code, d)?;
     if !python_code::returns(&tree) {

@@ -9,6 +9,7 @@ use ruff_python_parser::parse_module;
 use super::aliases;
 use super::jinja::{Blank, blank};
 use super::prop::Code;
+use super::pure;
 use super::uses::Uses;
 use crate::codes::Code as DiagnosticCode;
 use crate::diagnostic::Diagnostics;
@@ -169,6 +170,9 @@ pub(super) fn literal_string(expr: &Expr) -> Option<&str> {
 
 impl<'a> Visitor<'a> for Finder<'_> {
     fn visit_stmt(&mut self, stmt: &'a Stmt) {
+        if let Some(what) = pure::imports_outside(stmt) {
+            self.uses.outside.get_or_insert(what);
+        }
         // Giving a row a name uses none of its columns.
         if let Stmt::Assign(assign) = stmt
             && let [Expr::Name(name)] = assign.targets.as_slice()
@@ -191,6 +195,9 @@ impl<'a> Visitor<'a> for Finder<'_> {
                     .for_each(|arg| self.visit_expr(arg));
             }
             return;
+        }
+        if let Some(what) = pure::reaches_outside(expr) {
+            self.uses.outside.get_or_insert(what);
         }
         match expr {
             Expr::Call(call) => {

@@ -63,6 +63,7 @@ pub static COLUMN: Shape = Shape {
     with: &[&SIZES],
     keys: &[
         Key::new("name", Form::Name, "The column's name.").required(),
+        Key::new("description", Form::Label, "What the column holds."),
         Key::new(
             "type",
             Form::Value,
@@ -97,8 +98,8 @@ pub fn read_columns(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<Columns> {
         None => keys,
         Some(model) => {
             if keys.has("columns") {
-                let place = keys.place_of("model").cloned();
-                d.error(Code::BothForms, place, "both `columns` and `model` are given")
+                let place = keys.place_of("columns").cloned();
+                d.warning(Code::BothForms, place, "both `columns` and `model` are given: `model` counts")
                     .help("keep one: they mean the same");
             }
             model.as_ref()?
@@ -224,14 +225,35 @@ fn checked(sql_type: &str, place: &Place, d: &mut Diagnostics) -> Option<String>
     Some(sql_type.trim().to_string())
 }
 
-/// Whether text is one column type and nothing else: it ends up in CREATE TABLE.
+/// Whether text can be a column's type, with what a database allows behind it (`not null`, `default 'd'`, `check (v > 0)`):
+/// it ends up in CREATE TABLE, so it must not reach beyond its column.
 pub fn is_column_type(sql_type: &str) -> bool {
-    use sqlparser::{dialect::GenericDialect, parser::Parser, tokenizer::Token};
-    Parser::new(&GenericDialect {})
-        .try_with_sql(sql_type)
-        .and_then(|mut p| {
-            p.parse_data_type()?;
-            p.expect_token(&Token::EOF)
-        })
-        .is_ok()
+    use sqlparser::dialect::GenericDialect;
+    use sqlparser::tokenizer::{Token, Tokenizer};
+    let Ok(tokens) = Tokenizer::new(&GenericDialect {}, sql_type).tokenize() else {
+        return false;
+    };
+    let mut open = Vec::new();
+    let mut first = true;
+    for token in tokens {
+        match token {
+            Token::Whitespace(sqlparser::tokenizer::Whitespace::SingleLineComment { .. })
+            | Token::SemiColon
+            | Token::EOF => return false,
+            Token::Whitespace(_) => continue,
+            Token::Comma if open.is_empty() => return false,
+            Token::LParen => open.push(Token::RParen),
+            Token::LBracket => open.push(Token::RBracket),
+            Token::LBrace => open.push(Token::RBrace),
+            Token::RParen | Token::RBracket | Token::RBrace if open.pop().as_ref() != Some(&token) => {
+                return false;
+            }
+            Token::Word(_) => {}
+            // A type begins with its name.
+            _ if first => return false,
+            _ => {}
+        }
+        first = false;
+    }
+    !first && open.is_empty()
 }

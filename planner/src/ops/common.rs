@@ -22,13 +22,19 @@ pub static COMMON: Shape = Shape {
         Key::new(
             "id",
             Form::Id,
-            "The step's name, unique in its flow: for `depends_on`, `--op-id` and messages.",
+            "The step's name: for `depends_on`, `--op-id` and messages. A name that several steps bear can't be used to point at one.",
         ),
-        Key::new("title", Form::Name, "What the step is for, shown when it runs."),
+        Key::new("title", Form::Label, "What the step is for, shown when it runs."),
+        Key::new("description", Form::Label, "What the step is for, at length."),
         Key::new(
             "depends_on",
             Form::Ids,
             "Ids of steps above that must be done before this one starts.",
+        ),
+        Key::new(
+            "after",
+            Form::Ids,
+            "Ids of steps above that this one waits for in place of the barriers before it: steps whose work can't be held back. `[]`: none.",
         ),
         Key::new("enabled", Form::Flag, "`false` leaves the step out."),
         Key::new(
@@ -59,6 +65,8 @@ pub struct FlowStep {
     pub id: Option<(String, Place)>,
     pub title: Option<String>,
     pub depends_on: Vec<(String, Place)>,
+    /// What it waits for in place of barriers; none: of every barrier before it.
+    pub after: Option<Vec<(String, Place)>>,
     pub enabled: bool,
     pub on_error: OnError,
     /// Where `op` stands.
@@ -119,6 +127,7 @@ pub(super) struct Common {
     id: Option<(String, Place)>,
     title: Option<String>,
     depends_on: Vec<(String, Place)>,
+    after: Option<Vec<(String, Place)>>,
     enabled: bool,
     on_error: OnError,
     place: Place,
@@ -131,6 +140,7 @@ impl Common {
             id: self.id,
             title: self.title,
             depends_on: self.depends_on,
+            after: self.after,
             enabled: self.enabled,
             on_error: self.on_error,
             place: self.place,
@@ -141,21 +151,18 @@ impl Common {
 
 /// Reads the keys that every step has.
 pub(super) fn read(op: &'static str, place: Place, keys: &Keys<'_>, d: &mut Diagnostics) -> Common {
-    let id = keys.name("id", d).filter(|(id, place)| {
-        let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
-        let good = !id.is_empty() && id.chars().all(plain);
+    let id = keys.label("id", d).and_then(|id| {
+        let place = keys.place_of("id").cloned()?;
+        let good = !id.trim().is_empty() && !id.contains(['\n', '\t']);
         if !good {
-            d.error(
-                Code::BadValue,
-                place.clone(),
-                format!("`{id}` can't be a step's id"),
-            )
-            .help("use letters, digits, `_`, `-` and `.`");
+            d.error(Code::BadValue, place.clone(), "a step's id must be one line of text");
         }
-        good
+        good.then_some((id, place))
     });
-    let title = keys.name("title", d).map(|(title, _)| title);
+    let title = keys.label("title", d);
+    keys.label("description", d);
     let depends_on = keys.texts("depends_on", "ids of steps", d);
+    let after = keys.has("after").then(|| keys.texts("after", "ids of steps", d));
     let enabled = keys.flag("enabled", d).unwrap_or(true);
     let on_error = match keys.choice("on_error", d) {
         Some("continue") => OnError::Continue,
@@ -167,6 +174,7 @@ pub(super) fn read(op: &'static str, place: Place, keys: &Keys<'_>, d: &mut Diag
         id,
         title,
         depends_on,
+        after,
         enabled,
         on_error,
         place,

@@ -10,7 +10,7 @@ use super::pagination::{self, PAGINATIONS, Pagination};
 use super::rules::{Rule, RuleAction};
 use super::table::{ROWS, RowsOf, TableRef, read_rows};
 use crate::codes::Code;
-use crate::diagnostic::{Diagnostics, did_you_mean};
+use crate::diagnostic::{Diagnostics, did_you_mean, nearest};
 use crate::expr::Prop;
 use crate::span::Place;
 use crate::syntax::{
@@ -76,6 +76,9 @@ pub struct Request {
     pub retry: Option<RetrySpec>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pagination: Option<Pagination>,
+    /// Whether it only reads, whatever its method.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub safe: bool,
 }
 
 /// An http_request step.
@@ -116,9 +119,9 @@ impl HttpRequest {
         })
     }
 
-    /// Whether it changes nothing at the other side: GET, HEAD or OPTIONS.
+    /// Whether it changes nothing at the other side: GET, HEAD or OPTIONS, or one that says so.
     pub fn is_read(&self) -> bool {
-        matches!(self.method().as_deref(), Some("GET" | "HEAD" | "OPTIONS"))
+        self.request.safe || matches!(self.method().as_deref(), Some("GET" | "HEAD" | "OPTIONS"))
     }
 }
 
@@ -159,7 +162,8 @@ static REQUEST: Shape = Shape {
             Form::Text,
             "The whole url, or a path from `/` that is joined to the source's `base_url`.",
         )
-        .required(),
+        .required()
+        .filled(),
         Key::new("method", Form::Method, "The HTTP method; GET when left out."),
         Key::new(
             "parameters",
@@ -184,6 +188,11 @@ static REQUEST: Shape = Shape {
             "pagination",
             Form::OneOf(PAGINATIONS),
             "How the API gives its rows page by page, instead of `while`.",
+        ),
+        Key::new(
+            "safe",
+            Form::Flag,
+            "`true`: the request changes nothing at the other side, though its method is none of GET, HEAD and OPTIONS (a search by POST, a query).",
         ),
         Key::new(
             "idempotency_key",
@@ -322,6 +331,7 @@ fn read_request(node: &Node, d: &mut Diagnostics) -> Option<Request> {
         rate_limit: read_rate_limit(&keys, d),
         retry: read_retry(&keys, d),
         pagination,
+        safe: keys.flag("safe", d).unwrap_or_default(),
     })
 }
 
@@ -347,14 +357,26 @@ fn check_body(body: &Prop, format: BodyFormat, place: &Place, d: &mut Diagnostic
     d.error(Code::WrongType, place.clone(), message);
 }
 
+/// Any token is a method (RFC 9110, section 9.1); one that is nearly a known one is a slip.
 fn check_method(method: &str, place: &Place, d: &mut Diagnostics) {
     let methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
-    if !methods.contains(&method.to_uppercase().as_str()) {
+    let upper = method.trim().to_uppercase();
+    let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+    if upper.is_empty() || !upper.chars().all(token) {
         d.error(
             Code::BadValue,
             place.clone(),
             format!("`{method}` is not an HTTP method"),
         )
         .maybe_help(did_you_mean(method, "methods", methods));
+    } else if !methods.contains(&upper.as_str())
+        && let Some(near) = nearest(&upper, methods)
+    {
+        d.warning(
+            Code::BadValue,
+            place.clone(),
+            format!("`{method}` is sent as it is: it is none of the common HTTP methods"),
+        )
+        .help(format!("did you mean `{near}`?"));
     }
 }

@@ -245,10 +245,10 @@ fn read_table(
     }
     let has_data = keys.has("data") || keys.has("data_path");
     if has_data && has_parser {
-        d.error(
+        d.warning(
             Code::BothForms,
             keys.place().clone(),
-            "the response has a parser and the table has `data_expression`",
+            "the response has a parser and the table has `data_expression`: the parser counts",
         )
         .help("keep one: a parser gives the rows of all tables");
     }
@@ -267,8 +267,8 @@ fn read_table(
     Some(ResponseTable {
         target: target?,
         columns: columns?,
-        data,
-        data_path,
+        data: data.filter(|_| !has_parser),
+        data_path: data_path.filter(|_| !has_parser),
         write_mode,
         schema: keys.pick("schema", &SCHEMA_POLICIES, d),
         place: node.place.clone(),

@@ -96,12 +96,18 @@ pub fn read_variables(node: &Node, default: VariableScope, d: &mut Diagnostics) 
     for (key, place, node) in entries {
         let (name, value, scope) = match key.strip_suffix(EXPRESSION) {
             Some(name) => {
-                if entries.iter().any(|(k, ..)| k == name) {
-                    both_forms(name, place, d);
-                    continue;
+                let beside = entries.iter().find(|(k, ..)| k == name);
+                match (node.is_null(), beside) {
+                    (true, Some(_)) => continue,
+                    (false, Some((.., plain))) if !plain.is_falsy() => {
+                        both_forms(name, place, d);
+                        continue;
+                    }
+                    (true, None) => (name, Some(Prop::Literal(serde_json::Value::Null)), default),
+                    _ => (name, expr::python(key, node, d), default),
                 }
-                (name, expr::python(key, node, d), default)
             }
+            None if node.is_falsy() && python_beside(entries, key) => continue,
             None => match is_long(node) {
                 true => {
                     let (value, scope) = read_long(node, default, d);
@@ -117,6 +123,12 @@ pub fn read_variables(node: &Node, default: VariableScope, d: &mut Diagnostics) 
         }));
     }
     variables
+}
+
+/// Whether the same variable is given as Python, too.
+fn python_beside(entries: &[(String, crate::span::Place, Node)], key: &str) -> bool {
+    let python = format!("{key}{EXPRESSION}");
+    entries.iter().any(|(k, _, n)| *k == python && !n.is_null())
 }
 
 /// Whether a map is the long form of a variable and not a value: `scope` with a word of the language, or `value` and

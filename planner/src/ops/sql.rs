@@ -65,8 +65,8 @@ pub(super) const TRANSFORM: Operation = Operation {
         with: &[&COMMON, &WRITE_MODE],
         keys: &[
             Key::new("source", Form::Name, "The database source.").required(),
-            Key::new("query", Form::Text, "One query.").required(),
-            Key::new("target_table", Form::Text, "The table that gets the rows.").required(),
+            Key::new("query", Form::Text, "One query.").required().filled(),
+            Key::new("target_table", Form::Text, "The table that gets the rows.").required().filled(),
             Key::new("target_database", Form::Text, "The database of the target."),
             Key::new("target_namespace", Form::Text, "The schema of the target."),
             Key::new(
@@ -108,7 +108,7 @@ pub(super) const EXECUTE: Operation = Operation {
         with: &[&COMMON],
         keys: &[
             Key::new("source", Form::Name, "The database source.").required(),
-            Key::new("statement", Form::Text, "The statements.").required(),
+            Key::new("statement", Form::Text, "The statements.").required().filled(),
         ],
     },
     read: |keys, d| {

@@ -63,7 +63,7 @@ pub static ROWS: Shape = Shape {
             "The database, where the source has several.",
         ),
         Key::new("namespace", Form::Text, "The schema."),
-        Key::new("table", Form::Text, "The table.").required(),
+        Key::new("table", Form::Text, "The table.").required().filled(),
         Key::new("as", Form::Name, "The variable that holds the row.").required(),
     ],
 };

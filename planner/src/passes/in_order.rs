@@ -1,7 +1,7 @@
 //! The plan without any concurrency: one step and one request at a time, in the order of the flow.
 
 use crate::graph;
-use crate::plan::{Action, Edge, FanOut, Plan, Region};
+use crate::plan::{Action, Edge, FanOut, Plan, Region, Until};
 
 impl Plan {
     /// The same flow, run top to bottom: for finding out what concurrency has to do with a problem, and to compare with.
@@ -13,8 +13,6 @@ impl Plan {
 
 fn chain(region: &mut Region) {
     for step in &mut region.steps {
-        // Nothing overlaps, so every step sets its variables for all to see.
-        step.private.clear();
         if let Action::Http(http) = &mut step.action
             && matches!(http.fan_out, FanOut::Concurrent { .. })
         {
@@ -27,6 +25,7 @@ fn chain(region: &mut Region) {
     let edge = |to: usize| Edge {
         from: to - 1,
         to,
+        until: Until::Over,
         reasons: vec!["comes later in the flow".into()],
     };
     region.edges = (1..region.steps.len()).map(edge).collect();

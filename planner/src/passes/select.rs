@@ -7,7 +7,7 @@ use petgraph::visit::Dfs;
 
 use crate::diagnostic::did_you_mean;
 use crate::graph;
-use crate::plan::{Action, Edge, Plan, Region};
+use crate::plan::{Action, Edge, Plan, Region, Until};
 
 /// An id that no step has.
 #[derive(Debug)]
@@ -85,6 +85,7 @@ fn keep(region: Region, kept: &[bool]) -> Region {
             edges.push(Edge {
                 from: new_from,
                 to: new_to,
+                until: direct.map_or(Until::Over, |e| e.until),
                 reasons: direct.map_or_else(|| vec!["comes later in the flow".into()], |e| e.reasons.clone()),
             });
         }

@@ -41,6 +41,8 @@ impl Resolver<'_> {
                 found
                     .effects
                     .sql_prop(&execute.source, &execute.statement, &scope, true);
+                let why = format!("runs statements in {}", execute.source);
+                found.effects.at_once(why);
                 Action::Execute(execute.clone())
             }
             FlowAction::MigrateSchema(migrate) => {
@@ -53,6 +55,7 @@ impl Resolver<'_> {
                 // Its rows stay: it is read as well as written.
                 found.effects.reads.insert(target.clone());
                 found.effects.writes.insert(target);
+                found.effects.at_once("changes the columns of a table");
                 Action::MigrateSchema(migrate.clone())
             }
             FlowAction::SetVariable(set) => {
@@ -132,6 +135,12 @@ impl Resolver<'_> {
         let asked = http_effects::request_uses(request, source);
         self.check_paging(request, &asked, &request.request.url_place);
         found.outside = !request.is_read();
+        if found.outside {
+            found.effects.at_once(match request.method() {
+                Some(method) => format!("sends {method} requests"),
+                None => "sends requests whose method is only known when it runs".into(),
+            });
+        }
         self.sets(&request.init);
         self.sets(&response.variables);
         if let Some(parser) = &response.parser {
@@ -189,9 +198,7 @@ impl Resolver<'_> {
     }
 
     fn tried(&mut self, tried: &Try, frame: &mut Frame, found: &mut Found) -> Action {
-        self.guarded += 1;
         let steps = self.region(&tried.steps, frame, found);
-        self.guarded -= 1;
         let catch = tried.catches.then(|| {
             frame.bound.push(ERROR.to_string());
             let catch = self.region_below("catch/", &tried.catch, frame, found);

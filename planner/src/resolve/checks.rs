@@ -128,7 +128,8 @@ impl Resolver<'_> {
             changes |= changed;
         }
         // Python may look at anything: a clock, a file.
-        if changes || looped.condition.needs_python() {
+        let code = matches!(looped.condition, Prop::Python { lowered: None, .. });
+        if changes || code {
             return;
         }
         self.d

@@ -17,6 +17,8 @@ pub(super) struct Frame {
     pub rounds: usize,
     /// Path of the steps around, for ids.
     pub path: String,
+    /// Ids given so far.
+    pub ids: BTreeSet<String>,
 }
 
 /// The scope of the frame's expressions.

@@ -40,7 +40,10 @@ impl<'a> Resolver<'a> {
                 self.used.insert(name.to_string());
                 Some(source)
             }
-            None if self.names.broken_sources.contains(name) => None,
+            None if self.names.broken_sources.contains(name) => {
+                self.used.insert(name.to_string());
+                None
+            }
             // One step asks for it in several ways.
             None if !self.unknown.insert((name.to_string(), place.line)) => None,
             None => {
@@ -76,6 +79,9 @@ impl<'a> Resolver<'a> {
         for source in &effects.queried {
             match self.names.sources.contains_key(source) {
                 true => self.used.extend([source.clone()]),
+                false if self.names.broken_sources.contains(source) => {
+                    self.used.insert(source.clone());
+                }
                 false => self.ask_unknown(source, place),
             }
         }

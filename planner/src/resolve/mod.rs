@@ -2,6 +2,7 @@
 
 mod across;
 mod actions;
+mod calls;
 mod checks;
 mod frame;
 mod lookup;

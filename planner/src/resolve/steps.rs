@@ -5,21 +5,17 @@ use std::collections::{BTreeSet, HashMap};
 use indexmap::IndexMap;
 use serde_json::Value as Json;
 
-use super::frame::{Frame, collect_locals, scope};
+use super::frame::{Frame, collect_locals};
 use crate::codes::Code;
 use crate::diagnostic::{Diagnostics, did_you_mean};
-use crate::effects::{Effects, Resource};
+use crate::effects::Effects;
 use crate::expr::{Prop, RowUses};
-use crate::graph;
-use crate::ops::{FlowAction, FlowStep, OnError, RunFlow};
-use crate::passes::rename;
+use crate::graph::{self, Extra};
+use crate::ops::{FlowAction, FlowStep, OnError};
 use crate::passes::views::{self, KnownTables};
-use crate::plan::{Action, Region, Step};
+use crate::plan::{Region, Step, Until};
 use crate::span::Place;
 use crate::syntax::Source;
-
-/// How deep flows may call each other.
-const MAX_CALLS: usize = 64;
 
 /// Everything names are looked up in.
 pub struct Names<'a> {
@@ -35,6 +31,8 @@ pub struct Names<'a> {
     pub parameters: &'a IndexMap<String, BTreeSet<String>>,
     /// Tables that flows of the project make.
     pub tables: &'a KnownTables,
+    /// Whether barriers hold nothing up.
+    pub relaxed: bool,
 }
 
 /// Resolves one flow.
@@ -49,14 +47,12 @@ pub struct Resolver<'a> {
     /// Flows that are part of the plan.
     pub visited: BTreeSet<String>,
     /// Flows being inlined, outermost first.
-    calls: Vec<String>,
+    pub(super) calls: Vec<String>,
     /// Variables that some step sets, project scope.
     pub set: BTreeSet<String>,
     /// Variables asked for, and where first: checked at the end, when all that is set is known.
     pub(super) asked: HashMap<String, Place>,
     pub(super) opaque_setter: bool,
-    /// How many steps around go on after a failure.
-    pub(super) guarded: usize,
     /// Columns used of variables that may hold rows.
     pub(super) rows: RowUses,
     /// Tables told to be created by nobody.
@@ -83,7 +79,6 @@ impl<'a> Resolver<'a> {
             set: BTreeSet::new(),
             asked: HashMap::new(),
             opaque_setter: false,
-            guarded: 0,
             rows: RowUses::default(),
             told_tables: BTreeSet::new(),
         }
@@ -104,10 +99,10 @@ impl<'a> Resolver<'a> {
         self.steps(steps, 0, &mut frame, &mut list, None);
         self.calls.pop();
         self.check_variables();
-        list.finish(true)
+        list.finish()
     }
 
-    fn frame(&mut self, steps: &[FlowStep], parameters: Option<&Prop>, path: String) -> Frame {
+    pub(super) fn frame(&mut self, steps: &[FlowStep], parameters: Option<&Prop>, path: String) -> Frame {
         let mut locals = BTreeSet::new();
         match parameters {
             Some(Prop::Map(entries)) => locals.extend(entries.iter().map(|(k, _)| k.clone())),
@@ -122,12 +117,13 @@ impl<'a> Resolver<'a> {
             bound: Vec::new(),
             rounds: 0,
             path,
+            ids: BTreeSet::new(),
         }
     }
 
     /// Adds the steps from position `start` on to `list`. `after`: the step that all of them follow (the start of a
     /// called flow).
-    fn steps(
+    pub(super) fn steps(
         &mut self,
         steps: &[FlowStep],
         start: usize,
@@ -138,14 +134,13 @@ impl<'a> Resolver<'a> {
         // What an id of this list of steps stands for: several planned steps when a block or flow was inlined.
         let mut ids: IndexMap<&str, Vec<usize>> = IndexMap::new();
         let mut later: HashMap<&str, &Place> = HashMap::new();
+        // A name that several steps bear points at none of them.
+        let mut shared: BTreeSet<&str> = BTreeSet::new();
         for step in steps {
             if let Some((id, place)) = &step.id
-                && let Some(first) = later.insert(id, place)
+                && later.insert(id, place).is_some()
             {
-                let message = format!("id `{id}` is used twice (first on line {})", first.line);
-                self.d
-                    .error(Code::DuplicateId, place.clone(), message)
-                    .help("give each step of a flow its own id");
+                shared.insert(id);
             }
         }
         for (at, step) in steps.iter().enumerate() {
@@ -160,36 +155,37 @@ impl<'a> Resolver<'a> {
             let added: Vec<usize> = (first..list.steps.len()).collect();
             if let Some(after) = after {
                 for to in &added {
-                    list.extra.push((
-                        after,
-                        *to,
-                        format!("is part of the flow that {} starts", list.steps[after].id),
-                    ));
+                    let reason = format!("is part of the flow that {} starts", list.steps[after].id);
+                    list.extra.push(Extra {
+                        from: after,
+                        to: *to,
+                        until: Until::Work,
+                        reason,
+                    });
                 }
             }
-            for (id, place) in &step.depends_on {
-                match ids.get(id.as_str()) {
-                    Some(on) => {
-                        for from in on {
-                            for to in &added {
-                                list.extra.push((*from, *to, format!("depends_on {id}")));
-                            }
-                        }
-                    }
-                    // It may be one that could not be read.
-                    None if self
-                        .names
-                        .broken
-                        .contains(self.calls.last().map_or("", String::as_str)) => {}
-                    None => {
-                        let message = match later.contains_key(id.as_str()) {
-                            true => format!("step `{id}` comes later, so nothing before it can depend on it"),
-                            false => format!("no step has the id `{id}`"),
-                        };
-                        let near = did_you_mean(id, "steps before", ids.keys().copied());
+            for (key, named) in [("depends_on", Some(&step.depends_on)), ("after", step.after.as_ref())] {
+                for (id, place) in named.into_iter().flatten() {
+                    if shared.contains(id.as_str()) {
+                        let message = format!("several steps have the id `{id}`: which is meant is not known");
                         self.d
-                            .error(Code::UnknownStep, place.clone(), message)
-                            .maybe_help(near);
+                            .error(Code::DuplicateId, place.clone(), message)
+                            .help("give each of them its own id");
+                        continue;
+                    }
+                    let Some(on) = ids.get(id.as_str()) else {
+                        let later = later.contains_key(id.as_str());
+                        let before = ids.keys().copied();
+                        self.unknown_step(id, place, later, before);
+                        continue;
+                    };
+                    for from in on {
+                        list.extra.extend(added.iter().map(|to| Extra {
+                            from: *from,
+                            to: *to,
+                            until: Until::Over,
+                            reason: format!("{key} {id}"),
+                        }));
                     }
                 }
             }
@@ -199,12 +195,40 @@ impl<'a> Resolver<'a> {
         }
     }
 
+    fn unknown_step<'i>(
+        &mut self,
+        id: &str,
+        place: &Place,
+        later: bool,
+        before: impl Iterator<Item = &'i str>,
+    ) {
+        // It may be one that could not be read.
+        let flow = self.calls.last().map_or("", String::as_str);
+        if self.names.broken.contains(flow) {
+            return;
+        }
+        let message = match later {
+            true => format!("step `{id}` comes later, so nothing before it can depend on it"),
+            false => format!("no step has the id `{id}`"),
+        };
+        let near = did_you_mean(id, "steps before", before);
+        self.d
+            .error(Code::UnknownStep, place.clone(), message)
+            .maybe_help(near);
+    }
+
     fn step(&mut self, step: &FlowStep, at: usize, frame: &mut Frame, list: &mut List) {
         let name = match &step.id {
             Some((id, _)) => id.clone(),
             None => format!("{}_{}", step.op, at + 1),
         };
-        let id = format!("{}{name}", frame.path);
+        let mut id = format!("{}{name}", frame.path);
+        // In the plan every step has a name of its own.
+        let mut copy = 1;
+        while !frame.ids.insert(id.clone()) {
+            copy += 1;
+            id = format!("{}{name}#{copy}", frame.path);
+        }
         match &step.action {
             // Steps of a block and of a called flow stand in the list like any others.
             FlowAction::Block(steps) if step.on_error == OnError::Stop => {
@@ -220,10 +244,7 @@ impl<'a> Resolver<'a> {
         }
         let mut found = Found::default();
         let path = std::mem::replace(&mut frame.path, format!("{id}/"));
-        let guards = usize::from(step.on_error == OnError::Continue);
-        self.guarded += guards;
         let action = self.action(step, &id, frame, &mut found);
-        self.guarded -= guards;
         frame.path = path;
         self.check_created(step, frame);
         if step.action.inner().is_empty() {
@@ -251,7 +272,8 @@ impl<'a> Resolver<'a> {
             reads: effects.reads.into_iter().collect(),
             writes: effects.writes.into_iter().collect(),
             outside: found.outside,
-            private: Vec::new(),
+            barrier: effects.barrier,
+            unordered: self.names.relaxed || step.after.is_some(),
             action,
         });
     }
@@ -260,7 +282,7 @@ impl<'a> Resolver<'a> {
     pub(super) fn region(&mut self, steps: &[FlowStep], frame: &mut Frame, found: &mut Found) -> Region {
         let mut list = List::default();
         self.steps(steps, 0, frame, &mut list, None);
-        list.region(found, self.guarded == 0)
+        list.region(found)
     }
 
     /// The same, the ids of the steps below `name`.
@@ -277,132 +299,41 @@ impl<'a> Resolver<'a> {
         frame.path = path;
         region
     }
-
-    /// A called flow in a graph of its own.
-    pub(super) fn flow_region(
-        &mut self,
-        step: &FlowStep,
-        run: &RunFlow,
-        id: &str,
-        frame: &mut Frame,
-        found: &mut Found,
-    ) -> Region {
-        let mut list = List::default();
-        self.run_flow(step, run, (id, &format!("{id}/start")), frame, &mut list);
-        list.region(found, self.guarded == 0)
-    }
-
-    /// `ids`: of the call, and of the step that starts the called flow.
-    fn run_flow(
-        &mut self,
-        step: &FlowStep,
-        run: &RunFlow,
-        (id, start): (&str, &str),
-        frame: &mut Frame,
-        list: &mut List,
-    ) {
-        let Some((name, steps)) = self.names.flows.get_key_value(&run.flow) else {
-            let flows = self.names.flows.keys().map(String::as_str);
-            let help = did_you_mean(&run.flow, "flows", flows);
-            let message = format!("no flow is named `{}`", run.flow);
-            self.d
-                .error(Code::UnknownFlow, run.flow_place.clone(), message)
-                .maybe_help(help);
-            return;
-        };
-        if self.calls.contains(name) || self.calls.len() >= MAX_CALLS {
-            let circle = format!("{} -> {name}", self.calls.join(" -> "));
-            self.d
-                .error(
-                    Code::FlowCycle,
-                    run.flow_place.clone(),
-                    format!("flows call each other in a circle: {circle}"),
-                )
-                .help("a plan has an end: break the circle");
-            return;
-        }
-        if run.start_step > 0 && run.start_step >= steps.len() && !self.names.broken.contains(name) {
-            let message = format!(
-                "`start_step: {}` leaves nothing of flow `{name}`, which has {} steps",
-                run.start_step,
-                steps.len()
-            );
-            self.d
-                .error(Code::BadValue, run.flow_place.clone(), message)
-                .help("the first step is 0");
-        }
-        let mut effects = Effects::default();
-        if let Some(parameters) = &run.parameters {
-            effects.read_uses(&parameters.uses(), &scope(frame, self.names));
-        }
-        self.ask(&effects, &step.place);
-        let mut inner = self.frame(steps, run.parameters.as_ref(), format!("{id}/"));
-        inner.rounds = frame.rounds;
-        let locals = inner.locals.iter().map(|name| Resource::Local {
-            frame: inner.id,
-            name: name.clone(),
-        });
-        let enter = list.steps.len();
-        list.steps.push(Step {
-            id: start.to_string(),
-            op: step.op,
-            title: step.title.clone(),
-            place: step.place.clone(),
-            frame: frame.id,
-            on_error: OnError::Stop,
-            reads: effects.reads.into_iter().collect(),
-            writes: locals.collect(),
-            outside: false,
-            private: Vec::new(),
-            action: Action::EnterFlow {
-                flow: name.clone(),
-                frame: inner.id,
-                parameters: run.parameters.clone(),
-            },
-        });
-        self.visited.insert(name.clone());
-        self.calls.push(name.clone());
-        self.steps(steps, run.start_step, &mut inner, list, Some(enter));
-        self.calls.pop();
-        let asked: Vec<String> = list.steps[enter..]
-            .iter()
-            .flat_map(|s| &s.reads)
-            .filter_map(|r| match r {
-                Resource::Variable(name) | Resource::Local { name, .. } => Some(name.clone()),
-                _ => None,
-            })
-            .collect();
-        let asked: Vec<&str> = asked.iter().map(String::as_str).collect();
-        self.check_parameters(run, inner.id, &list.steps[enter..], &asked);
-    }
 }
 
 /// Steps being collected, and the edges between them that effects do not tell.
 #[derive(Default)]
-struct List {
-    steps: Vec<Step>,
-    extra: Vec<(usize, usize, String)>,
+pub(super) struct List {
+    pub steps: Vec<Step>,
+    extra: Vec<Extra>,
 }
 
 impl List {
-    /// `sure`: a failure ends the flow, so that what comes later is run or nothing more is.
-    fn finish(self, sure: bool) -> Region {
-        let mut steps = self.steps;
-        if sure {
-            rename::privatise(&mut steps);
+    fn finish(self) -> Region {
+        let edges = graph::edges(&self.steps, &self.extra);
+        let stages = graph::stages(self.steps.len(), &edges);
+        Region {
+            steps: self.steps,
+            edges,
+            stages,
         }
-        let edges = graph::edges(&steps, &self.extra);
-        let stages = graph::stages(steps.len(), &edges);
-        Region { steps, edges, stages }
     }
 
     /// The region of the list; what its steps do is what the step around does.
-    fn region(self, found: &mut Found, sure: bool) -> Region {
+    pub(super) fn region(self, found: &mut Found) -> Region {
         for step in &self.steps {
             found.effects.reads.extend(step.reads.iter().cloned());
             found.effects.writes.extend(step.writes.iter().cloned());
             found.outside |= step.outside;
+            if let Some(why) = &step.barrier {
+                // The innermost says it.
+                let inner = match step.action.regions().is_empty() {
+                    true => format!("contains {}, which {why}", step.id),
+                    false => why.clone(),
+                };
+                found.effects.at_once(inner);
+            }
         }
-        self.finish(sure)
+        self.finish()
     }
 }

@@ -225,9 +225,8 @@ impl Definitions {
 
     fn form(&mut self, key: &Key) -> Json {
         match key.form {
-            Form::Id => {
-                json!({"type": ["string", "number", "null"], "pattern": "^[\\p{L}\\p{N}_.-]+$"})
-            }
+            Form::Id => json!({"type": ["string", "number", "null"], "pattern": "^[^\\n\\t]*\\S[^\\n\\t]*$"}),
+            Form::Label => json!({"type": ["string", "number", "boolean", "null"]}),
             // A path: keys with dots between them, `[0]` and `['key']` behind them.
             Form::Path => {
                 json!({"type": ["string", "null"], "pattern": "^\\s*\\$?(\\.?[^.\\[\\]{}$'\"\\s][^.\\[\\]{}$'\"]*|\\[[0-9]+\\]|\\['[^']*'\\])*\\s*$"})

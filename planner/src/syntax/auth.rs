@@ -110,7 +110,7 @@ pub static AUTH: &[(&str, &Shape)] = &[
             with: &[&AUTH_TYPE],
             keys: &[
                 Key::new("username", Form::Text, "The user.").required(),
-                Key::new("password", Form::Text, "The password.").required(),
+                Key::new("password", Form::Text, "The password; empty when left out."),
             ],
         },
     ),
@@ -248,7 +248,8 @@ pub fn read_auth(node: &Node, d: &mut Diagnostics) -> Option<Auth> {
             let (username, password) = (text("username", d), text("password", d));
             Auth::Basic {
                 username: username?,
-                password: password?,
+                // Many APIs take a key as the user, and no password.
+                password: password.unwrap_or_else(|| Prop::Literal("".into())),
             }
         }
         "oauth1" => {

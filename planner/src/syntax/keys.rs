@@ -3,7 +3,7 @@
 use serde_json::Number;
 
 use super::maps::{both_forms, bytes, map, seconds};
-use super::shape::{EXPRESSION, Form, Key, Shape};
+use super::shape::{EXPRESSION, FREE, Form, Key, Shape};
 use super::tree::{Node, Scalar, Value};
 use crate::codes::Code;
 use crate::diagnostic::{Diagnostics, did_you_mean, nearest};
@@ -32,7 +32,7 @@ impl<'a> Keys<'a> {
 
     fn check(&self, d: &mut Diagnostics) {
         for (name, place, _) in self.entries {
-            if !self.shape.all().any(|k| k.is(name)) {
+            if !name.starts_with(FREE) && !self.shape.all().any(|k| k.is(name)) {
                 self.unknown(name, place, d);
             }
         }
@@ -41,6 +41,8 @@ impl<'a> Keys<'a> {
                 self.entries.iter().filter(|(name, ..)| key.is(name)).collect();
             if let [first, second, ..] = given.as_slice() {
                 match first.0.ends_with(EXPRESSION) == second.0.ends_with(EXPRESSION) {
+                    // One that says nothing is as good as not given.
+                    false if first.2.is_falsy() || second.2.is_falsy() => {}
                     false => both_forms(key.name, &second.1, d),
                     true => {
                         let message = format!("both `{}` and `{}` are given", first.0, second.0);
@@ -55,8 +57,9 @@ impl<'a> Keys<'a> {
                 (Value::Scalar(Scalar::Null), _) => !null_counts,
                 (
                     Value::Scalar(Scalar::Text { text, .. }),
-                    Form::Name | Form::Text | Form::Path | Form::JsonPath | Form::Id | Form::Method,
+                    Form::Name | Form::Path | Form::JsonPath | Form::Id | Form::Method,
                 ) => text.trim().is_empty(),
+                (Value::Scalar(Scalar::Text { text, .. }), _) => key.filled && text.trim().is_empty(),
                 (Value::List(items), Form::List(_)) => items.is_empty(),
                 _ => false,
             };
@@ -157,10 +160,24 @@ impl<'a> Keys<'a> {
         self.place_of(name).is_some()
     }
 
-    /// The value of a key as it stands; none when it is null.
+    /// The value of a key as it stands; none when it is null, or when it says nothing and Python beside it does.
     pub fn node(&self, name: &str) -> Option<&'a Node> {
-        let (_, node) = self.find(self.key(name), "")?;
-        (!node.is_null()).then_some(node)
+        let key = self.key(name);
+        let (_, node) = self.find(key, "")?;
+        let python = self.find(key, EXPRESSION).filter(|(_, code)| !code.is_null());
+        let given = !node.is_null() && !(python.is_some() && node.is_falsy());
+        given.then_some(node)
+    }
+
+    /// Text for people: what looks like a template in it is text, too.
+    pub fn label(&self, name: &str, d: &mut Diagnostics) -> Option<String> {
+        let node = self.node(name)?;
+        match &node.value {
+            Value::Scalar(Scalar::Text { text, .. }) => Some(text.trim_end_matches('\n').to_string()),
+            Value::Scalar(Scalar::Number(n)) => Some(n.to_string()),
+            Value::Scalar(Scalar::Bool(b)) => Some(b.to_string()),
+            _ => self.wrong(name, "a string", node, d),
+        }
     }
 
     /// Text that is known when planning: no template.
@@ -168,7 +185,8 @@ impl<'a> Keys<'a> {
         let node = self.node(name)?;
         match &node.value {
             Value::Scalar(Scalar::Text { text, .. }) if !expr::has_template(text) => {
-                Some((text.to_string(), node.place.clone()))
+                // A block of text ends in a line break, which no name does.
+                Some((text.trim_end_matches('\n').to_string(), node.place.clone()))
             }
             Value::Scalar(Scalar::Number(n)) => Some((n.to_string(), node.place.clone())),
             Value::Scalar(Scalar::Text { .. }) => {
@@ -347,13 +365,14 @@ impl<'a> Keys<'a> {
     /// A value as `key` (literal or Jinja) or `key_expression` (Python).
     pub fn prop(&self, name: &str, d: &mut Diagnostics) -> Option<Prop> {
         let key = self.key(name);
-        if let Some((_, node)) = self.find(key, EXPRESSION).filter(|_| key.python) {
-            return match node.is_null() {
-                true => None,
-                false => expr::python(&format!("{name}{EXPRESSION}"), node, d),
-            };
+        let plain = self.find(key, "").map(|(_, node)| node);
+        let python = self.find(key, EXPRESSION).filter(|(_, code)| key.python && !code.is_null());
+        if let Some((_, code)) = python
+            && plain.is_none_or(Node::is_falsy)
+        {
+            return expr::python(&format!("{name}{EXPRESSION}"), code, d);
         }
-        let (_, node) = self.find(key, "")?;
+        let node = plain?;
         match key.form {
             Form::Entries => expr::entries(name, node, d),
             Form::Text | Form::Method if node.is_null() => None,

@@ -14,6 +14,8 @@ use crate::diagnostic::Diagnostics;
 pub struct Project {
     pub name: String,
     pub version: Option<String>,
+    /// Whether steps wait for what their data asks for alone, and not for steps whose work can't be held back.
+    pub relaxed: bool,
 }
 
 /// `project.yaml`.
@@ -29,6 +31,12 @@ pub static PROJECT: Shape = Shape {
         )
         .required(),
         Key::new("version", Form::Name, "The project's version."),
+        Key::new("description", Form::Label, "What the project is for."),
+        Key::new(
+            "order",
+            Form::Choice(&["flow", "relaxed"]),
+            "`flow` (default): steps whose work can't be held back keep their place among the others. `relaxed`: every step waits for what its data asks for alone, as with `after: []`.",
+        ),
     ],
 };
 
@@ -58,6 +66,7 @@ pub fn read_project(file: &Arc<str>, text: &str, d: &mut Diagnostics) -> Option<
     let keys = Keys::new(&node, &PROJECT, d)?;
     let name = keys.name("name", d);
     let version = keys.name("version", d);
+    let relaxed = keys.choice("order", d) == Some("relaxed");
     let (name, place) = name?;
     // The name becomes a folder of the home directory.
     if name.is_empty() || name.contains(['/', '\\']) || name.starts_with('.') {
@@ -72,6 +81,7 @@ pub fn read_project(file: &Arc<str>, text: &str, d: &mut Diagnostics) -> Option<
     Some(Project {
         name,
         version: version.map(|(v, _)| v),
+        relaxed,
     })
 }
 

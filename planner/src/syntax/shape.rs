@@ -21,6 +21,8 @@ pub struct Key {
     pub required: bool,
     /// Whether `name_expression` gives the value by Python.
     pub python: bool,
+    /// Whether empty text counts as missing.
+    pub filled: bool,
     pub doc: &'static str,
 }
 
@@ -29,7 +31,9 @@ pub struct Key {
 pub enum Form {
     /// Plain text, known when planning: no template.
     Name,
-    /// A step's id: letters, digits, `_`, `-` and `.`.
+    /// Text for people, as it stands: templates in it are text, too.
+    Label,
+    /// A step's id: one line of text.
     Id,
     /// An HTTP method, as text.
     Method,
@@ -104,6 +108,7 @@ impl Key {
             form,
             required: false,
             python,
+            filled: false,
             doc,
         }
     }
@@ -112,6 +117,14 @@ impl Key {
     pub const fn required(self) -> Key {
         Key {
             required: true,
+            ..self
+        }
+    }
+
+    /// The same key, and empty text is as good as none.
+    pub const fn filled(self) -> Key {
+        Key {
+            filled: true,
             ..self
         }
     }
@@ -153,6 +166,9 @@ impl Key {
         plain.chain(python)
     }
 }
+
+/// What the names of keys begin with that mean nothing to us: room for anchors, notes and other tools.
+pub const FREE: &str = "x-";
 
 /// What a key ends in when its value is Python.
 pub const EXPRESSION: &str = "_expression";

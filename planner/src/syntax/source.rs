@@ -170,8 +170,8 @@ pub static FLOW: Shape = Shape {
     doc: "A flow: a list of steps.",
     with: &[],
     keys: &[
-        Key::new("description", Form::Name, "What the flow is for."),
-        Key::new("title", Form::Name, "The flow's name for people."),
+        Key::new("description", Form::Label, "What the flow is for."),
+        Key::new("title", Form::Label, "The flow's name for people."),
         Key::new("steps", Form::Steps, "The steps.").required(),
     ],
 };
@@ -187,8 +187,6 @@ pub fn read_flow(file: &Arc<str>, text: &str, d: &mut Diagnostics) -> Vec<crate:
             let Some(keys) = Keys::new(&node, &FLOW, d) else {
                 return Vec::new();
             };
-            let texts = [keys.name("description", d), keys.name("title", d)];
-            drop(texts);
             keys.node("steps")
                 .map(|steps| crate::ops::read_steps(steps, d))
                 .unwrap_or_default()

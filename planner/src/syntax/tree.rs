@@ -69,6 +69,17 @@ impl Node {
         matches!(self.value, Value::Scalar(Scalar::Null))
     }
 
+    /// Whether it says nothing: null, `""`, `{}`, `[]` or `false`. Beside the same property as Python it counts as not given.
+    pub fn is_falsy(&self) -> bool {
+        match &self.value {
+            Value::Scalar(Scalar::Null | Scalar::Bool(false)) => true,
+            Value::Scalar(Scalar::Text { text, .. }) => text.is_empty(),
+            Value::List(items) => items.is_empty(),
+            Value::Map(entries) => entries.is_empty(),
+            Value::Scalar(_) => false,
+        }
+    }
+
     /// The value as JSON, templates not looked at.
     pub fn to_json(&self) -> serde_json::Value {
         use serde_json::Value as Json;

@@ -1,0 +1,101 @@
+//! From what steps read and write to the order between them.
+
+mod barriers;
+mod history;
+mod reasons;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use petgraph::algo::toposort;
+use petgraph::algo::tred::{dag_to_toposorted_adjacency_list, dag_transitive_reduction_closure};
+use petgraph::graph::{DiGraph, NodeIndex};
+
+use crate::plan::{Edge, Step, Until};
+
+/// An edge that the flow asks for, or that follows from its structure.
+pub struct Extra {
+    pub from: usize,
+    pub to: usize,
+    pub until: Until,
+    pub reason: String,
+}
+
+/// The pairs of steps, earlier first, of which one waits for the other.
+type Pairs = BTreeMap<(usize, usize), Until>;
+
+/// Adds a pair; waiting for the end is waiting for the work, too.
+fn add(pairs: &mut Pairs, from: usize, to: usize, until: Until) {
+    if from != to {
+        let known = pairs.entry((from, to)).or_insert(until);
+        if until == Until::Over {
+            *known = Until::Over;
+        }
+    }
+}
+
+/// Joins two steps, earlier first, by an edge where the later one can't do its work before: it reads what the earlier
+/// one writes, one of them can't be held back, or `extra` says so. That what steps do takes effect in the order of the
+/// flow needs no edges. Edges that follow from others are left out.
+pub fn edges(steps: &[Step], extra: &[Extra]) -> Vec<Edge> {
+    let mut pairs = Pairs::new();
+    for edge in extra {
+        add(&mut pairs, edge.from, edge.to, edge.until);
+    }
+    history::pairs(steps, &mut pairs);
+    barriers::pairs(steps, &mut pairs);
+    let all = reduced(steps.len(), pairs.keys().copied());
+    // A path of edges that wait for work alone does not stand for one that waits for the end.
+    let over = pairs.iter().filter(|(_, until)| **until == Until::Over);
+    let over = reduced(steps.len(), over.map(|(pair, _)| *pair));
+    let kept = pairs
+        .into_iter()
+        .filter(|(pair, until)| all.contains(pair) || (*until == Until::Over && over.contains(pair)));
+    let mut edges: Vec<Edge> = kept
+        .map(|((from, to), until)| Edge {
+            from,
+            to,
+            until,
+            reasons: reasons::reasons(steps, extra, from, to),
+        })
+        .collect();
+    edges.sort_by_key(|e| (e.to, e.from));
+    edges
+}
+
+/// The pairs that do not follow from others.
+fn reduced(steps: usize, pairs: impl Iterator<Item = (usize, usize)>) -> BTreeSet<(usize, usize)> {
+    let mut graph: DiGraph<(), (), u32> = DiGraph::new();
+    let nodes: Vec<NodeIndex> = (0..steps).map(|_| graph.add_node(())).collect();
+    for (from, to) in pairs {
+        graph.add_edge(nodes[from], nodes[to], ());
+    }
+    // Edges only lead forward, so there is no cycle and the sort can't fail.
+    let Ok(order) = toposort(&graph, None) else {
+        return BTreeSet::new();
+    };
+    let (list, positions) = dag_to_toposorted_adjacency_list::<_, u32>(&graph, &order);
+    let (reduced, _) = dag_transitive_reduction_closure(&list);
+    graph
+        .edge_indices()
+        .filter_map(|edge| {
+            let (from, to) = graph.edge_endpoints(edge)?;
+            let kept = reduced.contains_edge(positions[from.index()], positions[to.index()]);
+            kept.then_some((from.index(), to.index()))
+        })
+        .collect()
+}
+
+/// The steps by the length of the longest path that leads to them.
+pub fn stages(steps: usize, edges: &[Edge]) -> Vec<Vec<usize>> {
+    let mut level = vec![0; steps];
+    for edge in edges {
+        level[edge.to] = level[edge.to].max(level[edge.from] + 1);
+    }
+    let depth = level.iter().max().map_or(0, |max| max + 1);
+    let mut stages = vec![Vec::new(); depth];
+    for (step, level) in level.into_iter().enumerate() {
+        stages[level].push(step);
+    }
+    stages
+}
+
