@@ -88,11 +88,21 @@ impl Response {
         }
     }
 
-    /// The charset that the content type names; UTF-8 when it names none.
+    /// The charset of a body whose content type names none: UTF-8, unless it is text that is none.
+    fn unnamed(&self) -> &'static str {
+        let content_type = self.headers.get(CONTENT_TYPE).map(|v| v.as_bytes());
+        let text = content_type.is_some_and(|t| t.len() >= 5 && t[..5].eq_ignore_ascii_case(b"text/"));
+        match text && std::str::from_utf8(&self.body).is_err() {
+            true => "iso-8859-1",
+            false => "utf-8",
+        }
+    }
+
+    /// The charset that the content type names; UTF-8 when it names none, or Latin-1 for text that is no UTF-8.
     pub fn encoding(&self) -> String {
         let content_type = self.headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok());
         content_type
             .and_then(|t| t.split(';').find_map(|p| p.trim().strip_prefix("charset=")))
-            .map_or_else(|| "utf-8".to_string(), |c| c.trim_matches('"').to_string())
+            .map_or_else(|| self.unnamed().to_string(), |c| c.trim_matches('"').to_string())
     }
 }

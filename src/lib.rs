@@ -12,6 +12,7 @@ pub mod exchange;
 pub mod exec;
 pub mod expr;
 pub mod http;
+mod kept;
 mod local;
 pub mod project;
 pub mod python;

@@ -157,17 +157,13 @@ impl Project {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(IndexMap::new()),
             Err(e) => return Err(unreadable(&path, &e)),
         };
-        let json: IndexMap<String, serde_json::Value> = serde_saphyr::from_str(&text).map_err(|e| {
+        crate::kept::read(&path.to_string_lossy(), &text).map_err(|why| {
             Error::new(
                 ErrorKind::Project,
-                format!("{} can't be read: {e}", path.display()),
+                format!("{} can't be read: {why}", path.display()),
             )
             .help("it holds the variables kept between runs; repair or delete it")
-        })?;
-        Ok(json
-            .iter()
-            .map(|(name, value)| (name.clone(), Value::from(value)))
-            .collect())
+        })
     }
 
     /// Keeps variables for the next run. The file is replaced as a whole, so that a crash leaves the old or the new one.
@@ -175,17 +171,10 @@ impl Project {
         let path = self.variables_file(compiler);
         let folder = path.parent().unwrap_or(Path::new("."));
         std::fs::create_dir_all(folder).map_err(|e| unwritable(&path, &e))?;
-        let mut json = IndexMap::with_capacity(variables.len());
-        for (name, value) in variables {
-            let value = serde_json::to_value(value).map_err(|e| {
-                Error::new(
-                    ErrorKind::Variable,
-                    format!("variable `{name}` can't be kept: {e}"),
-                )
-            })?;
-            json.insert(name, value);
-        }
-        let text = serde_saphyr::to_string(&json).map_err(|e| unwritable(&path, &e))?;
+        let text = crate::kept::write(variables).map_err(|(name, why)| {
+            let message = format!("variable `{name}` can't be kept: {why}");
+            Error::new(ErrorKind::Variable, message).help("keep it inside the flow with `scope: local`")
+        })?;
         let draft = path.with_extension(format!("yaml.{}", std::process::id()));
         std::fs::write(&draft, text).map_err(|e| unwritable(&draft, &e))?;
         std::fs::rename(&draft, &path).map_err(|e| unwritable(&path, &e))
@@ -198,8 +187,8 @@ impl Project {
         before: &IndexMap<String, Value>,
         now: &IndexMap<String, Value>,
     ) -> Result<()> {
-        let json = |variables: &IndexMap<String, Value>| serde_json::to_value(variables).ok();
-        match json(before).is_some() && json(before) == json(now) {
+        let text = |variables: &IndexMap<String, Value>| crate::kept::write(variables).ok();
+        match text(before).is_some() && text(before) == text(now) {
             true => Ok(()),
             false => self.keep_variables(compiler, now),
         }

@@ -9,6 +9,7 @@ use indexmap::IndexMap;
 use serde::ser::{Error as _, SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
 use serde_json::Value as Json;
+use sequor_planner::syntax::TYPED;
 use serde_json::value::RawValue;
 
 use crate::batch::row::Row;
@@ -104,6 +105,15 @@ impl Value {
         }
     }
 
+    /// The entries of a map of names; also of one that holds other things than data.
+    pub fn entries(&self) -> Option<Arc<IndexMap<String, Value>>> {
+        match self {
+            Value::Object(object) => object.entries(),
+            Value::Map(entries) => Some(entries.clone()),
+            _ => None,
+        }
+    }
+
     /// The value as data: what an object holds now.
     ///
     /// # Errors
@@ -132,13 +142,7 @@ impl Value {
 /// # Errors
 /// A scope that is none, as text.
 pub fn scoped(value: Value) -> Result<(Value, Option<bool>), String> {
-    // What holds other things than data is looked into as well.
-    let data = match &value {
-        Value::Object(object) => object.entries(),
-        Value::Map(entries) => Some(entries.clone()),
-        _ => None,
-    };
-    let Some(entries) = data.filter(|e| e.contains_key("value")) else {
+    let Some(entries) = value.entries().filter(|e| e.contains_key("value")) else {
         return Ok((value, None));
     };
     let known = ["value", "scope", "type"];
@@ -197,11 +201,37 @@ impl From<&Json> for Value {
             },
             Json::String(text) => Value::text(text),
             Json::Array(items) => Value::list(items.iter().map(Value::from).collect()),
+            Json::Object(entries) if entries.contains_key(TYPED) => typed(entries),
             Json::Object(entries) => Value::Map(Arc::new(
                 entries.iter().map(|(k, v)| (k.clone(), Value::from(v))).collect(),
             )),
         }
     }
+}
+
+/// A value that JSON lacks, as the planner writes it.
+fn typed(entries: &serde_json::Map<String, Json>) -> Value {
+    let text = |key: &str| entries.get(key).and_then(Json::as_str).unwrap_or_default();
+    let value = text("value");
+    let read = match text(TYPED) {
+        "integer" => Some(Value::BigInt(value.into())),
+        "float" => value.parse().ok().map(Value::Float),
+        "date" => value.parse().ok().map(Value::Date),
+        "timestamp" => match DateTime::parse_from_rfc3339(value) {
+            Ok(moment) => Some(Value::Instant(moment.to_utc())),
+            Err(_) => NaiveDateTime::parse_from_str(value, "%Y-%m-%dT%H:%M:%S%.f")
+                .ok()
+                .map(Value::Timestamp),
+        },
+        "bytes" => {
+            use base64::Engine as _;
+            let bytes = base64::engine::general_purpose::STANDARD.decode(value);
+            bytes.ok().map(|bytes| Value::Bytes(bytes.into()))
+        }
+        _ => None,
+    };
+    // A date that is none (2024-02-30) is its text.
+    read.unwrap_or_else(|| Value::text(value))
 }
 
 /// As JSON: decimals as exact numbers, dates and times in ISO 8601.

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::dialect::Dialect;
 use crate::expr::{Prop, RowUses, Uses};
+use crate::names::name_parts;
 use crate::ops::TableRef;
 use crate::sql::{self, SqlTable};
 use crate::syntax::Source;
@@ -175,11 +176,18 @@ impl Effects {
             self.reads.insert(Resource::AnyVariable);
         }
         for t in &uses.tables {
+            let Some(mut parts) = name_parts(&t.table) else {
+                self.reads.insert(Resource::Source(t.source.clone()));
+                continue;
+            };
+            let mut last = || parts.pop().map(|part| part.text);
+            let table = last().unwrap_or_default();
+            let namespace = last().or_else(|| t.namespace.clone());
             self.reads.insert(Resource::Table {
                 source: t.source.clone(),
-                database: t.database.clone(),
-                namespace: t.namespace.clone(),
-                table: t.table.clone(),
+                database: last().or_else(|| t.database.clone()),
+                namespace,
+                table,
             });
         }
         self.reads
@@ -263,14 +271,18 @@ impl Effects {
             .flatten()
             .for_each(|p| self.read_uses(&p.uses(), scope));
         let text = |p: &Option<Prop>| p.as_ref().and_then(Prop::as_text).map(str::to_string);
-        match table.table.as_text() {
-            Some(name) if known => Resource::Table {
-                source: table.source.clone(),
-                database: text(&table.database),
-                namespace: text(&table.namespace),
-                table: name.to_string(),
-            },
-            _ => Resource::Source(table.source.clone()),
+        let parts = table.table.as_text().filter(|_| known).and_then(name_parts);
+        let Some(mut parts) = parts else {
+            return Resource::Source(table.source.clone());
+        };
+        let mut last = || parts.pop().map(|part| part.text);
+        let name = last().unwrap_or_default();
+        let namespace = last().or_else(|| text(&table.namespace));
+        Resource::Table {
+            source: table.source.clone(),
+            database: last().or_else(|| text(&table.database)),
+            namespace,
+            table: name,
         }
     }
 }

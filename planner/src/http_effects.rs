@@ -99,6 +99,7 @@ pub fn plan(
         request: request.clone(),
         pages_at_once: pages_at_once(request, source, &asked, set.as_deref()),
         fan_out: fan_out(request, source, &asked, &uses, set, paging),
+        any_status: (uses.status || response.whole) && request.response.success_status.is_none(),
         rejects,
         row_variables,
         row_columns: row.and_then(|row| used.rows.of(row)),
@@ -182,6 +183,9 @@ fn write_returned(parser: &Prop, defaults: &TableDefaults, scope: &Scope<'_>, ef
 
 /// Variables that the response sets; none: any.
 pub fn set_by_response(request: &HttpRequest) -> Option<Vec<String>> {
+    if request.response.variables.iter().any(|v| v.many) {
+        return None;
+    }
     let mut names: Vec<String> = request
         .response
         .variables

@@ -243,6 +243,9 @@ pub struct HttpStep {
     /// How many pages are asked for at the same time, once a response says how many there are; none: one by one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pages_at_once: Option<Concurrency>,
+    /// Whether any status is a success: the step's own expressions look at it, and none is declared.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub any_status: bool,
     /// Where rows go whose request failed for good.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rejects: Option<TableRef>,

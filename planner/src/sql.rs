@@ -11,7 +11,7 @@ use sqlparser::parser::Parser;
 
 use crate::dialect::Dialect;
 use crate::expr::{Blank, MARKER, blank};
-use crate::statements::split_statements;
+use crate::statements::{plain_colons, split_statements};
 
 /// A table as SQL names it. Unquoted parts are folded to lower case.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,7 +39,7 @@ pub struct SqlEffects {
 /// # Errors
 /// The parser's message when it can't read the text. The database may still understand it.
 pub fn analyse(sql: &str, dialect: Dialect) -> Result<SqlEffects, String> {
-    let text = blank(sql, Blank::Marker);
+    let text = blank(&plain_colons(sql), Blank::Marker);
     let mut statements = Vec::new();
     for statement in split_statements(&text, dialect) {
         let parsed = Parser::parse_sql(&*dialect.parser(), &statement);

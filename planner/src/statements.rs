@@ -1,8 +1,73 @@
 //! Cutting a text into its statements.
 
+use std::borrow::Cow;
+
 use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 
 use crate::dialect::Dialect;
+
+/// SQL text as the database gets it: `\\:` is a colon, which SQLAlchemy would take for the start of a parameter.
+pub fn plain_colons(sql: &str) -> Cow<'_, str> {
+    match sql.contains("\\:") {
+        true => Cow::Owned(sql.replace("\\:", ":")),
+        false => Cow::Borrowed(sql),
+    }
+}
+
+/// The pieces of a text that lines `go` end, each with its statements.
+pub fn split_pieces(text: &str, dialect: Dialect) -> Vec<Vec<String>> {
+    let mut pieces = Vec::new();
+    let mut piece = String::new();
+    let mut end = |piece: &mut String| {
+        let statements = split_statements(piece, dialect);
+        if !statements.is_empty() {
+            pieces.push(statements);
+        }
+        piece.clear();
+    };
+    for line in text.split_inclusive('\n') {
+        match line.trim().eq_ignore_ascii_case("go") {
+            true => end(&mut piece),
+            false => piece.push_str(line),
+        }
+    }
+    end(&mut piece);
+    pieces
+}
+
+/// Whether a piece is run as one transaction of ours: its statements neither begin and end transactions themselves nor
+/// must stand outside of one.
+pub fn is_transaction(statements: &[String], dialect: Dialect) -> bool {
+    if !matches!(dialect, Dialect::Postgres | Dialect::DuckDb | Dialect::Sqlite) {
+        // Where DDL commits by itself, statements go one by one.
+        return false;
+    }
+    let words = |statement: &String| -> Vec<String> {
+        let tokens = Tokenizer::new(&*dialect.parser(), statement).tokenize();
+        let words = tokens.unwrap_or_default().into_iter().filter_map(|token| match token {
+            Token::Word(word) => Some(word.value.to_ascii_lowercase()),
+            _ => None,
+        });
+        words.take(6).collect()
+    };
+    let own = statements.iter().map(words).any(|words| {
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        matches!(
+            words.as_slice(),
+            ["begin" | "commit" | "rollback" | "end" | "abort", ..] | ["start", "transaction", ..]
+        )
+    });
+    let alone = statements.len() == 1 && statements.iter().map(words).any(|words| {
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        matches!(
+            words.as_slice(),
+            ["vacuum" | "attach" | "detach" | "pragma" | "checkpoint" | "call", ..]
+                | ["create" | "drop" | "alter", "database" | "tablespace" | "system", ..]
+                | ["force", "checkpoint", ..]
+        ) || words.contains(&"concurrently")
+    });
+    !own && !alone
+}
 
 /// The statements of a text: ended by `;` outside of strings, comments and dollar quotes, or by a line `go`.
 pub fn split_statements(text: &str, dialect: Dialect) -> Vec<String> {
@@ -47,10 +112,14 @@ fn separators(text: &str, dialect: Dialect) -> Vec<(usize, usize)> {
     };
     let mut body = Body::default();
     let mut found = Vec::new();
+    // A list of statements in parentheses, as a rule has one, belongs to its statement.
+    let mut depth = 0usize;
     for (number, token) in tokens.iter().enumerate() {
         let (from, to) = (offset(token.span.start), offset(token.span.end));
         match &token.token {
-            Token::SemiColon if !body.open() => {
+            Token::LParen => depth += 1,
+            Token::RParen => depth = depth.saturating_sub(1),
+            Token::SemiColon if !body.open() && depth == 0 => {
                 found.push((from, to));
                 body = Body::default();
             }

@@ -34,6 +34,21 @@ pub struct BatchBuilder {
     bytes: usize,
     /// Rows of the batches already taken.
     before: u64,
+    /// Whether the database reads what we can't.
+    lenient: bool,
+    /// Texts for it to read, in the rows of the batch being built.
+    odd: Vec<Odd>,
+}
+
+/// A text that only the database can read for its column. The batch has null in its place.
+#[derive(Debug, Clone)]
+pub struct Odd {
+    pub column: usize,
+    /// In the batch.
+    pub row: usize,
+    /// Among all rows, from 1.
+    pub number: u64,
+    pub text: String,
 }
 
 struct ColumnBuilder {
@@ -85,7 +100,20 @@ impl BatchBuilder {
             rows: 0,
             bytes: 0,
             before: 0,
+            lenient: false,
+            odd: Vec::new(),
         })
+    }
+
+    /// The same builder, for a database that reads what we can't: such texts are put aside ([`BatchBuilder::take_odd`]).
+    #[must_use]
+    pub fn lenient(self, lenient: bool) -> Self {
+        BatchBuilder { lenient, ..self }
+    }
+
+    /// The texts put aside of the rows built so far. To be taken before the batch is.
+    pub fn take_odd(&mut self) -> Vec<Odd> {
+        std::mem::take(&mut self.odd)
     }
 
     /// The position of a column. `guess`, tried first, makes rows of the same shape cheap.
@@ -121,9 +149,19 @@ impl BatchBuilder {
             logical,
             values,
         } = &mut self.columns[column];
-        match values.push(&cell, *logical) {
+        match values.push(&cell, *logical, self.lenient) {
             Ok(bytes) => {
                 self.bytes += bytes;
+                Ok(())
+            }
+            Err(_) if self.lenient && cell::readable(&cell) => {
+                values.push_null();
+                self.odd.push(Odd {
+                    column,
+                    row: self.rows,
+                    number: self.before + self.rows as u64 + 1,
+                    text: cell::text(&cell).into_owned(),
+                });
                 Ok(())
             }
             Err(reason) => {
@@ -178,6 +216,43 @@ impl BatchBuilder {
     }
 }
 
+/// The values of one column that the database read, as an array of `rows` that is null elsewhere.
+///
+/// # Errors
+/// What the database made of a text has no place in Arrow, with the text's number among `read`.
+pub fn patch(
+    column: &Column,
+    rows: usize,
+    read: &[(usize, Option<String>)],
+) -> std::result::Result<ArrayRef, (usize, String)> {
+    let internal = |e: Error| (0, e.to_string());
+    let mut values = Values::new(&column.column_type.arrow).map_err(internal)?;
+    let mut next = 0;
+    for (at, (row, text)) in read.iter().enumerate() {
+        (next..*row).for_each(|_| values.push_null());
+        next = row + 1;
+        let Some(text) = text else {
+            values.push_null();
+            continue;
+        };
+        let pushed = match (&mut values, column.column_type.logical) {
+            (Values::Binary(b), _) => {
+                b.append_value(cell::hex(text).unwrap_or_default());
+                Ok(0)
+            }
+            // As the database writes it.
+            (Values::Text(b), _) => {
+                b.append_value(text);
+                Ok(0)
+            }
+            (values, logical) => values.push(&Cell::Text(text.into()), logical, false),
+        };
+        pushed.map_err(|reason| (at, reason))?;
+    }
+    (next..rows).for_each(|_| values.push_null());
+    Ok(values.finish())
+}
+
 impl Values {
     fn new(arrow: &DataType) -> Result<Values> {
         Ok(match arrow {
@@ -208,7 +283,7 @@ impl Values {
     }
 
     /// Adds a value; the bytes of text it took. The error is what to say behind "does not fit", often nothing.
-    fn push(&mut self, cell: &Cell<'_>, logical: Logical) -> Result<usize, String> {
+    fn push(&mut self, cell: &Cell<'_>, logical: Logical, lenient: bool) -> Result<usize, String> {
         if matches!(cell, Cell::Null) {
             self.push_null();
             return Ok(0);
@@ -233,7 +308,11 @@ impl Values {
             Values::Decimal(b, p, s) => b.append_value(cell::decimal(cell, *p, *s)?),
             Values::Date(b) => b.append_value(cell::date(cell)?),
             Values::Time(b) => b.append_value(cell::time(cell)?),
+            // Without an offset, the database's own zone is meant.
+            Values::Timestamp(_, true) if lenient && !cell::has_offset(cell) => return Err(String::new()),
             Values::Timestamp(b, zoned) => b.append_value(cell::timestamp(cell, *zoned)?),
+            // Escapes are the database's.
+            Values::Binary(_) if lenient && cell::has_escapes(cell) => return Err(String::new()),
             Values::Binary(b) => b.append_value(cell::bytes(cell)),
         }
         Ok(0)

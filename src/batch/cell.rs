@@ -4,9 +4,8 @@
 
 use std::borrow::Cow;
 
-use arrow::compute::kernels::cast_utils::{Parser, string_to_datetime};
+use arrow::compute::kernels::cast_utils::Parser;
 use arrow::datatypes::{Date32Type, Decimal128Type, DecimalType, Time64MicrosecondType};
-use chrono::{DateTime, Utc};
 
 /// A value to be put into a column.
 #[derive(Debug, Clone)]
@@ -77,12 +76,11 @@ fn float_text(value: f64) -> String {
     serde_json::Number::from_f64(value).map_or_else(|| value.to_string(), |n| n.to_string())
 }
 
-/// The value in a JSON column: strings are JSON strings, unless they hold an object or array themselves.
+/// The value in a JSON column: a string that holds JSON is that, any other a JSON string.
 pub fn json_text<'c>(cell: &'c Cell<'_>) -> Cow<'c, str> {
     match cell {
         Cell::Text(text) => {
-            let holds_json =
-                text.starts_with(['{', '[']) && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
+            let holds_json = serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
             match holds_json {
                 true => Cow::Borrowed(text),
                 false => serde_json::Value::String(text.to_string()).to_string().into(),
@@ -122,9 +120,14 @@ pub fn boolean(cell: &Cell<'_>) -> Fit<bool> {
     match cell {
         Cell::Bool(b) => Ok(*b),
         Cell::Int(n @ (0 | 1)) => Ok(*n == 1),
+        Cell::Number(text) => match text.as_ref() {
+            "1" => Ok(true),
+            "0" => Ok(false),
+            _ => Err(String::new()),
+        },
         Cell::Text(text) => match text.trim().to_ascii_lowercase().as_str() {
-            "true" | "t" | "yes" | "on" | "1" => Ok(true),
-            "false" | "f" | "no" | "off" | "0" => Ok(false),
+            "true" | "t" | "yes" | "y" | "on" | "1" => Ok(true),
+            "false" | "f" | "no" | "n" | "off" | "0" => Ok(false),
             _ => Err(String::new()),
         },
         _ => Err(String::new()),
@@ -272,26 +275,27 @@ impl<'a> Digits<'a> {
     }
 }
 
-/// Days since 1970-01-01.
+/// Days since 1970-01-01: the day as written, also of a timestamp.
 pub fn date(cell: &Cell<'_>) -> Fit<i32> {
-    match cell {
-        Cell::Text(text) => {
-            let text = text.trim();
-            if let Some(days) = Date32Type::parse(text) {
-                return Ok(days);
-            }
-            // A timestamp is a date with more to it.
-            let micros = timestamp(cell, false)?;
-            i32::try_from(micros.div_euclid(86_400_000_000)).map_err(|_| " (out of range)".to_string())
-        }
-        _ => Err(String::new()),
-    }
+    let Cell::Text(text) = cell else {
+        return Err(String::new());
+    };
+    let text = text.trim();
+    let day = match text.get(..10) {
+        Some(day) if text.len() > 10 && Clock::read(text).is_some() => day,
+        _ => text,
+    };
+    Date32Type::parse(day)
+        .filter(|_| day.len() == 10 && day.as_bytes()[4] == b'-')
+        .ok_or_else(String::new)
 }
 
 /// Microseconds since midnight.
 pub fn time(cell: &Cell<'_>) -> Fit<i64> {
     match cell {
-        Cell::Text(text) => Time64MicrosecondType::parse(text.trim()).ok_or_else(String::new),
+        Cell::Text(text) if text.contains(':') => {
+            Time64MicrosecondType::parse(text.trim()).ok_or_else(String::new)
+        }
         _ => Err(String::new()),
     }
 }
@@ -303,12 +307,118 @@ pub fn timestamp(cell: &Cell<'_>, zoned: bool) -> Fit<i64> {
         return Err(String::new());
     };
     let text = text.trim();
-    if let Ok(time) = DateTime::parse_from_rfc3339(text) {
-        return Ok(match zoned {
-            true => time.timestamp_micros(),
-            false => time.naive_local().and_utc().timestamp_micros(),
-        });
+    if let Some(clock) = Clock::read(text) {
+        let offset = if zoned { clock.offset.unwrap_or(0) } else { 0 };
+        return Ok(clock.micros - offset * 1_000_000);
     }
-    let time = string_to_datetime(&Utc, text).map_err(|_| String::new())?;
-    Ok(time.timestamp_micros())
+    // A date alone is its midnight.
+    match text.len() {
+        10 => date(cell).map(|days| i64::from(days) * 86_400_000_000),
+        _ => Err(String::new()),
+    }
+}
+
+/// Whether a timestamp says how far its zone is from UTC.
+pub fn has_offset(cell: &Cell<'_>) -> bool {
+    match cell {
+        Cell::Text(text) => Clock::read(text.trim()).is_none_or(|clock| clock.offset.is_some()),
+        _ => true,
+    }
+}
+
+/// Whether text for bytes holds backslashes, which some databases read as escapes.
+pub fn has_escapes(cell: &Cell<'_>) -> bool {
+    matches!(cell, Cell::Text(text) if text.contains('\\'))
+}
+
+/// Whether a database may be asked what it makes of a value: what it is is its text.
+pub fn readable(cell: &Cell<'_>) -> bool {
+    matches!(cell, Cell::Text(_) | Cell::Number(_) | Cell::Bool(_))
+}
+
+/// Bytes from hexadecimal digits.
+pub fn hex(text: &str) -> Option<Vec<u8>> {
+    let digits = text.as_bytes();
+    let pairs = digits.chunks(2).map(|pair| {
+        let pair = std::str::from_utf8(pair).ok()?;
+        u8::from_str_radix(pair, 16).ok()
+    });
+    pairs.collect()
+}
+
+/// A date and the time of a clock, as ISO 8601 writes them.
+struct Clock {
+    /// Microseconds since 1970-01-01 of the clock as written.
+    micros: i64,
+    /// Seconds east of UTC.
+    offset: Option<i64>,
+}
+
+impl Clock {
+    /// `2024-01-02T03:04:05.678+02:00`, with `T` or a blank; seconds and offset may be left out, and the offset may be
+    /// `Z`, `+02`, `+0200` or `+02:00`.
+    fn read(text: &str) -> Option<Clock> {
+        let (day, rest) = (text.get(..10)?, text.get(10..)?);
+        let rest = rest.strip_prefix(['T', 't', ' '])?;
+        let days = Date32Type::parse(day).filter(|_| day.as_bytes()[4] == b'-' && day.as_bytes()[7] == b'-')?;
+        let split = rest.find(|c: char| !(c.is_ascii_digit() || matches!(c, ':' | '.' | ','))).unwrap_or(rest.len());
+        let (clock, zone) = rest.split_at(split);
+        let (clock, fraction) = match clock.split_once(['.', ',']) {
+            Some((clock, fraction)) if !fraction.is_empty() => (clock, fraction),
+            Some(_) => return None,
+            None => (clock, ""),
+        };
+        let parts: Vec<&str> = clock.split(':').collect();
+        let two = |part: &str, most: i64| -> Option<i64> {
+            let digits = part.len() == 2 && part.bytes().all(|b| b.is_ascii_digit());
+            part.parse().ok().filter(|n| digits && *n <= most)
+        };
+        let seconds = match parts.as_slice() {
+            [hour, minute] if fraction.is_empty() => two(hour, 23)? * 3600 + two(minute, 59)? * 60,
+            [hour, minute, second] => two(hour, 23)? * 3600 + two(minute, 59)? * 60 + two(second, 59)?,
+            _ => return None,
+        };
+        let micros = i64::from(days)
+            .checked_mul(86_400_000_000)?
+            .checked_add(seconds * 1_000_000 + Clock::fraction(fraction)?)?;
+        Some(Clock {
+            micros,
+            offset: Clock::offset(zone.trim_start())?,
+        })
+    }
+
+    /// Microseconds of the digits behind the point, rounded.
+    fn fraction(digits: &str) -> Option<i64> {
+        if !digits.bytes().all(|b| b.is_ascii_digit()) {
+            return None;
+        }
+        let padded: String = digits.chars().chain("0000000".chars()).take(7).collect();
+        let tenths: i64 = padded.parse().ok()?;
+        Some((tenths + 5) / 10)
+    }
+
+    /// None inside: there is no offset.
+    fn offset(zone: &str) -> Option<Option<i64>> {
+        if zone.is_empty() {
+            return Some(None);
+        }
+        if zone.eq_ignore_ascii_case("z") || zone.eq_ignore_ascii_case("utc") {
+            return Some(Some(0));
+        }
+        let sign = match zone.as_bytes()[0] {
+            b'+' => 1,
+            b'-' => -1,
+            _ => return None,
+        };
+        let digits = zone[1..].replacen(':', "", 1);
+        if !digits.bytes().all(|b| b.is_ascii_digit()) {
+            return None;
+        }
+        let (hours, minutes) = match digits.len() {
+            2 => (digits.parse::<i64>().ok()?, 0),
+            4 => (digits[..2].parse::<i64>().ok()?, digits[2..].parse::<i64>().ok()?),
+            _ => return None,
+        };
+        (hours <= 15 && minutes <= 59).then_some(Some(sign * (hours * 3600 + minutes * 60)))
+    }
 }

@@ -66,8 +66,17 @@ impl Logical {
 pub struct ColumnType {
     /// The type as the user wrote it, checked to be a type name and nothing else.
     pub sql: String,
+    /// The whole declaration, where there is more to it than the type: `text not null`, `integer primary key`.
+    pub declared: Option<String>,
     pub arrow: DataType,
     pub logical: Logical,
+}
+
+impl ColumnType {
+    /// What a CREATE TABLE says of the column.
+    pub fn declaration(&self) -> &str {
+        self.declared.as_deref().unwrap_or(&self.sql)
+    }
 }
 
 /// What a decimal without precision becomes: databases differ.
@@ -88,20 +97,87 @@ pub fn column_type(sql: &str, bare: BareDecimal) -> Result<ColumnType> {
         Error::new(ErrorKind::Project, format!("`{sql}` is not a column type"))
             .help("use a type of the target database, like text, bigint, numeric(10,2), timestamp")
     };
-    let parsed = Parser::new(&GenericDialect {})
-        .try_with_sql(sql)
-        .and_then(|mut p| {
-            let parsed = p.parse_data_type()?;
-            p.expect_token(&sqlparser::tokenizer::Token::EOF)?;
-            Ok(parsed)
-        })
-        .map_err(|_| bad())?;
-    let (arrow, logical) = arrow_type(&parsed, bare).ok_or_else(bad)?;
+    if !sequor_planner::ops::is_column_type(sql) {
+        return Err(bad());
+    }
+    let whole = sql.trim();
+    let (name, more) = split(whole);
+    let (base, sql_type) = match serial(name) {
+        Some(integer) => (integer, Some(SqlType::BigInt(None)).filter(|_| integer == "bigint")),
+        None => (name, None),
+    };
+    let parsed = sql_type.map_or_else(
+        || {
+            let parser = Parser::new(&GenericDialect {}).try_with_sql(base);
+            parser.and_then(|mut p| {
+                let parsed = p.parse_data_type()?;
+                p.expect_token(&sqlparser::tokenizer::Token::EOF)?;
+                Ok(parsed)
+            })
+        },
+        Ok,
+    );
+    // What only the database understands is text that it reads.
+    let other = (DataType::Utf8, Logical::Other);
+    let (arrow, logical) = match parsed {
+        Ok(parsed) => match arrow_type(&parsed, bare) {
+            Some(found) => found,
+            None if matches!(parsed, SqlType::Numeric(_) | SqlType::Decimal(_) | SqlType::Dec(_)) => {
+                return Err(bad());
+            }
+            None => other,
+        },
+        Err(_) => other,
+    };
     Ok(ColumnType {
-        sql: sql.trim().to_string(),
+        sql: base.to_string(),
+        declared: (more || base != name).then(|| whole.to_string()),
         arrow,
         logical,
     })
+}
+
+/// The type at the start of a declaration, and whether there is more behind it.
+fn split(declaration: &str) -> (&str, bool) {
+    use sqlparser::tokenizer::{Token, Tokenizer};
+    const MORE: &[&str] = &[
+        "not", "null", "primary", "unique", "default", "check", "references", "constraint", "collate", "generated",
+        "auto_increment", "autoincrement", "comment", "identity", "on", "deferrable", "storage", "compression",
+    ];
+    let Ok(tokens) = Tokenizer::new(&GenericDialect {}, declaration).tokenize_with_location() else {
+        return (declaration, false);
+    };
+    let mut depth = 0usize;
+    for token in tokens {
+        match &token.token {
+            Token::LParen | Token::LBracket => depth += 1,
+            Token::RParen | Token::RBracket => depth = depth.saturating_sub(1),
+            Token::Word(word)
+                if depth == 0
+                    && word.quote_style.is_none()
+                    && MORE.contains(&word.value.to_ascii_lowercase().as_str()) =>
+            {
+                let column = (token.span.start.column as usize).saturating_sub(1);
+                let line = (token.span.start.line as usize).saturating_sub(1);
+                let start: usize = declaration.split_inclusive('\n').take(line).map(str::len).sum();
+                let rest = &declaration[start..];
+                let at = rest.char_indices().nth(column).map_or(rest.len(), |(at, _)| at);
+                return (declaration[..start + at].trim(), true);
+            }
+            _ => {}
+        }
+    }
+    (declaration, false)
+}
+
+/// The integer that a serial is.
+fn serial(name: &str) -> Option<&'static str> {
+    match name.to_ascii_lowercase().as_str() {
+        "serial" | "serial4" => Some("integer"),
+        "bigserial" | "serial8" => Some("bigint"),
+        "smallserial" | "serial2" => Some("smallint"),
+        _ => None,
+    }
 }
 
 /// A type for a column of a result, by a name that most databases understand.

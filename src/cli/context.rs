@@ -27,10 +27,14 @@ impl Context {
         let set = |name: &str| std::env::var_os(name).is_some_and(|v| !v.is_empty());
         let dumb = std::env::var("TERM").is_ok_and(|t| t == "dumb");
         let terminal = std::io::stderr().is_terminal() && !dumb;
-        let home = global.home_dir.clone().or_else(|| {
-            let home = std::env::var_os("HOME").or_else(|| std::env::var_os("USERPROFILE"))?;
-            Some(PathBuf::from(home).join(".sequor"))
-        });
+        let user = || std::env::var_os("HOME").or_else(|| std::env::var_os("USERPROFILE"));
+        // In quotes, shells leave `~` to the program.
+        let expanded = |path: PathBuf| match (path.strip_prefix("~"), user()) {
+            (Ok(rest), Some(user)) => PathBuf::from(user).join(rest),
+            _ => path,
+        };
+        let home = global.home_dir.clone().map(expanded);
+        let home = home.or_else(|| Some(PathBuf::from(user()?).join(".sequor")));
         Context {
             location: Location {
                 project: global.project_dir.clone(),

@@ -12,7 +12,7 @@ use super::event::Event;
 use super::run::Run;
 use super::scheduler::{self, Prepared};
 use super::scope::{Layer, Scope};
-use super::table::table_name;
+use super::table::Relation;
 use crate::batch::row::Row;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::held::held;
@@ -24,13 +24,14 @@ pub async fn set_variables(run: &Arc<Run>, variables: &[VariableSet], scope: &Sc
     let values = run.evaluator.kept(&props, &scope.world(), None).await?;
     let mut set = Vec::with_capacity(values.len());
     for (variable, value) in variables.iter().zip(values) {
-        let (value, local) = super::variables::scoped(variable, value)?;
-        let kept = match local {
-            Some(true) => VariableScope::Local,
-            Some(false) => VariableScope::Project,
-            None => variable.scope,
-        };
-        set.push((scope.target(&variable.name, kept), value));
+        for (name, value, local) in super::variables::expanded(variable, value)? {
+            let kept = match local {
+                Some(true) => VariableScope::Local,
+                Some(false) => VariableScope::Project,
+                None => variable.scope,
+            };
+            set.push((scope.target(&name, kept), value));
+        }
     }
     scope.stage(&set);
     scope.come().await?;
@@ -101,10 +102,10 @@ pub async fn for_each(
     depth: usize,
 ) -> Result<()> {
     let body = Prepared::new(body);
-    let table = table_name(run, &rows.table, &scope).await?;
+    let table = Relation::evaluate(run, &rows.table, &scope).await?;
     let database = run.databases.get(&rows.table.source)?;
     // The steps take their time, and may replace the very table.
-    let mut batches = held(database.scan_columns(&table, columns).await?).await?.batches;
+    let mut batches = held(table.scan(&*database, columns).await?).await?.batches;
     while let Some(batch) = batches.next().await {
         let batch = Arc::new(batch?);
         for index in 0..batch.num_rows() {

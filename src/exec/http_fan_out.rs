@@ -14,7 +14,7 @@ use super::event::Event;
 use super::http_converse::converse;
 use super::http_step::Asking;
 use super::scope::{Layer, Scope};
-use super::table::table_name;
+use super::table::Relation;
 use crate::batch::row::Row;
 use crate::error::{Error, ErrorKind, Result};
 use crate::value::Value;
@@ -126,11 +126,9 @@ async fn source(asking: &Asking, rows: &RowsOf, scope: &Scope) -> Result<(String
         let rows = stream::iter(records.clone().into_iter().map(Ok)).boxed();
         return Ok(("the test record".into(), stream::once(async { Ok(rows) }).boxed()));
     }
-    let table = table_name(&asking.run, &rows.table, scope).await?;
+    let table = Relation::evaluate(&asking.run, &rows.table, scope).await?;
     let database = asking.run.databases.get(&rows.table.source)?;
-    let found = database
-        .scan_columns(&table, asking.http.row_columns.as_ref())
-        .await;
+    let found = table.scan(&*database, asking.http.row_columns.as_ref()).await;
     let found = found.map_err(|e| e.at(&rows.table.place))?;
     // A look at one request is enough.
     let most = if debug.look.is_some() { 1 } else { usize::MAX };

@@ -58,10 +58,14 @@ pub async fn take(
         let props: Vec<_> = given.variables.iter().map(|v| &v.value).collect();
         let values = asking.run.evaluator.kept(&props, &world, Some(&response)).await?;
         for (variable, value) in given.variables.iter().zip(values) {
-            let (value, local) = variables::scoped(variable, value)?;
-            own.set(&variable.name, value);
-            set_scope(own, &variable.name, local);
+            for (name, value, local) in variables::expanded(variable, value)? {
+                own.set(&name, value);
+                set_scope(own, &name, local);
+            }
         }
+    }
+    if given.whole {
+        accepted(&response, parsed.success.as_deref())?;
     }
     for (name, (value, local)) in &parsed.variables {
         own.set(name, value.clone());
@@ -88,6 +92,23 @@ pub async fn take(
         return Ok(Taken { again: false, rows });
     }
     Ok(Taken { again, rows })
+}
+
+/// # Errors
+/// A status that is no success: by the statuses that `response_expression` gives, else no 2xx.
+fn accepted(response: &Response, success: Option<&[u16]>) -> Result<()> {
+    let status = response.status;
+    let good = match success {
+        Some(listed) => listed.contains(&status),
+        None => (200..300).contains(&status),
+    };
+    match good {
+        true => Ok(()),
+        false => {
+            let message = format!("{} answered {status}: {}", response.url, json::start(&response.body));
+            Err(Error::new(ErrorKind::Status(status), message))
+        }
+    }
 }
 
 fn set_scope(own: &Layer, name: &str, local: Option<bool>) {

@@ -118,7 +118,8 @@ async fn initial(run: &Run, init: &[VariableSet], scope: &Scope) -> Result<HashM
     let values = run.evaluator.kept(&props, &scope.world(), None).await?;
     let mut initial = HashMap::with_capacity(values.len());
     for (variable, value) in init.iter().zip(values) {
-        initial.insert(variable.name.clone(), variables::scoped(variable, value)?.0);
+        let set = variables::expanded(variable, value)?;
+        initial.extend(set.into_iter().map(|(name, value, _)| (name, value)));
     }
     Ok(initial)
 }
@@ -132,7 +133,9 @@ async fn source_scope(run: &Run, api: &Api, scope: &Scope) -> Result<Scope> {
     let inner = scope.with(layer.clone());
     for variable in &source.variables {
         let value = run.evaluator.one(&variable.value, &inner.world(), None).await?;
-        layer.set(&variable.name, value);
+        for (name, value, _) in variables::expanded(variable, value)? {
+            layer.set(&name, value);
+        }
     }
     Ok(inner)
 }
@@ -140,7 +143,11 @@ async fn source_scope(run: &Run, api: &Api, scope: &Scope) -> Result<Scope> {
 /// Statuses that are a success; none given: any 2xx.
 async fn success(run: &Run, http: &HttpStep, scope: &Scope) -> Result<Vec<u16>> {
     let Some(prop) = &http.request.response.success_status else {
-        return Ok(Vec::new());
+        // Read by the step's own expressions, it is theirs to judge.
+        return Ok(match http.any_status {
+            true => (100..600).collect(),
+            false => Vec::new(),
+        });
     };
     let value = run.evaluator.one(prop, &scope.world(), None).await?;
     let items = match value {

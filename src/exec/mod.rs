@@ -13,6 +13,7 @@ mod http_response;
 mod http_step;
 mod local;
 mod migrate;
+mod odd;
 mod rejects;
 mod rules;
 mod run;

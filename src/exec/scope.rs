@@ -7,14 +7,13 @@ use sequor_planner::ops::VariableScope;
 use tokio::runtime::Handle;
 
 use super::run::Databases;
-use super::table::collect;
+use super::table::{Relation, collect};
 use super::turn::{Turn, Variable};
 use super::variables::Variables;
 use crate::batch::row::Row;
 use crate::error::Result;
 use crate::expr::{Ask, World};
 use crate::secret::Redactor;
-use crate::sources::database::TableName;
 use crate::value::Value;
 
 /// Variables above those of the run: a row, a step's own.
@@ -255,15 +254,11 @@ impl World for Scope {
                     namespace,
                     ..
                 } => {
-                    let fold = |name: &String| database.fold(name);
-                    let table = TableName {
-                        database: in_database.as_ref().map(fold),
-                        namespace: namespace.as_ref().map(fold),
-                        table: fold(table),
-                    };
-                    database.scan(&table).await?
+                    let (catalog, namespace) = (in_database.clone(), namespace.clone());
+                    let relation = Relation::of(&*database, catalog, namespace, table).await?;
+                    relation.scan(&*database, None).await?
                 }
-                Ask::Query { sql, .. } => database.query(sql).await?,
+                Ask::Query { sql, .. } => database.query(&sequor_planner::plain_colons(sql)).await?,
             };
             collect(rows).await
         })

@@ -3,7 +3,6 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::array::RecordBatch;
 use sequor_planner::Place;
 use sequor_planner::ops::{HttpRequest, ResponseTable, SchemaPolicy, TableRef};
 use tokio::sync::mpsc;
@@ -11,6 +10,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::columns::{Specs, declared, typed};
 use super::event::{Counters, Event};
+use super::odd::Batch;
 use super::run::Run;
 use super::scope::Scope;
 use super::spooled::{self, Later};
@@ -60,7 +60,7 @@ struct Target {
 
 enum Loading {
     Now {
-        sender: mpsc::Sender<RecordBatch>,
+        sender: mpsc::Sender<Batch>,
         loader: Option<Loader>,
     },
     Later(Box<Later>),
@@ -139,7 +139,7 @@ impl Sink {
     /// Passes full batches on to the loads; waits while those are behind.
     pub async fn send(&self, filled: Filled) -> Result<()> {
         for (table, batch) in filled.batches {
-            let rows = batch.num_rows() as u64;
+            let rows = batch.rows.num_rows() as u64;
             let sender = self.sender(table).ok_or_else(|| {
                 Error::new(
                     ErrorKind::Internal,
@@ -156,7 +156,7 @@ impl Sink {
         Ok(())
     }
 
-    fn sender(&self, table: usize) -> Option<mpsc::Sender<RecordBatch>> {
+    fn sender(&self, table: usize) -> Option<mpsc::Sender<Batch>> {
         let tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
         match &tables.targets.get(table)?.loading {
             Loading::Now { sender, .. } => Some(sender.clone()),
@@ -294,7 +294,7 @@ async fn loading(
     let database = run.databases.get(source)?;
     let columns = typed(&*database, &specs).map_err(|e| e.at(place))?;
     let keys = specs.into_iter().map(|(key, _)| key).collect();
-    let builder = BatchBuilder::new(name.table.as_str(), keys, &columns)?;
+    let builder = BatchBuilder::new(name.table.as_str(), keys, &columns)?.lenient(database.reads_texts());
     let (sender, receiver) = mpsc::channel(WAITING);
     let shown = name.to_string();
     let table = name.table.clone();
@@ -309,7 +309,7 @@ async fn loading(
         true => {
             let load = beginning.begin().await;
             let load = load.map_err(|e| e.context(format!("table `{shown}`")).at(place))?;
-            tokio::spawn(waiting::write_all(load, receiver))
+            tokio::spawn(waiting::write_all(beginning, load, receiver))
         }
         // Nothing of the database is held while the step waits for its turn.
         false => tokio::spawn(waiting::write_in_turn(beginning, scope.clone(), receiver)),
@@ -379,13 +379,15 @@ impl ParserTables for Tables {
 /// Full batches on their way out of the lock.
 #[derive(Default)]
 pub struct Filled {
-    batches: Vec<(usize, RecordBatch)>,
+    batches: Vec<(usize, Batch)>,
 }
 
 impl Filled {
     /// Takes a table's batch.
     fn take(&mut self, table: usize, builder: &mut BatchBuilder) -> Result<()> {
-        self.batches.extend(builder.take()?.map(|batch| (table, batch)));
+        let odd = builder.take_odd();
+        self.batches
+            .extend(builder.take()?.map(|rows| (table, Batch { rows, odd })));
         Ok(())
     }
 }

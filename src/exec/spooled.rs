@@ -5,8 +5,9 @@ use sequor_planner::ops::SchemaPolicy;
 
 use super::columns::{Specs, specs, typed};
 use super::event::{Counters, Event};
+use super::odd::{self, Batch};
 use super::run::Run;
-use super::table::Defaults;
+use super::table::{Defaults, named_table};
 use crate::batch::builder::BatchBuilder;
 use crate::batch::spool::Spool;
 use crate::error::{Error, ErrorKind, Result};
@@ -46,7 +47,6 @@ impl Later {
             return Err(Error::new(ErrorKind::Data, message));
         }
         let database = run.databases.get(&source)?;
-        let fold = |name: Option<String>| name.map(|name| database.fold(&name));
         let mode = match named.write_mode.as_deref() {
             None | Some("create" | "replace") => WriteMode::Replace,
             Some("append") => WriteMode::Append,
@@ -75,11 +75,12 @@ impl Later {
                 None => SchemaPolicy::Evolve,
             },
             columns,
-            table: TableName {
-                database: fold(named.database.or_else(|| defaults.database.clone())),
-                namespace: fold(named.namespace.or_else(|| defaults.namespace.clone())),
-                table: database.fold(&table),
-            },
+            table: named_table(
+                &*database,
+                named.database.or_else(|| defaults.database.clone()),
+                named.namespace.or_else(|| defaults.namespace.clone()),
+                &table,
+            )?,
             source,
             mode,
             place: defaults.place.clone(),
@@ -123,9 +124,11 @@ pub async fn load(
     };
     if !new.is_empty() {
         // The table grows before its rows are loaded: that they fit is seen first.
-        let mut builder = BatchBuilder::new(later.table.table.as_str(), keys.clone(), &columns)?;
+        let builder = BatchBuilder::new(later.table.table.as_str(), keys.clone(), &columns)?;
+        let mut builder = builder.lenient(database.reads_texts());
         let mut replay = spool.replay()?;
         while replay.fill(&mut builder)? {
+            builder.take_odd();
             builder.take()?;
         }
         database.alter(&later.table, &new, &[]).await?;
@@ -133,7 +136,12 @@ pub async fn load(
     let mut load = database
         .begin_load(&later.table, &columns, later.mode.clone())
         .await?;
-    match write(&mut *load, later, keys, &columns, spool, counters).await {
+    let into = Into {
+        database: &*database,
+        columns: &columns,
+        keys,
+    };
+    match write(&mut *load, later, into, spool, counters).await {
         Ok(()) => Ok(Some(load)),
         Err(error) => {
             load.abort().await;
@@ -142,21 +150,36 @@ pub async fn load(
     }
 }
 
+/// What the rows become.
+struct Into<'a> {
+    database: &'a dyn Database,
+    columns: &'a [Column],
+    /// What the values are called in the data.
+    keys: Vec<String>,
+}
+
 async fn write(
     load: &mut dyn Load,
     later: &Later,
-    keys: Vec<String>,
-    columns: &[Column],
+    into: Into<'_>,
     mut spool: Spool,
     counters: &Counters,
 ) -> Result<()> {
-    let mut builder = BatchBuilder::new(later.table.table.as_str(), keys, columns)?;
+    let Into {
+        database,
+        columns,
+        keys,
+    } = into;
+    let table = later.table.table.as_str();
+    let mut builder = BatchBuilder::new(table, keys, columns)?.lenient(database.reads_texts());
     let mut replay = spool.replay()?;
     loop {
         let more = replay.fill(&mut builder)?;
-        if let Some(batch) = builder.take()? {
-            counters.add_rows(batch.num_rows() as u64);
-            load.write(batch).await?;
+        let odd = builder.take_odd();
+        if let Some(rows) = builder.take()? {
+            counters.add_rows(rows.num_rows() as u64);
+            let rows = odd::read(database, table, columns, Batch { rows, odd }).await?;
+            load.write(rows).await?;
         }
         if !more {
             return Ok(());

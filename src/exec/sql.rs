@@ -52,36 +52,47 @@ pub async fn transform(run: &Arc<Run>, step: &Transform, scope: &Scope, counters
     Ok(())
 }
 
-/// Runs statements, one after the other.
+/// Runs statements. What a line `go` ends is one transaction, where the database has such of DDL.
 pub async fn execute(run: &Arc<Run>, step: &Execute, scope: &Scope, counters: &Counters) -> Result<()> {
     let sql = text(run, &step.statement, scope).await?;
     let database = run.databases.get(&step.source)?;
-    let statements = sequor_planner::split_statements(&sql, database.dialect());
-    let many = statements.len() > 1;
-    let mut session = database
-        .session()
-        .await
-        .map_err(|e| e.at(&step.statement_place))?;
-    for (number, statement) in statements.iter().enumerate() {
-        let touched = session
-            .execute(statement)
-            .await
-            .map_err(|e| e.at(&step.statement_place))
-            .map_err(|e| match many {
-                true if number > 0 => {
-                    let kept = if number == 1 {
-                        "statement 1 was".to_string()
-                    } else {
-                        format!("statements 1 to {number} were")
-                    };
-                    e.context(format!("statement {} ({kept} carried out)", number + 1))
-                }
-                true => e.context("statement 1".to_string()),
+    let dialect = database.dialect();
+    let pieces = sequor_planner::split_pieces(&sql, dialect);
+    let many = pieces.iter().map(Vec::len).sum::<usize>() > 1;
+    let place = |e: Error| e.at(&step.statement_place);
+    let mut session = database.session().await.map_err(place)?;
+    let mut before = 0;
+    for statements in &pieces {
+        let whole = sequor_planner::is_transaction(statements, dialect);
+        if whole {
+            session.execute("BEGIN").await.map_err(place)?;
+        }
+        for (number, statement) in statements.iter().enumerate() {
+            let touched = session.execute(statement).await.map_err(place);
+            let touched = touched.map_err(|e| match many {
+                true => e.context(failed_at(before + number, if whole { before } else { before + number })),
                 false => e,
             })?;
-        counters.add_rows(touched.unwrap_or(0));
+            counters.add_rows(touched.unwrap_or(0));
+        }
+        if whole {
+            // Constraints that wait for the end are looked at now.
+            session.execute("COMMIT").await.map_err(place)?;
+        }
+        before += statements.len();
     }
     Ok(())
+}
+
+/// Which statement failed (from 0), and how many before it stay carried out.
+fn failed_at(number: usize, kept: usize) -> String {
+    let at = format!("statement {}", number + 1);
+    match (number, kept) {
+        (0, _) => at,
+        (_, 0) => format!("{at} (nothing was carried out)"),
+        (_, 1) => format!("{at} (statement 1 was carried out)"),
+        (_, kept) => format!("{at} (statements 1 to {kept} were carried out)"),
+    }
 }
 
 /// As databases take it.
@@ -96,5 +107,6 @@ pub fn write_mode(mode: &ops::WriteMode, database: &dyn Database) -> WriteMode {
 }
 
 async fn text(run: &Run, sql: &Prop, scope: &Scope) -> Result<String> {
-    Ok(run.evaluator.one(sql, &scope.world(), None).await?.to_text())
+    let text = run.evaluator.one(sql, &scope.world(), None).await?.to_text();
+    Ok(sequor_planner::plain_colons(&text).into_owned())
 }

@@ -26,6 +26,39 @@ pub fn scoped(variable: &VariableSet, value: Value) -> Result<(Value, Option<boo
     })
 }
 
+/// The variables that a value sets: one, or those of a map.
+///
+/// # Errors
+/// What is no map where variables are due; a scope that is none.
+pub fn expanded(variable: &VariableSet, value: Value) -> Result<Vec<(String, Value, Option<bool>)>> {
+    if !variable.many {
+        let (value, local) = scoped(variable, value)?;
+        return Ok(vec![(variable.name.clone(), value, local)]);
+    }
+    let none = |value: &Value| {
+        let message = format!("variables must be a map of names to values, and are {}", value.kind());
+        Error::new(ErrorKind::Data, message)
+    };
+    let below = match variable.name.as_str() {
+        "" => value,
+        key => value
+            .entries()
+            .ok_or_else(|| none(&value))?
+            .get(key)
+            .cloned()
+            .unwrap_or(Value::Null),
+    };
+    if matches!(below, Value::Null) {
+        return Ok(Vec::new());
+    }
+    let entries = below.entries().ok_or_else(|| none(&below))?;
+    let each = entries.iter().map(|(name, value)| {
+        let (value, local) = scoped(variable, value.clone())?;
+        Ok((name.clone(), value, local))
+    });
+    each.collect()
+}
+
 /// The scopes that outlive a step: command line, frames of flows, project, environment.
 pub struct Variables {
     overrides: IndexMap<String, Value>,

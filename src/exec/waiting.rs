@@ -7,6 +7,7 @@ use arrow::array::RecordBatch;
 use futures::StreamExt;
 use tokio::sync::mpsc;
 
+use super::odd::{self, Batch};
 use super::scope::Scope;
 use crate::batch::types::arrow_schema;
 use crate::error::Result;
@@ -23,20 +24,29 @@ pub struct Beginning {
 
 impl Beginning {
     /// Begins it.
-    pub async fn begin(self) -> Result<Box<dyn Load>> {
+    pub async fn begin(&self) -> Result<Box<dyn Load>> {
         self.database
-            .begin_load(&self.target, &self.columns, self.mode)
+            .begin_load(&self.target, &self.columns, self.mode.clone())
             .await
+    }
+
+    async fn read(&self, batch: Batch) -> Result<RecordBatch> {
+        odd::read(&*self.database, &self.target.table, &self.columns, batch).await
     }
 }
 
 /// Writes batches as they come. The load is given back when all are written.
 pub async fn write_all(
+    beginning: Beginning,
     mut load: Box<dyn Load>,
-    mut batches: mpsc::Receiver<RecordBatch>,
+    mut batches: mpsc::Receiver<Batch>,
 ) -> Result<Box<dyn Load>> {
     while let Some(batch) = batches.recv().await {
-        if let Err(error) = load.write(batch).await {
+        let written = match beginning.read(batch).await {
+            Ok(rows) => load.write(rows).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = written {
             load.abort().await;
             return Err(error);
         }
@@ -48,7 +58,7 @@ pub async fn write_all(
 pub async fn write_in_turn(
     beginning: Beginning,
     scope: Scope,
-    mut batches: mpsc::Receiver<RecordBatch>,
+    mut batches: mpsc::Receiver<Batch>,
 ) -> Result<Box<dyn Load>> {
     let mut held = Held::new(arrow_schema(&beginning.columns));
     let mut more = true;
@@ -60,7 +70,7 @@ pub async fn write_in_turn(
                 break;
             }
             batch = batches.recv(), if more => match batch {
-                Some(batch) => held.push(batch).await?,
+                Some(batch) => held.push(beginning.read(batch).await?).await?,
                 None => more = false,
             },
         }
@@ -77,5 +87,5 @@ pub async fn write_in_turn(
             return Err(error);
         }
     }
-    write_all(load, batches).await
+    write_all(beginning, load, batches).await
 }

@@ -55,6 +55,7 @@ pub fn undefined(world: &dyn World, name: &str) -> Error {
 /// The one value of a query's only row.
 pub fn scalar(rows: &[Row]) -> Result<Value> {
     match rows {
+        [] => Ok(Value::Null),
         [row] if row.len() == 1 => Ok(row.iter().next().map_or(Value::Null, |(_, value)| value)),
         [row] => Err(Error::new(
             ErrorKind::Data,

@@ -6,7 +6,6 @@ use bytes::Bytes;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use sequor_planner::ops::BodyFormat;
 
-use super::build::pairs;
 use super::multipart::multipart;
 use crate::error::{Error, ErrorKind, Result};
 use crate::value::Value;
@@ -40,9 +39,7 @@ impl Body<'_> {
                 Error::new(ErrorKind::Data, format!("the body can't be written as JSON: {e}"))
             })?,
             BodyFormat::FormUrlencoded => {
-                let mut form = url::form_urlencoded::Serializer::new(String::new());
-                form.extend_pairs(pairs(&value, "body")?);
-                form.finish().into_bytes()
+                form(&value)?.into_bytes()
             }
             BodyFormat::Text | BodyFormat::Xml => text(&value, self.format)?.into_bytes(),
             BodyFormat::Binary => match &value {
@@ -58,6 +55,43 @@ impl Body<'_> {
         };
         headers.entry(CONTENT_TYPE).or_insert(content_type);
         Ok(bytes.into())
+    }
+}
+
+/// A form as Python's `urlencode` writes it: a value that is no text is the text of it, null and lists too.
+fn form(value: &Value) -> Result<String> {
+    let entries: Vec<(String, Value)> = match value {
+        Value::Null => Vec::new(),
+        Value::Map(entries) => entries.iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
+        Value::Row(row) => row.iter().map(|(k, v)| (k.to_string(), v)).collect(),
+        other => {
+            let message = format!("`body` must be a map of names to values, and is {}", other.kind());
+            return Err(Error::new(ErrorKind::Data, message));
+        }
+    };
+    let mut out = String::new();
+    for (name, value) in entries {
+        if !out.is_empty() {
+            out.push('&');
+        }
+        quote_plus(name.as_bytes(), &mut out);
+        out.push('=');
+        match value {
+            Value::Bytes(bytes) => quote_plus(&bytes, &mut out),
+            value => quote_plus(value.to_text().as_bytes(), &mut out),
+        }
+    }
+    Ok(out)
+}
+
+/// Encodes all but letters, digits and `_.-~`; a blank is a plus.
+fn quote_plus(bytes: &[u8], out: &mut String) {
+    for byte in bytes {
+        match byte {
+            b' ' => out.push('+'),
+            byte if byte.is_ascii_alphanumeric() || b"_.-~".contains(byte) => out.push(char::from(*byte)),
+            byte => out.push_str(&format!("%{byte:02X}")),
+        }
     }
 }
 

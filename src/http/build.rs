@@ -1,5 +1,6 @@
 //! From evaluated values to a request.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use reqwest::Method;
@@ -49,7 +50,7 @@ pub fn build(parts: Parts<'_>) -> Result<Request> {
                 )
             };
             let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad("a name"))?;
-            let value = HeaderValue::from_str(&value).map_err(|_| bad("a value"))?;
+            let value = header_value(&value).ok_or_else(|| bad("a value"))?;
             headers.insert(header, value);
         }
     }
@@ -95,7 +96,7 @@ fn url(value: &Value, base: Option<&str>) -> Result<Url> {
         }
         (false, _) => text.to_string(),
     };
-    let url = Url::parse(&full).map_err(|e| {
+    let url = Url::parse(&encoded(&full)).map_err(|e| {
         Error::new(ErrorKind::Data, format!("`{full}` is not a url: {e}"))
             .help("a url looks like https://host/path; check the variables in it")
     })?;
@@ -108,6 +109,39 @@ fn url(value: &Value, base: Option<&str>) -> Result<Url> {
     }
 }
 
+/// Characters that no url holds as they are, encoded behind the host: what else the parser would leave, or take for `/`.
+/// Where a `%` is no escape, none is.
+fn encoded(url: &str) -> Cow<'_, str> {
+    let start = url.find("://").map_or(0, |at| at + 3);
+    let Some(path) = url[start..].find(['/', '?', '#']).map(|at| start + at) else {
+        return Cow::Borrowed(url);
+    };
+    let rest = &url[path..];
+    let escape = |at: usize| {
+        let digits = rest.as_bytes().get(at + 1..at + 3);
+        digits.is_some_and(|d| d.iter().all(u8::is_ascii_hexdigit))
+    };
+    let escapes = rest.match_indices('%').all(|(at, _)| escape(at));
+    let query = rest.find(['?', '#']).unwrap_or(rest.len());
+    let odd = |at: usize, c: char| match c {
+        '%' => !escapes,
+        '|' | '^' | '\\' | '`' | '{' | '}' => true,
+        '[' | ']' => at < query,
+        _ => false,
+    };
+    if !rest.char_indices().any(|(at, c)| odd(at, c)) {
+        return Cow::Borrowed(url);
+    }
+    let mut out = url[..path].to_string();
+    for (at, c) in rest.char_indices() {
+        match odd(at, c) {
+            true => out.push_str(&format!("%{:02X}", u32::from(c))),
+            false => out.push(c),
+        }
+    }
+    Cow::Owned(out)
+}
+
 /// A value in a query or a header: a boolean as APIs write it, a map as JSON.
 fn text(value: &Value) -> String {
     match value {
@@ -115,6 +149,12 @@ fn text(value: &Value) -> String {
         Value::Map(_) | Value::List(_) | Value::Row(_) => serde_json::to_string(value).unwrap_or_default(),
         value => value.to_text(),
     }
+}
+
+/// A header's value: Latin-1 where that can write it, as HTTP had it once and servers still read it, else UTF-8.
+fn header_value(text: &str) -> Option<HeaderValue> {
+    let latin: Option<Vec<u8>> = text.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect();
+    HeaderValue::from_bytes(&latin.unwrap_or_else(|| text.as_bytes().to_vec())).ok()
 }
 
 /// Names and values of parameters, headers or a form. Null is left out; a list gives its name once per item.

@@ -5,7 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
-use reqwest::Client;
+use reqwest::header::CONTENT_LENGTH;
+use reqwest::{Client, Method};
 
 use super::tls::TlsFiles;
 use super::transport::Transport;
@@ -96,8 +97,13 @@ impl Transport for Live {
         if let Some(timeout) = request.timeout {
             sending = sending.timeout(timeout);
         }
-        if let Some(body) = &request.body {
-            sending = sending.body(body.clone());
+        match &request.body {
+            Some(body) => sending = sending.body(body.clone()),
+            // Some servers want to be told that there is none.
+            None if !matches!(request.method, Method::GET | Method::HEAD) => {
+                sending = sending.header(CONTENT_LENGTH, "0").body(Bytes::new());
+            }
+            None => {}
         }
         let response = sending.send().await.map_err(|e| explain(&e, request))?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());

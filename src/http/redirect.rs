@@ -17,7 +17,7 @@ pub const MOST: usize = 10;
 /// The request that a response sends on to; none when it is no redirect. Credentials stay with their server.
 ///
 /// # Errors
-/// A redirect to a host that is not allowed, and one that would make a write a read: then nothing would be written.
+/// A redirect to a host that is not allowed, and one that sends a body to another server.
 pub fn next(request: &Request, response: &Response, hosts: &Hosts) -> Result<Option<Request>> {
     if !matches!(response.status, 301 | 302 | 303 | 307 | 308) {
         return Ok(None);
@@ -44,24 +44,19 @@ pub fn next(request: &Request, response: &Response, hosts: &Hosts) -> Result<Opt
         url.set_fragment(request.url.fragment());
     }
     let mut next = request.clone();
-    let reads = matches!(request.method, Method::GET | Method::HEAD);
-    match response.status {
-        303 if request.method != Method::HEAD => {
-            next.method = Method::GET;
-            next.body = None;
-            next.headers.remove(CONTENT_TYPE);
-            next.headers.remove(CONTENT_LENGTH);
-        }
-        301 | 302 if !reads => {
-            url.set_query(None);
-            let message = format!(
-                "{} is redirected to {url} with status {}, which would make it a GET: nothing would be written",
-                shown(request),
-                response.status
-            );
-            return Err(Error::new(ErrorKind::Data, message).help("use the new url in the flow"));
-        }
-        _ => {}
+    // As browsers do, and Python's requests: a redirected POST is followed by a GET, save for 307 and 308.
+    let to_get = match response.status {
+        302 | 303 => request.method != Method::HEAD,
+        301 => request.method == Method::POST,
+        _ => false,
+    };
+    if to_get {
+        next.method = Method::GET;
+    }
+    if matches!(response.status, 301..=303) {
+        next.body = None;
+        next.headers.remove(CONTENT_TYPE);
+        next.headers.remove(CONTENT_LENGTH);
     }
     if url.origin() != request.url.origin() {
         remove_credentials(&mut next.headers);

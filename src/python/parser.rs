@@ -21,6 +21,8 @@ pub struct Parsed {
     /// With whether the variable is local, where the parser says so.
     pub variables: IndexMap<String, (Value, Option<bool>)>,
     pub again: Option<Value>,
+    /// Statuses that are a success, where it says so.
+    pub success: Option<Vec<u16>>,
     /// Keys that mean nothing.
     pub ignored: Vec<String>,
     /// Rows of the table that got the most.
@@ -90,6 +92,10 @@ impl Call<'_, '_> {
                         })?;
                         parsed.variables.insert(name, scoped);
                     }
+                }
+                "success_status" if !value.is_none() => {
+                    let listed = value.extract::<Vec<u16>>();
+                    parsed.success = Some(listed.map_err(|e| self.explain(&e, code))?);
                 }
                 "while" => parsed.again = Some(from_python(&value).map_err(|e| self.explain(&e, code))?),
                 other => match sequor_planner::nearest(other, ["tables", "variables", "while"]) {

@@ -46,22 +46,28 @@ class Headers(dict):
     def __init__(self, pairs):
         super().__init__()
         for name, value in pairs:
-            key = name.lower()
-            if key in self:
+            key = self._usual(name)
+            if dict.__contains__(self, key):
                 value = dict.__getitem__(self, key) + ", " + value
             dict.__setitem__(self, key, value)
 
+    @staticmethod
+    def _usual(name):
+        """The spelling that servers use: the transport gives names in lower case."""
+        usual = "-".join(part[:1].upper() + part[1:] for part in name.lower().split("-"))
+        return {"Etag": "ETag", "Www-Authenticate": "WWW-Authenticate", "Content-Md5": "Content-MD5"}.get(usual, usual)
+
     def __getitem__(self, name):
         try:
-            return dict.__getitem__(self, name.lower())
+            return dict.__getitem__(self, self._usual(name))
         except KeyError:
             raise KeyError(name) from None
 
     def __contains__(self, name):
-        return isinstance(name, str) and dict.__contains__(self, name.lower())
+        return isinstance(name, str) and dict.__contains__(self, self._usual(name))
 
     def get(self, name, default=None):
-        return dict.get(self, name.lower(), default)
+        return dict.get(self, self._usual(name), default)
 
     def __call__(self):
         return self
@@ -108,6 +114,11 @@ class Response:
                 ) from None
             self._parsed = True
         return self._json
+
+    @property
+    def response(self):
+        """The response itself: early 1.x flows reach for the one inside."""
+        return self
 
     def __repr__(self):
         return f"<Response [{int(self.status_code)}]>"

@@ -170,11 +170,23 @@ pub trait Database: Send + Sync {
     /// A table's full name as SQL, its parts quoted.
     fn quoted(&self, table: &TableName) -> String;
 
+    /// Whether it reads texts for columns that we can't: [`Database::read_texts`].
+    fn reads_texts(&self) -> bool {
+        false
+    }
+
+    /// What the database makes of texts for a column, as texts that [`crate::batch::builder`] takes; those of bytes in
+    /// hexadecimal. Fails when one of them is none of the column's type.
+    async fn read_texts(&self, column: &Column, _texts: &[String]) -> Result<Vec<Option<String>>> {
+        let message = format!("column `{}`: texts are not read by this database", column.name);
+        Err(Error::new(ErrorKind::Internal, message))
+    }
+
     /// Adds columns to a table, null in the rows it has, and drops others, in one change.
     async fn alter(&self, table: &TableName, add: &[Column], drop: &[String]) -> Result<()> {
         let added = add
             .iter()
-            .map(|c| format!("ADD COLUMN {} {}", self.quote(&c.name), c.column_type.sql));
+            .map(|c| format!("ADD COLUMN {} {}", self.quote(&c.name), c.column_type.declaration()));
         let dropped = drop
             .iter()
             .map(|name| format!("DROP COLUMN {}", self.quote(name)));

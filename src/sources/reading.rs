@@ -3,6 +3,10 @@
 use sequor_planner::Dialect;
 use sqlparser::tokenizer::{Token, Tokenizer};
 
+use arrow::array::AsArray;
+use futures::StreamExt;
+
+use super::database::Rows;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Words that a query may begin with.
@@ -49,6 +53,21 @@ pub fn one(sql: &str, dialect: Dialect) -> Result<()> {
         1 => Ok(()),
         count => Err(wrong(format!("a query is one statement, and these are {count}"))),
     }
+}
+
+/// The texts of the one column of some rows.
+pub async fn texts(rows: Rows) -> Result<Vec<Option<String>>> {
+    let mut texts = Vec::new();
+    let mut batches = rows.batches;
+    while let Some(batch) = batches.next().await {
+        let batch = batch?;
+        let column = batch.column(0).as_string_opt::<i32>().ok_or_else(|| {
+            let message = format!("texts were asked for, and {} came", batch.column(0).data_type());
+            Error::new(ErrorKind::Internal, message)
+        })?;
+        texts.extend(column.iter().map(|text| text.map(str::to_string)));
+    }
+    Ok(texts)
 }
 
 fn wrong(message: String) -> Error {

@@ -8,6 +8,24 @@ pub fn quote(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
+/// `text` as a string literal.
+pub fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+/// A query that gives, in order, what `expression` makes of each text; in it the text is called `x`. `literal` writes one.
+pub fn of_each(expression: &str, texts: &[String], literal: impl Fn(&str) -> String) -> String {
+    let rows: Vec<String> = texts
+        .iter()
+        .enumerate()
+        .map(|(at, text)| format!("({at}, {})", literal(text)))
+        .collect();
+    format!(
+        "SELECT {expression} AS v FROM (VALUES {}) AS t(n, x) ORDER BY n",
+        rows.join(", ")
+    )
+}
+
 /// Column names, quoted, with commas.
 pub fn column_list<'a>(names: impl Iterator<Item = &'a str>) -> String {
     names.map(quote).collect::<Vec<_>>().join(", ")
@@ -28,7 +46,7 @@ pub fn alterations(table: &str, add: &[Column], drop: &[String]) -> Vec<String> 
         format!(
             "ALTER TABLE {table} ADD COLUMN {} {}",
             quote(&c.name),
-            c.column_type.sql
+            c.column_type.declaration()
         )
     });
     let dropped = drop

@@ -180,6 +180,7 @@ impl Database for Staging {
         let columns = schema.fields().iter().map(|field| Column {
             name: field.name().clone(),
             column_type: ColumnType {
+                declared: None,
                 sql: sql_name(field),
                 arrow: plain(field.data_type()),
                 logical: Logical::of(field),

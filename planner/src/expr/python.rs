@@ -196,6 +196,11 @@ impl<'a> Visitor<'a> for Finder<'_> {
             }
             return;
         }
+        if let Expr::Attribute(attribute) = expr
+            && matches!(attribute.attr.as_str(), "status_code" | "ok" | "raise_for_status")
+        {
+            self.uses.status = true;
+        }
         if let Some(what) = pure::reaches_outside(expr) {
             self.uses.outside.get_or_insert(what);
         }

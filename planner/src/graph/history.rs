@@ -122,10 +122,11 @@ impl<'s> History<'s> {
                 touched.readers.clear();
             } else {
                 // A variable that the step surely sets hides what was set before.
-                let sure = matches!(
-                    step.action,
-                    Action::SetVariable(_) | Action::EnterFlow { .. }
-                );
+                let sure = match &step.action {
+                    Action::SetVariable(set) => set.set.iter().all(|v| !v.many),
+                    Action::EnterFlow { .. } => true,
+                    _ => false,
+                };
                 let touched = self.entry(resource);
                 if sure {
                     touched.writers.clear();

@@ -82,8 +82,7 @@ pub(super) const IF: Operation = Operation {
                 "conditions",
                 Form::List(&CONDITION),
                 "Conditions, looked at in order.",
-            )
-            .required(),
+            ),
             Key::new("else", Form::Steps, "Steps that run when no condition is true."),
         ],
     },

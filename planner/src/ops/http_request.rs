@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::Operation;
 use super::common::{COMMON, FlowAction, OnError};
 use super::http_response::{self, RESPONSE, Response};
-use super::messages::{VariableScope, VariableSet, read_variables};
+use super::messages::{VariableScope, VariableSet, variables_of};
 use super::pagination::{self, PAGINATIONS, Pagination};
 use super::rules::{Rule, RuleAction};
 use super::table::{ROWS, RowsOf, TableRef, read_rows};
@@ -133,7 +133,8 @@ static INIT: Shape = Shape {
         "variables",
         Form::Variables,
         "Variables set before the first request; `scope: local` keeps one inside the step.",
-    )],
+    )
+    .or_python()],
 };
 
 static FOR_EACH: Shape = Shape {
@@ -217,7 +218,8 @@ pub(super) const OPERATION: Operation = Operation {
                 "init",
                 Form::Map(&INIT),
                 "What is done once, before the first request.",
-            ),
+            )
+            .or_python(),
             Key::new("for_each", Form::Map(&FOR_EACH), "Asks once per row of a table."),
             Key::new("request", Form::Map(&REQUEST), "The request.").required(),
             Key::new(
@@ -232,9 +234,14 @@ pub(super) const OPERATION: Operation = Operation {
 };
 
 fn read(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<FlowAction> {
-    let init = keys.node("init").and_then(|node| Keys::new(node, &INIT, d));
-    let init = init.and_then(|init| init.node("variables"));
-    let init = init.map(|node| read_variables(node, VariableScope::Project, d));
+    let init = match keys.node("init") {
+        Some(node) => Keys::new(node, &INIT, d)
+            .map(|init| variables_of(&init, "variables", VariableScope::Project, d)),
+        None => keys
+            .prop("init", d)
+            .filter(|prop| matches!(prop, Prop::Python { .. }))
+            .map(|prop| vec![VariableSet::many(prop, "variables", VariableScope::Project)]),
+    };
     let for_each = keys.node("for_each").map(|node| {
         let keys = Keys::new(node, &FOR_EACH, d)?;
         let batch_size = keys.whole("batch_size", d);
@@ -248,6 +255,7 @@ fn read(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<FlowAction> {
         // `response_expression`: one function for all of it, the first form that 1.x had of a parser.
         (_, Some(parser @ Prop::Python { .. })) => Some(Response {
             parser: Some(parser),
+            whole: true,
             ..Response::default()
         }),
         (Some(node), _) => http_response::read(node, d),

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::columns::{COLUMNS, Columns, read_columns};
 use super::data_path::{self, DataPath};
-use super::messages::{VariableScope, VariableSet, read_variables};
+use super::messages::{VariableScope, VariableSet, variables_of};
 use super::rules::{self, RULE, Rule};
 use super::table::{TABLE, TableDefaults, TableRef};
 use super::write_mode::{WRITE_MODE, WriteMode, check_primary_key, read_write_mode};
@@ -95,6 +95,9 @@ pub struct Response {
     pub parser: Option<Prop>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub variables: Vec<VariableSet>,
+    /// Whether the parser is all of the response: `response_expression`.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub whole: bool,
     /// True: ask again, with the request evaluated anew.
     #[serde(rename = "while", skip_serializing_if = "Option::is_none")]
     pub while_: Option<Prop>,
@@ -157,7 +160,8 @@ pub(super) static RESPONSE: Shape = Shape {
             "variables",
             Form::Variables,
             "Variables set from the response, visible when the step has succeeded.",
-        ),
+        )
+        .or_python(),
         Key::new(
             "while",
             Form::Text,
@@ -190,7 +194,6 @@ pub(super) fn read(node: &Node, d: &mut Diagnostics) -> Option<Response> {
                 .help("give all its columns in one entry");
         }
     }
-    let variables = keys.node("variables");
     Some(Response {
         success_status,
         format,
@@ -198,9 +201,8 @@ pub(super) fn read(node: &Node, d: &mut Diagnostics) -> Option<Response> {
         tables,
         defaults,
         parser,
-        variables: variables
-            .map(|node| read_variables(node, VariableScope::Project, d))
-            .unwrap_or_default(),
+        variables: variables_of(&keys, "variables", VariableScope::Project, d),
+        whole: false,
         while_: keys.prop("while", d),
     })
 }

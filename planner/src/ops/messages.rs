@@ -25,6 +25,22 @@ pub struct VariableSet {
     pub name: String,
     pub value: Prop,
     pub scope: VariableScope,
+    /// Whether the value is a map of variables, whose names only the run knows: `variables_expression`. Then `name` says
+    /// below which of its keys they are; below none when it is empty.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub many: bool,
+}
+
+impl VariableSet {
+    /// Variables that Python gives, a map of them or a map with such a map below `key`.
+    pub fn many(value: Prop, key: &str, scope: VariableScope) -> VariableSet {
+        VariableSet {
+            name: key.to_string(),
+            value,
+            scope,
+            many: true,
+        }
+    }
 }
 
 /// `set_variable`.
@@ -44,10 +60,10 @@ pub(super) const PRINT: Operation = Operation {
         what: "a print",
         doc: "Prints a message on standard output.",
         with: &[&COMMON],
-        keys: &[Key::new("message", Form::Value, "What is printed.").required()],
+        keys: &[Key::new("message", Form::Value, "What is printed.")],
     },
     read: |keys, d| {
-        let message = keys.prop("message", d)?;
+        let message = keys.prop("message", d).unwrap_or(Prop::Literal(serde_json::Value::Null));
         Some(FlowAction::Print(Print { message }))
     },
 };
@@ -57,10 +73,10 @@ pub(super) const SET_VARIABLE: Operation = Operation {
         what: "a set_variable",
         doc: "Sets variables.",
         with: &[&COMMON],
-        keys: &[Key::new("set", Form::Variables, "Names and values.").required()],
+        keys: &[Key::new("set", Form::Variables, "Names and values.").required().or_python()],
     },
     read: |keys, d| {
-        let set = read_variables(keys.node("set")?, VariableScope::Project, d);
+        let set = variables_of(keys, "set", VariableScope::Project, d);
         Some(FlowAction::SetVariable(SetVariable { set }))
     },
 };
@@ -79,6 +95,24 @@ pub static VARIABLE: Shape = Shape {
         ),
     ],
 };
+
+/// The variables of a key, or of its Python.
+pub fn variables_of(
+    keys: &Keys<'_>,
+    name: &str,
+    default: VariableScope,
+    d: &mut Diagnostics,
+) -> Vec<VariableSet> {
+    match keys.node(name) {
+        Some(node) => read_variables(node, default, d),
+        None => keys
+            .prop(name, d)
+            .filter(|prop| matches!(prop, Prop::Python { .. }))
+            .map(|prop| VariableSet::many(prop, "", default))
+            .into_iter()
+            .collect(),
+    }
+}
 
 /// Reads variables to set: `name: value`, `name_expression: code` or `name: {value: V, scope: S}`.
 pub fn read_variables(node: &Node, default: VariableScope, d: &mut Diagnostics) -> Vec<VariableSet> {
@@ -120,6 +154,7 @@ pub fn read_variables(node: &Node, default: VariableScope, d: &mut Diagnostics) 
             name: name.to_string(),
             value,
             scope,
+            many: false,
         }));
     }
     variables

@@ -24,7 +24,7 @@ pub use control::{Branch, ForEach, RunFlow, Try, While};
 pub use data_path::DataPath;
 pub use http_request::{BodyFormat, HttpRequest, Request};
 pub use http_response::{Response, ResponseTable, RowFormat, SchemaPolicy};
-pub use messages::{Print, SetVariable, VARIABLE, VariableScope, VariableSet, read_variables};
+pub use messages::{Print, SetVariable, VARIABLE, VariableScope, VariableSet, read_variables, variables_of};
 pub use migrate_schema::MigrateSchema;
 pub use pagination::{PageKind, Pagination};
 pub use rules::{Rule, RuleAction};

@@ -30,6 +30,13 @@ impl Plan {
         let inside = |step: &str, id: &str| step.strip_suffix(id).is_some_and(|path| path.ends_with('/'));
         let names = |step: &str, id: &str| step == id || below(step, id) || inside(step, id);
         for id in only.iter().chain(without) {
+            let copy = format!("{id}#2");
+            if self.root.steps.iter().any(|s| s.id == copy) {
+                return Err(UnknownStep {
+                    help: Some(format!("several steps have it: give each its own id, or say `{copy}` for the second")),
+                    id: id.clone(),
+                });
+            }
             if !self.root.steps.iter().any(|s| names(&s.id, id)) {
                 let known = self.root.steps.iter().map(|s| s.id.as_str());
                 return Err(UnknownStep {

@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 
 use crate::effects::Resource;
 use crate::expr::{Prop, Returned};
+use crate::names::name_parts;
 use crate::ops::{Columns, Execute, FlowAction, FlowStep, Response, ResponseTable, TableRef, each_step};
 use crate::sql::{self, SqlTable};
 use crate::syntax::Source;
@@ -26,7 +27,8 @@ pub struct KnownTables {
 
 impl KnownTables {
     fn table(&mut self, source: &str, name: Option<&str>) {
-        let Some(name) = name else {
+        let parts = name.and_then(name_parts);
+        let Some(name) = parts.and_then(|mut parts| parts.pop()).map(|part| part.text) else {
             self.opaque.insert(source.to_string());
             return;
         };

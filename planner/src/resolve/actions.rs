@@ -170,9 +170,17 @@ impl Resolver<'_> {
             } else {
                 format!("{}/", at + 1)
             };
+            // What never runs may be wrong.
+            let never = super::checks::known(&branch.condition) == Some(false);
+            let before = never.then(|| std::mem::take(self.d));
+            let then = self.region_below(&name, &branch.then, frame, found);
+            if let Some(before) = before {
+                let inside = std::mem::replace(self.d, before);
+                self.d.extend(&inside.as_warnings());
+            }
             planned.push(PlannedBranch {
                 condition: branch.condition.clone(),
-                then: self.region_below(&name, &branch.then, frame, found),
+                then,
             });
         }
         Action::If {

@@ -265,7 +265,7 @@ impl Resolver<'_> {
 }
 
 /// The truth of a condition that does not depend on the run.
-fn known(condition: &Prop) -> Option<bool> {
+pub(super) fn known(condition: &Prop) -> Option<bool> {
     let text = match condition {
         Prop::Literal(serde_json::Value::Bool(value)) => return Some(*value),
         Prop::Literal(serde_json::Value::String(text)) => text.trim().to_lowercase(),

@@ -52,6 +52,9 @@ fn local(variables: &[VariableSet]) -> impl Iterator<Item = String> {
 
 /// Where a variable that is set goes.
 pub fn target(variable: &VariableSet, scope: &Scope<'_>) -> Resource {
+    if variable.many {
+        return Resource::AnyVariable;
+    }
     match variable.scope {
         VariableScope::Local => Resource::Local {
             frame: scope.frame,

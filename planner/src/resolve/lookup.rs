@@ -63,6 +63,7 @@ impl<'a> Resolver<'a> {
     }
 
     pub(super) fn sets(&mut self, variables: &[VariableSet]) {
+        self.opaque_setter |= variables.iter().any(|v| v.many);
         self.set.extend(variables.iter().map(|v| v.name.clone()));
     }
 

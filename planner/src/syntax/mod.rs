@@ -7,6 +7,7 @@ mod limits;
 mod maps;
 mod network;
 mod project;
+mod scalars;
 mod shape;
 mod source;
 mod tree;
@@ -28,5 +29,5 @@ pub use project::{
 };
 pub use shape::{EXPRESSION, Form, Key, Shape};
 pub use source::{FLOW, HttpSource, SOURCES, Source, SourceKind, read_flow, read_source};
-pub use tree::{Node, Scalar, Value};
-pub use yaml::parse;
+pub use tree::{Node, Scalar, TYPED, Value};
+pub use yaml::{parse, parse_environment};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use serde_json::Value as Json;
 
-use super::{Form, Key, Keys, Node, Shape, Value, parse};
+use super::{Form, Key, Keys, Node, Shape, Value, parse, parse_environment};
 use crate::codes::Code;
 use crate::diagnostic::Diagnostics;
 
@@ -87,7 +87,7 @@ pub fn read_project(file: &Arc<str>, text: &str, d: &mut Diagnostics) -> Option<
 
 /// Reads the project's `env.yaml`: the environment to use by default.
 pub fn read_default_env(file: &Arc<str>, text: &str, d: &mut Diagnostics) -> Option<String> {
-    let node = parse(file, text, d)?;
+    let node = parse_environment(file, text, d)?;
     if node.is_null() {
         return None;
     }
@@ -99,7 +99,7 @@ pub fn read_default_env(file: &Arc<str>, text: &str, d: &mut Diagnostics) -> Opt
 /// Reads an environment's variables: plain values, no templates.
 pub fn read_environment(file: &Arc<str>, text: &str, d: &mut Diagnostics) -> IndexMap<String, Json> {
     let mut variables = IndexMap::new();
-    let Some(node) = parse(file, text, d) else {
+    let Some(node) = parse_environment(file, text, d) else {
         return variables;
     };
     if node.is_null() {

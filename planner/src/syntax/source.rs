@@ -13,7 +13,7 @@ use crate::codes::Code;
 use crate::diagnostic::Diagnostics;
 use crate::dialect::Dialect;
 use crate::expr::{Prop, Uses};
-use crate::ops::{VariableScope, VariableSet, read_variables};
+use crate::ops::{VariableScope, VariableSet, variables_of};
 use crate::span::Place;
 
 /// A source of the project.
@@ -97,7 +97,8 @@ static HTTP: Shape = Shape {
             "variables",
             Form::Variables,
             "Local variables of every request through the source.",
-        ),
+        )
+        .or_python(),
         Key::new(
             "headers",
             Form::Entries,
@@ -144,13 +145,11 @@ pub fn read_source(name: &str, file: &Arc<str>, text: &str, d: &mut Diagnostics)
 }
 
 fn read_http(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<HttpSource> {
-    let variables = keys.node("variables");
+    let variables = variables_of(keys, "variables", VariableScope::Local, d);
     let auth = keys.node("auth").map(|node| read_auth(node, d));
     Some(HttpSource {
         base_url: keys.prop("base_url", d),
-        variables: variables
-            .map(|node| read_variables(node, VariableScope::Local, d))
-            .unwrap_or_default(),
+        variables,
         headers: keys.prop("headers", d),
         timeout: keys.duration("timeout", d),
         rate_limit: read_rate_limit(keys, d),

@@ -22,12 +22,25 @@ pub enum Value {
     Map(Vec<(String, Place, Node)>),
 }
 
+/// The key of the JSON object that stands for a value JSON does not have: `{TYPED: kind, "value": text}`.
+pub const TYPED: &str = "\u{1}type";
+
+fn typed_json(kind: &str, text: &str) -> serde_json::Value {
+    serde_json::json!({TYPED: kind, "value": text})
+}
+
 /// A YAML scalar, resolved by the core schema of YAML 1.2.
 #[derive(Debug, Clone)]
 pub enum Scalar {
     Null,
     Bool(bool),
     Number(Number),
+    /// What JSON has no value for: `integer` (of more than 64 bits), `float` (not finite), `date`, `timestamp`, `bytes`
+    /// (as base64).
+    Typed {
+        kind: &'static str,
+        text: Arc<str>,
+    },
     Text {
         text: Arc<str>,
         /// The line of the file on which the text's first line stands.
@@ -42,6 +55,11 @@ impl Node {
             Value::Scalar(Scalar::Null) => "nothing",
             Value::Scalar(Scalar::Bool(_)) => "a boolean",
             Value::Scalar(Scalar::Number(_)) => "a number",
+            Value::Scalar(Scalar::Typed { kind, .. }) => match *kind {
+                "integer" | "float" => "a number",
+                "bytes" => "bytes",
+                _ => "a date",
+            },
             Value::Scalar(Scalar::Text { .. }) => "a string",
             Value::List(_) => "a list",
             Value::Map(_) => "a map",
@@ -87,6 +105,7 @@ impl Node {
             Value::Scalar(Scalar::Null) => Json::Null,
             Value::Scalar(Scalar::Bool(b)) => Json::Bool(*b),
             Value::Scalar(Scalar::Number(n)) => Json::Number(n.clone()),
+            Value::Scalar(Scalar::Typed { kind, text }) => typed_json(kind, text),
             Value::Scalar(Scalar::Text { text, .. }) => Json::String(text.to_string()),
             Value::List(items) => Json::Array(items.iter().map(Node::to_json).collect()),
             Value::Map(entries) => {

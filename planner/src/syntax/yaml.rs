@@ -4,8 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
-use serde_json::Number;
-
+use super::scalars::{self, Version};
 use super::tree::{Node, Scalar, Value};
 use crate::codes::Code;
 use crate::diagnostic::Diagnostics;
@@ -16,25 +15,102 @@ const MAX_NODES: usize = 1_000_000;
 /// How deep values may nest; the readers recurse.
 const MAX_DEPTH: usize = 64;
 
-/// Parses one YAML document. An empty file is null. Errors go to `diagnostics`.
+/// How often a line of a flow mapping or list is moved to where the parser wants it.
+const MAX_MOVED: usize = 200;
+
+/// Parses one YAML 1.2 document. An empty file is null. Errors go to `diagnostics`.
 pub fn parse(file: &Arc<str>, text: &str, diagnostics: &mut Diagnostics) -> Option<Node> {
-    let mut builder = Builder {
-        file,
-        offsets: char_offsets(text),
-        anchors: HashMap::new(),
-        nodes: 0,
-    };
-    let mut parser = Parser::new_from_str(text);
-    match builder.document(&mut parser) {
-        Ok(node) => Some(node),
-        Err(problem) => {
-            let place = builder.place_at(problem.at.0, problem.at.1, problem.at.2, 1);
-            diagnostics
-                .error(problem.code, place, problem.message)
-                .maybe_help(problem.help);
-            None
+    read(file, text, Version::V12, diagnostics)
+}
+
+/// The same of an environment's file, which is YAML 1.1: of a key given twice the last counts, with a warning.
+pub fn parse_environment(file: &Arc<str>, text: &str, diagnostics: &mut Diagnostics) -> Option<Node> {
+    read(file, text, Version::V11, diagnostics)
+}
+
+fn read(file: &Arc<str>, text: &str, version: Version, diagnostics: &mut Diagnostics) -> Option<Node> {
+    let mut moved: Vec<usize> = Vec::new();
+    let mut current = text.to_string();
+    loop {
+        let mut builder = Builder {
+            file,
+            version,
+            offsets: char_offsets(text),
+            moved: &moved,
+            anchors: HashMap::new(),
+            twice: Vec::new(),
+            nodes: 0,
+        };
+        let mut parser = Parser::new_from_str(&current);
+        let problem = match builder.document(&mut parser) {
+            Ok(node) => {
+                for (key, first, place) in builder.twice {
+                    let message = format!("key `{key}` is given twice (first on line {first}): the last counts");
+                    diagnostics
+                        .warning(Code::DuplicateKey, place, message)
+                        .help("keep one of them");
+                }
+                return Some(node);
+            }
+            Err(problem) => problem,
+        };
+        let place = builder.place_at(problem.at.0, problem.at.1, problem.at.2, 1);
+        // A line within brackets may be indented less than its key, or not at all: readers in Python take that.
+        if let Some((at, further)) = moved_line(&current, &problem).filter(|_| moved.len() < MAX_MOVED) {
+            current = further;
+            moved.push(at);
+            continue;
         }
+        diagnostics
+            .error(problem.code, place, problem.message)
+            .maybe_help(problem.help);
+        return None;
     }
+}
+
+/// How many blanks are put before a line.
+const BLANKS: usize = 200;
+
+/// Whether a text ends within the brackets of a flow mapping or list.
+fn in_brackets(text: &str) -> bool {
+    let mut depth = 0usize;
+    let mut quote: Option<char> = None;
+    // What stands before: a value begins behind `: `, `- ` and brackets.
+    let mut last = '\n';
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        match (quote, c) {
+            (Some('"'), '\\') => drop(chars.next()),
+            (Some(open), c) if c == open => quote = None,
+            (Some(_), _) => {}
+            (None, '#') if last == '\n' || last == ' ' => while chars.next_if(|c| *c != '\n').is_some() {},
+            (None, '"' | '\'') if depth > 0 => quote = Some(c),
+            (None, '{' | '[') if depth > 0 || matches!(last, ' ' | '\n') => depth += 1,
+            (None, '}' | ']') => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        last = c;
+    }
+    depth > 0
+}
+
+/// The text with the line of an indentation problem within brackets moved to the right, and where that line starts, in
+/// characters.
+fn moved_line(text: &str, problem: &Problem) -> Option<(usize, String)> {
+    if problem.code != Code::YamlSyntax || !problem.message.contains("invalid indentation") {
+        return None;
+    }
+    let line = problem.at.1.checked_sub(1)?;
+    let start: usize = text.split_inclusive('\n').take(line).map(str::len).sum();
+    let (before, rest) = text.split_at(start);
+    if !in_brackets(before) {
+        return None;
+    }
+    if rest.starts_with(&" ".repeat(BLANKS)) {
+        return None;
+    }
+    let moved = format!("{before}{}{rest}", " ".repeat(BLANKS));
+    Some((before.chars().count(), moved))
 }
 
 /// Byte offset of every character, since the parser counts characters. None for ASCII text, where they are the same.
@@ -52,8 +128,14 @@ struct Problem {
 
 struct Builder<'a> {
     file: &'a Arc<str>,
+    version: Version,
+    /// Of the text as the file has it.
     offsets: Option<Vec<usize>>,
+    /// Where blanks were put before lines, each as the text then was.
+    moved: &'a [usize],
     anchors: HashMap<usize, Node>,
+    /// Keys given twice, with the line of the first.
+    twice: Vec<(String, usize, Place)>,
     nodes: usize,
 }
 
@@ -129,11 +211,9 @@ impl Builder<'_> {
                     }
                     _ => span.start.line(),
                 };
-                (
-                    Value::Scalar(resolve(&text, style, tag.as_deref(), first_line)),
-                    anchor,
-                    span,
-                )
+                let scalar = resolve(&text, style, tag.as_deref(), first_line, self.version);
+                let scalar = scalar.map_err(|message| problem(&span, message))?;
+                (Value::Scalar(scalar), anchor, span)
             }
             Event::SequenceStart(anchor, _) => {
                 let mut items = Vec::new();
@@ -184,6 +264,12 @@ impl Builder<'_> {
                 entries.retain(|(k, ..)| *k != *key);
                 merged.swap_remove(at);
             }
+            if self.version == Version::V11
+                && let Some(at) = entries.iter().position(|(k, ..)| *k == *key)
+            {
+                let (key, first, _) = entries.remove(at);
+                self.twice.push((key, first.line, key_place.clone()));
+            }
             if let Some((_, first, _)) = entries.iter().find(|(k, ..)| *k == *key) {
                 return Err(Problem {
                     code: Code::DuplicateKey,
@@ -194,16 +280,28 @@ impl Builder<'_> {
             let (event, span) = self.next(parser)?;
             let node = self.node(parser, event, span, depth + 1)?;
             // `<<: *anchor` takes over the anchor's entries, as YAML 1.1 readers do.
-            match (key.as_ref(), &node.value) {
-                ("<<", Value::Map(taken)) => {
-                    for entry in taken {
+            let maps: Option<Vec<&Vec<(String, Place, Node)>>> = match (key.as_ref(), &node.value) {
+                ("<<", Value::Map(taken)) => Some(vec![taken]),
+                // Of several maps the first that has a key counts.
+                ("<<", Value::List(items)) => items
+                    .iter()
+                    .map(|item| match &item.value {
+                        Value::Map(taken) => Some(taken),
+                        _ => None,
+                    })
+                    .collect(),
+                _ => None,
+            };
+            match maps {
+                Some(maps) => {
+                    for entry in maps.into_iter().flatten() {
                         if !entries.iter().any(|(k, ..)| *k == entry.0) {
                             merged.push(entry.0.clone());
                             entries.push(entry.clone());
                         }
                     }
                 }
-                _ => {
+                None => {
                     let node = if node.is_null() {
                         at(node, &key_place)
                     } else {
@@ -221,6 +319,16 @@ impl Builder<'_> {
     }
 
     fn place_at(&self, index: usize, line: usize, column: usize, chars: usize) -> Place {
+        // Back to the text as the file has it: the last blanks first.
+        let (mut index, mut column) = (index, column);
+        for at in self.moved.iter().rev() {
+            if index >= at + BLANKS {
+                index -= BLANKS;
+            }
+        }
+        if column >= BLANKS {
+            column -= BLANKS;
+        }
         let byte = |i: usize| match &self.offsets {
             None => i,
             Some(offsets) => offsets[i.min(offsets.len() - 1)],
@@ -260,36 +368,27 @@ fn problem(span: &Span, message: impl Into<String>) -> Problem {
     }
 }
 
-/// The core schema of YAML 1.2 (https://yaml.org/spec/1.2.2/#103-core-schema), as PyYAML users write it.
-fn resolve(text: &str, style: ScalarStyle, tag: Option<&Tag>, first_line: usize) -> Scalar {
+/// The meaning of a scalar.
+fn resolve(
+    text: &str,
+    style: ScalarStyle,
+    tag: Option<&Tag>,
+    first_line: usize,
+    version: Version,
+) -> Result<Scalar, String> {
     let as_text = || Scalar::Text {
         text: text.into(),
         first_line,
     };
-    if style != ScalarStyle::Plain || tag.is_some_and(|t| t.suffix == "str") {
-        return as_text();
+    if let Some(tag) = tag.filter(|t| t.handle == "tag:yaml.org,2002:" || t.handle == "!!") {
+        return match tag.suffix.as_str() {
+            "str" => Ok(as_text()),
+            kind => scalars::tagged(kind, text, version)
+                .ok_or_else(|| format!("`{text}` is no value of the type `!!{kind}`")),
+        };
     }
-    match text {
-        "" | "~" | "null" | "Null" | "NULL" => return Scalar::Null,
-        "true" | "True" | "TRUE" => return Scalar::Bool(true),
-        "false" | "False" | "FALSE" => return Scalar::Bool(false),
-        _ => {}
+    match style {
+        ScalarStyle::Plain if tag.is_none() => Ok(scalars::plain(text, version).unwrap_or_else(as_text)),
+        _ => Ok(as_text()),
     }
-    let radix = |digits: &str, radix| u64::from_str_radix(digits, radix).ok().map(Number::from);
-    let number = if let Some(hex) = text.strip_prefix("0x") {
-        radix(hex, 16)
-    } else if let Some(octal) = text.strip_prefix("0o") {
-        radix(octal, 8)
-    } else if text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '+' | '.')) {
-        let digits = text.strip_prefix('+').unwrap_or(text);
-        digits
-            .parse::<i64>()
-            .map(Number::from)
-            .ok()
-            .or_else(|| digits.parse::<u64>().map(Number::from).ok())
-            .or_else(|| digits.parse::<f64>().ok().and_then(Number::from_f64))
-    } else {
-        None
-    };
-    number.map_or_else(as_text, Scalar::Number)
 }

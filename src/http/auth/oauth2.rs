@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use base64::Engine as _;
 use backon::{ExponentialBuilder, Retryable};
 use reqwest::Method;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
@@ -158,6 +159,13 @@ impl OAuth2 {
             ),
             (ACCEPT, HeaderValue::from_static("application/json")),
         ]);
+        let mut headers = headers;
+        // As the Python Sequor has it: servers take one or the other.
+        if let (Grant::Password { .. }, Some(secret)) = (grant, &settings.client_secret) {
+            let pair = format!("{}:{}", settings.client_id, secret.reveal());
+            let pair = base64::engine::general_purpose::STANDARD.encode(pair);
+            headers.insert(AUTHORIZATION, sensitive(&format!("Basic {pair}"))?);
+        }
         Ok(Request {
             method: Method::POST,
             url: settings.token_endpoint.clone(),

@@ -201,6 +201,7 @@ fn column(field: &Field) -> Column {
     Column {
         name: field.name().clone(),
         column_type: ColumnType {
+            declared: None,
             sql: sql_name(field),
             arrow: field.data_type().clone(),
             logical: Logical::of(field),

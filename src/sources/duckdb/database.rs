@@ -10,15 +10,15 @@ use futures::StreamExt;
 use sequor_planner::Dialect;
 
 use super::find::{Places, driver};
-use super::load::{SIDE, begin, refuse_twins, settle, side};
+use super::load::{SIDE, Target, begin, refuse_twins, settle, side};
 use super::types;
 use crate::batch::types::{ColumnType, Logical};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::adbc::{self, Connection, Connections, Statements, Ways};
 use crate::sources::database::{Column, Database, Load, Rows, Session, TableName, WriteMode};
 use crate::sources::location::Location;
-use crate::sources::reading::reads;
-use crate::sources::sql::{alterations, quote};
+use crate::sources::reading::{self, reads};
+use crate::sources::sql::{alterations, literal, of_each, quote};
 
 /// A DuckDB database. Its file is this process's alone while it is open. Cloning shares it.
 #[derive(Clone)]
@@ -236,6 +236,7 @@ impl Database for DuckDb {
             {
                 // A type of the user's own: DuckDB reads its text.
                 let column_type = types::of(sql).unwrap_or(ColumnType {
+                    declared: None,
                     sql: sql.to_string(),
                     arrow: DataType::Utf8,
                     logical: Logical::Other,
@@ -267,6 +268,25 @@ impl Database for DuckDb {
             .await
     }
 
+    fn reads_texts(&self) -> bool {
+        true
+    }
+
+    async fn read_texts(&self, column: &Column, texts: &[String]) -> Result<Vec<Option<String>>> {
+        let kind = &column.column_type;
+        let cast = format!("CAST(x AS {})", kind.sql);
+        let expression = match (&kind.arrow, kind.logical) {
+            (_, Logical::Array) => format!("CAST(to_json({cast}) AS VARCHAR)"),
+            (DataType::Binary, _) => format!("lower(hex({cast}))"),
+            (DataType::Timestamp(_, Some(_)), _) => {
+                format!("CAST({cast} AT TIME ZONE 'UTC' AS VARCHAR) || '+00:00'")
+            }
+            _ => format!("CAST({cast} AS VARCHAR)"),
+        };
+        let rows = self.connections.rows(&of_each(&expression, texts, literal)).await?;
+        reading::texts(rows).await
+    }
+
     async fn session(&self) -> Result<Box<dyn Session + '_>> {
         Ok(Box::new(Statements::new(&self.connections).await?))
     }
@@ -290,7 +310,11 @@ impl Database for DuckDb {
                             refuse_twins(connections, connection, &side, key)?;
                         }
                         let rows = adbc::count(connections, connection, &side_sql)?;
-                        settle(connections, connection, &side, &target, &columns, &mode)?;
+                        let into = Target {
+                            name: &target,
+                            declared: None,
+                        };
+                        settle(connections, connection, &side, &into, &columns, &mode)?;
                         Ok(rows)
                     })
                     // The table beside it is nobody's business.

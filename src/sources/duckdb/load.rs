@@ -56,6 +56,9 @@ pub fn begin(
         columns: arrow_schema(columns),
     };
     let names: Vec<String> = columns.iter().map(|c| c.name.clone()).collect();
+    // What is more than types the side table has not.
+    let more = columns.iter().any(|c| c.column_type.declared.is_some());
+    let declared = more.then(|| definitions(columns, |c| c.column_type.declaration().to_string()));
     let (target, named) = (target.clone(), target.clone());
     let explain = move |error: Error| error.map_text(|text| shown_name(text, &named));
     Ok(Ingest::begin(
@@ -71,6 +74,10 @@ pub fn begin(
                 let keep_last = Keyed { side: &side, key }.keep_last("rowid");
                 connections.execute(connection, &keep_last)?;
             }
+            let target = Target {
+                name: &target,
+                declared: declared.as_deref(),
+            };
             settle(connections, connection, &side, &target, &names, &mode)
         }),
         Box::new(explain),
@@ -92,24 +99,39 @@ pub fn refuse_twins(
     }
 }
 
+/// Where rows go.
+pub struct Target<'a> {
+    pub name: &'a TableName,
+    /// What makes the table, where that is more than the columns of the side table.
+    pub declared: Option<&'a str>,
+}
+
 /// Puts the rows of the side table into their place, inside a transaction.
 pub fn settle(
     connections: &Connections,
     connection: &mut Connection,
     side: &TableName,
-    target: &TableName,
+    target: &Target<'_>,
     columns: &[String],
     mode: &WriteMode,
 ) -> Result<()> {
+    let Target { name: target, declared } = target;
     let (side_sql, target_sql) = (quoted(side), quoted(target));
-    if mode.replaces() {
+    let made = |like: &str| match declared {
+        Some(declared) => format!("CREATE TABLE {target_sql} ({declared})"),
+        None => like.to_string(),
+    };
+    if mode.replaces() && declared.is_none() {
         connections.execute(connection, &format!("DROP TABLE IF EXISTS {target_sql}"))?;
         let rename = format!("ALTER TABLE {side_sql} RENAME TO {}", quote(&target.table));
         return connections.execute(connection, &rename).map(|_| ());
     }
+    if mode.replaces() {
+        connections.execute(connection, &format!("DROP TABLE IF EXISTS {target_sql}"))?;
+    }
     if !exists(connections, connection, target)? {
         let like = format!("CREATE TABLE {target_sql} AS SELECT * FROM {side_sql} LIMIT 0");
-        connections.execute(connection, &like)?;
+        connections.execute(connection, &made(&like))?;
     }
     match mode {
         WriteMode::Upsert(key) => {

@@ -19,6 +19,7 @@ pub fn of(sql: &str) -> Result<ColumnType> {
     let mut found = match column_type(sql, BareDecimal::Exact) {
         // Integers that only DuckDB has: it reads their text.
         Err(_) if OWN_INTEGERS.contains(&sql.trim().to_ascii_lowercase().as_str()) => ColumnType {
+            declared: None,
             sql: sql.trim().to_string(),
             arrow: DataType::Utf8,
             logical: Logical::Numeric,

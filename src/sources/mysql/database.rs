@@ -313,5 +313,10 @@ fn catalogued(sql: String, kind: &str) -> ColumnType {
         "decimal" => known(&sql).map_or((DataType::Utf8, Logical::Numeric), |t| (t.arrow, t.logical)),
         kind => known(kind).map_or((DataType::Utf8, Logical::Other), |t| (t.arrow, t.logical)),
     };
-    ColumnType { sql, arrow, logical }
+    ColumnType {
+        declared: None,
+        sql,
+        arrow,
+        logical,
+    }
 }

@@ -90,6 +90,7 @@ pub async fn stream(pool: &MySqlPool, stops: &Arc<Stops>, sql: &str, json: &[Str
 
 fn text(logical: Logical) -> ColumnType {
     ColumnType {
+        declared: None,
         sql: "text".into(),
         arrow: DataType::Utf8,
         logical,
@@ -122,6 +123,7 @@ fn read_as(type_info: &MySqlTypeInfo) -> ColumnType {
         _ => return text(Logical::Plain),
     };
     ColumnType {
+        declared: None,
         sql: name.to_lowercase(),
         arrow,
         logical: Logical::Plain,

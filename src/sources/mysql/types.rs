@@ -64,6 +64,7 @@ pub fn roomy(column: ColumnType) -> ColumnType {
         .and_then(|rest| rest.strip_suffix(')'));
     match length.and_then(|length| length.parse::<u32>().ok()) {
         Some(length) if length < ROOM => ColumnType {
+            declared: None,
             sql: format!("varchar({ROOM})"),
             ..column
         },

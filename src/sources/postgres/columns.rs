@@ -2,7 +2,7 @@
 
 use arrow::datatypes::DataType;
 use sqlx::Row as _;
-use sqlx::postgres::PgPool;
+use sqlx::postgres::PgExecutor;
 
 use super::error::explain;
 use super::sql;
@@ -11,13 +11,13 @@ use crate::error::Result;
 use crate::sources::database::{Column, TableName};
 
 /// The columns in their order; none when there is no such table.
-pub async fn of(pool: &PgPool, table: &TableName) -> Result<Option<Vec<Column>>> {
+pub async fn of<'e>(from: impl PgExecutor<'e>, table: &TableName) -> Result<Option<Vec<Column>>> {
     let rows = sqlx::query(
         "SELECT attname::text, format_type(atttypid, atttypmod) FROM pg_attribute \
          WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
     )
     .bind(sql::table(table))
-    .fetch_all(pool)
+    .fetch_all(from)
     .await
     .map_err(|e| explain(&e))?;
     let mut columns = Vec::with_capacity(rows.len());
@@ -26,6 +26,7 @@ pub async fn of(pool: &PgPool, table: &TableName) -> Result<Option<Vec<Column>>>
         let sql: String = row.try_get(1).map_err(|e| explain(&e))?;
         // A type of the user's own: the server reads its text.
         let column_type = column_type(&sql, BareDecimal::Exact).unwrap_or(ColumnType {
+            declared: None,
             sql,
             arrow: DataType::Utf8,
             logical: Logical::Other,

@@ -1,5 +1,6 @@
 //! PostgreSQL as the engine sees it.
 
+use arrow::datatypes::DataType;
 use async_trait::async_trait;
 use sequor_planner::Dialect;
 use sqlx::postgres::{PgConnectOptions, PgPool};
@@ -10,9 +11,11 @@ use super::error::explain;
 use super::replace::{exists, swap, take_turn};
 use super::upsert::Upsert;
 use super::{columns, load, query, sql};
-use crate::batch::types::{BareDecimal, ColumnType, column_type};
+use crate::batch::types::{BareDecimal, ColumnType, Logical, column_type};
 use crate::error::Result;
 use crate::secret::Secret;
+use crate::sources::reading;
+use crate::sources::sql::{literal, of_each};
 use crate::sources::database::{Column, Database, Load, Rows, Session, TableName, WriteMode};
 
 /// A PostgreSQL database.
@@ -90,6 +93,30 @@ impl Database for Postgres {
 
     fn quoted(&self, table: &TableName) -> String {
         sql::table(table)
+    }
+
+    fn reads_texts(&self) -> bool {
+        true
+    }
+
+    async fn read_texts(&self, column: &Column, texts: &[String]) -> Result<Vec<Option<String>>> {
+        let kind = &column.column_type;
+        let cast = format!("x::{}", kind.sql);
+        // Whatever the session's style of dates is.
+        let expression = match (&kind.arrow, kind.logical) {
+            (_, Logical::Array) => format!("to_json({cast})::text"),
+            (DataType::Binary, _) => format!("encode({cast}, 'hex')"),
+            (DataType::Date32, _) => format!("to_char({cast}, 'YYYY-MM-DD')"),
+            (DataType::Timestamp(_, None), _) => format!("to_char({cast}, 'YYYY-MM-DD HH24:MI:SS.US')"),
+            (DataType::Timestamp(..), _) => {
+                format!("to_char({cast} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') || '+00:00'")
+            }
+            _ => format!("({cast})::text"),
+        };
+        // Backslashes mean themselves, however the server reads plain strings.
+        let literal = |text: &str| format!("E{}", literal(&text.replace('\\', "\\\\")));
+        let rows = self.query(&of_each(&expression, texts, literal)).await?;
+        reading::texts(rows).await
     }
 
     async fn session(&self) -> Result<Box<dyn Session + '_>> {

@@ -1,6 +1,7 @@
 //! A load: COPY into a side table in one transaction, which ends with the side table in the target's place.
 
 use arrow::array::RecordBatch;
+use arrow::datatypes::DataType;
 use async_trait::async_trait;
 use bytes::Bytes;
 use sqlx::PgConnection;
@@ -9,9 +10,10 @@ use tokio::sync::mpsc;
 use super::copy::{Encoder, side_type, travels_as_text};
 use super::database::run;
 use super::error::explain;
-use super::replace::{exists, swap, take_turn};
-use super::sql;
+use super::replace::{exists, make_room, swap, take_turn};
+use super::{columns, sql};
 use super::upsert::{self, Upsert};
+use crate::batch::types::Logical;
 use crate::error::Result;
 use crate::sources::database::{Column, Load, TableName, WriteMode};
 use crate::sources::loading::{Loading, Message, over};
@@ -128,11 +130,22 @@ impl Work {
         let (side, target) = (sql::table(&self.side), sql::table(&self.target));
         take_turn(connection, &self.target).await?;
         match &self.mode {
+            WriteMode::Replace if self.declares_more() => {
+                let definitions = sql::definitions(&self.columns, |c| c.column_type.declaration().to_string());
+                make_room(connection, &self.target, &definitions).await?;
+                let columns = sql::column_list(self.columns.iter().map(|c| c.name.as_str()));
+                run(
+                    connection,
+                    &format!("INSERT INTO {target} ({columns}) SELECT {columns} FROM {side}"),
+                )
+                .await?;
+                run(connection, &format!("DROP TABLE {side}")).await.map(|_| ())
+            }
             WriteMode::Replace => swap(connection, &self.side, &self.target).await,
             WriteMode::Upsert(key) => {
                 let columns: Vec<String> = self.columns.iter().map(|c| c.name.clone()).collect();
                 if !exists(connection, &self.target).await? {
-                    let definitions = sql::definitions(&self.columns, |c| c.column_type.sql.clone());
+                    let definitions = sql::definitions(&self.columns, |c| c.column_type.declaration().to_string());
                     upsert::create(connection, &self.target, &definitions, key).await?;
                 }
                 let upsert = Upsert {
@@ -148,16 +161,43 @@ impl Work {
             WriteMode::Append => {
                 let columns = sql::column_list(self.columns.iter().map(|c| c.name.as_str()));
                 if !exists(connection, &self.target).await? {
-                    let definitions = sql::definitions(&self.columns, |c| c.column_type.sql.clone());
+                    let definitions = sql::definitions(&self.columns, |c| c.column_type.declaration().to_string());
                     run(connection, &format!("CREATE TABLE {target} ({definitions})")).await?;
                 }
+                let selected = self.selected(connection).await?;
                 run(
                     connection,
-                    &format!("INSERT INTO {target} ({columns}) SELECT {columns} FROM {side}"),
+                    &format!("INSERT INTO {target} ({columns}) SELECT {selected} FROM {side}"),
                 )
                 .await?;
                 run(connection, &format!("DROP TABLE {side}")).await.map(|_| ())
             }
         }
+    }
+
+    /// Whether columns are declared with more than their type: the side table does not have that.
+    fn declares_more(&self) -> bool {
+        self.columns.iter().any(|c| c.column_type.declared.is_some())
+    }
+
+    /// What is taken from the side table for the target's columns. Text is read as what the target has, as a literal is.
+    async fn selected(&self, connection: &mut PgConnection) -> Result<String> {
+        let there = columns::of(connection, &self.target).await?.unwrap_or_default();
+        let selected = self.columns.iter().map(|column| {
+            let name = sql::quote(&column.name);
+            let known = there.iter().find(|t| t.name == column.name);
+            match known.map(|known| &known.column_type) {
+                // A cast to a length would cut the text.
+                Some(known)
+                    if column.column_type.arrow == DataType::Utf8
+                        && column.column_type.logical == Logical::Plain
+                        && (known.arrow != DataType::Utf8 || known.logical != Logical::Plain) =>
+                {
+                    format!("{name}::{}", known.sql)
+                }
+                _ => name,
+            }
+        });
+        Ok(selected.collect::<Vec<_>>().join(", "))
     }
 }

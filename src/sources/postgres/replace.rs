@@ -28,6 +28,24 @@ pub async fn take_turn(connection: &mut PgConnection, table: &TableName) -> Resu
     .map(|_| ())
 }
 
+/// Makes the target anew by its definitions; one with views or foreign keys on it keeps its identity and is emptied.
+pub async fn make_room(connection: &mut PgConnection, target: &TableName, definitions: &str) -> Result<()> {
+    let target_sql = sql::table(target);
+    if exists(connection, target).await? {
+        run(connection, "SAVEPOINT sequor_swap").await?;
+        if run(connection, &format!("DROP TABLE {target_sql}"))
+            .await
+            .is_err()
+        {
+            run(connection, "ROLLBACK TO SAVEPOINT sequor_swap").await?;
+            return run(connection, &format!("DELETE FROM {target_sql}")).await.map(|_| ());
+        }
+    }
+    run(connection, &format!("CREATE TABLE {target_sql} ({definitions})"))
+        .await
+        .map(|_| ())
+}
+
 /// Makes `side` be `target`. A target that nothing depends on is dropped and the side table gets its name; one with
 /// views or foreign keys on it keeps its identity and gets the rows.
 pub async fn swap(connection: &mut PgConnection, side: &TableName, target: &TableName) -> Result<()> {

@@ -78,6 +78,7 @@ pub fn column(field: &Field) -> Column {
     Column {
         name: field.name().clone(),
         column_type: ColumnType {
+            declared: None,
             sql,
             arrow: field.data_type().clone(),
             logical,

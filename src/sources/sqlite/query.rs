@@ -135,6 +135,7 @@ fn by_values(rows: &[SqliteRow], column: usize) -> ColumnType {
         _ => (ANY, DataType::Binary),
     };
     ColumnType {
+        declared: None,
         sql: sql.into(),
         arrow,
         logical: Logical::Plain,

@@ -27,6 +27,7 @@ pub fn of(sql: &str) -> Result<ColumnType> {
 /// The type of a column that declares none: its values say what they are.
 pub fn undeclared(sql: &str) -> ColumnType {
     ColumnType {
+        declared: None,
         sql: sql.to_string(),
         arrow: DataType::Utf8,
         logical: Logical::Other,

@@ -1,0 +1,93 @@
+//! Values whose text we can't read for their columns: the database reads them, all of a batch in one statement.
+
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
+
+use crate::batch::builder::{Odd, patch};
+use crate::error::{Error, ErrorKind, Result};
+use crate::sources::database::{Column, Database};
+
+/// Rows on their way to a table.
+pub struct Batch {
+    pub rows: RecordBatch,
+    /// What the database has to read first.
+    pub odd: Vec<Odd>,
+}
+
+/// The rows with everything read. `table` is for messages.
+///
+/// # Errors
+/// A text that is none of its column's type: names table, column, row and value.
+pub async fn read(
+    database: &dyn Database,
+    table: &str,
+    columns: &[Column],
+    batch: Batch,
+) -> Result<RecordBatch> {
+    let Batch { rows, odd } = batch;
+    if odd.is_empty() {
+        return Ok(rows);
+    }
+    let mut arrays: Vec<ArrayRef> = rows.columns().to_vec();
+    for (at, column) in columns.iter().enumerate() {
+        let mut mine: Vec<&Odd> = odd.iter().filter(|o| o.column == at).collect();
+        if mine.is_empty() {
+            continue;
+        }
+        mine.sort_by_key(|o| o.row);
+        let texts: Vec<String> = mine.iter().map(|o| o.text.clone()).collect();
+        let read = match database.read_texts(column, &texts).await {
+            Ok(read) => read,
+            Err(error) => return Err(guilty(database, table, column, &mine, error).await),
+        };
+        let placed: Vec<(usize, Option<String>)> = mine.iter().map(|o| o.row).zip(read).collect();
+        let values = patch(column, rows.num_rows(), &placed).map_err(|(which, reason)| {
+            let odd = mine.get(which).or(mine.first());
+            misfit(table, column, odd.copied(), &reason)
+        })?;
+        let mut mask = vec![false; rows.num_rows()];
+        placed.iter().for_each(|(row, _)| mask[*row] = true);
+        arrays[at] = arrow::compute::kernels::zip::zip(&BooleanArray::from(mask), &values, &arrays[at])?;
+    }
+    Ok(RecordBatch::try_new(rows.schema(), arrays)?)
+}
+
+/// The error of the first text that the database does not read.
+async fn guilty(
+    database: &dyn Database,
+    table: &str,
+    column: &Column,
+    odd: &[&Odd],
+    all: Error,
+) -> Error {
+    if matches!(all.kind(), ErrorKind::Connect | ErrorKind::Timeout | ErrorKind::Broken) {
+        return all;
+    }
+    // Halved: a batch may hold thousands.
+    let mut range = odd;
+    let mut error = all;
+    while range.len() > 1 {
+        let (left, right) = range.split_at(range.len() / 2);
+        let texts: Vec<String> = left.iter().map(|o| o.text.clone()).collect();
+        range = match database.read_texts(column, &texts).await {
+            Ok(_) => right,
+            Err(found) => {
+                error = found;
+                left
+            }
+        };
+    }
+    misfit(table, column, range.first().copied(), &format!(": {}", error.message()))
+}
+
+fn misfit(table: &str, column: &Column, odd: Option<&Odd>, reason: &str) -> Error {
+    let (row, text) = odd.map_or((0, ""), |odd| (odd.number, odd.text.as_str()));
+    let shown: String = text.chars().take(80).collect();
+    let message = format!(
+        "table `{table}`, column `{}`, row {row}: '{shown}' does not fit `{}`{reason}",
+        column.name, column.column_type.sql
+    );
+    Error::new(ErrorKind::Value, message).help(format!(
+        "give column `{}` a wider type, such as text, or change the value in `data_expression`",
+        column.name
+    ))
+}
