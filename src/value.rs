@@ -125,6 +125,14 @@ impl Value {
         }
     }
 
+    /// The text of the value where JSON is the language: lists and maps as compact JSON.
+    pub fn to_json_text(&self) -> String {
+        match self {
+            Value::List(_) | Value::Map(_) | Value::Row(_) => serde_json::to_string(self).unwrap_or_default(),
+            value => value.to_text(),
+        }
+    }
+
     /// Whether it is the value that conditions look for: its text is `true`, in any case.
     pub fn is_true(&self) -> bool {
         match self {

@@ -170,6 +170,9 @@ impl Effects {
             }
             self.reads.insert(variable(name, scope));
         }
+        for name in uses.changed.iter().filter(|name| !scope.bound.contains(name)) {
+            self.writes.insert(variable(name, scope));
+        }
         self.probed.extend(uses.probed.iter().cloned());
         self.rows.merge(&uses.rows);
         if uses.any_variable {

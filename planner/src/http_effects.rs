@@ -86,12 +86,19 @@ pub fn plan(
     let row = request.for_each.as_ref().map(|rows| rows.variable.as_str());
     let row = row.filter(|_| !whole_rows);
     let paging = request.asks_again();
-    let set = set_by_response(request);
+    let mut set = set_by_response(request);
+    // What is changed in place is set, too.
+    let of_rows = request.for_each.as_ref().map(|rows| &rows.variable);
+    let changed = uses.changed.iter().chain(&asked.changed).filter(|name| Some(*name) != of_rows);
+    set.iter_mut().for_each(|set| set.extend(changed.clone().cloned()));
     let mut row_variables: Vec<String> = Vec::new();
     if paging {
         row_variables.extend(request.init.iter().map(|v| v.name.clone()));
         // What only responses read goes on from row to row.
-        let of_row = |name: &&String| asked.variables.contains(*name) || !uses.variables.contains(*name);
+        let of_row = |name: &&String| {
+            !uses.changed.contains(*name)
+                && (asked.variables.contains(*name) || !uses.variables.contains(*name))
+        };
         row_variables.extend(set.iter().flatten().filter(of_row).cloned());
         row_variables.dedup();
     }

@@ -49,6 +49,8 @@ pub struct Odd {
     /// Among all rows, from 1.
     pub number: u64,
     pub text: String,
+    /// As messages show it.
+    pub shown: String,
 }
 
 struct ColumnBuilder {
@@ -154,13 +156,15 @@ impl BatchBuilder {
                 self.bytes += bytes;
                 Ok(())
             }
-            Err(_) if self.lenient && cell::readable(&cell) => {
+            // Of a number that is out of range the database knows no more.
+            Err(reason) if self.lenient && cell::readable(&cell) && !reason.contains("range") => {
                 values.push_null();
                 self.odd.push(Odd {
                     column,
                     row: self.rows,
                     number: self.before + self.rows as u64 + 1,
                     text: cell::text(&cell).into_owned(),
+                    shown: cell.shown(),
                 });
                 Ok(())
             }

@@ -80,8 +80,17 @@ fn value(array: &dyn Array, field: &Field, i: usize) -> Value {
         DataType::UInt8 => Value::Int(array.as_primitive::<types::UInt8Type>().value(i).into()),
         DataType::UInt16 => Value::Int(array.as_primitive::<types::UInt16Type>().value(i).into()),
         DataType::UInt32 => Value::Int(array.as_primitive::<types::UInt32Type>().value(i).into()),
-        DataType::Float32 => Value::Float(array.as_primitive::<types::Float32Type>().value(i).into()),
+        DataType::Float32 => {
+            let small = array.as_primitive::<types::Float32Type>().value(i);
+            // Its shortest text is what was meant: 0.1, and not what a wider float makes of its bits.
+            Value::Float(small.to_string().parse().unwrap_or_else(|_| small.into()))
+        }
         DataType::Float64 => Value::Float(array.as_primitive::<types::Float64Type>().value(i)),
+        // What databases give their widest integers as, such as sums.
+        DataType::Decimal128(38, 0) => {
+            let number = array.as_primitive::<types::Decimal128Type>().value(i);
+            i64::try_from(number).map_or_else(|_| Value::BigInt(number.to_string().into()), Value::Int)
+        }
         DataType::Decimal128(_, scale) => {
             let array = array.as_primitive::<types::Decimal128Type>();
             Value::Number(decimal_text(array.value_as_string(i), *scale).into())

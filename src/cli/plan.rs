@@ -58,6 +58,7 @@ pub fn compile(
         kept = project.kept_variables(&compiler)?;
         let known = project.known_names(&kept, overrides.keys());
         // A flow in a name with its ending is what shells complete.
+        let flow = flow.trim_start_matches("./");
         let flow = flow.strip_prefix("flows/").unwrap_or(flow);
         let flow = flow.strip_suffix(".yaml").unwrap_or(flow);
         planned = compiler.plan(flow, &known, &mut d).map(|plan| (compiler, plan));

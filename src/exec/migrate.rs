@@ -22,11 +22,19 @@ pub async fn run(run: &Run, step: &MigrateSchema, scope: &Scope) -> Result<()> {
     }
     let database = run.databases.get(&step.target.source)?;
     let list = Value::list(rows.into_iter().map(Value::Row).collect());
-    let wanted = specs(&list)
-        .and_then(|specs| typed(&*database, &specs))
-        .map_err(|e| e.context(format!("table `{listing}`")).at(&step.columns.place))?;
+    let at = |e: Error| e.context(format!("table `{listing}`")).at(&step.columns.place);
+    let listed = specs(&list).map_err(at)?;
+    let mut wanted = typed(&*database, &listed).map_err(at)?;
     let target = table_name(run, &step.target, scope).await?;
-    let result = match database.columns(&target).await? {
+    let there = database.columns(&target).await?;
+    // A name that the database would keep in lower case, and that the table has as it is listed, is that column.
+    for (column, (name, _)) in wanted.iter_mut().zip(&listed) {
+        let has = |name: &str| there.iter().flatten().any(|t| t.name == *name);
+        if !has(&column.name) && has(name) {
+            column.name.clone_from(name);
+        }
+    }
+    let result = match there {
         None => {
             let load = database.begin_load(&target, &wanted, WriteMode::Replace).await?;
             load.commit().await.map(|_| ())

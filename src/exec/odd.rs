@@ -80,10 +80,9 @@ async fn guilty(
 }
 
 fn misfit(table: &str, column: &Column, odd: Option<&Odd>, reason: &str) -> Error {
-    let (row, text) = odd.map_or((0, ""), |odd| (odd.number, odd.text.as_str()));
-    let shown: String = text.chars().take(80).collect();
+    let (row, shown) = odd.map_or((0, ""), |odd| (odd.number, odd.shown.as_str()));
     let message = format!(
-        "table `{table}`, column `{}`, row {row}: '{shown}' does not fit `{}`{reason}",
+        "table `{table}`, column `{}`, row {row}: {shown} does not fit `{}`{reason}",
         column.name, column.column_type.sql
     );
     Error::new(ErrorKind::Value, message).help(format!(

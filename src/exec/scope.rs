@@ -203,25 +203,27 @@ impl Scope {
 
 impl World for Scope {
     fn variable(&self, name: &str) -> Option<Value> {
-        let layers = self.layers.iter().rev().filter(|(frame, _)| *frame == self.frame);
+        // A null lets the next scope be seen: behind the flow's own variables the project's, behind those the environment's.
+        let known = |value: &Value| !matches!(value, Value::Null);
+        let environment = || self.variables.environment_value(name).filter(known);
+        if let Some(value) = self.variables.overridden(name) {
+            return Some(value);
+        }
+        let mut layers = self.layers.iter().rev().filter(|(frame, _)| *frame == self.frame);
+        if let Some(value) = layers.find_map(|(_, layer)| layer.get(name)) {
+            // What a step sets stands for what the project has.
+            return Some(value).filter(known).or_else(environment).or(Some(Value::Null));
+        }
         let staged = |frame| self.turn.as_ref().and_then(|turn| turn.staged(frame, name));
-        let mut null = None;
-        // A null lets the next scope be seen.
-        let mut known = |value: Option<Value>| match value {
-            Some(Value::Null) => {
-                null = Some(Value::Null);
-                None
-            }
-            value => value,
-        };
-        known(self.variables.overridden(name))
-            .or_else(|| layers.map(|(_, layer)| known(layer.get(name))).find_map(|value| value))
-            .or_else(|| known(staged(Some(self.frame))))
-            .or_else(|| known(self.variables.local(self.frame, name)))
-            .or_else(|| known(staged(None)))
-            .or_else(|| known(self.variables.project_value(name)))
-            .or_else(|| known(self.variables.environment_value(name)))
-            .or(null)
+        let local = staged(Some(self.frame)).or_else(|| self.variables.local(self.frame, name));
+        let project = || staged(None).or_else(|| self.variables.project_value(name));
+        match local {
+            Some(value) if known(&value) => Some(value),
+            local => match project() {
+                Some(value) if known(&value) => Some(value),
+                project => environment().or(project).or(local),
+            },
+        }
     }
 
     fn keep(&self, name: &str, value: Value) {

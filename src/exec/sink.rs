@@ -317,7 +317,11 @@ async fn loading(
     let loader = AbortOnDropHandle::new(tokio::spawn(async move {
         let written = AbortOnDropHandle::new(loader).await;
         let written = written.map_err(|e| Error::new(ErrorKind::Internal, format!("a load broke down: {e}")));
-        written?.map_err(|e| e.context(format!("table `{told}`")).at(&at))
+        written?.map_err(|e| match e.kind() {
+            // Errors of values name their table themselves.
+            ErrorKind::Value if e.message().starts_with("table `") => e.at(&at),
+            _ => e.context(format!("table `{told}`")).at(&at),
+        })
     }));
     Ok(Target {
         name: table,

@@ -146,8 +146,7 @@ fn encoded(url: &str) -> Cow<'_, str> {
 fn text(value: &Value) -> String {
     match value {
         Value::Bool(value) => value.to_string(),
-        Value::Map(_) | Value::List(_) | Value::Row(_) => serde_json::to_string(value).unwrap_or_default(),
-        value => value.to_text(),
+        value => value.to_json_text(),
     }
 }
 

@@ -74,7 +74,7 @@ fn part(name: &str, value: &Value, folder: &Path) -> Result<Option<Part>> {
                 entries
                     .get(key)
                     .filter(|v| !matches!(v, Value::Null))
-                    .map(Value::to_text)
+                    .map(Value::to_json_text)
             };
             let content_type = text("content_type").unwrap_or_else(|| OCTETS.to_string());
             if content_type.chars().any(char::is_control) {
@@ -95,7 +95,7 @@ fn part(name: &str, value: &Value, folder: &Path) -> Result<Option<Part>> {
                 }
                 (None, Some(Value::Bytes(bytes))) => (bytes.to_vec(), name.to_string()),
                 (None, content) => {
-                    let content = content.map(Value::to_text).unwrap_or_default();
+                    let content = content.map(Value::to_json_text).unwrap_or_default();
                     (content.into_bytes(), name.to_string())
                 }
             };
@@ -103,7 +103,7 @@ fn part(name: &str, value: &Value, folder: &Path) -> Result<Option<Part>> {
         }
         value => Some(Part {
             head,
-            body: value.to_text().into_bytes(),
+            body: value.to_json_text().into_bytes(),
         }),
     })
 }

@@ -80,7 +80,7 @@ async fn shown(rows: Result<Rows>) -> Result<Vec<String>> {
                 sequor::value::Value::Null => "-".to_string(),
                 sequor::value::Value::Bool(value) => value.to_string(),
                 sequor::value::Value::Bytes(value) => format!("{value:02x?}"),
-                value => value.to_text(),
+                value => value.to_json_text(),
             });
             shown.push(cells.collect::<Vec<_>>().join("|"));
         }

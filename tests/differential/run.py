@@ -310,6 +310,16 @@ def report(found, theirs, ours):
     return "\n".join(lines)
 
 
+def read_open(path):
+    """Reads the names of the cases that differ still and are to be mended: a line each, without what follows `#`."""
+    path = path or os.path.join(os.path.dirname(os.path.abspath(__file__)), "open.txt")
+    if not os.path.exists(path):
+        return set()
+    with open(path) as file:
+        lines = (line.split("#")[0].strip() for line in file)
+        return {line for line in lines if line}
+
+
 def main():
     """Reads the command line, runs the chosen cases and tells what differs."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -317,6 +327,7 @@ def main():
     parser.add_argument("--bin", required=True, help="the program to test")
     parser.add_argument("--sample", action="store_true", help="a fixed part of the cases")
     parser.add_argument("--case", help="a part of a case's name, as topic/name")
+    parser.add_argument("--open", help="a file of the cases that are known to differ still; default: open.txt beside this")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--show", action="store_true", help="print both outcomes")
     parser.add_argument("--report", help="a file for both outcomes of what failed")
@@ -330,7 +341,8 @@ def main():
     # What was started is stopped also then.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     suite = Suite(options)
-    failed = []
+    known = read_open(options.open)
+    still, failed = [], []
     told = open(options.report, "w") if options.report else None
     try:
         if any(kind == "postgres" for _, kind in chosen):
@@ -353,8 +365,16 @@ def main():
             for (case, kind), result in zip(chosen, pool.map(one, chosen)):
                 found, theirs, ours = result
                 name = f"{case['id']} [{kind}]"
-                if found:
+                if found and name in known:
+                    still.append(name)
+                elif not found and name in known:
                     failed.append(name)
+                    print(f"FAIL {name}: no longer differs: take it off the list of open cases", flush=True)
+                if found:
+                    if name in known and not told:
+                        continue
+                    if name not in known:
+                        failed.append(name)
                     why = reason(theirs, ours)
                     line = f"FAIL {name}: {' || '.join(found)}" + (f" || {why}" if why else "")
                     print(line, flush=True)
@@ -369,7 +389,9 @@ def main():
         if suite.postgres:
             suite.postgres.stop()
         shutil.rmtree(suite.folder, ignore_errors=True)
-    print(f"{len(chosen) - len(failed)} passed, {len(failed)} failed")
+    if still:
+        print(f"{len(still)} cases still differ, as open.txt says")
+    print(f"{len(chosen) - len(failed) - len(still)} passed, {len(failed)} failed")
     return 1 if failed else 0
 
 

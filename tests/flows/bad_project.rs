@@ -91,6 +91,15 @@ fn yaml_that_does_not_parse() {
         .fails(2, &["key `message` is given twice", "flows/f.yaml:3:3"]);
     flow("")
         .file("sources/x.yaml", "type: postgress\n")
+        .sequor(&["validate"])
+        .fails(2, &["did you mean `postgres`?"]);
+    // A mistake in a source stops those who use it, and is a warning to the others.
+    let one = flow("- {op: print, message: a}\n").file("sources/x.yaml", "type: postgress\n");
+    let ran = one.sequor(&["run", "f"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (0, "a\n"), "{}", ran.all());
+    assert!(ran.stderr.contains("warning[SQ0106]"), "{}", ran.all());
+    flow("- {op: execute, source: x, statement: select 1}\n")
+        .file("sources/x.yaml", "type: postgress\n")
         .sequor(&["run", "f"])
         .fails(2, &["did you mean `postgres`?"]);
 }

@@ -11,14 +11,13 @@ fn findings_for_github_and_their_explanation() {
     assert_eq!(
         lines,
         [
-            "::error file=flows/main.yaml,line=1,col=3,title=SQ0103::a print needs `message`%0A`mesage` is there: did you mean `message`?",
             "::error file=flows/main.yaml,line=2,col=3,title=SQ0102::unknown key `mesage` in a print%0Adid you mean `message`?",
         ]
     );
     let ran = project.sequor(&["validate", "--format", "json"]);
     let found: serde_json::Value = serde_json::from_str(&ran.stdout).expect("JSON");
-    assert_eq!(found[0]["code"], "SQ0103");
-    assert_eq!(found[0]["place"]["line"], 1);
+    assert_eq!(found[0]["code"], "SQ0102");
+    assert_eq!(found[0]["place"]["line"], 2);
 
     let ran = project.sequor(&["explain", "sq0102"]);
     assert_eq!(ran.code, 0, "{}", ran.all());

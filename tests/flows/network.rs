@@ -165,12 +165,16 @@ fn redirected_writes() {
         project(&source, &format!("url: {path}, method: POST, body: {{a: 1}}")).sequor(&["run", "main"])
     };
     let last = || server.asked().last().cloned().expect("asked");
-    // A POST that would become a GET writes nothing.
-    post("/here/301").fails(1, &["would make it a GET", "use the new url in the flow"]);
-    post("/here/302").fails(1, &["would make it a GET"]);
-    // See other: the answer is elsewhere.
-    assert_eq!(post("/here/303").code, 0);
-    assert_eq!((last().method.as_str(), last().body.as_str()), ("GET", ""));
+    // The answer is elsewhere: as browsers do, it is asked for.
+    for status in [301, 302, 303] {
+        assert_eq!(post(&format!("/here/{status}")).code, 0);
+        assert_eq!((last().method.as_str(), last().body.as_str()), ("GET", ""));
+    }
+    let delete = |path: &str| project(&source, &format!("url: {path}, method: DELETE")).sequor(&["run", "main"]);
+    assert_eq!(delete("/here/301").code, 0);
+    assert_eq!(last().method, "DELETE");
+    assert_eq!(delete("/here/302").code, 0);
+    assert_eq!(last().method, "GET");
     for status in [307, 308] {
         assert_eq!(post(&format!("/here/{status}")).code, 0);
         assert_eq!(

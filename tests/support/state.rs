@@ -146,7 +146,7 @@ fn shown(row: &Row) -> String {
     let cells = row.iter().map(|(_, value)| match value {
         Value::Null => "(null)".to_string(),
         Value::Bool(value) => value.to_string(),
-        value => value.to_text(),
+        value => value.to_json_text(),
     });
     cells.collect::<Vec<_>>().join(" | ")
 }

@@ -151,6 +151,9 @@ fn call(call: &Call<'_>, uses: &mut Uses) {
     if let Expr::GetAttr(method) = &call.expr
         && let Some(variable) = variable(&method.expr)
     {
+        if super::pure::CHANGING.contains(&method.name) {
+            uses.changed.insert(variable.clone());
+        }
         let column = match (method.name, call.args.first()) {
             ("get", Some(CallArg::Pos(column))) => constant(column),
             _ => None,

@@ -28,6 +28,12 @@ const PARTLY: &[(&str, &[&str])] = &[
     ("io", &["StringIO", "BytesIO"]),
 ];
 
+/// Methods that change a list, a map or a set in place.
+pub const CHANGING: &[&str] = &[
+    "add", "append", "appendleft", "clear", "discard", "extend", "insert", "pop", "popitem", "remove", "reverse",
+    "setdefault", "sort", "update",
+];
+
 /// Functions that need no import.
 const BUILTINS: &[&str] = &["open", "print", "input", "exec", "eval", "compile", "__import__", "breakpoint"];
 

@@ -185,6 +185,19 @@ impl<'a> Visitor<'a> for Finder<'_> {
     }
 
     fn visit_expr(&mut self, expr: &'a Expr) {
+        if let Expr::Call(call) = expr
+            && let Expr::Attribute(attribute) = &*call.func
+            && pure::CHANGING.contains(&attribute.attr.as_str())
+            && let Some(variable) = self.variable(&attribute.value)
+        {
+            self.uses.changed.insert(variable);
+        }
+        if let Expr::Subscript(subscript) = expr
+            && subscript.ctx != ExprContext::Load
+            && let Some(variable) = self.variable(&subscript.value)
+        {
+            self.uses.changed.insert(variable);
+        }
         if let Some((variable, column)) = self.column(expr) {
             self.uses.column(&variable, &column);
             if let Expr::Call(call) = expr {

@@ -69,6 +69,8 @@ pub struct Uses {
     pub any_source: bool,
     /// The response of the step's request.
     pub response: bool,
+    /// Variables whose lists or maps are changed in place.
+    pub changed: BTreeSet<String>,
     /// The status of that response: then the step decides what a success is.
     pub status: bool,
     /// What reaches outside of the run, so that it can't be held back or repeated: a file, a network, a clock to wait for.
@@ -88,6 +90,7 @@ impl Uses {
         self.any_source |= other.any_source;
         self.response |= other.response;
         self.status |= other.status;
+        self.changed.extend(other.changed.iter().cloned());
         if self.outside.is_none() {
             self.outside.clone_from(&other.outside);
         }

@@ -3,10 +3,11 @@
 use super::common::{COMMON, FlowAction, FlowStep};
 use super::table::{ROWS, RowsOf, read_rows};
 use super::{Operation, read_steps};
+use crate::codes::Code;
 use crate::diagnostic::Diagnostics;
 use crate::expr::Prop;
 use crate::span::Place;
-use crate::syntax::{Form, Key, Keys, Node, Shape};
+use crate::syntax::{Form, Key, Keys, Node, Scalar, Shape, Value};
 
 /// One condition of an `if` and what follows from it.
 #[derive(Debug, Clone)]
@@ -205,14 +206,14 @@ pub(super) const RUN_FLOW: Operation = Operation {
             Key::new("parameters", Form::Entries, "Local variables of the called flow.").or("params"),
             Key::new(
                 "start_step",
-                Form::Count,
+                Form::Label,
                 "Position of the first step that is run, from 0.",
             ),
         ],
     },
     read: |keys, d| {
         let parameters = keys.prop("parameters", d);
-        let start_step = keys.count("start_step", d).unwrap_or(0);
+        let start_step = start_step(keys, d);
         let (flow, flow_place) = keys.name("flow", d)?;
         Some(FlowAction::RunFlow(RunFlow {
             flow,
@@ -222,6 +223,24 @@ pub(super) const RUN_FLOW: Operation = Operation {
         }))
     },
 };
+
+/// A position as Python's `int` reads it: 1, 1.7, `"1"`, true.
+fn start_step(keys: &Keys<'_>, d: &mut Diagnostics) -> u64 {
+    let Some(node) = keys.node("start_step") else {
+        return 0;
+    };
+    let position = match &node.value {
+        Value::Scalar(Scalar::Number(n)) => n.as_u64().or_else(|| n.as_f64().filter(|n| *n >= 0.0).map(|n| n as u64)),
+        Value::Scalar(Scalar::Bool(b)) => Some(u64::from(*b)),
+        Value::Scalar(Scalar::Text { text, .. }) => text.trim().parse().ok(),
+        _ => None,
+    };
+    position.unwrap_or_else(|| {
+        let message = "`start_step` of a run_flow must be a whole number from 0, known when planning";
+        d.error(Code::WrongType, node.place.clone(), message);
+        0
+    })
+}
 
 fn steps(key: &str, keys: &Keys<'_>, d: &mut Diagnostics) -> Vec<FlowStep> {
     keys.node(key).map(|node| read_steps(node, d)).unwrap_or_default()

@@ -35,7 +35,9 @@ impl Resolver<'_> {
         frame: &mut Frame,
         list: &mut List,
     ) {
-        let Some((name, steps)) = self.names.flows.get_key_value(&run.flow) else {
+        // A path may begin with `./`.
+        let called = run.flow.trim_start_matches("./");
+        let Some((name, steps)) = self.names.flows.get_key_value(called) else {
             let flows = self.names.flows.keys().map(String::as_str);
             let help = did_you_mean(&run.flow, "flows", flows);
             let message = format!("no flow is named `{}`", run.flow);
@@ -62,7 +64,7 @@ impl Resolver<'_> {
                 steps.len()
             );
             self.d
-                .error(Code::BadValue, run.flow_place.clone(), message)
+                .warning(Code::BadValue, run.flow_place.clone(), message)
                 .help("the first step is 0");
         }
         let mut effects = Effects::default();

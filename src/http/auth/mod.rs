@@ -62,7 +62,10 @@ impl Auth {
     pub fn basic_pair(username: &str, password: &Secret) -> Secret {
         use base64::Engine as _;
         let pair = format!("{username}:{}", password.reveal());
-        Secret::new(base64::engine::general_purpose::STANDARD.encode(pair))
+        // Latin-1 where that can write it, as the Python Sequor has it and RFC 7617 allows; else UTF-8.
+        let latin: Option<Vec<u8>> = pair.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect();
+        let bytes = latin.unwrap_or_else(|| pair.into_bytes());
+        Secret::new(base64::engine::general_purpose::STANDARD.encode(bytes))
     }
 
     /// Sends a request to which credentials were applied. Those that depend on the server are added now, and anew once

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use arrow::array::{
     ArrayRef, BinaryBuilder, BooleanBuilder, Date32Builder, Float32Builder, Float64Builder, Int16Builder,
-    Int32Builder, Int64Builder, RecordBatch, RecordBatchOptions, StringBuilder, TimestampMicrosecondBuilder,
+    Int32Builder, Int64Builder, RecordBatch, RecordBatchOptions, StringBuilder, Time64MicrosecondBuilder,
+    TimestampMicrosecondBuilder,
 };
 use arrow::datatypes::{DataType, Field, SchemaRef, TimeUnit};
 use sqlx::postgres::PgRow;
@@ -27,6 +28,7 @@ pub enum Kind {
     Text,
     Bytes,
     Date,
+    Time,
     Timestamp,
     TimestampTz,
     Numeric,
@@ -50,6 +52,7 @@ impl Kind {
             "TEXT" | "VARCHAR" | "CHAR" | "NAME" | "UNKNOWN" => Kind::Text,
             "BYTEA" => Kind::Bytes,
             "DATE" => Kind::Date,
+            "TIME" => Kind::Time,
             "TIMESTAMP" => Kind::Timestamp,
             "TIMESTAMPTZ" => Kind::TimestampTz,
             "NUMERIC" => Kind::Numeric,
@@ -76,6 +79,7 @@ impl Kind {
             Kind::Text => (DataType::Utf8, Logical::Plain),
             Kind::Bytes => (DataType::Binary, Logical::Plain),
             Kind::Date => (DataType::Date32, Logical::Plain),
+            Kind::Time => (DataType::Time64(TimeUnit::Microsecond), Logical::Plain),
             Kind::Timestamp => (DataType::Timestamp(TimeUnit::Microsecond, None), Logical::Plain),
             Kind::TimestampTz => (
                 DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
@@ -107,6 +111,7 @@ enum Values {
     Text(StringBuilder),
     Bytes(BinaryBuilder),
     Date(Date32Builder),
+    Time(Time64MicrosecondBuilder),
     Timestamp(TimestampMicrosecondBuilder),
     TimestampTz(TimestampMicrosecondBuilder),
 }
@@ -128,6 +133,7 @@ impl Decoder {
                 }
                 Kind::Bytes => Values::Bytes(BinaryBuilder::new()),
                 Kind::Date => Values::Date(Date32Builder::new()),
+                Kind::Time => Values::Time(Time64MicrosecondBuilder::new()),
                 Kind::Timestamp => Values::Timestamp(TimestampMicrosecondBuilder::new()),
                 Kind::TimestampTz => {
                     Values::TimestampTz(TimestampMicrosecondBuilder::new().with_timezone("UTC"))
@@ -218,6 +224,15 @@ impl Values {
                         .transpose()?,
                 );
             }
+            Values::Time(b) => {
+                let micros = fixed(row, i)?.map(i64::from_be_bytes);
+                // 24:00:00 is the end of a day, which clocks here do not show.
+                let day = micros.map(|micros| Some(micros).filter(|micros| *micros < 86_400_000_000));
+                b.append_option(
+                    day.map(|micros| micros.ok_or_else(|| unreadable(row, i, "24:00:00; cast the column to text".into())))
+                        .transpose()?,
+                );
+            }
             Values::Timestamp(b) | Values::TimestampTz(b) => {
                 let micros = fixed(row, i)?.map(i64::from_be_bytes);
                 let micros =
@@ -243,6 +258,7 @@ impl Values {
             Values::Text(b) => Arc::new(b.finish()),
             Values::Bytes(b) => Arc::new(b.finish()),
             Values::Date(b) => Arc::new(b.finish()),
+            Values::Time(b) => Arc::new(b.finish()),
             Values::Timestamp(b) | Values::TimestampTz(b) => Arc::new(b.finish()),
         }
     }
