@@ -23,10 +23,16 @@ pub fn read(path: &str, text: &str) -> Result<IndexMap<String, Value>, String> {
     match &node.value {
         syntax::Value::Map(entries) => {
             let value = |node: &Node| Value::from(&node.to_json());
-            Ok(entries.iter().map(|(name, _, node)| (name.clone(), value(node))).collect())
+            Ok(entries
+                .iter()
+                .map(|(name, _, node)| (name.clone(), value(node)))
+                .collect())
         }
         _ if node.is_null() => Ok(IndexMap::new()),
-        _ => Err(format!("it must be a map of names to values, and is {}", node.kind())),
+        _ => Err(format!(
+            "it must be a map of names to values, and is {}",
+            node.kind()
+        )),
     }
 }
 
@@ -63,7 +69,11 @@ fn value(value: &Value, out: &mut String) -> Result<(), String> {
         Value::Text(plain) => text(plain, out),
         Value::Bytes(bytes) => {
             use base64::Engine as _;
-            let _ = write!(out, "!!binary {}", base64::engine::general_purpose::STANDARD.encode(bytes));
+            let _ = write!(
+                out,
+                "!!binary {}",
+                base64::engine::general_purpose::STANDARD.encode(bytes)
+            );
         }
         Value::Date(date) => {
             let _ = write!(out, "{date}");
@@ -135,12 +145,16 @@ mod tests {
             ("f", Value::Float(1e300)),
             ("inf", Value::Float(f64::INFINITY)),
             ("bytes", Value::Bytes(b"hi".as_slice().into())),
-            ("list", Value::list(vec![Value::Null, Value::Bool(true), Value::text("2024-01-31")])),
+            (
+                "list",
+                Value::list(vec![Value::Null, Value::Bool(true), Value::text("2024-01-31")]),
+            ),
         ];
         let kept: IndexMap<String, Value> = values.into_iter().map(|(k, v)| (k.to_string(), v)).collect();
         let text = write(&kept).unwrap();
         let back = read("variables.yaml", &text).unwrap();
-        let shown = |v: &IndexMap<String, Value>| v.iter().map(|(k, v)| (k.clone(), v.repr())).collect::<Vec<_>>();
+        let shown =
+            |v: &IndexMap<String, Value>| v.iter().map(|(k, v)| (k.clone(), v.repr())).collect::<Vec<_>>();
         assert_eq!(shown(&kept), shown(&back), "{text}");
     }
 }

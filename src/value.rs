@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Timelike, Utc};
 use indexmap::IndexMap;
+use sequor_planner::syntax::TYPED;
 use serde::ser::{Error as _, SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
 use serde_json::Value as Json;
-use sequor_planner::syntax::TYPED;
 use serde_json::value::RawValue;
 
 use crate::batch::row::Row;
@@ -154,7 +154,9 @@ pub fn scoped(value: Value) -> Result<(Value, Option<bool>), String> {
         return Ok((value, None));
     };
     let known = ["value", "scope", "type"];
-    if !entries.contains_key("scope") && entries.len() > 1 || entries.keys().any(|k| !known.contains(&k.as_str())) {
+    if !entries.contains_key("scope") && entries.len() > 1
+        || entries.keys().any(|k| !known.contains(&k.as_str()))
+    {
         return Ok((value, None));
     }
     let inner = entries.get("value").cloned().unwrap_or(Value::Null);

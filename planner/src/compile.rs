@@ -115,7 +115,10 @@ impl Compiler {
         }
         if project.is_none() {
             // Nothing will be planned: what is wrong with the flows is told now.
-            found.values().chain(found_sources.values()).for_each(|own| d.extend(own));
+            found
+                .values()
+                .chain(found_sources.values())
+                .for_each(|own| d.extend(own));
         }
         let mut tables = KnownTables::default();
         flows

@@ -43,10 +43,6 @@ pub fn plan(
     let mut uses = Uses::default();
     let parts = [&response.success_status, &response.parser, &response.while_];
     parts.into_iter().flatten().for_each(|p| p.collect(&mut uses));
-    for rule in &response.rules {
-        rule.when.collect(&mut uses);
-        rule.message.iter().for_each(|p| p.collect(&mut uses));
-    }
     response.variables.iter().for_each(|v| v.value.collect(&mut uses));
     response
         .tables
@@ -57,6 +53,12 @@ pub fn plan(
         if let Columns::Computed(prop) = &table.columns {
             prop.collect(&mut uses);
         }
+    }
+    // Rules say themselves what they make of a status.
+    let any_status = (uses.status || response.whole) && response.success_status.is_none();
+    for rule in &response.rules {
+        rule.when.collect(&mut uses);
+        rule.message.iter().for_each(|p| p.collect(&mut uses));
     }
     effects.read_uses(&uses, scope);
     for table in &response.tables {
@@ -89,8 +91,13 @@ pub fn plan(
     let mut set = set_by_response(request);
     // What is changed in place is set, too.
     let of_rows = request.for_each.as_ref().map(|rows| &rows.variable);
-    let changed = uses.changed.iter().chain(&asked.changed).filter(|name| Some(*name) != of_rows);
-    set.iter_mut().for_each(|set| set.extend(changed.clone().cloned()));
+    let changed = uses
+        .changed
+        .iter()
+        .chain(&asked.changed)
+        .filter(|name| Some(*name) != of_rows);
+    set.iter_mut()
+        .for_each(|set| set.extend(changed.clone().cloned()));
     let mut row_variables: Vec<String> = Vec::new();
     if paging {
         row_variables.extend(request.init.iter().map(|v| v.name.clone()));
@@ -106,7 +113,7 @@ pub fn plan(
         request: request.clone(),
         pages_at_once: pages_at_once(request, source, &asked, set.as_deref()),
         fan_out: fan_out(request, source, &asked, &uses, set, paging),
-        any_status: (uses.status || response.whole) && request.response.success_status.is_none(),
+        any_status,
         rejects,
         row_variables,
         row_columns: row.and_then(|row| used.rows.of(row)),
@@ -235,9 +242,8 @@ fn fan_out(
             );
         }
         None if !paging && {
-            let reads = |uses: &Uses| {
-                uses.any_variable || uses.variables.iter().any(|v| Some(v.as_str()) != row)
-            };
+            let reads =
+                |uses: &Uses| uses.any_variable || uses.variables.iter().any(|v| Some(v.as_str()) != row);
             reads(asked) || reads(answered)
         } =>
         {

@@ -59,7 +59,10 @@ pub fn name_parts(text: &str) -> Option<Vec<NamePart>> {
         }
         [_, _] | [_, _, _] if parts.iter().all(plain) => Some(parts),
         // A point in a name that is no schema's.
-        _ if !text.trim().contains(|c: char| c.is_whitespace() || matches!(c, '"' | '(' | ')' | '\'')) => {
+        _ if !text
+            .trim()
+            .contains(|c: char| c.is_whitespace() || matches!(c, '"' | '(' | ')' | '\'')) =>
+        {
             Some(vec![NamePart {
                 text: text.trim().to_string(),
                 quoted: false,
@@ -88,7 +91,13 @@ mod tests {
         assert_eq!(parts("s.\"a\"\"b\""), some(&["s", "[a\"b]"]));
         assert_eq!(parts("my-table"), some(&["my-table"]));
         assert_eq!(parts("report.2024"), some(&["report.2024"]));
-        for sql in ["t order by id", "(select 1) as x", "generate_series(1, 3) as id", "read_csv('x.csv')", ""] {
+        for sql in [
+            "t order by id",
+            "(select 1) as x",
+            "generate_series(1, 3) as id",
+            "read_csv('x.csv')",
+            "",
+        ] {
             assert_eq!(parts(sql), None, "{sql}");
         }
     }

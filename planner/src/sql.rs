@@ -82,7 +82,16 @@ pub fn only_reads(sql: &str) -> bool {
     let rest = rest.trim_start_matches('(').trim_start();
     let word: String = rest.chars().take_while(char::is_ascii_alphabetic).collect();
     let known = [
-        "select", "with", "values", "table", "show", "explain", "describe", "from", "pragma", "summarize",
+        "select",
+        "with",
+        "values",
+        "table",
+        "show",
+        "explain",
+        "describe",
+        "from",
+        "pragma",
+        "summarize",
     ];
     // A template may give the whole text: only the run can tell.
     text.contains(MARKER) && word.is_empty() || known.contains(&word.to_lowercase().as_str())

@@ -44,10 +44,13 @@ pub fn is_transaction(statements: &[String], dialect: Dialect) -> bool {
     }
     let words = |statement: &String| -> Vec<String> {
         let tokens = Tokenizer::new(&*dialect.parser(), statement).tokenize();
-        let words = tokens.unwrap_or_default().into_iter().filter_map(|token| match token {
-            Token::Word(word) => Some(word.value.to_ascii_lowercase()),
-            _ => None,
-        });
+        let words = tokens
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|token| match token {
+                Token::Word(word) => Some(word.value.to_ascii_lowercase()),
+                _ => None,
+            });
         words.take(6).collect()
     };
     let own = statements.iter().map(words).any(|words| {
@@ -57,15 +60,21 @@ pub fn is_transaction(statements: &[String], dialect: Dialect) -> bool {
             ["begin" | "commit" | "rollback" | "end" | "abort", ..] | ["start", "transaction", ..]
         )
     });
-    let alone = statements.len() == 1 && statements.iter().map(words).any(|words| {
-        let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        matches!(
-            words.as_slice(),
-            ["vacuum" | "attach" | "detach" | "pragma" | "checkpoint" | "call", ..]
-                | ["create" | "drop" | "alter", "database" | "tablespace" | "system", ..]
-                | ["force", "checkpoint", ..]
-        ) || words.contains(&"concurrently")
-    });
+    let alone = statements.len() == 1
+        && statements.iter().map(words).any(|words| {
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            matches!(
+                words.as_slice(),
+                [
+                    "vacuum" | "attach" | "detach" | "pragma" | "checkpoint" | "call",
+                    ..
+                ] | [
+                    "create" | "drop" | "alter",
+                    "database" | "tablespace" | "system",
+                    ..
+                ] | ["force", "checkpoint", ..]
+            ) || words.contains(&"concurrently")
+        });
     !own && !alone
 }
 

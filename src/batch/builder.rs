@@ -20,6 +20,9 @@ pub const BATCH_ROWS: usize = 8192;
 /// Bytes of text after which a batch is full, however few its rows.
 pub const BATCH_BYTES: usize = 8 * 1024 * 1024;
 
+/// Rows after which a batch is full that has texts for the database to read.
+const ODD_ROWS: usize = 512;
+
 /// Builds batches for one table.
 pub struct BatchBuilder {
     table: Arc<str>,
@@ -38,6 +41,8 @@ pub struct BatchBuilder {
     lenient: bool,
     /// Texts for it to read, in the rows of the batch being built.
     odd: Vec<Odd>,
+    /// Whether there were such before.
+    odd_before: bool,
 }
 
 /// A text that only the database can read for its column. The batch has null in its place.
@@ -104,6 +109,7 @@ impl BatchBuilder {
             before: 0,
             lenient: false,
             odd: Vec::new(),
+            odd_before: false,
         })
     }
 
@@ -115,6 +121,7 @@ impl BatchBuilder {
 
     /// The texts put aside of the rows built so far. To be taken before the batch is.
     pub fn take_odd(&mut self) -> Vec<Odd> {
+        self.odd_before |= !self.odd.is_empty();
         std::mem::take(&mut self.odd)
     }
 
@@ -205,7 +212,9 @@ impl BatchBuilder {
 
     /// Whether the batch should be taken now.
     pub fn is_full(&self) -> bool {
-        self.rows >= BATCH_ROWS || self.bytes >= BATCH_BYTES
+        // What the database has to read is read soon, so that a misfit ends the load: at once the first time.
+        let odd = !self.odd.is_empty() && (!self.odd_before || self.rows >= ODD_ROWS);
+        self.rows >= BATCH_ROWS || self.bytes >= BATCH_BYTES || odd
     }
 
     /// Takes the rows built so far, if there are any.
@@ -310,11 +319,17 @@ impl Values {
             Values::Float32(b) => b.append_value(cell::small_float(cell)?),
             Values::Float64(b) => b.append_value(cell::float(cell)?),
             Values::Decimal(b, p, s) => b.append_value(cell::decimal(cell, *p, *s)?),
-            Values::Date(b) => b.append_value(cell::date(cell)?),
+            Values::Date(b) => b.append_value(match cell::date(cell) {
+                Err(_) if !lenient => cell::any_date(cell)?,
+                read => read?,
+            }),
             Values::Time(b) => b.append_value(cell::time(cell)?),
             // Without an offset, the database's own zone is meant.
             Values::Timestamp(_, true) if lenient && !cell::has_offset(cell) => return Err(String::new()),
-            Values::Timestamp(b, zoned) => b.append_value(cell::timestamp(cell, *zoned)?),
+            Values::Timestamp(b, zoned) => b.append_value(match cell::timestamp(cell, *zoned) {
+                Err(_) if !lenient => cell::any_timestamp(cell)?,
+                read => read?,
+            }),
             // Escapes are the database's.
             Values::Binary(_) if lenient && cell::has_escapes(cell) => return Err(String::new()),
             Values::Binary(b) => b.append_value(cell::bytes(cell)),

@@ -3,6 +3,7 @@
 pub mod bounds;
 pub mod builder;
 pub mod cell;
+mod clock;
 mod csv;
 pub mod json;
 mod jsonpath;

@@ -103,7 +103,10 @@ pub fn column_type(sql: &str, bare: BareDecimal) -> Result<ColumnType> {
     let whole = sql.trim();
     let (name, more) = split(whole);
     let (base, sql_type) = match serial(name) {
-        Some(integer) => (integer, Some(SqlType::BigInt(None)).filter(|_| integer == "bigint")),
+        Some(integer) => (
+            integer,
+            Some(SqlType::BigInt(None)).filter(|_| integer == "bigint"),
+        ),
         None => (name, None),
     };
     let parsed = sql_type.map_or_else(
@@ -122,7 +125,11 @@ pub fn column_type(sql: &str, bare: BareDecimal) -> Result<ColumnType> {
     let (arrow, logical) = match parsed {
         Ok(parsed) => match arrow_type(&parsed, bare) {
             Some(found) => found,
-            None if matches!(parsed, SqlType::Numeric(_) | SqlType::Decimal(_) | SqlType::Dec(_)) => {
+            None if matches!(
+                parsed,
+                SqlType::Numeric(_) | SqlType::Decimal(_) | SqlType::Dec(_)
+            ) =>
+            {
                 return Err(bad());
             }
             None => other,
@@ -141,8 +148,24 @@ pub fn column_type(sql: &str, bare: BareDecimal) -> Result<ColumnType> {
 fn split(declaration: &str) -> (&str, bool) {
     use sqlparser::tokenizer::{Token, Tokenizer};
     const MORE: &[&str] = &[
-        "not", "null", "primary", "unique", "default", "check", "references", "constraint", "collate", "generated",
-        "auto_increment", "autoincrement", "comment", "identity", "on", "deferrable", "storage", "compression",
+        "not",
+        "null",
+        "primary",
+        "unique",
+        "default",
+        "check",
+        "references",
+        "constraint",
+        "collate",
+        "generated",
+        "auto_increment",
+        "autoincrement",
+        "comment",
+        "identity",
+        "on",
+        "deferrable",
+        "storage",
+        "compression",
     ];
     let Ok(tokens) = Tokenizer::new(&GenericDialect {}, declaration).tokenize_with_location() else {
         return (declaration, false);

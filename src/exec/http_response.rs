@@ -6,9 +6,9 @@ use sequor_planner::expr::{Code, Lowered, PathStep, Prop};
 use sequor_planner::ops::{DataPath, ResponseTable, VariableScope};
 
 use super::debug::{self, Look};
+use super::event::Event;
 use super::flow::holds;
 use super::http_step::Asking;
-use super::event::Event;
 use super::scope::{Layer, Scope};
 use super::sink::Filled;
 use super::variables;
@@ -105,7 +105,11 @@ fn accepted(response: &Response, success: Option<&[u16]>) -> Result<()> {
     match good {
         true => Ok(()),
         false => {
-            let message = format!("{} answered {status}: {}", response.url, json::start(&response.body));
+            let message = format!(
+                "{} answered {status}: {}",
+                response.url,
+                json::start(&response.body)
+            );
             Err(Error::new(ErrorKind::Status(status), message))
         }
     }
@@ -150,17 +154,25 @@ fn native_rows(asking: &Asking, response: &Response) -> Result<(u64, Filled)> {
             let Some(native) = native(table) else { continue };
             let rows = tables.with(at, &mut |target, full| match &native {
                 NativeRows::Json(path, code) => json::append_rows(&text, path, target, full)
-                    .map_err(|e| e.at(&code.place).context(format!("`{}`", code.property))),
+                    .map_err(|e| named(e.at(&code.place), &format!("`{}`", code.property))),
                 NativeRows::DataPath(path) => {
                     let format = given.format.unwrap_or_else(|| response.row_format());
                     rows::append(&text, format, path, target, full)
-                        .map_err(|e| e.at(&table.place).context("`data_path`"))
+                        .map_err(|e| named(e.at(&table.place), "`data_path`"))
                 }
             });
             most = most.max(rows?);
         }
         Ok(most)
     })
+}
+
+/// The error with the property it comes from. A value that does not fit names table, column and row: that is enough.
+fn named(error: Error, property: &str) -> Error {
+    match error.kind() {
+        ErrorKind::Value => error,
+        _ => error.context(property),
+    }
 }
 
 /// Rows that Python gives, and a parser's other results, in one visit to the interpreter.

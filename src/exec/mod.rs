@@ -25,8 +25,8 @@ mod sql;
 mod step;
 mod table;
 mod turn;
-mod waiting;
 mod variables;
+mod waiting;
 
 pub use api::Api;
 pub use debug::{Debug, Look, records};

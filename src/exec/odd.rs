@@ -39,6 +39,11 @@ pub async fn read(
             Ok(read) => read,
             Err(error) => return Err(guilty(database, table, column, &mine, error).await),
         };
+        // No text is read as null: what comes back so has no place in a date or time of ours, such as infinity.
+        if let Some(at) = read.iter().position(Option::is_none) {
+            let reason = " (an infinite date or time)";
+            return Err(misfit(table, column, mine.get(at).copied(), reason));
+        }
         let placed: Vec<(usize, Option<String>)> = mine.iter().map(|o| o.row).zip(read).collect();
         let values = patch(column, rows.num_rows(), &placed).map_err(|(which, reason)| {
             let odd = mine.get(which).or(mine.first());
@@ -52,14 +57,11 @@ pub async fn read(
 }
 
 /// The error of the first text that the database does not read.
-async fn guilty(
-    database: &dyn Database,
-    table: &str,
-    column: &Column,
-    odd: &[&Odd],
-    all: Error,
-) -> Error {
-    if matches!(all.kind(), ErrorKind::Connect | ErrorKind::Timeout | ErrorKind::Broken) {
+async fn guilty(database: &dyn Database, table: &str, column: &Column, odd: &[&Odd], all: Error) -> Error {
+    if matches!(
+        all.kind(),
+        ErrorKind::Connect | ErrorKind::Timeout | ErrorKind::Broken
+    ) {
         return all;
     }
     // Halved: a batch may hold thousands.
@@ -76,7 +78,8 @@ async fn guilty(
             }
         };
     }
-    misfit(table, column, range.first().copied(), &format!(": {}", error.message()))
+    let says = format!("the database says: {}", error.message());
+    misfit(table, column, range.first().copied(), "").replace_help(says)
 }
 
 fn misfit(table: &str, column: &Column, odd: Option<&Odd>, reason: &str) -> Error {

@@ -125,7 +125,9 @@ impl<'r> Pass<'r> {
     /// A step to start: in the order of the flow, so that runs look alike.
     fn next_ready(&mut self) -> Option<usize> {
         let steps = 0..self.region.steps.len().min(self.last);
-        let at = steps.into_iter().find(|at| !self.started[*at] && self.waits_for[*at] == 0)?;
+        let at = steps
+            .into_iter()
+            .find(|at| !self.started[*at] && self.waits_for[*at] == 0)?;
         self.started[at] = true;
         Some(at)
     }

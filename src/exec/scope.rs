@@ -212,7 +212,10 @@ impl World for Scope {
         let mut layers = self.layers.iter().rev().filter(|(frame, _)| *frame == self.frame);
         if let Some(value) = layers.find_map(|(_, layer)| layer.get(name)) {
             // What a step sets stands for what the project has.
-            return Some(value).filter(known).or_else(environment).or(Some(Value::Null));
+            return Some(value)
+                .filter(known)
+                .or_else(environment)
+                .or(Some(Value::Null));
         }
         let staged = |frame| self.turn.as_ref().and_then(|turn| turn.staged(frame, name));
         let local = staged(Some(self.frame)).or_else(|| self.variables.local(self.frame, name));
@@ -221,7 +224,10 @@ impl World for Scope {
             Some(value) if known(&value) => Some(value),
             local => match project() {
                 Some(value) if known(&value) => Some(value),
-                project => environment().or(project).or(local),
+                project => environment()
+                    .or(project)
+                    .or(local)
+                    .or_else(|| self.variables.environment_value(name)),
             },
         }
     }

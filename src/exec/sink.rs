@@ -264,7 +264,15 @@ async fn target(run: &Arc<Run>, table: &ResponseTable, scope: &Scope) -> Result<
     let specs = match specs {
         // What else the rows have does not matter: they can go on at once.
         Some(specs) if schema == SchemaPolicy::Discard => {
-            return loading(run, &table.target.source, name, specs, mode, (&table.place, scope)).await;
+            return loading(
+                run,
+                &table.target.source,
+                name,
+                specs,
+                mode,
+                (&table.place, scope),
+            )
+            .await;
         }
         specs => specs,
     };

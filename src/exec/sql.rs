@@ -70,7 +70,10 @@ pub async fn execute(run: &Arc<Run>, step: &Execute, scope: &Scope, counters: &C
         for (number, statement) in statements.iter().enumerate() {
             let touched = session.execute(statement).await.map_err(place);
             let touched = touched.map_err(|e| match many {
-                true => e.context(failed_at(before + number, if whole { before } else { before + number })),
+                true => e.context(failed_at(
+                    before + number,
+                    if whole { before } else { before + number },
+                )),
                 false => e,
             })?;
             counters.add_rows(touched.unwrap_or(0));

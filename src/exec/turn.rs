@@ -184,7 +184,10 @@ impl Turn {
         let own = || {
             let staged = self.turns.staged();
             let key = (frame, name.to_string());
-            staged.range(..self.at).rev().find_map(|(_, set)| set.get(&key).cloned())
+            staged
+                .range(..self.at)
+                .rev()
+                .find_map(|(_, set)| set.get(&key).cloned())
         };
         let here = self.turns.any_staged.load(Ordering::Acquire).then(own).flatten();
         here.or_else(|| self.turns.parent.as_ref()?.staged(frame, name))

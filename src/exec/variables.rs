@@ -36,7 +36,10 @@ pub fn expanded(variable: &VariableSet, value: Value) -> Result<Vec<(String, Val
         return Ok(vec![(variable.name.clone(), value, local)]);
     }
     let none = |value: &Value| {
-        let message = format!("variables must be a map of names to values, and are {}", value.kind());
+        let message = format!(
+            "variables must be a map of names to values, and are {}",
+            value.kind()
+        );
         Error::new(ErrorKind::Data, message)
     };
     let below = match variable.name.as_str() {

@@ -246,7 +246,10 @@ fn blocks(prop: &Prop) -> bool {
         Prop::Python { lowered, .. } => lowered.is_none(),
         Prop::Jinja { uses, python, .. } => {
             *python
-                || uses.any_source || !uses.tables.is_empty() || !uses.queries.is_empty() || !uses.sources.is_empty()
+                || uses.any_source
+                || !uses.tables.is_empty()
+                || !uses.queries.is_empty()
+                || !uses.sources.is_empty()
         }
         Prop::Map(entries) => entries.iter().any(|(_, p)| blocks(p)),
         Prop::List(items) => items.iter().any(blocks),

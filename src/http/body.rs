@@ -38,9 +38,7 @@ impl Body<'_> {
             BodyFormat::Json => serde_json::to_vec(&value).map_err(|e| {
                 Error::new(ErrorKind::Data, format!("the body can't be written as JSON: {e}"))
             })?,
-            BodyFormat::FormUrlencoded => {
-                form(&value)?.into_bytes()
-            }
+            BodyFormat::FormUrlencoded => form(&value)?.into_bytes(),
             BodyFormat::Text | BodyFormat::Xml => text(&value, self.format)?.into_bytes(),
             BodyFormat::Binary => match &value {
                 Value::Bytes(bytes) => bytes.to_vec(),

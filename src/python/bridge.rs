@@ -53,7 +53,9 @@ impl Bridge {
             return Ok(());
         };
         for (name, value) in seen.bind(py).iter() {
-            let assigned = value.cast::<PyRow>().is_ok_and(|row| !row.get().assigned().is_empty());
+            let assigned = value
+                .cast::<PyRow>()
+                .is_ok_and(|row| !row.get().assigned().is_empty());
             if assigned {
                 world.keep(name.extract()?, as_object(&value));
             }

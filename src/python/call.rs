@@ -10,8 +10,8 @@ use sequor_planner::expr::Code;
 
 use super::bridge::SequorError;
 use super::convert::from_python;
-use super::object::keep;
 use super::interpreter::Visit;
+use super::object::keep;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::Response;
 use crate::expr::World;
@@ -87,7 +87,10 @@ impl<'v, 'py> Call<'v, 'py> {
         let line = code.first_line + line.unwrap_or(1).saturating_sub(1);
         Error::new(
             ErrorKind::Template,
-            format!("the Jinja of `{}` failed on line {line}: {message}", code.property),
+            format!(
+                "the Jinja of `{}` failed on line {line}: {message}",
+                code.property
+            ),
         )
         .at(&code.place)
     }

@@ -36,7 +36,9 @@ impl Object for Kept {
     fn entries(&self) -> Option<Arc<IndexMap<String, Value>>> {
         Python::attach(|py| {
             let dict = self.0.bind(py).cast::<PyDict>().ok()?;
-            let entries = dict.iter().map(|(key, value)| Some((key.extract().ok()?, keep(&value).ok()?)));
+            let entries = dict
+                .iter()
+                .map(|(key, value)| Some((key.extract().ok()?, keep(&value).ok()?)));
             entries.collect::<Option<_>>().map(Arc::new)
         })
     }

@@ -125,38 +125,73 @@ class Response:
 
 
 class _Sources:
-    def __init__(self, bridge):
-        self.query = bridge.query
-        self.query_scalar = bridge.query_scalar
-        self.table = bridge.table
+    def __init__(self, functions):
+        self.query = functions.query
+        self.query_scalar = functions.query_scalar
+        self.table = functions.table
 
 
 class Context:
     """What `evaluate(context)` gets."""
 
-    def __init__(self, bridge):
+    def __init__(self, bridge, functions):
         self.var = bridge.var
         self.is_var_defined = bridge.is_var_defined
-        self.table = bridge.table
+        self.table = functions.table
         # The name that early 1.x flows use.
-        self.load = bridge.table
-        self.query = bridge.query
-        self.query_scalar = bridge.query_scalar
-        self.sources = _Sources(bridge)
+        self.load = functions.table
+        self.query = functions.query
+        self.query_scalar = functions.query_scalar
+        self.sources = _Sources(functions)
+
+
+class _Functions:
+    """The functions of the language, with the names of parameters that 1.2 had besides ours."""
+
+    def __init__(self, bridge):
+        self._bridge = bridge
+
+    def table(
+        self,
+        source=None,
+        table=None,
+        database=None,
+        namespace=None,
+        *,
+        source_name=None,
+        table_name=None,
+        database_name=None,
+        spacename_name=None,
+    ):
+        return self._bridge.table(
+            source if source_name is None else source_name,
+            table if table_name is None else table_name,
+            database if database_name is None else database_name,
+            namespace if spacename_name is None else spacename_name,
+        )
+
+    def query(self, source=None, sql=None, *, source_name=None, query=None):
+        return self._bridge.query(source if source_name is None else source_name, sql if query is None else query)
+
+    def query_scalar(self, source=None, sql=None, *, source_name=None, query=None):
+        return self._bridge.query_scalar(
+            source if source_name is None else source_name, sql if query is None else query
+        )
 
 
 def names(bridge):
     """The names that an expression can use."""
+    functions = _Functions(bridge)
     return {
         "__builtins__": __builtins__,
         "__name__": "sequor_expression",
         "var": bridge.var,
         "is_var_defined": bridge.is_var_defined,
         "env_var": bridge.env_var,
-        "table": bridge.table,
-        "query": bridge.query,
-        "query_scalar": bridge.query_scalar,
-        "context": Context(bridge),
+        "table": functions.table,
+        "query": functions.query,
+        "query_scalar": functions.query_scalar,
+        "context": Context(bridge, functions),
     }
 
 

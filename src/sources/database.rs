@@ -184,9 +184,13 @@ pub trait Database: Send + Sync {
 
     /// Adds columns to a table, null in the rows it has, and drops others, in one change.
     async fn alter(&self, table: &TableName, add: &[Column], drop: &[String]) -> Result<()> {
-        let added = add
-            .iter()
-            .map(|c| format!("ADD COLUMN {} {}", self.quote(&c.name), c.column_type.declaration()));
+        let added = add.iter().map(|c| {
+            format!(
+                "ADD COLUMN {} {}",
+                self.quote(&c.name),
+                c.column_type.declaration()
+            )
+        });
         let dropped = drop
             .iter()
             .map(|name| format!("DROP COLUMN {}", self.quote(name)));

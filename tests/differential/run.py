@@ -20,6 +20,7 @@ import time
 
 from ruamel.yaml import YAML
 
+import meant
 from api import Api
 from databases import DuckDatabase, NoDatabase, Postgres, PostgresDatabase
 from peer import Peer
@@ -327,6 +328,7 @@ def main():
     parser.add_argument("--bin", required=True, help="the program to test")
     parser.add_argument("--sample", action="store_true", help="a fixed part of the cases")
     parser.add_argument("--case", help="a part of a case's name, as topic/name")
+    parser.add_argument("--page", action="store_true", help="write the page of the differences that are meant anew")
     parser.add_argument("--open", help="a file of the cases that are known to differ still; default: open.txt beside this")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--show", action="store_true", help="print both outcomes")
@@ -335,7 +337,9 @@ def main():
     options.bin = os.path.abspath(options.bin)
     if not os.access(options.bin, os.X_OK):
         raise SystemExit(f"no program {options.bin}: cargo build")
-    chosen = choose(read_cases(), options)
+    cases = read_cases()
+    stale = meant.check(cases, options.page)
+    chosen = choose(cases, options)
     # Forked before there are threads.
     peers = [Peer() for _ in range(max(1, options.jobs))]
     # What was started is stopped also then.
@@ -392,7 +396,9 @@ def main():
     if still:
         print(f"{len(still)} cases still differ, as open.txt says")
     print(f"{len(chosen) - len(failed) - len(still)} passed, {len(failed)} failed")
-    return 1 if failed else 0
+    if stale:
+        print(stale)
+    return 1 if failed or stale else 0
 
 
 if __name__ == "__main__":

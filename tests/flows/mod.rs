@@ -6,6 +6,7 @@ mod bad_data;
 mod bad_project;
 mod commands;
 mod databases;
+mod declared;
 mod duckdb;
 mod example;
 mod fan_out;

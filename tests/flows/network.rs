@@ -170,7 +170,8 @@ fn redirected_writes() {
         assert_eq!(post(&format!("/here/{status}")).code, 0);
         assert_eq!((last().method.as_str(), last().body.as_str()), ("GET", ""));
     }
-    let delete = |path: &str| project(&source, &format!("url: {path}, method: DELETE")).sequor(&["run", "main"]);
+    let delete =
+        |path: &str| project(&source, &format!("url: {path}, method: DELETE")).sequor(&["run", "main"]);
     assert_eq!(delete("/here/301").code, 0);
     assert_eq!(last().method, "DELETE");
     assert_eq!(delete("/here/302").code, 0);

@@ -150,3 +150,203 @@ fn one_step_by_its_id() {
     let ran = project.sequor(&["run", "f", "--exclude", "b", "-q"]);
     assert_eq!(ran.stdout, "first\n");
 }
+
+/// An API whose answers to `/slow` take their time, and to `/no` are refusals.
+fn mixed() -> Server {
+    Server::start(|asked| match asked.path.as_str() {
+        "/slow" => json("{}").after(Duration::from_millis(700)),
+        "/slow/no" => json("{}").status(403).after(Duration::from_millis(400)),
+        "/no" => json("{}").status(400),
+        _ => json(r#"{"rows": [{"id": 7}], "n": 5}"#),
+    })
+}
+
+#[test]
+fn a_failed_guard_keeps_what_comes_behind_it_from_happening() {
+    let server = mixed();
+    let project = Project::new().file(
+        "flows/main.yaml",
+        &format!(
+            r#"
+- {{op: execute, source: stage, statement: create or replace table t as select 1 as id}}
+- op: http_request
+  id: guard
+  request: {{url: "{0}/slow/no"}}
+- op: http_request
+  id: fetch
+  request: {{url: "{0}/rows"}}
+  response:
+    tables: [{{source: stage, table: u, columns: {{id: bigint}}, data_path: rows}}]
+    variables: {{n_expression: "response.json()['n']"}}
+- {{op: set_variable, set: {{last_sync: done}}}}
+- {{op: print, message: all done}}
+- op: http_request
+  request: {{url: "{0}/push", method: POST}}
+- {{op: execute, source: stage, statement: delete from t}}
+"#,
+            server.url
+        ),
+    );
+    let ran = project.sequor(&["run", "main"]);
+    ran.fails(
+        1,
+        &["step guard: ", "403", "skipped fetch: guard failed before it"],
+    );
+    assert_eq!(ran.stdout, "", "{}", ran.all());
+    assert_eq!(project.rows("stage", "select count(*) from t"), ["1"]);
+    assert!(
+        !project
+            .path()
+            .join("home/project_state/test/variables.yaml")
+            .exists()
+    );
+    assert!(server.asked().iter().all(|asked| asked.method == "GET"));
+    // The fetch ran ahead, and is taken back.
+    assert!(server.asked().iter().any(|asked| asked.path == "/rows"));
+    project
+        .sequor(&["query", "stage", "select * from u"])
+        .fails(1, &["table `u` does not exist"]);
+}
+
+#[test]
+fn a_push_that_fails_leaves_the_high_water_mark() {
+    let server = mixed();
+    let project = Project::new().file(
+        "flows/main.yaml",
+        &format!(
+            r#"
+- {{op: execute, source: stage, statement: "create or replace table t as select * from (values ('yes'), ('no')) as t(path)"}}
+- op: http_request
+  for_each: {{source: stage, table: t, as: r}}
+  request: {{url: "{0}/{{{{ var('r')['path'] }}}}", method: POST}}
+- {{op: set_variable, set: {{last_sync: done}}}}
+"#,
+            server.url
+        ),
+    );
+    project.sequor(&["run", "main"]).fails(1, &["400"]);
+    assert!(
+        !project
+            .path()
+            .join("home/project_state/test/variables.yaml")
+            .exists()
+    );
+}
+
+#[test]
+fn the_plan_shows_barriers_and_after_takes_them_away() {
+    let server = mixed();
+    let flow = |after: &str| {
+        format!(
+            r#"
+- op: http_request
+  id: one
+  request: {{url: "{0}/slow", method: POST}}
+- op: http_request
+  id: two
+  request: {{url: "{0}/slow", method: POST}}
+{after}- {{op: print, id: end, message: end}}
+"#,
+            server.url
+        )
+    };
+    let project = Project::new()
+        .file("flows/strict.yaml", &flow(""))
+        .file("flows/free.yaml", &flow("  after: []\n"));
+    let plan = project.sequor(&["plan", "strict"]).stdout;
+    for line in [
+        "barrier, since it sends POST requests",
+        "waits for one: changes API",
+        "waits for two: comes after two, which sends POST requests",
+    ] {
+        assert!(plan.contains(line), "{plan}");
+    }
+    let started = Instant::now();
+    project.run("strict");
+    let strict = started.elapsed();
+    let started = Instant::now();
+    assert_eq!(project.run("free").stdout, "end\n");
+    let free = started.elapsed();
+    assert!(
+        free + Duration::from_millis(300) < strict,
+        "free {free:?}, strict {strict:?}"
+    );
+    // A request that only reads says so.
+    let safe = flow("").replace("method: POST}", "method: POST, safe: true}");
+    project.write("flows/safe.yaml", &safe);
+    assert!(!project.sequor(&["plan", "safe"]).stdout.contains("barrier"));
+    // So does the project for all of its steps.
+    project.write("project.yaml", "name: test\norder: relaxed\n");
+    let plan = project.sequor(&["plan", "strict"]).stdout;
+    assert!(plan.contains("its place in the flow is given up"), "{plan}");
+}
+
+#[test]
+fn a_load_that_waits_for_its_turn_holds_nothing() {
+    let database = crate::support::postgres::Database::new();
+    database.execute("create table t (id bigint)");
+    let server = mixed();
+    let mut flow = format!(
+        r#"
+- op: http_request
+  request: {{url: "{0}/slow"}}
+- op: execute
+  source: db
+  statement: alter table t add column more text
+- op: http_request
+  after: []
+  request: {{url: "{0}/rows"}}
+  response:
+    tables: [{{source: db, table: t, columns: {{id: bigint}}, write_mode: append, data_path: rows}}]
+"#,
+        server.url
+    );
+    // More loads than the database has connections for: each comes when it is its turn.
+    for n in 0..12 {
+        flow.push_str(&format!(
+            r#"
+- op: http_request
+  request: {{url: "{0}/rows"}}
+  response:
+    tables: [{{source: db, table: t{n}, columns: {{id: bigint}}, data_path: rows}}]
+"#,
+            server.url
+        ));
+    }
+    let project = Project::new()
+        .file("sources/db.yaml", &database.source())
+        .file("flows/main.yaml", &flow);
+    project.run("main");
+    assert_eq!(database.rows("select id, more from t"), ["7|"]);
+    assert_eq!(database.rows("select count(*) from t11"), ["1"]);
+}
+
+#[test]
+fn what_fails_in_a_try_is_caught_when_what_was_before_it_is_done() {
+    let server = mixed();
+    let project = Project::new().file(
+        "flows/main.yaml",
+        &format!(
+            r#"
+- op: try
+  steps:
+    - op: http_request
+      request: {{url: "{0}/slow"}}
+      response: {{variables: {{seen: "yes"}}}}
+    - op: http_request
+      request: {{url: "{0}/no"}}
+    - {{op: print, message: not printed}}
+  catch:
+    - {{op: print, message: "caught after {{{{ var('seen') }}}}"}}
+  finally:
+    - {{op: print, message: at the end}}
+- {{op: print, message: behind}}
+"#,
+            server.url
+        ),
+    );
+    assert_eq!(
+        project.run("main").stdout,
+        "caught after yes\nat the end\nbehind\n"
+    );
+}

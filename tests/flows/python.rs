@@ -67,7 +67,10 @@ fn every_form_of_an_expression() {
     return text
 "#,
     );
-    assert_eq!(project.run("f").stdout, "3\n3 2\n20\n[0, 1, 2]\n\nkept as it is\n");
+    assert_eq!(
+        project.run("f").stdout,
+        "3\n3 2\n20\n[0, 1, 2]\n\nkept as it is\n"
+    );
 }
 
 #[test]

@@ -74,7 +74,11 @@ fn step(random: &mut Random, indent: usize, depth: usize, out: &mut String) {
     let (x, y) = (random.variable(), random.variable());
     let (t, u) = (random.table(), random.table());
     let failing = random.failing && random.below(6) == 0;
-    let simple = match if failing { 20 + random.below(5) } else { random.below(12) } {
+    let simple = match if failing {
+        20 + random.below(5)
+    } else {
+        random.below(12)
+    } {
         0 => format!("- op: set_variable\n  set: {{{x}_expression: (var('{y}') * 3 + 1) % 101}}\n"),
         1 => format!(
             "- op: transform\n  source: stage\n  target_table: {t}\n  query: select k, (v + {{{{ var('{x}') }}}}) % 997 as v from {u}\n"
@@ -103,10 +107,16 @@ fn step(random: &mut Random, indent: usize, depth: usize, out: &mut String) {
         ),
         10 => format!("- op: run_flow\n  flow: helper\n  parameters: {{p_expression: var('{x}')}}\n"),
         // Steps that fail, some of them passed over.
-        20 => format!("- op: http_request\n  request: {{source: api, url: /fails}}\n  response:\n    tables:\n      - {{source: stage, table: {t}, {COLUMNS}}}\n"),
-        21 => format!("- op: transform\n  source: stage\n  target_table: {t}\n  query: select k, v, nothing from {u}\n"),
+        20 => format!(
+            "- op: http_request\n  request: {{source: api, url: /fails}}\n  response:\n    tables:\n      - {{source: stage, table: {t}, {COLUMNS}}}\n"
+        ),
+        21 => format!(
+            "- op: transform\n  source: stage\n  target_table: {t}\n  query: select k, v, nothing from {u}\n"
+        ),
         22 => format!("- op: set_variable\n  set: {{{x}_expression: 1 // (var('{y}') % 2)}}\n"),
-        23 => format!("- op: http_request\n  on_error: continue\n  request: {{source: api, url: /fails}}\n  response:\n    variables: {{{x}: 1}}\n"),
+        23 => format!(
+            "- op: http_request\n  on_error: continue\n  request: {{source: api, url: /fails}}\n  response:\n    variables: {{{x}: 1}}\n"
+        ),
         24 => format!("- op: print\n  on_error: continue\n  message_expression: 1 // (var('{x}') % 2)\n"),
         _ if depth == 0 => format!("- op: set_variable\n  set: {{{x}_expression: var('{y}')}}\n"),
         _ => {
@@ -246,17 +256,18 @@ fn concurrent_runs_end_as_runs_in_order() {
                         return;
                     };
                     let flow = flow(seed);
-                    let ((planned, asked), (ordered, reads)) =
-                        (end(&flow, &[]), end(&flow, &["--in-order"]));
+                    let ((planned, asked), (ordered, reads)) = (end(&flow, &[]), end(&flow, &["--in-order"]));
                     // What is asked ahead may be more than what was asked in order, and not less.
                     let mut left = asked.clone();
-                    let missing = reads.iter().any(|read| match left.iter().position(|a| a == read) {
-                        Some(at) => {
-                            left.swap_remove(at);
-                            false
-                        }
-                        None => true,
-                    });
+                    let missing = reads
+                        .iter()
+                        .any(|read| match left.iter().position(|a| a == read) {
+                            Some(at) => {
+                                left.swap_remove(at);
+                                false
+                            }
+                            None => true,
+                        });
                     if planned != ordered || missing {
                         let text =
                             format!("FLOW_SEED={seed}\n{flow}\nas planned:\n{planned}\nin order:\n{ordered}");

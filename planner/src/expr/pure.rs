@@ -4,38 +4,142 @@ use ruff_python_ast::{Expr, Stmt};
 
 /// Modules whose functions only compute.
 const PURE: &[&str] = &[
-    "__future__", "abc", "array", "ast", "base64", "binascii", "bisect", "calendar", "cmath", "collections",
-    "colorsys", "contextlib", "copy", "csv", "dataclasses", "datetime", "dateutil", "decimal", "difflib",
-    "email.utils", "enum", "fractions", "functools", "hashlib", "heapq", "hmac", "html", "inspect", "io",
-    "ipaddress", "itertools", "json", "jwt", "keyword", "locale", "math", "numbers", "numpy", "operator", "orjson",
-    "os", "pprint", "pytz", "quopri", "random", "re", "secrets", "shlex", "slugify", "stat", "statistics",
-    "string", "struct", "sys", "textwrap", "time", "traceback", "types", "typing", "typing_extensions",
-    "unicodedata", "unidecode", "urllib.parse", "uuid", "warnings", "xml.etree", "xml.sax.saxutils", "xmltodict",
-    "yaml", "zlib", "zoneinfo",
+    "__future__",
+    "abc",
+    "array",
+    "ast",
+    "base64",
+    "binascii",
+    "bisect",
+    "calendar",
+    "cmath",
+    "collections",
+    "colorsys",
+    "contextlib",
+    "copy",
+    "csv",
+    "dataclasses",
+    "datetime",
+    "dateutil",
+    "decimal",
+    "difflib",
+    "email.utils",
+    "enum",
+    "fractions",
+    "functools",
+    "hashlib",
+    "heapq",
+    "hmac",
+    "html",
+    "inspect",
+    "io",
+    "ipaddress",
+    "itertools",
+    "json",
+    "jwt",
+    "keyword",
+    "locale",
+    "math",
+    "numbers",
+    "numpy",
+    "operator",
+    "orjson",
+    "os",
+    "pprint",
+    "pytz",
+    "quopri",
+    "random",
+    "re",
+    "secrets",
+    "shlex",
+    "slugify",
+    "stat",
+    "statistics",
+    "string",
+    "struct",
+    "sys",
+    "textwrap",
+    "time",
+    "traceback",
+    "types",
+    "typing",
+    "typing_extensions",
+    "unicodedata",
+    "unidecode",
+    "urllib.parse",
+    "uuid",
+    "warnings",
+    "xml.etree",
+    "xml.sax.saxutils",
+    "xmltodict",
+    "yaml",
+    "zlib",
+    "zoneinfo",
 ];
 
 /// Modules that only partly compute: the names that do.
 const PARTLY: &[(&str, &[&str])] = &[
-    ("os", &["environ", "getenv", "path", "sep", "linesep", "name", "fspath", "urandom"]),
+    (
+        "os",
+        &[
+            "environ", "getenv", "path", "sep", "linesep", "name", "fspath", "urandom",
+        ],
+    ),
     (
         "time",
         &[
-            "time", "time_ns", "strftime", "strptime", "gmtime", "localtime", "mktime", "monotonic",
-            "perf_counter", "ctime", "asctime", "timezone", "tzname", "struct_time",
+            "time",
+            "time_ns",
+            "strftime",
+            "strptime",
+            "gmtime",
+            "localtime",
+            "mktime",
+            "monotonic",
+            "perf_counter",
+            "ctime",
+            "asctime",
+            "timezone",
+            "tzname",
+            "struct_time",
         ],
     ),
-    ("sys", &["version", "version_info", "platform", "maxsize", "byteorder"]),
+    (
+        "sys",
+        &["version", "version_info", "platform", "maxsize", "byteorder"],
+    ),
     ("io", &["StringIO", "BytesIO"]),
 ];
 
 /// Methods that change a list, a map or a set in place.
 pub const CHANGING: &[&str] = &[
-    "add", "append", "appendleft", "clear", "discard", "extend", "insert", "pop", "popitem", "remove", "reverse",
-    "setdefault", "sort", "update",
+    "add",
+    "append",
+    "appendleft",
+    "clear",
+    "discard",
+    "extend",
+    "insert",
+    "pop",
+    "popitem",
+    "remove",
+    "reverse",
+    "setdefault",
+    "sort",
+    "update",
 ];
 
 /// Functions that need no import.
-const BUILTINS: &[&str] = &["open", "print", "input", "exec", "eval", "compile", "__import__", "breakpoint"];
+const BUILTINS: &[&str] = &[
+    "open",
+    "print",
+    "input",
+    "exec",
+    "eval",
+    "compile",
+    "__import__",
+    "breakpoint",
+];
 
 /// The part of a partly pure module that is not, if `name` of `module` is one.
 fn part(module: &str, name: &str) -> Option<String> {
@@ -44,7 +148,11 @@ fn part(module: &str, name: &str) -> Option<String> {
 }
 
 fn is_pure(module: &str) -> bool {
-    let below = |known: &str| module.strip_prefix(known).is_some_and(|rest| rest.starts_with('.'));
+    let below = |known: &str| {
+        module
+            .strip_prefix(known)
+            .is_some_and(|rest| rest.starts_with('.'))
+    };
     PURE.iter().any(|known| module == *known || below(known))
 }
 

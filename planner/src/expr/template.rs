@@ -8,8 +8,27 @@ const FILTERS: &[&str] = &["upper", "lower", "trim", "urlencode", "datetime", "s
 
 /// What Python finds as a method before it looks for an entry of that name.
 const METHODS: &[&str] = &[
-    "append", "clear", "copy", "count", "extend", "fromkeys", "get", "index", "insert", "items", "keys", "pop",
-    "popitem", "remove", "reverse", "setdefault", "sort", "update", "values", "columns", "to_dict",
+    "append",
+    "clear",
+    "copy",
+    "count",
+    "extend",
+    "fromkeys",
+    "get",
+    "index",
+    "insert",
+    "items",
+    "keys",
+    "pop",
+    "popitem",
+    "remove",
+    "reverse",
+    "setdefault",
+    "sort",
+    "update",
+    "values",
+    "columns",
+    "to_dict",
 ];
 
 /// Whether the native engine renders the template as Jinja2 does.
@@ -55,7 +74,13 @@ fn named<'a>(call: &Call<'a>) -> Option<&'a str> {
 /// A function of the language, with constant arguments.
 fn function(call: &Call<'_>) -> bool {
     let known = [
-        "var", "env_var", "secret", "is_var_defined", "query_scalar", "now", "today",
+        "var",
+        "env_var",
+        "secret",
+        "is_var_defined",
+        "query_scalar",
+        "now",
+        "today",
     ];
     named(call).is_some_and(|name| known.contains(&name)) && constants(call)
 }

@@ -102,7 +102,17 @@ impl Uses {
     pub fn call(&mut self, function: &str, args: &[Option<&str>], names: &[(&str, Option<&str>)]) -> bool {
         let arg = |position: usize, name: &str| -> Option<Option<&str>> {
             let named = names.iter().find(|(n, _)| *n == name).map(|(_, v)| *v);
-            args.get(position).copied().or(named)
+            // The names that 1.2 had.
+            let older = match name {
+                "source" => &["source_name"][..],
+                "table" => &["table_name"][..],
+                "sql" => &["query"][..],
+                "database" => &["database_name"][..],
+                "namespace" => &["spacename_name"][..],
+                _ => &[],
+            };
+            let older = names.iter().find(|(n, _)| older.contains(n)).map(|(_, v)| *v);
+            args.get(position).copied().or(named).or(older)
         };
         match function {
             "var" | "is_var_defined" => match arg(0, "name") {

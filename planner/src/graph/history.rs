@@ -95,7 +95,10 @@ impl<'s> History<'s> {
                     .filter(|w| !(w.held && holds_back(step)))
                     .for_each(|w| add(pairs, w.at, at, Until::Over));
                 if !holds_back(step) {
-                    touched.readers.iter().for_each(|r| add(pairs, *r, at, Until::Over));
+                    touched
+                        .readers
+                        .iter()
+                        .for_each(|r| add(pairs, *r, at, Until::Over));
                 }
             });
         }
@@ -191,4 +194,3 @@ fn covers(large: &Resource, small: &Resource) -> bool {
         (a, b) => a == b,
     }
 }
-

@@ -98,4 +98,3 @@ pub fn stages(steps: usize, edges: &[Edge]) -> Vec<Vec<usize>> {
     }
     stages
 }
-

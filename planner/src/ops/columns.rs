@@ -99,8 +99,12 @@ pub fn read_columns(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<Columns> {
         Some(model) => {
             if keys.has("columns") {
                 let place = keys.place_of("columns").cloned();
-                d.warning(Code::BothForms, place, "both `columns` and `model` are given: `model` counts")
-                    .help("keep one: they mean the same");
+                d.warning(
+                    Code::BothForms,
+                    place,
+                    "both `columns` and `model` are given: `model` counts",
+                )
+                .help("keep one: they mean the same");
             }
             model.as_ref()?
         }

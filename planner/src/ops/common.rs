@@ -155,7 +155,11 @@ pub(super) fn read(op: &'static str, place: Place, keys: &Keys<'_>, d: &mut Diag
         let place = keys.place_of("id").cloned()?;
         let good = !id.trim().is_empty() && !id.contains(['\n', '\t']);
         if !good {
-            d.error(Code::BadValue, place.clone(), "a step's id must be one line of text");
+            d.error(
+                Code::BadValue,
+                place.clone(),
+                "a step's id must be one line of text",
+            );
         }
         good.then_some((id, place))
     });

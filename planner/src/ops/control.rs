@@ -230,7 +230,9 @@ fn start_step(keys: &Keys<'_>, d: &mut Diagnostics) -> u64 {
         return 0;
     };
     let position = match &node.value {
-        Value::Scalar(Scalar::Number(n)) => n.as_u64().or_else(|| n.as_f64().filter(|n| *n >= 0.0).map(|n| n as u64)),
+        Value::Scalar(Scalar::Number(n)) => n
+            .as_u64()
+            .or_else(|| n.as_f64().filter(|n| *n >= 0.0).map(|n| n as u64)),
         Value::Scalar(Scalar::Bool(b)) => Some(u64::from(*b)),
         Value::Scalar(Scalar::Text { text, .. }) => text.trim().parse().ok(),
         _ => None,

@@ -235,8 +235,9 @@ pub(super) const OPERATION: Operation = Operation {
 
 fn read(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<FlowAction> {
     let init = match keys.node("init") {
-        Some(node) => Keys::new(node, &INIT, d)
-            .map(|init| variables_of(&init, "variables", VariableScope::Project, d)),
+        Some(node) => {
+            Keys::new(node, &INIT, d).map(|init| variables_of(&init, "variables", VariableScope::Project, d))
+        }
         None => keys
             .prop("init", d)
             .filter(|prop| matches!(prop, Prop::Python { .. }))

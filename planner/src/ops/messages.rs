@@ -63,7 +63,9 @@ pub(super) const PRINT: Operation = Operation {
         keys: &[Key::new("message", Form::Value, "What is printed.")],
     },
     read: |keys, d| {
-        let message = keys.prop("message", d).unwrap_or(Prop::Literal(serde_json::Value::Null));
+        let message = keys
+            .prop("message", d)
+            .unwrap_or(Prop::Literal(serde_json::Value::Null));
         Some(FlowAction::Print(Print { message }))
     },
 };
@@ -73,7 +75,9 @@ pub(super) const SET_VARIABLE: Operation = Operation {
         what: "a set_variable",
         doc: "Sets variables.",
         with: &[&COMMON],
-        keys: &[Key::new("set", Form::Variables, "Names and values.").required().or_python()],
+        keys: &[Key::new("set", Form::Variables, "Names and values.")
+            .required()
+            .or_python()],
     },
     read: |keys, d| {
         let set = variables_of(keys, "set", VariableScope::Project, d);

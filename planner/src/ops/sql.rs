@@ -66,7 +66,9 @@ pub(super) const TRANSFORM: Operation = Operation {
         keys: &[
             Key::new("source", Form::Name, "The database source.").required(),
             Key::new("query", Form::Text, "One query.").required().filled(),
-            Key::new("target_table", Form::Text, "The table that gets the rows.").required().filled(),
+            Key::new("target_table", Form::Text, "The table that gets the rows.")
+                .required()
+                .filled(),
             Key::new("target_database", Form::Text, "The database of the target."),
             Key::new("target_namespace", Form::Text, "The schema of the target."),
             Key::new(
@@ -108,7 +110,9 @@ pub(super) const EXECUTE: Operation = Operation {
         with: &[&COMMON],
         keys: &[
             Key::new("source", Form::Name, "The database source.").required(),
-            Key::new("statement", Form::Text, "The statements.").required().filled(),
+            Key::new("statement", Form::Text, "The statements.")
+                .required()
+                .filled(),
         ],
     },
     read: |keys, d| {

@@ -33,7 +33,9 @@ impl Plan {
             let copy = format!("{id}#2");
             if self.root.steps.iter().any(|s| s.id == copy) {
                 return Err(UnknownStep {
-                    help: Some(format!("several steps have it: give each its own id, or say `{copy}` for the second")),
+                    help: Some(format!(
+                        "several steps have it: give each its own id, or say `{copy}` for the second"
+                    )),
                     id: id.clone(),
                 });
             }

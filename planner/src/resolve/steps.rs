@@ -164,10 +164,14 @@ impl<'a> Resolver<'a> {
                     });
                 }
             }
-            for (key, named) in [("depends_on", Some(&step.depends_on)), ("after", step.after.as_ref())] {
+            for (key, named) in [
+                ("depends_on", Some(&step.depends_on)),
+                ("after", step.after.as_ref()),
+            ] {
                 for (id, place) in named.into_iter().flatten() {
                     if shared.contains(id.as_str()) {
-                        let message = format!("several steps have the id `{id}`: which is meant is not known");
+                        let message =
+                            format!("several steps have the id `{id}`: which is meant is not known");
                         self.d
                             .error(Code::DuplicateId, place.clone(), message)
                             .help("give each of them its own id");

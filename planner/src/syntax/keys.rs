@@ -165,8 +165,8 @@ impl<'a> Keys<'a> {
         let key = self.key(name);
         let (_, node) = self.find(key, "")?;
         let python = self.find(key, EXPRESSION).filter(|(_, code)| !code.is_null());
-        let given = !node.is_null() && !(python.is_some() && node.is_falsy());
-        given.then_some(node)
+        let overshadowed = python.is_some() && node.is_falsy();
+        (!node.is_null() && !overshadowed).then_some(node)
     }
 
     /// Text for people: what looks like a template in it is text, too.
@@ -366,7 +366,9 @@ impl<'a> Keys<'a> {
     pub fn prop(&self, name: &str, d: &mut Diagnostics) -> Option<Prop> {
         let key = self.key(name);
         let plain = self.find(key, "").map(|(_, node)| node);
-        let python = self.find(key, EXPRESSION).filter(|(_, code)| key.python && !code.is_null());
+        let python = self
+            .find(key, EXPRESSION)
+            .filter(|(_, code)| key.python && !code.is_null());
         if let Some((_, code)) = python
             && plain.is_none_or(Node::is_falsy)
         {

@@ -22,7 +22,9 @@ pub fn plain(text: &str, version: Version) -> Option<Scalar> {
         "" | "~" | "null" | "Null" | "NULL" => return Some(Scalar::Null),
         "true" | "True" | "TRUE" => return Some(Scalar::Bool(true)),
         "false" | "False" | "FALSE" => return Some(Scalar::Bool(false)),
-        "yes" | "Yes" | "YES" | "on" | "On" | "ON" if version == Version::V11 => return Some(Scalar::Bool(true)),
+        "yes" | "Yes" | "YES" | "on" | "On" | "ON" if version == Version::V11 => {
+            return Some(Scalar::Bool(true));
+        }
         "no" | "No" | "NO" | "off" | "Off" | "OFF" if version == Version::V11 => {
             return Some(Scalar::Bool(false));
         }
@@ -89,7 +91,7 @@ fn integer(text: &str, version: Version) -> Option<Scalar> {
     } else {
         (digits, 10)
     };
-    if !all(digits, radix) && !(radix == 16 && all(&format!("0{digits}"), 16)) {
+    if !all(digits, radix) {
         return None;
     }
     let digits: String = digits.chars().filter(|c| *c != '_').collect();
@@ -109,7 +111,9 @@ fn integer(text: &str, version: Version) -> Option<Scalar> {
 /// `12:30:45`: digits to the base of 60, as YAML 1.1 has them.
 fn sexagesimal(text: &str) -> Option<i64> {
     let mut parts = text.split(':');
-    let first = parts.next().filter(|p| p.bytes().all(|b| b.is_ascii_digit()) && !p.is_empty())?;
+    let first = parts
+        .next()
+        .filter(|p| p.bytes().all(|b| b.is_ascii_digit()) && !p.is_empty())?;
     let mut value: i64 = first.parse().ok()?;
     for part in parts {
         let digits = matches!(part.len(), 1 | 2) && part.bytes().all(|b| b.is_ascii_digit());
@@ -151,7 +155,10 @@ fn float(text: &str, version: Version) -> Option<Scalar> {
         (Some(exponent), _, version) => {
             let signed = exponent.starts_with(['+', '-']);
             let number = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
-            if number.is_empty() || !number.bytes().all(|b| b.is_ascii_digit()) || (!signed && version == Version::V11) {
+            if number.is_empty()
+                || !number.bytes().all(|b| b.is_ascii_digit())
+                || (!signed && version == Version::V11)
+            {
                 return None;
             }
         }
@@ -184,18 +191,24 @@ fn moment(text: &str) -> Option<Scalar> {
         None => return None,
     };
     let parts: Vec<&str> = day.split('-').collect();
-    let [year, month, date] = parts.as_slice() else { return None };
+    let [year, month, date] = parts.as_slice() else {
+        return None;
+    };
     let digits = |text: &str, least: usize, most: usize| {
         (least..=most).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit())
     };
     if !digits(year, 4, 4) || !digits(month, 1, 2) || !digits(date, 1, 2) {
         return None;
     }
-    let end = rest.find(|c: char| !(c.is_ascii_digit() || matches!(c, ':' | '.'))).unwrap_or(rest.len());
+    let end = rest
+        .find(|c: char| !(c.is_ascii_digit() || matches!(c, ':' | '.')))
+        .unwrap_or(rest.len());
     let (clock, zone) = (&rest[..end], rest[end..].trim_start());
     let (clock, fraction) = clock.split_once('.').unwrap_or((clock, ""));
     let clock: Vec<&str> = clock.split(':').collect();
-    let [hour, minute, second] = clock.as_slice() else { return None };
+    let [hour, minute, second] = clock.as_slice() else {
+        return None;
+    };
     if !digits(hour, 1, 2) || !digits(minute, 2, 2) || !digits(second, 2, 2) || !digits(fraction, 0, 99) {
         return None;
     }
@@ -248,15 +261,30 @@ mod tests {
             (".5", "0.5", "0.5"),
             ("-.inf", "float -inf", "float -inf"),
             ("08", "8", "text"),
-            ("12345678901234567890123", "integer 12345678901234567890123", "integer 12345678901234567890123"),
+            (
+                "12345678901234567890123",
+                "integer 12345678901234567890123",
+                "integer 12345678901234567890123",
+            ),
             ("2024-01-31", "date 2024-01-31", "date 2024-01-31"),
-            ("2024-01-02 03:04:05", "timestamp 2024-01-02T03:04:05.000000", "timestamp 2024-01-02T03:04:05.000000"),
+            (
+                "2024-01-02 03:04:05",
+                "timestamp 2024-01-02T03:04:05.000000",
+                "timestamp 2024-01-02T03:04:05.000000",
+            ),
             ("1.2.3", "text", "text"),
             ("+1", "1", "1"),
             ("-", "text", "text"),
             ("2024-13-40", "text", "text"),
         ] {
-            assert_eq!((shown(text, Version::V12).as_str(), shown(text, Version::V11).as_str()), (v12, v11), "{text}");
+            assert_eq!(
+                (
+                    shown(text, Version::V12).as_str(),
+                    shown(text, Version::V11).as_str()
+                ),
+                (v12, v11),
+                "{text}"
+            );
         }
     }
 }

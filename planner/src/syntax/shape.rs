@@ -123,10 +123,7 @@ impl Key {
 
     /// The same key, and empty text is as good as none.
     pub const fn filled(self) -> Key {
-        Key {
-            filled: true,
-            ..self
-        }
+        Key { filled: true, ..self }
     }
 
     /// The same key, also known by another name.

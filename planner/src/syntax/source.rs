@@ -171,7 +171,7 @@ pub static FLOW: Shape = Shape {
     keys: &[
         Key::new("description", Form::Label, "What the flow is for."),
         Key::new("title", Form::Label, "The flow's name for people."),
-        Key::new("steps", Form::Steps, "The steps.").required(),
+        Key::new("steps", Form::Steps, "The steps."),
     ],
 };
 

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
 use super::scalars::{self, Version};
 use super::tree::{Node, Scalar, Value};
 use crate::codes::Code;
 use crate::diagnostic::Diagnostics;
 use crate::span::Place;
+use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
 
 /// How many nodes a file may have once its aliases are expanded: aliases of aliases grow without bound.
 const MAX_NODES: usize = 1_000_000;
@@ -45,7 +45,8 @@ fn read(file: &Arc<str>, text: &str, version: Version, diagnostics: &mut Diagnos
         let problem = match builder.document(&mut parser) {
             Ok(node) => {
                 for (key, first, place) in builder.twice {
-                    let message = format!("key `{key}` is given twice (first on line {first}): the last counts");
+                    let message =
+                        format!("key `{key}` is given twice (first on line {first}): the last counts");
                     diagnostics
                         .warning(Code::DuplicateKey, place, message)
                         .help("keep one of them");
@@ -117,6 +118,9 @@ fn moved_line(text: &str, problem: &Problem) -> Option<(usize, String)> {
 fn char_offsets(text: &str) -> Option<Vec<usize>> {
     (!text.is_ascii()).then(|| text.char_indices().map(|(i, _)| i).chain([text.len()]).collect())
 }
+
+/// The entries of a map.
+type Entries = Vec<(String, Place, Node)>;
 
 struct Problem {
     code: Code,
@@ -249,21 +253,19 @@ impl Builder<'_> {
         depth: usize,
     ) -> Result<Vec<(String, Place, Node)>, Problem> {
         let mut entries: Vec<(String, Place, Node)> = Vec::new();
-        let mut merged: Vec<String> = Vec::new();
+        // What `<<` brings in stands behind the map's own entries, and gives way to them.
+        let mut merged: Vec<(String, Place, Node)> = Vec::new();
         loop {
             let (event, span) = self.next(parser)?;
             if matches!(event, Event::MappingEnd) {
+                merged.retain(|(k, ..)| !entries.iter().any(|(own, ..)| own == k));
+                entries.extend(merged);
                 return Ok(entries);
             }
             let Event::Scalar(key, ..) = event else {
                 return Err(problem(&span, "a key must be plain text"));
             };
             let key_place = self.place(&span);
-            // What `<<` brought in is there to be overridden.
-            if let Some(at) = merged.iter().position(|k| *k == *key) {
-                entries.retain(|(k, ..)| *k != *key);
-                merged.swap_remove(at);
-            }
             if self.version == Version::V11
                 && let Some(at) = entries.iter().position(|(k, ..)| *k == *key)
             {
@@ -280,7 +282,7 @@ impl Builder<'_> {
             let (event, span) = self.next(parser)?;
             let node = self.node(parser, event, span, depth + 1)?;
             // `<<: *anchor` takes over the anchor's entries, as YAML 1.1 readers do.
-            let maps: Option<Vec<&Vec<(String, Place, Node)>>> = match (key.as_ref(), &node.value) {
+            let maps: Option<Vec<&Entries>> = match (key.as_ref(), &node.value) {
                 ("<<", Value::Map(taken)) => Some(vec![taken]),
                 // Of several maps the first that has a key counts.
                 ("<<", Value::List(items)) => items
@@ -295,9 +297,8 @@ impl Builder<'_> {
             match maps {
                 Some(maps) => {
                     for entry in maps.into_iter().flatten() {
-                        if !entries.iter().any(|(k, ..)| *k == entry.0) {
-                            merged.push(entry.0.clone());
-                            entries.push(entry.clone());
+                        if !merged.iter().any(|(k, ..)| *k == entry.0) {
+                            merged.push(entry.clone());
                         }
                     }
                 }

@@ -283,7 +283,10 @@ impl Database for DuckDb {
             }
             _ => format!("CAST({cast} AS VARCHAR)"),
         };
-        let rows = self.connections.rows(&of_each(&expression, texts, literal)).await?;
+        let rows = self
+            .connections
+            .rows(&of_each(&expression, texts, literal))
+            .await?;
         reading::texts(rows).await
     }
 

@@ -115,7 +115,10 @@ pub fn settle(
     columns: &[String],
     mode: &WriteMode,
 ) -> Result<()> {
-    let Target { name: target, declared } = target;
+    let Target {
+        name: target,
+        declared,
+    } = target;
     let (side_sql, target_sql) = (quoted(side), quoted(target));
     let made = |like: &str| match declared {
         Some(declared) => format!("CREATE TABLE {target_sql} ({declared})"),

@@ -14,9 +14,9 @@ use super::{columns, load, query, sql};
 use crate::batch::types::{BareDecimal, ColumnType, Logical, column_type};
 use crate::error::Result;
 use crate::secret::Secret;
+use crate::sources::database::{Column, Database, Load, Rows, Session, TableName, WriteMode};
 use crate::sources::reading;
 use crate::sources::sql::{literal, of_each};
-use crate::sources::database::{Column, Database, Load, Rows, Session, TableName, WriteMode};
 
 /// A PostgreSQL database.
 pub struct Postgres {

@@ -229,8 +229,10 @@ impl Values {
                 // 24:00:00 is the end of a day, which clocks here do not show.
                 let day = micros.map(|micros| Some(micros).filter(|micros| *micros < 86_400_000_000));
                 b.append_option(
-                    day.map(|micros| micros.ok_or_else(|| unreadable(row, i, "24:00:00; cast the column to text".into())))
-                        .transpose()?,
+                    day.map(|micros| {
+                        micros.ok_or_else(|| unreadable(row, i, "24:00:00; cast the column to text".into()))
+                    })
+                    .transpose()?,
                 );
             }
             Values::Timestamp(b) | Values::TimestampTz(b) => {

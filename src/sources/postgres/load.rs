@@ -11,8 +11,8 @@ use super::copy::{Encoder, side_type, travels_as_text};
 use super::database::run;
 use super::error::explain;
 use super::replace::{exists, make_room, swap, take_turn};
-use super::{columns, sql};
 use super::upsert::{self, Upsert};
+use super::{columns, sql};
 use crate::batch::types::Logical;
 use crate::error::Result;
 use crate::sources::database::{Column, Load, TableName, WriteMode};
@@ -131,7 +131,8 @@ impl Work {
         take_turn(connection, &self.target).await?;
         match &self.mode {
             WriteMode::Replace if self.declares_more() => {
-                let definitions = sql::definitions(&self.columns, |c| c.column_type.declaration().to_string());
+                let definitions =
+                    sql::definitions(&self.columns, |c| c.column_type.declaration().to_string());
                 make_room(connection, &self.target, &definitions).await?;
                 let columns = sql::column_list(self.columns.iter().map(|c| c.name.as_str()));
                 run(
@@ -145,7 +146,8 @@ impl Work {
             WriteMode::Upsert(key) => {
                 let columns: Vec<String> = self.columns.iter().map(|c| c.name.clone()).collect();
                 if !exists(connection, &self.target).await? {
-                    let definitions = sql::definitions(&self.columns, |c| c.column_type.declaration().to_string());
+                    let definitions =
+                        sql::definitions(&self.columns, |c| c.column_type.declaration().to_string());
                     upsert::create(connection, &self.target, &definitions, key).await?;
                 }
                 let upsert = Upsert {
@@ -161,7 +163,8 @@ impl Work {
             WriteMode::Append => {
                 let columns = sql::column_list(self.columns.iter().map(|c| c.name.as_str()));
                 if !exists(connection, &self.target).await? {
-                    let definitions = sql::definitions(&self.columns, |c| c.column_type.declaration().to_string());
+                    let definitions =
+                        sql::definitions(&self.columns, |c| c.column_type.declaration().to_string());
                     run(connection, &format!("CREATE TABLE {target} ({definitions})")).await?;
                 }
                 let selected = self.selected(connection).await?;

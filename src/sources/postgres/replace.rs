@@ -38,7 +38,9 @@ pub async fn make_room(connection: &mut PgConnection, target: &TableName, defini
             .is_err()
         {
             run(connection, "ROLLBACK TO SAVEPOINT sequor_swap").await?;
-            return run(connection, &format!("DELETE FROM {target_sql}")).await.map(|_| ());
+            return run(connection, &format!("DELETE FROM {target_sql}"))
+                .await
+                .map(|_| ());
         }
     }
     run(connection, &format!("CREATE TABLE {target_sql} ({definitions})"))
