@@ -108,7 +108,7 @@ fn names_of_tables_are_those_of_sql() {
         "flows/main.yaml",
         r#"
 - {op: transform, source: db, target_table: s.out, query: select 1 as x}
-- {op: transform, source: db, target_table: '"Out Table"', query: "select to_char(timestamp '2024-01-02 03:04', 'HH24\:MI') as x"}
+- {op: transform, source: db, target_table: '"Out Table"', query: "select to_char(timestamp '2024-01-02 03:04', 'HH24\\:MI') as x"}
 - {op: for_each, source: db, table: s.t order by id, as: r, steps: [{op: print, message: "{{ var('r')['id'] }}"}]}
 - {op: for_each, source: db, table: '"My Table"', as: r, steps: [{op: print, message: "{{ var('r')['id'] }}"}]}
 - {op: for_each, source: db, table: "generate_series(5, 6) as id", as: r, steps: [{op: print, message: "{{ var('r')['id'] }}"}]}

@@ -235,7 +235,7 @@ fn a_push_that_fails_leaves_the_high_water_mark() {
 
 #[test]
 fn the_plan_shows_barriers_and_after_takes_them_away() {
-    let server = mixed();
+    let (server, other) = (mixed(), mixed());
     let flow = |after: &str| {
         format!(
             r#"
@@ -244,10 +244,10 @@ fn the_plan_shows_barriers_and_after_takes_them_away() {
   request: {{url: "{0}/slow", method: POST}}
 - op: http_request
   id: two
-  request: {{url: "{0}/slow", method: POST}}
+  request: {{url: "{1}/slow", method: POST}}
 {after}- {{op: print, id: end, message: end}}
 "#,
-            server.url
+            server.url, other.url
         )
     };
     let project = Project::new()
@@ -256,7 +256,7 @@ fn the_plan_shows_barriers_and_after_takes_them_away() {
     let plan = project.sequor(&["plan", "strict"]).stdout;
     for line in [
         "barrier, since it sends POST requests",
-        "waits for one: changes API",
+        "waits for one: comes after one, which sends POST requests",
         "waits for two: comes after two, which sends POST requests",
     ] {
         assert!(plan.contains(line), "{plan}");
