@@ -75,6 +75,7 @@ pub async fn connect(options: &PgConnectOptions) -> Result<PgPool> {
         .after_connect(|connection, _| {
             Box::pin(async move {
                 stop_when_gone(connection).await;
+                own_settings(connection).await;
                 Ok(())
             })
         })
@@ -87,6 +88,7 @@ pub async fn own(options: &PgConnectOptions) -> Result<PgConnection> {
         .await
         .map_err(|e| explain(&e))?;
     stop_when_gone(&mut connection).await;
+    own_settings(&mut connection).await;
     Ok(connection)
 }
 
@@ -101,6 +103,21 @@ async fn stop_when_gone(connection: &mut PgConnection) {
         if let Err(error) = watch.await {
             tracing::debug!(%error, "the server does not watch its clients");
         }
+    }
+}
+
+/// The zone and the style of dates that the database or the role has of its own: sqlx begins its sessions with others, and
+/// text without an offset would mean another time than it does to every other client.
+const OWN_SETTINGS: &str = "SELECT set_config(split_part(s.text, '=', 1), substr(s.text, strpos(s.text, '=') + 1), false) \
+    FROM (SELECT unnest(setconfig) AS text, setdatabase, setrole FROM pg_db_role_setting) AS s \
+    WHERE s.text ~* '^(timezone|datestyle)=' \
+    AND s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database())) \
+    AND s.setrole IN (0, (SELECT oid FROM pg_roles WHERE rolname = session_user)) \
+    ORDER BY s.setrole <> 0, s.setdatabase <> 0";
+
+async fn own_settings(connection: &mut PgConnection) {
+    if let Err(error) = sqlx::raw_sql(OWN_SETTINGS).execute(connection).await {
+        tracing::debug!(%error, "the settings of the database and the role are not readable");
     }
 }
 
