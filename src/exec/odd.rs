@@ -78,7 +78,8 @@ async fn guilty(database: &dyn Database, table: &str, column: &Column, odd: &[&O
             }
         };
     }
-    let says = format!("the database says: {}", error.message());
+    let advice = advice(column);
+    let says = format!("{advice} (the database says: {})", error.message());
     misfit(table, column, range.first().copied(), "").replace_help(says)
 }
 
@@ -88,8 +89,12 @@ fn misfit(table: &str, column: &Column, odd: Option<&Odd>, reason: &str) -> Erro
         "table `{table}`, column `{}`, row {row}: {shown} does not fit `{}`{reason}",
         column.name, column.column_type.sql
     );
-    Error::new(ErrorKind::Value, message).help(format!(
+    Error::new(ErrorKind::Value, message).help(advice(column))
+}
+
+fn advice(column: &Column) -> String {
+    format!(
         "give column `{}` a wider type, such as text, or change the value in `data_expression`",
         column.name
-    ))
+    )
 }

@@ -30,49 +30,38 @@ pub async fn take_turn(connection: &mut PgConnection, table: &TableName) -> Resu
 
 /// Makes the target anew by its definitions; one with views or foreign keys on it keeps its identity and is emptied.
 pub async fn make_room(connection: &mut PgConnection, target: &TableName, definitions: &str) -> Result<()> {
-    let target_sql = sql::table(target);
-    if exists(connection, target).await? {
-        run(connection, "SAVEPOINT sequor_swap").await?;
-        if run(connection, &format!("DROP TABLE {target_sql}"))
-            .await
-            .is_err()
-        {
-            run(connection, "ROLLBACK TO SAVEPOINT sequor_swap").await?;
-            return run(connection, &format!("DELETE FROM {target_sql}"))
-                .await
-                .map(|_| ());
-        }
+    if emptied(connection, target).await? {
+        return Ok(());
     }
-    run(connection, &format!("CREATE TABLE {target_sql} ({definitions})"))
-        .await
-        .map(|_| ())
+    let create = format!("CREATE TABLE {} ({definitions})", sql::table(target));
+    run(connection, &create).await.map(|_| ())
 }
 
 /// Makes `side` be `target`. A target that nothing depends on is dropped and the side table gets its name; one with
 /// views or foreign keys on it keeps its identity and gets the rows.
 pub async fn swap(connection: &mut PgConnection, side: &TableName, target: &TableName) -> Result<()> {
     let (side_sql, target_sql) = (sql::table(side), sql::table(target));
-    if exists(connection, target).await? {
-        run(connection, "SAVEPOINT sequor_swap").await?;
-        if run(connection, &format!("DROP TABLE {target_sql}"))
-            .await
-            .is_err()
-        {
-            run(connection, "ROLLBACK TO SAVEPOINT sequor_swap").await?;
-            run(connection, &format!("DELETE FROM {target_sql}")).await?;
-            run(
-                connection,
-                &format!("INSERT INTO {target_sql} SELECT * FROM {side_sql}"),
-            )
-            .await?;
-            run(connection, &format!("DROP TABLE {side_sql}")).await?;
-            return Ok(());
-        }
+    if emptied(connection, target).await? {
+        let insert = format!("INSERT INTO {target_sql} SELECT * FROM {side_sql}");
+        run(connection, &insert).await?;
+        run(connection, &format!("DROP TABLE {side_sql}")).await?;
+        return Ok(());
     }
-    run(
-        connection,
-        &format!("ALTER TABLE {side_sql} RENAME TO {}", sql::quote(&target.table)),
-    )
-    .await?;
-    Ok(())
+    let rename = format!("ALTER TABLE {side_sql} RENAME TO {}", sql::quote(&target.table));
+    run(connection, &rename).await.map(|_| ())
+}
+
+/// Drops the target, or empties it where views or foreign keys hang on it. Whether it is still there.
+async fn emptied(connection: &mut PgConnection, target: &TableName) -> Result<bool> {
+    if !exists(connection, target).await? {
+        return Ok(false);
+    }
+    let target = sql::table(target);
+    run(connection, "SAVEPOINT sequor_swap").await?;
+    if run(connection, &format!("DROP TABLE {target}")).await.is_ok() {
+        return Ok(false);
+    }
+    run(connection, "ROLLBACK TO SAVEPOINT sequor_swap").await?;
+    run(connection, &format!("DELETE FROM {target}")).await?;
+    Ok(true)
 }
