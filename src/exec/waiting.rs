@@ -35,6 +35,21 @@ impl Beginning {
     }
 }
 
+/// Writes rows, or takes the load back: it is given on only while all is well.
+async fn write(mut load: Box<dyn Load>, rows: Result<RecordBatch>) -> Result<Box<dyn Load>> {
+    let written = match rows {
+        Ok(rows) => load.write(rows).await,
+        Err(error) => Err(error),
+    };
+    match written {
+        Ok(()) => Ok(load),
+        Err(error) => {
+            load.abort().await;
+            Err(error)
+        }
+    }
+}
+
 /// Writes batches as they come. The load is given back when all are written.
 pub async fn write_all(
     beginning: Beginning,
@@ -42,14 +57,7 @@ pub async fn write_all(
     mut batches: mpsc::Receiver<Batch>,
 ) -> Result<Box<dyn Load>> {
     while let Some(batch) = batches.recv().await {
-        let written = match beginning.read(batch).await {
-            Ok(rows) => load.write(rows).await,
-            Err(error) => Err(error),
-        };
-        if let Err(error) = written {
-            load.abort().await;
-            return Err(error);
-        }
+        load = write(load, beginning.read(batch).await).await?;
     }
     Ok(load)
 }
@@ -78,14 +86,7 @@ pub async fn write_in_turn(
     let mut load = beginning.begin().await?;
     let mut kept = held.rows().await?.batches;
     while let Some(batch) = kept.next().await {
-        let written = match batch {
-            Ok(batch) => load.write(batch).await,
-            Err(error) => Err(error),
-        };
-        if let Err(error) = written {
-            load.abort().await;
-            return Err(error);
-        }
+        load = write(load, batch).await?;
     }
     write_all(beginning, load, batches).await
 }
