@@ -9,9 +9,9 @@ use serde_json::Value as Json;
 use crate::codes::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics, did_you_mean};
 use crate::expr::Prop;
-use crate::ops::{FlowAction, FlowStep, each_step};
+use crate::ops::{FlowAction, FlowStep, each_step, read_step};
 use crate::passes::views::{self, KnownTables};
-use crate::plan::{PLAN_VERSION, Plan, PlannedSource};
+use crate::plan::{Action, PLAN_VERSION, Plan, PlannedSource, Step, Unfolds};
 use crate::resolve::{Names, Resolver};
 use crate::syntax::{self, Project, Source};
 
@@ -173,17 +173,8 @@ impl Compiler {
         }
         let mut known = variables.clone();
         known.extend(self.environment.keys().cloned());
-        let names = Names {
-            flows: &self.flows,
-            sources: &self.sources,
-            broken_sources: &self.broken_sources,
-            broken: &self.broken,
-            variables: &known,
-            parameters: &self.parameters,
-            tables: &self.tables,
-            relaxed: self.project.relaxed,
-        };
-        let mut resolver = Resolver::new(&names, d);
+        let names = self.names(&known);
+        let mut resolver = Resolver::new(&names, 0, d);
         let root = resolver.flow(flow);
         let (used, frames) = (std::mem::take(&mut resolver.used), resolver.frames);
         // Mistakes in a flow concern those who run it: others of the project stay usable.
@@ -214,9 +205,65 @@ impl Compiler {
             flow: flow.to_string(),
             sources,
             frames,
+            in_order: false,
             root,
         })
     }
+}
+
+impl Compiler {
+    fn names<'n>(&'n self, variables: &'n BTreeSet<String>) -> Names<'n> {
+        Names {
+            flows: &self.flows,
+            sources: &self.sources,
+            broken_sources: &self.broken_sources,
+            broken: &self.broken,
+            variables,
+            parameters: &self.parameters,
+            tables: &self.tables,
+            relaxed: self.project.relaxed,
+        }
+    }
+
+    /// Plans a step again when it starts, with what the run has found out: `values`, one for each of its deferred keys.
+    /// Flow frames are numbered from `first_frame` on.
+    ///
+    /// # Errors
+    /// What is wrong with the step, now that all of it is known.
+    pub fn unfold(
+        &self,
+        step: &Step,
+        unfolds: &Unfolds,
+        values: &[Json],
+        first_frame: usize,
+    ) -> Result<Unfolded, Vec<Diagnostic>> {
+        let mut d = Diagnostics::default();
+        let written = match &unfolds.step.deferred {
+            None => Some((*unfolds.step).clone()),
+            Some(deferred) => read_step(&deferred.filled(values), &mut d),
+        };
+        let known = BTreeSet::new();
+        let names = self.names(&known);
+        let mut resolver = Resolver::new(&names, first_frame, &mut d);
+        let action = written.map(|written| resolver.unfold(&written, unfolds, &step.id, step.frame));
+        let (frames, visited) = (resolver.frames, std::mem::take(&mut resolver.visited));
+        visited
+            .iter()
+            .filter_map(|flow| self.found.get(flow))
+            .for_each(|own| d.extend(own));
+        match action {
+            Some(action) if !d.has_errors() => Ok(Unfolded { action, frames }),
+            _ => Err(d.into_sorted()),
+        }
+    }
+}
+
+/// A step that was planned again.
+#[derive(Debug)]
+pub struct Unfolded {
+    pub action: Action,
+    /// The number behind that of its last flow frame.
+    pub frames: usize,
 }
 
 /// Compiles one flow of a project: the plan, unless there are errors, and everything found.

@@ -7,6 +7,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use serde::Serialize;
 
 use crate::codes::Code;
+use crate::ops::DeferredKey;
 use crate::span::Place;
 
 /// How bad it is: an error keeps the flow from running, a warning does not.
@@ -32,6 +33,8 @@ pub struct Diagnostic {
 #[derive(Debug, Default, Clone)]
 pub struct Diagnostics {
     list: Vec<Diagnostic>,
+    /// What the step being read leaves to the run; none outside of steps.
+    pub(crate) deferred: Option<Vec<DeferredKey>>,
 }
 
 impl Diagnostics {
@@ -91,6 +94,7 @@ impl Diagnostics {
         };
         Diagnostics {
             list: self.list.iter().map(warning).collect(),
+            deferred: None,
         }
     }
 

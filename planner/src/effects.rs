@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use serde::Serialize;
 
 use crate::dialect::Dialect;
-use crate::expr::{Prop, RowUses, Uses};
+use crate::expr::{self, Prop, RowUses, Uses};
 use crate::names::name_parts;
 use crate::ops::TableRef;
 use crate::sql::{self, SqlTable};
@@ -157,6 +157,16 @@ impl Effects {
         }
     }
 
+    /// The sources whose databases it uses, where they are known.
+    pub fn sources(&self) -> BTreeSet<String> {
+        let touched = self.reads.iter().chain(&self.writes);
+        let named = touched.filter_map(|resource| match resource {
+            Resource::Table { source, .. } | Resource::Source(source) => Some(source.clone()),
+            _ => None,
+        });
+        named.chain(self.queried.iter().cloned()).collect()
+    }
+
     /// Notes that what the step does can't be held back.
     pub fn at_once(&mut self, why: impl Into<String>) {
         self.barrier.get_or_insert_with(|| why.into());
@@ -211,12 +221,21 @@ impl Effects {
 
     /// What SQL in a source reads, and writes when it `may_write`.
     pub fn sql(&mut self, source: &str, text: &str, scope: &Scope<'_>, may_write: bool) {
-        self.queried.insert(source.to_string());
+        if !expr::has_template(source) {
+            self.queried.insert(source.to_string());
+        }
         let dialect = scope
             .sources
             .get(source)
             .and_then(Source::dialect)
             .unwrap_or(Dialect::Postgres);
+        if expr::has_template(source) {
+            self.reads.insert(Resource::AnySource);
+            if may_write {
+                self.writes.insert(Resource::AnySource);
+            }
+            return;
+        }
         let table = |t: SqlTable| Resource::Table {
             source: source.to_string(),
             database: t.database,
@@ -245,6 +264,14 @@ impl Effects {
         }
     }
 
+    /// A table, or anything in any source where the source is known only when the step starts.
+    fn place_in(source: &str, table: impl FnOnce(String) -> Resource) -> Resource {
+        match expr::has_template(source) {
+            true => Resource::AnySource,
+            false => table(source.to_string()),
+        }
+    }
+
     /// SQL given as a property: literal or Jinja text, or Python that makes it.
     pub fn sql_prop(&mut self, source: &str, sql: &Prop, scope: &Scope<'_>, may_write: bool) {
         self.read_uses(&sql.uses(), scope);
@@ -252,7 +279,7 @@ impl Effects {
             Prop::Literal(text) => self.sql(source, text.as_str().unwrap_or_default(), scope, may_write),
             Prop::Jinja { code, .. } => self.sql(source, &code.text, scope, may_write),
             _ => {
-                let anything = Resource::Source(source.to_string());
+                let anything = Self::place_in(source, Resource::Source);
                 self.reads.insert(anything.clone());
                 if may_write {
                     self.writes.insert(anything);
@@ -276,17 +303,18 @@ impl Effects {
         let text = |p: &Option<Prop>| p.as_ref().and_then(Prop::as_text).map(str::to_string);
         let parts = table.table.as_text().filter(|_| known).and_then(name_parts);
         let Some(mut parts) = parts else {
-            return Resource::Source(table.source.clone());
+            return Self::place_in(&table.source, Resource::Source);
         };
         let mut last = || parts.pop().map(|part| part.text);
         let name = last().unwrap_or_default();
         let namespace = last().or_else(|| text(&table.namespace));
-        Resource::Table {
-            source: table.source.clone(),
-            database: last().or_else(|| text(&table.database)),
+        let database = last().or_else(|| text(&table.database));
+        Self::place_in(&table.source, |source| Resource::Table {
+            source,
+            database,
             namespace,
             table: name,
-        }
+        })
     }
 }
 

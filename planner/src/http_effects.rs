@@ -1,7 +1,7 @@
 //! What an http_request reads and writes, and how its requests may follow each other.
 
 use crate::effects::{Effects, Resource, Scope};
-use crate::expr::{Prop, Returned, Uses};
+use crate::expr::{Prop, Returned, Uses, has_template};
 use crate::ops::{Columns, HttpRequest, TableDefaults, TableRef, VariableScope, VariableSet};
 use crate::plan::{FanOut, HttpStep};
 use crate::resolve::target;
@@ -177,7 +177,9 @@ fn write_returned(parser: &Prop, defaults: &TableDefaults, scope: &Scope<'_>, ef
             Returned::Left => defaults.table.clone(),
             Returned::Any => None,
         };
-        effects.queried.insert(source.clone());
+        if !has_template(&source) {
+            effects.queried.insert(source.clone());
+        }
         let target = match (name, parser) {
             (Some(table), Prop::Python { code, .. }) => effects.table(
                 &TableRef {
@@ -189,7 +191,10 @@ fn write_returned(parser: &Prop, defaults: &TableDefaults, scope: &Scope<'_>, ef
                 },
                 scope,
             ),
-            _ => Resource::Source(source),
+            _ => match has_template(&source) {
+                true => Resource::AnySource,
+                false => Resource::Source(source),
+            },
         };
         effects.writes.insert(target);
     }
@@ -298,7 +303,9 @@ fn pages_at_once(
 
 /// The API a request goes to: its source, else the host when the url shows it.
 fn api(request: &HttpRequest) -> Resource {
-    if let Some(source) = &request.request.source {
+    if let Some(source) = &request.request.source
+        && !has_template(source)
+    {
         return Resource::Api(source.clone());
     }
     let text = match &request.request.url {

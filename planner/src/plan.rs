@@ -1,13 +1,14 @@
 //! The plan: the contract between the compiler and whoever shows or executes it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use crate::effects::Resource;
 use crate::expr::Prop;
 use crate::ops::{
-    Execute, HttpRequest, MigrateSchema, OnError, Print, RowsOf, SetVariable, TableRef, Transform,
+    DeferredKey, Execute, FlowStep, HttpRequest, MigrateSchema, OnError, Print, RowsOf, SetVariable, TableRef, Transform,
 };
 use crate::span::Place;
 use crate::syntax::Concurrency;
@@ -25,6 +26,9 @@ pub struct Plan {
     pub sources: Vec<PlannedSource>,
     /// How many flow frames (runs of one flow, each with its own local variables) there are; the first is the flow's own.
     pub frames: usize,
+    /// Whether steps and requests go one by one.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub in_order: bool,
     pub root: Region,
 }
 
@@ -124,7 +128,26 @@ pub struct Step {
     /// Whether it does not wait for barriers, and starts as one without waiting: `after`, or `order: relaxed`.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub unordered: bool,
+    /// What only the run knows of it: it is planned again when it starts. The action is what is known before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unfolds: Option<Box<Unfolds>>,
     pub action: Action,
+}
+
+/// A step that is planned again when it starts: parts of it are known only then, or it calls a flow that it is part of.
+#[derive(Debug, Clone, Serialize)]
+pub struct Unfolds {
+    /// Values to be evaluated first, by their keys.
+    pub keys: Vec<DeferredKey>,
+    /// As its flow has it.
+    #[serde(skip)]
+    pub step: Arc<FlowStep>,
+    /// Local variables of the flow around.
+    #[serde(skip)]
+    pub locals: BTreeSet<String>,
+    /// Rows of the for_each around.
+    #[serde(skip)]
+    pub bound: Vec<String>,
 }
 
 fn is_stop(on_error: &OnError) -> bool {
@@ -213,6 +236,11 @@ pub enum Action {
     /// Steps that stand together: a block or called flow whose failure does not stop the flow.
     Group(Region),
     MigrateSchema(Box<MigrateSchema>),
+    /// Another flow is called, and its steps are planned when it starts.
+    Call {
+        flow: String,
+        parameters: Option<Prop>,
+    },
     /// A called flow starts: its parameters become the local variables of its frame.
     EnterFlow {
         flow: String,

@@ -1,21 +1,18 @@
 //! Assembles the parts of a run: databases, APIs, the interpreter.
 
-use std::collections::{BTreeSet, HashMap};
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::path::Path;
+use std::sync::Arc;
 
+use sequor_planner::effects::Resource;
 use sequor_planner::expr::Prop;
-use sequor_planner::syntax::{HttpSource, Source, SourceKind};
+use sequor_planner::syntax::{Source, SourceKind};
 use tokio_util::sync::CancellationToken;
 
 use super::plan::Compiled;
-use crate::error::{Error, ErrorKind, Result};
-use crate::exec::{Api, Databases, Debug, Events, Run, Scope, Variables};
-use crate::expr::{Evaluator, World};
-use crate::http::{Live, Recorder, Replay, Settings, TlsFiles, Transport};
+use crate::error::Result;
+use crate::exec::{Apis, Databases, Debug, Events, Run, Scope, Setup, Transports, Variables};
+use crate::expr::Evaluator;
 use crate::secret::Redactor;
-use crate::sources::registry::Opening;
 use crate::value::Value;
 
 /// What is outside of the program.
@@ -54,154 +51,64 @@ pub async fn assemble(
             redactor.add_named(name, text);
         }
     }
-    let used: BTreeSet<&str> = compiled.plan.sources.iter().map(|s| s.name.as_str()).collect();
-    let sources: Vec<&Source> = compiled
-        .compiler
-        .sources
-        .values()
-        .filter(|s| used.contains(s.name.as_str()))
-        .collect();
-    // Settings of a source see variables, not tables.
-    let world = Scope::new(
-        variables.clone(),
-        Arc::new(Databases::default()),
-        redactor.clone(),
-    )
-    .world();
-    let databases = databases(compiled, &sources, &world, (&evaluator, &redactor), outside).await?;
+    let folder = compiled.project.folder().to_path_buf();
+    let state = compiled.project.state(&compiled.compiler.project.name);
     let setup = Setup {
-        folder: compiled.project.folder(),
-        evaluator: &evaluator,
-        world: &world,
+        evaluator: evaluator.clone(),
+        redactor: redactor.clone(),
+        staging: state.join("staging"),
+        folder: folder.clone(),
+        files_exist: outside.files_exist,
     };
-    let apis = apis(&sources, outside, &setup, &redactor).await?;
+    let sources = || compiled.compiler.sources.values().cloned();
+    let databases = Arc::new(Databases::new(setup, sources()));
+    let transports = Transports::new(outside.record, outside.replay, &redactor)?;
+    let apis = Apis::new(transports, evaluator.clone(), folder.clone(), sources());
+    // What can't be reached is found out before anything is done.
+    let scope = Scope::new(variables.clone(), databases.clone(), redactor.clone());
+    for source in ready_at_start(compiled) {
+        match source.kind {
+            SourceKind::Http(_) => apis.get(Some(&source.name), &scope).await.map(|_| ())?,
+            SourceKind::Database(_) => databases.get(&source.name, &scope).await.map(|_| ())?,
+        }
+    }
     Ok(Arc::new(Run {
+        compiler: compiled.compiler.clone(),
+        in_order: compiled.plan.in_order,
         variables,
-        databases: Arc::new(databases),
+        databases,
         apis,
         evaluator,
         redactor,
-        folder: compiled.project.folder().to_path_buf(),
+        folder,
         events,
         debug,
         cancel,
     }))
 }
 
-async fn databases(
-    compiled: &Compiled,
-    sources: &[&Source],
-    world: &Arc<dyn World>,
-    (evaluator, redactor): (&Arc<Evaluator>, &Redactor),
-    outside: &Outside<'_>,
-) -> Result<Databases> {
-    let state = compiled
-        .project
-        .state(&compiled.compiler.project.name)
-        .join("staging");
-    let opening = Opening {
-        evaluator,
-        world,
-        redactor,
-        staging: &state,
-        folder: compiled.project.folder(),
-        files_exist: outside.files_exist,
-        files: tokio::sync::Mutex::default(),
-    };
-    let mut open = HashMap::new();
-    for source in sources {
-        let opened = opening
-            .open(source)
-            .await
-            .map_err(|e| e.map_text(|text| redactor.redact(text)))?;
-        if let Some(database) = opened {
-            open.insert(source.name.clone(), database);
-        }
-    }
-    Ok(Databases::new(open))
-}
-
-/// What the settings of an http source are evaluated with.
-struct Setup<'a> {
-    /// The project's: paths are relative to it.
-    folder: &'a Path,
-    evaluator: &'a Arc<Evaluator>,
-    world: &'a Arc<dyn World>,
-}
-
-async fn apis(
-    sources: &[&Source],
-    outside: &Outside<'_>,
-    setup: &Setup<'_>,
-    redactor: &Redactor,
-) -> Result<HashMap<String, Arc<Api>>> {
-    let replay: Option<Arc<dyn Transport>> = match outside.replay {
-        Some(folder) => Some(Arc::new(Replay::read(folder, redactor)?)),
-        None => None,
-    };
-    if let Some(folder) = outside.record {
-        // Found out before anything is sent.
-        std::fs::create_dir_all(folder).map_err(|e| {
-            let message = format!(
-                "the folder for recordings, {}, can't be made: {e}",
-                folder.display()
-            );
-            Error::new(ErrorKind::Project, message)
-        })?;
-    }
-    let numbers = Arc::new(Mutex::new(HashMap::new()));
-    let transport = |settings: Settings| -> Result<Arc<dyn Transport>> {
-        let inner = match &replay {
-            Some(replay) => replay.clone(),
-            None => Arc::new(Live::new(settings)?),
+/// The sources that the plan names, save those whose address a step may still change: they are opened when a step uses
+/// them.
+fn ready_at_start(compiled: &Compiled) -> Vec<&Source> {
+    let mut set = Vec::new();
+    compiled.plan.root.each(&mut |step| set.extend(&step.writes));
+    let moves = |name: &String| {
+        let known = compiled.overrides.contains_key(name) || compiled.compiler.environment.contains_key(name);
+        let sets = |resource: &&Resource| match resource {
+            Resource::Variable(set) | Resource::Local { name: set, .. } => set == name,
+            Resource::AnyVariable => true,
+            _ => false,
         };
-        Ok(match outside.record {
-            Some(folder) => Arc::new(Recorder::new(inner, folder, redactor, &numbers)),
-            None => inner,
-        })
+        !compiled.overrides.contains_key(name) && (!known || set.iter().any(sets))
     };
-    let bare = Api::new(transport(Settings::default())?, None);
-    let mut apis = HashMap::from([(String::new(), Arc::new(bare))]);
-    for source in sources {
-        if let SourceKind::Http(http) = &source.kind {
-            let place = http.network.tls.as_ref().and_then(|tls| tls.place.as_ref());
-            let place = place.unwrap_or(&source.place);
-            let settings = setup.settings(http).await.map_err(|e| e.at(place))?;
-            let transport = transport(settings).map_err(|e| e.at(place))?;
-            apis.insert(
-                source.name.clone(),
-                Arc::new(Api::new(transport, Some((**http).clone()))),
-            );
-        }
-    }
-    Ok(apis)
-}
-
-impl Setup<'_> {
-    /// What the client of a source needs to know.
-    async fn settings(&self, http: &HttpSource) -> Result<Settings> {
-        let tls = match &http.network.tls {
-            None => TlsFiles::default(),
-            Some(tls) => TlsFiles {
-                ca_cert: self.file(&tls.ca_cert).await?,
-                client_cert: self.file(&tls.client_cert).await?,
-                client_key: self.file(&tls.client_key).await?,
-            },
-        };
-        let max = http.network.max_response;
-        Ok(Settings {
-            timeout: http.timeout.map(Duration::from_secs_f64),
-            tls,
-            max_response: max.map(|n| usize::try_from(n).unwrap_or(usize::MAX)),
+    let named = compiled.plan.sources.iter();
+    let sources = named.filter_map(|named| compiled.compiler.sources.get(&named.name));
+    sources
+        .filter(|source| {
+            let settings = source.settings().into_iter().map(Prop::uses);
+            settings
+                .into_iter()
+                .all(|uses| !uses.any_variable && !uses.variables.iter().any(moves))
         })
-    }
-
-    async fn file(&self, prop: &Option<Prop>) -> Result<Option<PathBuf>> {
-        let Some(prop) = prop else { return Ok(None) };
-        let path = self.evaluator.one(prop, self.world, None).await?.to_text();
-        let path = self.folder.join(path);
-        // As a message shows it.
-        let shown = path.strip_prefix(".").map(Path::to_path_buf);
-        Ok(Some(shown.unwrap_or(path)))
-    }
+        .collect()
 }

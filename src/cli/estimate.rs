@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::engine::{Outside, assemble};
 use super::plan::Compiled;
 use crate::error::Result;
-use crate::exec::{Databases, Debug, Events};
+use crate::exec::{Debug, Events, Run};
 use crate::sources::database::TableName;
 
 /// Fills in the estimates of a plan. A table that is not there yet leaves its step without one.
@@ -30,12 +30,12 @@ pub fn requests(compiled: &mut Compiled) -> Result<()> {
         let mut counted = BTreeMap::new();
         for (id, table) in tables {
             let count = match table {
-                Some(table) => count(&run.databases, &table).await,
+                Some(table) => count(&run, &table).await,
                 None => Some(1),
             };
             counted.extend(count.map(|count| (id, count)));
         }
-        for database in run.databases.all() {
+        for database in run.databases.take() {
             database.close().await;
         }
         Ok::<_, crate::error::Error>(counted)
@@ -50,8 +50,8 @@ pub fn requests(compiled: &mut Compiled) -> Result<()> {
 }
 
 /// The rows of a table whose name is known.
-async fn count(databases: &Databases, table: &TableRef) -> Option<u64> {
-    let database = databases.get(&table.source).ok()?;
+async fn count(run: &Run, table: &TableRef) -> Option<u64> {
+    let database = run.databases.get(&table.source, &run.scope()).await.ok()?;
     let name = |prop: &Option<sequor_planner::expr::Prop>| match prop {
         None => Some(None),
         Some(prop) => Some(Some(database.fold(prop.as_text()?))),

@@ -1,5 +1,7 @@
 //! `sequor plan`.
 
+use std::sync::Arc;
+
 use sequor_planner::plan::Plan;
 use sequor_planner::{Compiler, Diagnostics, explain};
 
@@ -15,7 +17,7 @@ use crate::value::Value;
 /// A flow, compiled, with what its run starts from.
 pub struct Compiled {
     pub project: Project,
-    pub compiler: Compiler,
+    pub compiler: Arc<Compiler>,
     pub plan: Plan,
     pub overrides: indexmap::IndexMap<String, Value>,
     pub kept: indexmap::IndexMap<String, Value>,
@@ -73,7 +75,7 @@ pub fn compile(
     let plan = select(plan, selection)?;
     Ok(Some(Compiled {
         project,
-        compiler,
+        compiler: Arc::new(compiler),
         plan,
         overrides,
         kept,

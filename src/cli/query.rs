@@ -52,12 +52,13 @@ pub fn query(context: &Context, args: &args::Query) -> Result<Exit> {
             kind: source.type_name(),
         }],
         frames: 1,
+        in_order: false,
         root: Region::default(),
     };
     let compiled = Compiled {
         kept: project.kept_variables(&compiler)?,
         project,
-        compiler,
+        compiler: std::sync::Arc::new(compiler),
         plan,
         overrides: Default::default(),
     };
@@ -70,7 +71,7 @@ pub fn query(context: &Context, args: &args::Query) -> Result<Exit> {
         };
         let cancel = CancellationToken::new();
         let run = assemble(&compiled, &outside, Debug::default(), events, cancel).await?;
-        let database = run.databases.get(&args.source)?;
+        let database = run.databases.get(&args.source, &run.scope()).await?;
         let mut rows = database.query(&args.sql).await?;
         let mut batches = Vec::new();
         let mut count = 0;

@@ -119,7 +119,7 @@ async fn run_compiled(
             }
         }
     };
-    for database in run.databases.all() {
+    for database in run.databases.take() {
         // A statement under way after an interrupt keeps its connection: the server ends it when we are gone.
         let _ = tokio::time::timeout(CLOSING, database.close()).await;
     }

@@ -103,7 +103,7 @@ pub async fn for_each(
 ) -> Result<()> {
     let body = Prepared::new(body);
     let table = Relation::evaluate(run, &rows.table, &scope).await?;
-    let database = run.databases.get(&rows.table.source)?;
+    let database = run.databases.get(&rows.table.source, &scope).await?;
     // The steps take their time, and may replace the very table.
     let mut batches = held(table.scan(&*database, columns).await?).await?.batches;
     while let Some(batch) = batches.next().await {

@@ -127,7 +127,7 @@ async fn source(asking: &Asking, rows: &RowsOf, scope: &Scope) -> Result<(String
         return Ok(("the test record".into(), stream::once(async { Ok(rows) }).boxed()));
     }
     let table = Relation::evaluate(&asking.run, &rows.table, scope).await?;
-    let database = asking.run.databases.get(&rows.table.source)?;
+    let database = asking.run.databases.get(&rows.table.source, scope).await?;
     let found = table.scan(&*database, asking.http.row_columns.as_ref()).await;
     let found = found.map_err(|e| e.at(&rows.table.place))?;
     // A look at one request is enough.

@@ -3,19 +3,39 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, SchemaRef};
+use async_trait::async_trait;
 use futures::StreamExt;
 use sequor_planner::ops::Transform;
 
 use super::columns::typed;
+use super::databases::Databases;
 use super::event::Counters;
 use super::run::Run;
+use super::scope::Scope;
 use super::sql::write_mode;
 use crate::batch::plain::conformed;
 use crate::batch::types::{Logical, arrow_schema, sql_name};
 use crate::error::{Error, ErrorKind, Result};
 use crate::local;
-use crate::sources::database::{Load, Rows, TableName, WriteMode};
+use crate::sources::database::{Database, Load, Rows, TableName, WriteMode};
 use crate::sources::sql::{column_list, twins_error};
+
+/// Databases as a step sees them.
+struct InSight<'a> {
+    databases: &'a Databases,
+    scope: &'a Scope,
+}
+
+#[async_trait]
+impl local::Sources for InSight<'_> {
+    fn find(&self, name: &str) -> Option<&str> {
+        self.databases.find(name)
+    }
+
+    async fn open(&self, source: &str) -> Result<Arc<dyn Database>> {
+        self.databases.get(source, self.scope).await
+    }
+}
 
 /// Runs the query, and loads its rows.
 pub async fn transform(
@@ -23,13 +43,16 @@ pub async fn transform(
     step: &Transform,
     query: &str,
     target: &TableName,
-    counters: &Counters,
+    (scope, counters): (&Scope, &Counters),
 ) -> Result<()> {
     let own = step.target.source.as_str();
-    let find = |name: &str| run.databases.find(name);
-    let database = run.databases.get(own)?;
+    let sources = InSight {
+        databases: &run.databases,
+        scope,
+    };
+    let database = run.databases.get(own, scope).await?;
     let mode = write_mode(&step.write_mode, &*database);
-    let rows = local::query(query, own, &find).await?;
+    let rows = local::query(query, own, &sources).await?;
     let specs: Vec<(String, String)> = rows
         .schema
         .fields()
@@ -46,7 +69,7 @@ pub async fn transform(
             .filter(|(column, _)| key.contains(&column.name))
             .map(|(_, (name, _))| name.as_str())
             .collect();
-        refuse_twins(query, own, &find, &named).await?;
+        refuse_twins(query, own, &sources, &named).await?;
     }
     let mut load = database.begin_load(target, &columns, mode).await?;
     match write(&mut *load, rows, &arrow_schema(&columns)).await {
@@ -71,10 +94,10 @@ async fn write(load: &mut dyn Load, rows: Rows, schema: &SchemaRef) -> Result<()
 
 /// # Errors
 /// Rows of the query with the same key: which would count is not known.
-async fn refuse_twins(query: &str, own: &str, find: local::Lookup<'_>, key: &[&str]) -> Result<()> {
+async fn refuse_twins(query: &str, own: &str, sources: &InSight<'_>, key: &[&str]) -> Result<()> {
     let list = column_list(key.iter().copied());
     let twins = format!("SELECT {list} FROM ({query}\n) AS q GROUP BY {list} HAVING count(*) > 1 LIMIT 1");
-    let mut batches = local::query(&twins, own, find).await?.batches;
+    let mut batches = local::query(&twins, own, sources).await?.batches;
     while let Some(batch) = batches.next().await {
         if batch?.num_rows() > 0 {
             let key: Vec<String> = key.iter().map(ToString::to_string).collect();

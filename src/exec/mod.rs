@@ -1,8 +1,10 @@
 //! Executes a plan: the scheduler, the scopes, and one file per kind of step. Knows traits, not connectors.
 
 mod api;
+mod apis;
 mod columns;
 mod credentials;
+mod databases;
 mod debug;
 mod event;
 mod flow;
@@ -25,12 +27,14 @@ mod sql;
 mod step;
 mod table;
 mod turn;
+mod unfold;
 mod variables;
 mod waiting;
 
-pub use api::Api;
+pub use apis::{Apis, Transports};
+pub use databases::{Databases, Setup};
 pub use debug::{Debug, Look, records};
 pub use event::{Counters, Event, Events, Outcome, Totals};
-pub use run::{Databases, Run, execute};
+pub use run::{Run, execute};
 pub use scope::Scope;
 pub use variables::Variables;

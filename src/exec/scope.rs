@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use sequor_planner::ops::VariableScope;
 use tokio::runtime::Handle;
 
-use super::run::Databases;
+use super::databases::Databases;
 use super::table::{Relation, collect};
 use super::turn::{Turn, Variable};
 use super::variables::Variables;
@@ -14,6 +14,7 @@ use crate::batch::row::Row;
 use crate::error::Result;
 use crate::expr::{Ask, World};
 use crate::secret::Redactor;
+use crate::sources::database::Database;
 use crate::value::Value;
 
 /// Variables above those of the run: a row, a step's own.
@@ -76,6 +77,8 @@ pub struct Scope {
     frame: usize,
     /// Whether a `try` around takes errors.
     caught: bool,
+    /// How deep calls are that were planned when they started.
+    calls: usize,
     /// When what the step does takes effect; none outside of steps.
     turn: Option<Turn>,
     /// Innermost last. A layer is seen only in its own frame: a called flow sees its parameters and nothing else.
@@ -92,6 +95,7 @@ impl Scope {
             runtime: Handle::current(),
             frame: 0,
             caught: false,
+            calls: 0,
             turn: None,
             layers: Vec::new(),
         }
@@ -185,6 +189,19 @@ impl Scope {
         }
     }
 
+    /// The scope inside a call that was planned when it started.
+    pub fn called(&self) -> Scope {
+        Scope {
+            calls: self.calls + 1,
+            ..self.clone()
+        }
+    }
+
+    /// How deep such calls are.
+    pub fn calls(&self) -> usize {
+        self.calls
+    }
+
     /// Whether a `try` around takes errors.
     pub fn caught(&self) -> bool {
         self.caught
@@ -193,6 +210,22 @@ impl Scope {
     /// The frame that local variables go to.
     pub fn frame(&self) -> usize {
         self.frame
+    }
+
+    /// The same scope, in which expressions see no tables.
+    pub fn without_databases(&self) -> Scope {
+        Scope {
+            databases: Arc::default(),
+            ..self.clone()
+        }
+    }
+
+    /// The database of a source, for code outside of the runtime's own threads.
+    ///
+    /// # Errors
+    /// As opening it.
+    pub fn database(&self, source: &str) -> Result<Arc<dyn Database>> {
+        self.runtime.block_on(self.databases.get(source, self))
     }
 
     /// As the evaluator takes it.
@@ -253,8 +286,8 @@ impl World for Scope {
 
     fn rows(&self, ask: &Ask) -> Result<Vec<Row>> {
         let (Ask::Table { source, .. } | Ask::Query { source, .. }) = ask;
-        let database = self.databases.get(source)?;
         self.runtime.block_on(async {
+            let database = self.databases.get(source, self).await?;
             let rows = match ask {
                 Ask::Table {
                     table,

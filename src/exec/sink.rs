@@ -44,6 +44,7 @@ pub struct Sink {
 /// The tables of a sink.
 pub struct Tables {
     run: Arc<Run>,
+    scope: Scope,
     defaults: Defaults,
     targets: Vec<Target>,
     /// How many of the targets the response declares; the others a parser named.
@@ -82,6 +83,7 @@ impl Sink {
         Ok(Sink {
             tables: Mutex::new(Tables {
                 run: run.clone(),
+                scope: scope.clone(),
                 defaults: Defaults::evaluate(run, &response.defaults, &request.place, scope).await?,
                 declared: targets.len(),
                 targets,
@@ -258,7 +260,7 @@ async fn target(run: &Arc<Run>, table: &ResponseTable, scope: &Scope) -> Result<
         Some(_) => SchemaPolicy::Discard,
         None => SchemaPolicy::Evolve,
     });
-    let database = run.databases.get(&table.target.source)?;
+    let database = run.databases.get(&table.target.source, scope).await?;
     let mode = write_mode(&table.write_mode, &*database);
     let name = table_name(run, &table.target, scope).await?;
     let specs = match specs {
@@ -278,8 +280,8 @@ async fn target(run: &Arc<Run>, table: &ResponseTable, scope: &Scope) -> Result<
     };
     Ok(Target {
         loading: Loading::Later(Box::new(Later {
-            source: table.target.source.clone(),
             table: name.clone(),
+            database,
             columns: specs,
             schema,
             mode,
@@ -299,7 +301,7 @@ async fn loading(
     mode: WriteMode,
     (place, scope): (&Place, &Scope),
 ) -> Result<Target> {
-    let database = run.databases.get(source)?;
+    let database = run.databases.get(source, scope).await?;
     let columns = typed(&*database, &specs).map_err(|e| e.at(place))?;
     let keys = specs.into_iter().map(|(key, _)| key).collect();
     let builder = BatchBuilder::new(name.table.as_str(), keys, &columns)?.lenient(database.reads_texts());
@@ -357,7 +359,7 @@ impl ParserTables for Tables {
                     Error::new(ErrorKind::Data, message).help(near.unwrap_or_default())
                 });
         }
-        let later = Later::named(&self.run, named, &self.defaults)?;
+        let later = Later::named(&self.run, &self.scope, named, &self.defaults)?;
         let known = self.targets.iter().position(|t| match &t.loading {
             Loading::Later(known) => known.is_same(&later),
             Loading::Now { .. } => false,

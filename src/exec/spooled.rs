@@ -1,5 +1,7 @@
 //! Loads that begin when all rows are there: tables whose columns come from the data or from a parser.
 
+use std::sync::Arc;
+
 use sequor_planner::Place;
 use sequor_planner::ops::SchemaPolicy;
 
@@ -7,6 +9,7 @@ use super::columns::{Specs, specs, typed};
 use super::event::{Counters, Event};
 use super::odd::{self, Batch};
 use super::run::Run;
+use super::scope::Scope;
 use super::table::{Defaults, named_table};
 use crate::batch::builder::BatchBuilder;
 use crate::batch::spool::Spool;
@@ -16,7 +19,7 @@ use crate::sources::database::{Column, Database, Load, TableName, WriteMode};
 
 /// A load to be begun later.
 pub struct Later {
-    pub source: String,
+    pub database: Arc<dyn Database>,
     pub table: TableName,
     /// None: from the data.
     pub columns: Option<Specs>,
@@ -28,7 +31,7 @@ pub struct Later {
 
 impl Later {
     /// The load of a table that a parser names.
-    pub fn named(run: &Run, named: NamedTable, defaults: &Defaults) -> Result<Later> {
+    pub fn named(run: &Run, scope: &Scope, named: NamedTable, defaults: &Defaults) -> Result<Later> {
         let missing = |key: &str| {
             Error::new(
                 ErrorKind::Data,
@@ -42,11 +45,11 @@ impl Later {
         let source = source.ok_or_else(|| missing("source"))?;
         let table = named.table.or_else(|| defaults.table.clone());
         let table = table.ok_or_else(|| missing("table"))?;
-        if run.apis.contains_key(&source) {
+        if run.apis.is_api(&source) {
             let message = format!("source `{source}` is an API, and tables are in databases");
             return Err(Error::new(ErrorKind::Data, message));
         }
-        let database = run.databases.get(&source)?;
+        let database = scope.database(&source)?;
         let mode = match named.write_mode.as_deref() {
             None | Some("create" | "replace") => WriteMode::Replace,
             Some("append") => WriteMode::Append,
@@ -81,7 +84,7 @@ impl Later {
                 named.namespace.or_else(|| defaults.namespace.clone()),
                 &table,
             )?,
-            source,
+            database,
             mode,
             place: defaults.place.clone(),
         })
@@ -89,7 +92,7 @@ impl Later {
 
     /// Whether it is the same table.
     pub fn is_same(&self, other: &Later) -> bool {
-        self.source == other.source && self.table == other.table
+        Arc::ptr_eq(&self.database, &other.database) && self.table == other.table
     }
 }
 
@@ -100,12 +103,12 @@ pub async fn load(
     mut spool: Spool,
     counters: &Counters,
 ) -> Result<Option<Box<dyn Load>>> {
-    let database = run.databases.get(&later.source)?;
+    let database = &later.database;
     let there = match later.columns.is_none() || later.schema == SchemaPolicy::Evolve {
         true => database.columns(&later.table).await?,
         false => None,
     };
-    let (keys, columns) = columns(&*database, later, &spool, there.as_deref())?;
+    let (keys, columns) = columns(&**database, later, &spool, there.as_deref())?;
     if columns.is_empty() {
         let message = format!(
             "no rows came for table `{}`, which is not there: it has no columns to be made with",
@@ -127,9 +130,18 @@ pub async fn load(
         let builder = BatchBuilder::new(later.table.table.as_str(), keys.clone(), &columns)?;
         let mut builder = builder.lenient(database.reads_texts());
         let mut replay = spool.replay()?;
-        while replay.fill(&mut builder)? {
-            builder.take_odd();
-            builder.take()?;
+        loop {
+            let more = replay.fill(&mut builder)?;
+            let odd = builder.take_odd();
+            if let Some(rows) = builder.take()?
+                && !odd.is_empty()
+            {
+                let table = later.table.table.as_str();
+                odd::read(&**database, table, &columns, Batch { rows, odd }).await?;
+            }
+            if !more {
+                break;
+            }
         }
         database.alter(&later.table, &new, &[]).await?;
     }
@@ -137,7 +149,7 @@ pub async fn load(
         .begin_load(&later.table, &columns, later.mode.clone())
         .await?;
     let into = Into {
-        database: &*database,
+        database: &**database,
         columns: &columns,
         keys,
     };

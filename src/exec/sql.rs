@@ -25,14 +25,14 @@ pub async fn transform(run: &Arc<Run>, step: &Transform, scope: &Scope, counters
     let target = table_name(run, &step.target, scope).await?;
     scope.come().await?;
     if step.engine == Engine::Local {
-        return local::transform(run, step, query, &target, counters)
+        return local::transform(run, step, query, &target, (scope, counters))
             .await
             .map_err(|e| {
                 e.at(&step.query_place)
                     .context(format!("transform into `{target}`"))
             });
     }
-    let database = run.databases.get(&step.target.source)?;
+    let database = run.databases.get(&step.target.source, scope).await?;
     let statements = sequor_planner::split_statements(query, database.dialect()).len();
     if statements > 1 {
         return Err(Error::new(
@@ -55,7 +55,7 @@ pub async fn transform(run: &Arc<Run>, step: &Transform, scope: &Scope, counters
 /// Runs statements. What a line `go` ends is one transaction, where the database has such of DDL.
 pub async fn execute(run: &Arc<Run>, step: &Execute, scope: &Scope, counters: &Counters) -> Result<()> {
     let sql = text(run, &step.statement, scope).await?;
-    let database = run.databases.get(&step.source)?;
+    let database = run.databases.get(&step.source, scope).await?;
     let dialect = database.dialect();
     let pieces = sequor_planner::split_pieces(&sql, dialect);
     let many = pieces.iter().map(Vec::len).sum::<usize>() > 1;

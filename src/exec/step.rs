@@ -10,7 +10,7 @@ use super::event::{Counters, Event, Outcome};
 use super::run::Run;
 use super::scheduler::{self, Prepared};
 use super::scope::Scope;
-use super::{flow, http_step, migrate, sql};
+use super::{flow, http_step, migrate, sql, unfold};
 use crate::error::{Error, ErrorKind, Result};
 
 /// How a step ended.
@@ -99,6 +99,11 @@ async fn perform(
     if step.barrier.is_some() && step.action.regions().is_empty() {
         scope.clear().await?;
     }
+    if let Some(unfolds) = &step.unfolds {
+        let unfolded = unfold::unfold(&run, &step, unfolds, &scope).await?;
+        let (step, scope) = (unfolded.step.clone(), unfolded.scope.clone());
+        return Box::pin(perform(run, step, scope, counters, depth)).await;
+    }
     match &step.action {
         Action::Http(http) => http_step::run(run, &step, http, scope, counters).await,
         Action::Transform(transform) => sql::transform(&run, transform, &scope, &counters).await,
@@ -120,6 +125,11 @@ async fn perform(
             finally,
         } => flow::attempt(&run, steps, catch.as_ref(), finally, scope, depth).await,
         Action::Group(body) => scheduler::region(run, Prepared::new(body), scope, depth + 1).await,
+        // A call always unfolds.
+        Action::Call { flow, .. } => Err(Error::new(
+            ErrorKind::Internal,
+            format!("the call of `{flow}` was not planned"),
+        )),
         Action::MigrateSchema(migrate) => migrate::run(&run, migrate, &scope).await,
         Action::EnterFlow {
             frame, parameters, ..

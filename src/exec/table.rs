@@ -83,7 +83,7 @@ async fn evaluated(
 /// The table's name, its computed parts evaluated.
 pub async fn table_name(run: &Run, table: &TableRef, scope: &Scope) -> Result<TableName> {
     let (database, namespace, name) = evaluated(run, table, scope).await?;
-    let source = run.databases.get(&table.source)?;
+    let source = run.databases.get(&table.source, scope).await?;
     named_table(&*source, database, namespace, &name).map_err(|e| e.at(&table.place))
 }
 
@@ -149,7 +149,7 @@ impl Relation {
     /// The rows of a step.
     pub async fn evaluate(run: &Run, table: &TableRef, scope: &Scope) -> Result<Relation> {
         let (database, namespace, name) = evaluated(run, table, scope).await?;
-        let source = run.databases.get(&table.source)?;
+        let source = run.databases.get(&table.source, scope).await?;
         let found = Relation::of(&*source, database, namespace, &name).await;
         found.map_err(|e| e.at(&table.place))
     }

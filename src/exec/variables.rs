@@ -1,7 +1,9 @@
 //! Variables of a run, in their scopes.
 
 use std::collections::HashMap;
-use std::sync::{PoisonError, RwLock};
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use indexmap::IndexMap;
 
@@ -62,13 +64,23 @@ pub fn expanded(variable: &VariableSet, value: Value) -> Result<Vec<(String, Val
     each.collect()
 }
 
+/// The local variables of a flow's run.
+type Locals = Arc<RwLock<HashMap<String, Value>>>;
+
 /// The scopes that outlive a step: command line, frames of flows, project, environment.
 pub struct Variables {
     overrides: IndexMap<String, Value>,
-    frames: Vec<RwLock<HashMap<String, Value>>>,
+    frames: Vec<Locals>,
+    /// Frames of calls that were planned when they started, by number.
+    called: RwLock<HashMap<usize, Locals>>,
+    /// The number of the next such frame.
+    next: AtomicUsize,
     project: RwLock<IndexMap<String, Value>>,
     environment: IndexMap<String, Value>,
 }
+
+/// Numbers for the frames of one call: more than a call can have.
+const RESERVED: usize = 1 << 12;
 
 impl Variables {
     /// Variables at the start of a run: `--var`, those kept from earlier runs, the environment's.
@@ -78,12 +90,41 @@ impl Variables {
         project: IndexMap<String, Value>,
         environment: IndexMap<String, Value>,
     ) -> Self {
+        let frames = frames.max(1);
         Variables {
             overrides,
-            frames: (0..frames.max(1)).map(|_| RwLock::default()).collect(),
+            frames: (0..frames).map(|_| Locals::default()).collect(),
+            called: RwLock::default(),
+            next: AtomicUsize::new(frames),
             project: RwLock::new(project),
             environment,
         }
+    }
+
+    /// The number of the first frame of a call.
+    pub fn reserve(&self) -> usize {
+        self.next.fetch_add(RESERVED, Ordering::Relaxed)
+    }
+
+    /// Begins the frames of a call.
+    pub fn open(&self, frames: Range<usize>) {
+        let mut called = self.called.write().unwrap_or_else(PoisonError::into_inner);
+        called.extend(frames.map(|frame| (frame, Locals::default())));
+    }
+
+    /// Ends the frames of a call.
+    pub fn leave(&self, frames: Range<usize>) {
+        let mut called = self.called.write().unwrap_or_else(PoisonError::into_inner);
+        frames.for_each(|frame| {
+            called.remove(&frame);
+        });
+    }
+
+    fn locals(&self, frame: usize) -> Option<Locals> {
+        self.frames.get(frame).cloned().or_else(|| {
+            let called = self.called.read().unwrap_or_else(PoisonError::into_inner);
+            called.get(&frame).cloned()
+        })
     }
 
     /// The value from the command line, which wins over every other.
@@ -93,7 +134,7 @@ impl Variables {
 
     /// The value in a frame.
     pub fn local(&self, frame: usize, name: &str) -> Option<Value> {
-        let locals = self.frames.get(frame)?;
+        let locals = self.locals(frame)?;
         let locals = locals.read().unwrap_or_else(PoisonError::into_inner);
         locals.get(name).cloned()
     }
@@ -117,7 +158,7 @@ impl Variables {
 
     /// Sets a variable of one run of one flow.
     pub fn set_local(&self, frame: usize, name: &str, value: Value) {
-        if let Some(locals) = self.frames.get(frame) {
+        if let Some(locals) = self.locals(frame) {
             let mut locals = locals.write().unwrap_or_else(PoisonError::into_inner);
             locals.insert(name.to_string(), value);
         }
@@ -125,7 +166,7 @@ impl Variables {
 
     /// Replaces a variable of one run of one flow, if it is set.
     pub fn keep_local(&self, frame: usize, name: &str, value: Value) {
-        if let Some(locals) = self.frames.get(frame) {
+        if let Some(locals) = self.locals(frame) {
             let mut locals = locals.write().unwrap_or_else(PoisonError::into_inner);
             if let Some(known) = locals.get_mut(name) {
                 *known = value;
@@ -135,7 +176,7 @@ impl Variables {
 
     /// Starts a frame anew with its parameters.
     pub fn enter(&self, frame: usize, parameters: HashMap<String, Value>) {
-        if let Some(locals) = self.frames.get(frame) {
+        if let Some(locals) = self.locals(frame) {
             *locals.write().unwrap_or_else(PoisonError::into_inner) = parameters;
         }
     }
@@ -163,7 +204,7 @@ impl Variables {
                 .keys()
                 .cloned(),
         );
-        if let Some(locals) = self.frames.get(frame) {
+        if let Some(locals) = self.locals(frame) {
             names.extend(
                 locals
                     .read()

@@ -27,7 +27,7 @@ pub use live::{Live, Settings};
 pub use pace::Pace;
 pub use paging::Pages;
 pub use policy::{Growth, Policy};
-pub use recording::{Recorder, Replay};
+pub use recording::{Recorder, Recordings, Replay};
 pub use send::{Blame, Judge, Limits, Sending, Sent, Verdict};
 pub use tls::TlsFiles;
 pub use transport::Transport;

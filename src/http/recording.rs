@@ -121,12 +121,15 @@ fn headers(map: &HeaderMap, redactor: &Redactor) -> IndexMap<String, String> {
     all
 }
 
+/// How many exchanges each step has had: the numbers of their files.
+pub type Recordings = Arc<Mutex<HashMap<String, usize>>>;
+
 /// Sends by another transport and keeps what went to and fro.
 pub struct Recorder {
     inner: Arc<dyn Transport>,
     folder: PathBuf,
     redactor: Redactor,
-    numbers: Arc<Mutex<HashMap<String, usize>>>,
+    numbers: Recordings,
 }
 
 impl Recorder {
@@ -135,7 +138,7 @@ impl Recorder {
         inner: Arc<dyn Transport>,
         folder: &Path,
         redactor: &Redactor,
-        numbers: &Arc<Mutex<HashMap<String, usize>>>,
+        numbers: &Recordings,
     ) -> Self {
         Recorder {
             inner,

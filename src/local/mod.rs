@@ -6,6 +6,7 @@ mod remote;
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use datafusion::catalog::{
     CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList,
     MemorySchemaProvider, SchemaProvider,
@@ -19,11 +20,18 @@ use crate::sources::database::{Database, Rows, TableName};
 use crate::staging::{parse_query, plan_over, session, sql_error};
 use remote::Remote;
 
-/// A database by the name of its source.
-pub type Lookup<'a> = &'a (dyn Fn(&str) -> Option<Arc<dyn Database>> + Sync);
+/// Databases by the names of their sources.
+#[async_trait]
+pub trait Sources: Sync {
+    /// The source that a name means, in any case.
+    fn find(&self, name: &str) -> Option<&str>;
 
-/// Runs a query. `own`: the source that tables are in which name none; `find` gives the databases by their sources.
-pub async fn query(sql: &str, own: &str, find: Lookup<'_>) -> Result<Rows> {
+    /// Its database.
+    async fn open(&self, source: &str) -> Result<Arc<dyn Database>>;
+}
+
+/// Runs a query. `own`: the source that tables are in which name none.
+pub async fn query(sql: &str, own: &str, sources: &dyn Sources) -> Result<Rows> {
     let session = session()?;
     let statement = parse_query(sql)?;
     let named = PlannerStatement::Statement(Box::new(statement.clone()));
@@ -40,12 +48,13 @@ pub async fn query(sql: &str, own: &str, find: Lookup<'_>) -> Result<Rows> {
             reference.schema().map(str::to_string),
             reference.table().to_string(),
         );
-        let (source, name) = home(parts, own, find);
-        let database = find(&source).ok_or_else(|| {
+        let (source, name) = home(parts, own, sources);
+        let Some(found) = sources.find(&source) else {
             let message = format!("no database source is named `{source}`");
-            Error::new(ErrorKind::Project, message)
-                .help("tables of other sources are named `source.table`, or `source.schema.table`")
-        })?;
+            return Err(Error::new(ErrorKind::Project, message)
+                .help("tables of other sources are named `source.table`, or `source.schema.table`"));
+        };
+        let database = sources.open(found).await?;
         let remote = Remote::open(database, &source, name).await?;
         let place = reference.resolve(&catalog, &schema);
         register(&known, &place, Arc::new(remote))?;
@@ -57,11 +66,11 @@ pub async fn query(sql: &str, own: &str, find: Lookup<'_>) -> Result<Rows> {
 fn home(
     (catalog, schema, table): (Option<String>, Option<String>, String),
     own: &str,
-    find: Lookup<'_>,
+    sources: &dyn Sources,
 ) -> (String, TableName) {
     let is_source = |name: &Option<String>| {
         name.as_deref()
-            .filter(|name| find(name).is_some())
+            .filter(|name| sources.find(name).is_some())
             .map(str::to_string)
     };
     let (source, database, namespace) = match (is_source(&catalog), &catalog, is_source(&schema)) {

@@ -34,8 +34,11 @@ pub struct Opening<'a> {
     /// Files of databases must be there; else they are made.
     pub files_exist: bool,
     /// Databases in files that are open already.
-    pub files: tokio::sync::Mutex<HashMap<PathBuf, DuckDb>>,
+    pub files: &'a Files,
 }
+
+/// Open DuckDB databases, by their files.
+pub type Files = tokio::sync::Mutex<HashMap<PathBuf, DuckDb>>;
 
 /// Parts of the names of options that are secrets.
 const SECRETS: [&str; 5] = ["password", "secret", "token", "private_key", "passphrase"];
@@ -154,6 +157,8 @@ impl Opening<'_> {
         // Opening reads the file.
         let opened = blocking(move || DuckDb::open(&location, &places)).await?;
         if let Some(file) = file {
+            // Those that nobody else holds are closed.
+            open.retain(|_, known| known.is_held());
             open.insert(file, opened.clone());
         }
         Ok(Arc::new(opened))

@@ -113,6 +113,10 @@ fn summary(step: &Step) -> String {
             table(&m.target),
             table(&m.columns)
         ),
+        Action::Call { flow, parameters } => match parameters {
+            Some(parameters) => format!("call {flow} with {}", short(parameters)),
+            None => format!("call {flow}"),
+        },
         Action::EnterFlow { flow, parameters, .. } => match parameters {
             Some(parameters) => format!("start {flow} with {}", short(parameters)),
             None => format!("start {flow}"),
@@ -188,6 +192,12 @@ fn notes(step: &Step) -> Vec<String> {
         Action::Transform(t) => notes.push(format!("SQL runs in {}", t.target.source)),
         Action::Execute(e) => notes.push(format!("SQL runs in {}", e.source)),
         _ => {}
+    }
+    for key in step.unfolds.iter().flat_map(|u| &u.keys) {
+        notes.push(format!("known when it starts: {} = {}", key.key, short(&key.value)));
+    }
+    if matches!(&step.unfolds, Some(unfolds) if unfolds.keys.is_empty()) {
+        notes.push("its steps are planned when it starts: the flow is part of itself, or large".into());
     }
     if step.on_error == OnError::Continue {
         notes.push("a failure does not stop the flow".into());

@@ -12,6 +12,6 @@ mod uses;
 
 pub use jinja::{Blank, MARKER, blank, is_native_template};
 pub use lower::{Lowered, Native, PathStep};
-pub use prop::{Code, Prop, entries, has_template, literal, python};
+pub use prop::{Code, Prop, computed, entries, has_template, literal, python};
 pub use returns::{Returned, ReturnedTable, ReturnedVariable, Returns};
 pub use uses::{RowUses, TableUse, Uses};

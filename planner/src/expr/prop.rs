@@ -163,6 +163,17 @@ pub fn entries(property: &str, node: &Node, d: &mut Diagnostics) -> Option<Prop>
     }
 }
 
+/// Reads a value in which any entry of a map, at any depth, may be given as `entry_expression`.
+pub fn computed(property: &str, node: &Node, d: &mut Diagnostics) -> Option<Prop> {
+    match &node.value {
+        Value::List(items) => {
+            let read = items.iter().filter_map(|item| computed(property, item, d));
+            Some(fold_list(read.collect()))
+        }
+        _ => value(property, node, true, d),
+    }
+}
+
 fn value(property: &str, node: &Node, dynamic: bool, d: &mut Diagnostics) -> Option<Prop> {
     let prop = match &node.value {
         Value::Scalar(Scalar::Text { text, first_line }) if has_template(text) => {

@@ -79,6 +79,11 @@ pub struct Uses {
 }
 
 impl Uses {
+    /// Whether no variable has a part in it.
+    pub fn is_fixed(&self) -> bool {
+        self.variables.is_empty() && !self.any_variable
+    }
+
     /// Adds all of `other`.
     pub fn merge(&mut self, other: &Uses) {
         self.variables.extend(other.variables.iter().cloned());

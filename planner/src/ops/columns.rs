@@ -6,7 +6,7 @@ use crate::codes::Code;
 use crate::diagnostic::Diagnostics;
 use crate::expr::{self, Prop};
 use crate::span::Place;
-use crate::syntax::{Form, Key, Keys, Node, Scalar, Shape, Value};
+use crate::syntax::{EXPRESSION, Form, Key, Keys, Node, Scalar, Shape, Value};
 
 /// A column's name and type, as written.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -40,7 +40,7 @@ pub static COLUMNS: Shape = Shape {
             Form::Columns,
             "Names and types, a map or a list of {name, type}. Left out: both come from the data.",
         ),
-        Key::new("model", Form::Map(&MODEL), "The long form of `columns`."),
+        Key::new("model", Form::Map(&MODEL), "The long form of `columns`.").or_python(),
     ],
 };
 
@@ -94,6 +94,11 @@ static SIZES: Shape = Shape {
 /// Reads `columns`, `columns_expression` or `model`. None when they are there and wrong.
 pub fn read_columns(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<Columns> {
     let model = keys.node("model").map(|node| Keys::new(node, &MODEL, d));
+    if model.is_none()
+        && let Some(computed @ Prop::Python { .. }) = keys.prop("model", d)
+    {
+        return Some(Columns::Computed(computed));
+    }
     let keys = match &model {
         None => keys,
         Some(model) => {
@@ -110,6 +115,9 @@ pub fn read_columns(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<Columns> {
         }
     };
     match (keys.node("columns"), keys.has("columns")) {
+        (Some(node), _) if is_computed(node) => {
+            expr::computed("columns", node, d).map(Columns::Computed)
+        }
         (Some(node), _) => column_list(node, d).map(Columns::Declared),
         (None, false) => Some(Columns::Inferred),
         // Python, or a null that stands for nothing.
@@ -120,6 +128,19 @@ pub fn read_columns(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<Columns> {
                     prop => Columns::Computed(prop),
                 }),
         ),
+    }
+}
+
+/// Whether names or types are given by Jinja or Python.
+fn is_computed(node: &Node) -> bool {
+    match &node.value {
+        Value::Scalar(Scalar::Text { text, .. }) => expr::has_template(text),
+        Value::Scalar(_) => false,
+        Value::List(items) => items.iter().any(is_computed),
+        Value::Map(entries) => entries
+            .iter()
+            .filter(|(key, ..)| key != "description")
+            .any(|(key, _, node)| key.ends_with(EXPRESSION) || is_computed(node)),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::deferred::Deferred;
 use super::control::{Branch, ForEach, RunFlow, Try, While};
 use super::http_request::HttpRequest;
 use super::messages::{Print, SetVariable};
@@ -69,6 +70,8 @@ pub struct FlowStep {
     pub after: Option<Vec<(String, Place)>>,
     pub enabled: bool,
     pub on_error: OnError,
+    /// What only the run knows of it.
+    pub deferred: Option<Deferred>,
     /// Where `op` stands.
     pub place: Place,
     pub action: FlowAction,
@@ -143,6 +146,7 @@ impl Common {
             after: self.after,
             enabled: self.enabled,
             on_error: self.on_error,
+            deferred: None,
             place: self.place,
             action,
         }

@@ -202,13 +202,15 @@ pub(super) const RUN_FLOW: Operation = Operation {
                 Form::Name,
                 "The flow: its path below flows/, without .yaml.",
             )
-            .required(),
+            .required()
+            .deferred(),
             Key::new("parameters", Form::Entries, "Local variables of the called flow.").or("params"),
             Key::new(
                 "start_step",
                 Form::Label,
                 "Position of the first step that is run, from 0.",
-            ),
+            )
+            .deferred(),
         ],
     },
     read: |keys, d| {
@@ -226,6 +228,10 @@ pub(super) const RUN_FLOW: Operation = Operation {
 
 /// A position as Python's `int` reads it: 1, 1.7, `"1"`, true.
 fn start_step(keys: &Keys<'_>, d: &mut Diagnostics) -> u64 {
+    if keys.is_deferred("start_step", d) {
+        keys.name("start_step", d);
+        return 0;
+    }
     let Some(node) = keys.node("start_step") else {
         return 0;
     };

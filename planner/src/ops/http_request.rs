@@ -157,7 +157,8 @@ static REQUEST: Shape = Shape {
             "source",
             Form::Name,
             "The http source: its auth, variables, headers and limits.",
-        ),
+        )
+        .deferred(),
         Key::new(
             "url",
             Form::Text,
@@ -184,7 +185,8 @@ static REQUEST: Shape = Shape {
                 "binary",
             ]),
             "How the body is written; json when left out.",
-        ),
+        )
+        .deferred(),
         Key::new(
             "pagination",
             Form::OneOf(PAGINATIONS),

@@ -150,7 +150,8 @@ pub(super) static RESPONSE: Shape = Shape {
             "tables",
             Form::List(&RESPONSE_TABLE),
             "Tables that get rows. What an entry leaves out of source, database, namespace and table is taken from the response.",
-        ),
+        )
+        .deferred(),
         Key::new(
             "parser",
             Form::Code,

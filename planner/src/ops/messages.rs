@@ -96,7 +96,8 @@ pub static VARIABLE: Shape = Shape {
             "scope",
             Form::Choice(&["local", "project"]),
             "`local`: one run of one flow; `project`: kept between runs.",
-        ),
+        )
+        .deferred(),
     ],
 };
 

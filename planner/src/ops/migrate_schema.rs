@@ -21,7 +21,9 @@ pub(super) const OPERATION: Operation = Operation {
         doc: "Gives a table the columns that the rows (`name`, `type`) of another table list: missing ones are added, others dropped. The rows of the table stay.",
         with: &[&COMMON],
         keys: &[
-            Key::new("target_source", Form::Name, "The database source of the table.").required(),
+            Key::new("target_source", Form::Name, "The database source of the table.")
+                .required()
+                .deferred(),
             Key::new("target_database", Form::Text, "The database of the table."),
             Key::new("target_namespace", Form::Text, "The schema of the table."),
             Key::new(
@@ -30,7 +32,9 @@ pub(super) const OPERATION: Operation = Operation {
                 "The table that gets the columns; created when missing.",
             )
             .required(),
-            Key::new("columns_source", Form::Name, "The database source of the list.").required(),
+            Key::new("columns_source", Form::Name, "The database source of the list.")
+                .required()
+                .deferred(),
             Key::new("columns_database", Form::Text, "The database of the list."),
             Key::new("columns_namespace", Form::Text, "The schema of the list."),
             Key::new(

@@ -4,6 +4,7 @@ mod columns;
 mod common;
 mod control;
 mod data_path;
+mod deferred;
 mod http_request;
 mod http_response;
 mod messages;
@@ -22,6 +23,7 @@ pub use columns::{COLUMN, COLUMN_TYPE, ColumnSpec, Columns, is_column_type};
 pub use common::{COMMON, FlowAction, FlowStep, OnError, each_step};
 pub use control::{Branch, ForEach, RunFlow, Try, While};
 pub use data_path::DataPath;
+pub use deferred::{Deferred, DeferredKey};
 pub use http_request::{BodyFormat, HttpRequest, Request};
 pub use http_response::{Response, ResponseTable, RowFormat, SchemaPolicy};
 pub use messages::{Print, SetVariable, VARIABLE, VariableScope, VariableSet, read_variables, variables_of};
@@ -72,7 +74,26 @@ pub fn read_steps(node: &Node, d: &mut Diagnostics) -> Vec<FlowStep> {
     }
 }
 
-fn read_step(node: &Node, d: &mut Diagnostics) -> Option<FlowStep> {
+/// Reads one step; none where it can't be read, which is reported.
+pub fn read_step(node: &Node, d: &mut Diagnostics) -> Option<FlowStep> {
+    // Steps inside note what they leave to the run themselves.
+    let around = d.deferred.replace(Vec::new());
+    let step = read_whole(node, d);
+    let keys = std::mem::replace(&mut d.deferred, around).unwrap_or_default();
+    let step = step?;
+    Some(match keys.is_empty() {
+        true => step,
+        false => FlowStep {
+            deferred: Some(Deferred {
+                keys,
+                node: std::sync::Arc::new(node.clone()),
+            }),
+            ..step
+        },
+    })
+}
+
+fn read_whole(node: &Node, d: &mut Diagnostics) -> Option<FlowStep> {
     let (op, operation, place) = tagged(node, "a step", "op", OPERATIONS, Code::UnknownOperation, d)?;
     let keys = Keys::new(node, operation.shape, d)?;
     let common = common::read(op, place, &keys, d);

@@ -64,7 +64,9 @@ pub(super) const TRANSFORM: Operation = Operation {
         doc: "Runs a query where its data is; the target becomes its result.",
         with: &[&COMMON, &WRITE_MODE],
         keys: &[
-            Key::new("source", Form::Name, "The database source.").required(),
+            Key::new("source", Form::Name, "The database source.")
+                .required()
+                .deferred(),
             Key::new("query", Form::Text, "One query.").required().filled(),
             Key::new("target_table", Form::Text, "The table that gets the rows.")
                 .required()
@@ -109,7 +111,9 @@ pub(super) const EXECUTE: Operation = Operation {
         doc: "Runs one or more SQL statements. A line `go`, or `;`, ends a statement.",
         with: &[&COMMON],
         keys: &[
-            Key::new("source", Form::Name, "The database source.").required(),
+            Key::new("source", Form::Name, "The database source.")
+                .required()
+                .deferred(),
             Key::new("statement", Form::Text, "The statements.")
                 .required()
                 .filled(),

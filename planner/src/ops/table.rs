@@ -39,7 +39,7 @@ pub static TABLE: Shape = Shape {
     doc: "A table of a database source.",
     with: &[],
     keys: &[
-        Key::new("source", Form::Name, "The database source."),
+        Key::new("source", Form::Name, "The database source.").deferred(),
         Key::new(
             "database",
             Form::Text,
@@ -56,7 +56,9 @@ pub static ROWS: Shape = Shape {
     doc: "The rows of a table, one by one.",
     with: &[],
     keys: &[
-        Key::new("source", Form::Name, "The database source.").required(),
+        Key::new("source", Form::Name, "The database source.")
+            .required()
+            .deferred(),
         Key::new(
             "database",
             Form::Text,
@@ -64,7 +66,9 @@ pub static ROWS: Shape = Shape {
         ),
         Key::new("namespace", Form::Text, "The schema."),
         Key::new("table", Form::Text, "The table.").required().filled(),
-        Key::new("as", Form::Name, "The variable that holds the row.").required(),
+        Key::new("as", Form::Name, "The variable that holds the row.")
+            .required()
+            .deferred(),
     ],
 };
 

@@ -27,7 +27,8 @@ pub static WRITE_MODE: Shape = Shape {
             "write_mode",
             Form::Choice(&["create", "replace", "append", "upsert"]),
             "`create` (default) or `replace`: the table becomes exactly these rows; `append`: they are added; `upsert`: they take the place of rows with the same `primary_key`.",
-        ),
+        )
+        .deferred(),
         Key::new(
             "primary_key",
             Form::Ids,
@@ -51,7 +52,7 @@ pub fn read_write_mode(keys: &Keys<'_>, d: &mut Diagnostics) -> WriteMode {
             .help("the columns that tell rows apart, for example `primary_key: [id]`");
         }
         Some("upsert") => {}
-        _ if keys.has("primary_key") => {
+        _ if keys.has("primary_key") && !keys.is_deferred("write_mode", d) => {
             d.error(
                 Code::BadValue,
                 place("primary_key"),

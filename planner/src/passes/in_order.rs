@@ -7,20 +7,33 @@ impl Plan {
     /// The same flow, run top to bottom: for finding out what concurrency has to do with a problem, and to compare with.
     pub fn in_flow_order(mut self) -> Plan {
         chain(&mut self.root);
+        self.in_order = true;
         self
     }
 }
 
+impl Action {
+    /// The same for one step and those inside it.
+    pub fn in_flow_order(mut self) -> Action {
+        one_by_one(&mut self);
+        self
+    }
+}
+
+fn one_by_one(action: &mut Action) {
+    if let Action::Http(http) = action
+        && matches!(http.fan_out, FanOut::Concurrent { .. })
+    {
+        http.fan_out = FanOut::Sequential {
+            reason: "the flow is run in order".into(),
+        };
+    }
+    action.regions_mut().into_iter().for_each(chain);
+}
+
 fn chain(region: &mut Region) {
     for step in &mut region.steps {
-        if let Action::Http(http) = &mut step.action
-            && matches!(http.fan_out, FanOut::Concurrent { .. })
-        {
-            http.fan_out = FanOut::Sequential {
-                reason: "the flow is run in order".into(),
-            };
-        }
-        step.action.regions_mut().into_iter().for_each(chain);
+        one_by_one(&mut step.action);
     }
     let edge = |to: usize| Edge {
         from: to - 1,

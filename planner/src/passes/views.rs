@@ -112,7 +112,19 @@ impl KnownTables {
 
 /// The tables that these steps make.
 pub fn collect(steps: &[FlowStep], sources: &IndexMap<String, Source>, known: &mut KnownTables) {
-    each_step(steps, &mut |step| match &step.action {
+    each_step(steps, &mut |step| {
+        // Which source, and which tables, only the run knows.
+        let anywhere = |key: &&str| matches!(*key, "source" | "target_source" | "tables");
+        let mut keys = step.deferred.iter().flat_map(|d| &d.keys).map(|k| k.key);
+        if keys.any(|key| anywhere(&key)) {
+            known.opaque.extend(sources.keys().cloned());
+        }
+        made_by(step, sources, known);
+    });
+}
+
+fn made_by(step: &FlowStep, sources: &IndexMap<String, Source>, known: &mut KnownTables) {
+    match &step.action {
         FlowAction::HttpRequest(request) => {
             let response = &request.response;
             response.tables.iter().for_each(|t| known.loaded(t));
@@ -128,8 +140,9 @@ pub fn collect(steps: &[FlowStep], sources: &IndexMap<String, Source>, known: &m
         FlowAction::Transform(transform) => known.target(&transform.target),
         FlowAction::MigrateSchema(migrate) => known.target(&migrate.target),
         FlowAction::Execute(execute) => known.execute(execute, sources),
+        // Any flow may be the one that is called; each is looked at by itself.
         _ => {}
-    });
+    }
 }
 
 /// Adds what reading views reads.

@@ -83,7 +83,9 @@ impl Resolver<'_> {
                 frame.bound.push(each.rows.variable.clone());
                 frame.rounds += 1;
                 let around = std::mem::take(&mut self.rows);
+                self.conditional += 1;
                 let body = self.region(&each.steps, frame, found);
+                self.conditional -= 1;
                 let columns = self.rows.of(&each.rows.variable);
                 self.rows.merge(&around);
                 frame.rounds -= 1;
@@ -98,6 +100,7 @@ impl Resolver<'_> {
             FlowAction::While(looped) => self.looped(looped, frame, found),
             FlowAction::Try(tried) => self.tried(tried, frame, found),
             FlowAction::Block(steps) => Action::Group(self.region(steps, frame, found)),
+            FlowAction::RunFlow(run) if self.calls_later(step, run) => self.call(step, run, frame, found),
             FlowAction::RunFlow(run) => Action::Group(self.flow_region(step, run, id, frame, found)),
         }
     }
@@ -173,7 +176,9 @@ impl Resolver<'_> {
             // What never runs may be wrong.
             let never = super::checks::known(&branch.condition) == Some(false);
             let before = never.then(|| std::mem::take(self.d));
+            self.conditional += 1;
             let then = self.region_below(&name, &branch.then, frame, found);
+            self.conditional -= 1;
             if let Some(before) = before {
                 let inside = std::mem::replace(self.d, before);
                 self.d.extend(&inside.as_warnings());
@@ -183,9 +188,12 @@ impl Resolver<'_> {
                 then,
             });
         }
+        self.conditional += 1;
+        let otherwise = self.region_below("else/", otherwise, frame, found);
+        self.conditional -= 1;
         Action::If {
             branches: planned,
-            otherwise: self.region_below("else/", otherwise, frame, found),
+            otherwise,
         }
     }
 
@@ -193,7 +201,9 @@ impl Resolver<'_> {
         let mut condition = Effects::default();
         condition.read_uses(&looped.condition.uses(), &scope(frame, self.names));
         frame.rounds += 1;
+        self.conditional += 1;
         let body = self.region(&looped.steps, frame, found);
+        self.conditional -= 1;
         frame.rounds -= 1;
         self.check_entered(looped);
         self.check_while(looped, &condition, &body);

@@ -1,17 +1,112 @@
 //! Calls of flows: the steps of the called one stand in the plan like any others, in a frame of their own.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use super::frame::{Frame, scope};
 use super::steps::{Found, List, Resolver};
 use crate::codes::Code;
 use crate::diagnostic::did_you_mean;
 use crate::effects::{Effects, Resource};
-use crate::ops::{FlowStep, OnError, RunFlow};
-use crate::plan::{Action, Region, Step};
+use crate::ops::{FlowAction, FlowStep, OnError, RunFlow};
+use crate::plan::{Action, Region, Step, Unfolds};
 
-/// How deep flows may call each other.
-const MAX_CALLS: usize = 64;
+/// How deep calls are planned ahead, and how many of them: those beyond are planned when they start.
+const MAX_DEPTH: usize = 64;
+const MAX_CALLS: usize = 1024;
 
 impl Resolver<'_> {
+    /// Whether the steps of a called flow are planned only when the call starts: which flow it is is known only then, or
+    /// it is one that calls itself.
+    pub(super) fn calls_later(&self, step: &FlowStep, run: &RunFlow) -> bool {
+        let flow = flow_name(run);
+        let known = self.names.flows.contains_key(flow);
+        let again = self.calls.iter().any(|(name, _)| name == flow);
+        let many = self.calls.len() >= MAX_DEPTH || self.frames >= self.first_frame + MAX_CALLS;
+        step.deferred.is_some() || (known && (again || many))
+    }
+
+    /// A call that is planned when it starts: it may do anything.
+    pub(super) fn call(&mut self, step: &FlowStep, run: &RunFlow, frame: &Frame, found: &mut Found) -> Action {
+        let around = self.calls.iter().position(|(name, _)| name == flow_name(run));
+        if let Some(around) = around
+            && self.calls[around].1 == self.conditional
+        {
+            let circle: Vec<&str> = self.calls[around..].iter().map(|(name, _)| name.as_str()).collect();
+            let circle = format!("{} -> {}", circle.join(" -> "), flow_name(run));
+            let message = format!("flows call each other in a circle without a condition: {circle}");
+            self.d
+                .error(Code::FlowCycle, run.flow_place.clone(), message)
+                .help("put the call into an `if` or a `for_each`: else it never ends");
+        }
+        let effects = &mut found.effects;
+        if let Some(parameters) = &run.parameters {
+            effects.read_uses(&parameters.uses(), &scope(frame, self.names));
+        }
+        let anything = [Resource::AnySource, Resource::AnyVariable, Resource::AnyApi];
+        effects.reads.extend(anything.clone());
+        effects.writes.extend(anything);
+        effects.writes.insert(Resource::Console);
+        effects.at_once(match step.deferred {
+            Some(_) => "calls a flow that is known only when it starts",
+            None => "calls a flow whose steps are planned only when it starts",
+        });
+        self.opaque_setter = true;
+        Action::Call {
+            flow: run.flow.clone(),
+            parameters: run.parameters.clone(),
+        }
+    }
+
+    /// What the run has to find out of a step before it can start.
+    pub(super) fn unfolds(
+        &mut self,
+        step: &FlowStep,
+        frame: &Frame,
+        effects: &mut Effects,
+    ) -> Option<Box<Unfolds>> {
+        let later = matches!(&step.action, FlowAction::RunFlow(run) if self.calls_later(step, run));
+        if step.deferred.is_none() && !later {
+            return None;
+        }
+        let keys = step.deferred.iter().flat_map(|d| &d.keys);
+        for key in keys.clone() {
+            effects.read_uses(&key.value.uses(), &scope(frame, self.names));
+            match key.key {
+                "tables" => effects.writes.extend([Resource::AnySource]),
+                "scope" => effects.writes.extend([Resource::AnyVariable]),
+                _ => {}
+            }
+            // Names that variables have only then.
+            self.opaque_setter |= matches!(key.key, "as" | "scope");
+        }
+        Some(Box::new(Unfolds {
+            keys: keys.cloned().collect(),
+            step: Arc::new(step.clone()),
+            locals: frame.locals.clone(),
+            bound: frame.bound.clone(),
+        }))
+    }
+
+    /// The action of a step that is planned again, its keys known. `id` and `frame`: as it was planned before.
+    pub fn unfold(
+        &mut self,
+        step: &FlowStep,
+        unfolds: &Unfolds,
+        id: &str,
+        frame: usize,
+    ) -> Action {
+        let mut frame = Frame {
+            id: frame,
+            locals: unfolds.locals.clone(),
+            bound: unfolds.bound.clone(),
+            rounds: 0,
+            path: format!("{id}/"),
+            ids: BTreeSet::new(),
+        };
+        self.action(step, id, &mut frame, &mut Found::default())
+    }
+
     /// A called flow in a graph of its own.
     pub(super) fn flow_region(
         &mut self,
@@ -35,9 +130,7 @@ impl Resolver<'_> {
         frame: &mut Frame,
         list: &mut List,
     ) {
-        // A path may begin with `./`.
-        let called = run.flow.trim_start_matches("./");
-        let Some((name, steps)) = self.names.flows.get_key_value(called) else {
+        let Some((name, steps)) = self.names.flows.get_key_value(flow_name(run)) else {
             let flows = self.names.flows.keys().map(String::as_str);
             let help = did_you_mean(&run.flow, "flows", flows);
             let message = format!("no flow is named `{}`", run.flow);
@@ -46,17 +139,6 @@ impl Resolver<'_> {
                 .maybe_help(help);
             return;
         };
-        if self.calls.contains(name) || self.calls.len() >= MAX_CALLS {
-            let circle = format!("{} -> {name}", self.calls.join(" -> "));
-            self.d
-                .error(
-                    Code::FlowCycle,
-                    run.flow_place.clone(),
-                    format!("flows call each other in a circle: {circle}"),
-                )
-                .help("a plan has an end: break the circle");
-            return;
-        }
         if run.start_step > 0 && run.start_step >= steps.len() && !self.names.broken.contains(name) {
             let message = format!(
                 "`start_step: {}` leaves nothing of flow `{name}`, which has {} steps",
@@ -91,6 +173,7 @@ impl Resolver<'_> {
             outside: false,
             barrier: effects.barrier,
             unordered: self.names.relaxed,
+            unfolds: None,
             action: Action::EnterFlow {
                 flow: name.clone(),
                 frame: inner.id,
@@ -98,7 +181,7 @@ impl Resolver<'_> {
             },
         });
         self.visited.insert(name.clone());
-        self.calls.push(name.clone());
+        self.calls.push((name.clone(), self.conditional));
         self.steps(steps, run.start_step, &mut inner, list, Some(enter));
         self.calls.pop();
         let asked: Vec<String> = list.steps[enter..]
@@ -112,4 +195,9 @@ impl Resolver<'_> {
         let asked: Vec<&str> = asked.iter().map(String::as_str).collect();
         self.check_parameters(run, inner.id, &list.steps[enter..], &asked);
     }
+}
+
+/// The name of the called flow: a path may begin with `./`.
+fn flow_name(run: &RunFlow) -> &str {
+    run.flow.trim_start_matches("./")
 }

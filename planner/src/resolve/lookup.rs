@@ -4,6 +4,7 @@ use super::steps::Resolver;
 use crate::codes::Code;
 use crate::diagnostic::did_you_mean;
 use crate::effects::{Effects, Resource};
+use crate::expr;
 use crate::ops::{TableRef, VariableSet};
 use crate::span::Place;
 use crate::syntax::{Source, SourceKind};
@@ -36,6 +37,8 @@ impl<'a> Resolver<'a> {
 
     fn source(&mut self, name: &str, place: &Place) -> Option<&'a Source> {
         match self.names.sources.get(name) {
+            // The run says it.
+            None if expr::has_template(name) => None,
             Some(source) => {
                 self.used.insert(name.to_string());
                 Some(source)

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use indexmap::IndexMap;
 use serde_json::Value as Json;
 
-use super::frame::{Frame, collect_locals};
+use super::frame::{Frame, collect_locals, scope};
 use crate::codes::Code;
 use crate::diagnostic::{Diagnostics, did_you_mean};
 use crate::effects::Effects;
@@ -42,12 +42,16 @@ pub struct Resolver<'a> {
     /// Sources in use.
     pub used: BTreeSet<String>,
     pub frames: usize,
+    /// The first of the frames.
+    pub(super) first_frame: usize,
     /// Unknown sources already told, with the line: a step may name one several times.
     pub(super) unknown: BTreeSet<(String, usize)>,
     /// Flows that are part of the plan.
     pub visited: BTreeSet<String>,
-    /// Flows being inlined, outermost first.
-    pub(super) calls: Vec<String>,
+    /// Flows being inlined, outermost first, each with how many conditions and loops stood around its call.
+    pub(super) calls: Vec<(String, usize)>,
+    /// How many conditions and loops stand around, those of callers too: steps inside may not run.
+    pub(super) conditional: usize,
     /// Variables that some step sets, project scope.
     pub set: BTreeSet<String>,
     /// Variables asked for, and where first: checked at the end, when all that is set is known.
@@ -67,15 +71,18 @@ pub(super) struct Found {
 }
 
 impl<'a> Resolver<'a> {
-    pub fn new(names: &'a Names<'a>, d: &'a mut Diagnostics) -> Self {
+    /// A resolver whose flow frames are numbered from `first_frame` on.
+    pub fn new(names: &'a Names<'a>, first_frame: usize, d: &'a mut Diagnostics) -> Self {
         Resolver {
             names,
             d,
             used: BTreeSet::new(),
-            frames: 0,
+            frames: first_frame,
+            first_frame,
             unknown: BTreeSet::new(),
             visited: BTreeSet::new(),
             calls: Vec::new(),
+            conditional: 0,
             set: BTreeSet::new(),
             asked: HashMap::new(),
             opaque_setter: false,
@@ -94,7 +101,7 @@ impl<'a> Resolver<'a> {
         // Run by itself, the flow gets no parameters; that is not what it is written for.
         let callers = self.names.parameters.get(name);
         self.set.extend(callers.into_iter().flatten().cloned());
-        self.calls.push(name.to_string());
+        self.calls.push((name.to_string(), 0));
         let mut list = List::default();
         self.steps(steps, 0, &mut frame, &mut list, None);
         self.calls.pop();
@@ -207,7 +214,7 @@ impl<'a> Resolver<'a> {
         before: impl Iterator<Item = &'i str>,
     ) {
         // It may be one that could not be read.
-        let flow = self.calls.last().map_or("", String::as_str);
+        let flow = self.calls.last().map_or("", |(flow, _)| flow);
         if self.names.broken.contains(flow) {
             return;
         }
@@ -241,7 +248,7 @@ impl<'a> Resolver<'a> {
                 frame.path = path;
                 return;
             }
-            FlowAction::RunFlow(run) if step.on_error == OnError::Stop => {
+            FlowAction::RunFlow(run) if step.on_error == OnError::Stop && !self.calls_later(step, run) => {
                 return self.run_flow(step, run, (&id, &id), frame, list);
             }
             _ => {}
@@ -255,6 +262,14 @@ impl<'a> Resolver<'a> {
             self.check_tables(&found, &step.place);
         }
         let mut effects = found.effects;
+        let unfolds = self.unfolds(step, frame, &mut effects);
+        for source in effects.sources() {
+            // Which database it is may be for variables to say.
+            let settings = self.names.sources.get(&source).map(Source::settings);
+            for prop in settings.into_iter().flatten() {
+                effects.read_uses(&prop.uses(), &scope(frame, self.names));
+            }
+        }
         for message in &effects.opaque {
             self.d
                 .warning(
@@ -278,6 +293,7 @@ impl<'a> Resolver<'a> {
             outside: found.outside,
             barrier: effects.barrier,
             unordered: self.names.relaxed || step.after.is_some(),
+            unfolds,
             action,
         });
     }

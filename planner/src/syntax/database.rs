@@ -81,6 +81,40 @@ impl DatabaseSource {
         }
     }
 
+    /// What opening it evaluates.
+    pub fn settings(&self) -> Vec<&Prop> {
+        let (needed, optional): (Vec<&Prop>, Vec<&Option<Prop>>) = match self {
+            DatabaseSource::Postgres(server) | DatabaseSource::MySql(server) => {
+                (vec![&server.conn_str], vec![&server.username, &server.password])
+            }
+            DatabaseSource::Sqlite(conn_str) => (vec![conn_str], Vec::new()),
+            DatabaseSource::DuckDb(source) => (vec![&source.conn_str], vec![&source.driver]),
+            DatabaseSource::Snowflake(source) => {
+                let optional = vec![
+                    &source.user,
+                    &source.password,
+                    &source.private_key_path,
+                    &source.private_key_passphrase,
+                    &source.token,
+                    &source.warehouse,
+                    &source.role,
+                    &source.database,
+                    &source.schema,
+                    &source.host,
+                    &source.port,
+                    &source.protocol,
+                    &source.driver,
+                ];
+                (vec![&source.account], optional)
+            }
+            DatabaseSource::Adbc(source) => {
+                (vec![&source.driver], vec![&source.entrypoint, &source.options])
+            }
+            DatabaseSource::Staging => (Vec::new(), Vec::new()),
+        };
+        needed.into_iter().chain(optional.into_iter().flatten()).collect()
+    }
+
     /// The kind, as `type` names it.
     pub fn type_name(&self) -> &'static str {
         match self {

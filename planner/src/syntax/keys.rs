@@ -8,6 +8,7 @@ use super::tree::{Node, Scalar, Value};
 use crate::codes::Code;
 use crate::diagnostic::{Diagnostics, did_you_mean, nearest};
 use crate::expr::{self, Prop};
+use crate::ops::DeferredKey;
 use crate::span::Place;
 
 /// A map being read, its keys checked against its shape.
@@ -180,8 +181,50 @@ impl<'a> Keys<'a> {
         }
     }
 
-    /// Text that is known when planning: no template.
+    /// Whether the run gives the value of a key, by Jinja or Python, when the step starts.
+    pub fn is_deferred(&self, name: &str, d: &Diagnostics) -> bool {
+        let key = self.key(name);
+        let template = |node: &Node| node.as_text().is_some_and(|text| expr::has_template(text));
+        let python = || self.find(key, EXPRESSION).is_some_and(|(_, code)| !code.is_null());
+        let plain = self.node(name);
+        key.deferred && d.deferred.is_some() && plain.map_or_else(python, template)
+    }
+
+    /// Notes a key that the run gives, once. The text that stands for its value until then: it holds a template.
+    fn defer(&self, name: &str, d: &mut Diagnostics) -> Option<(String, Place)> {
+        if !self.is_deferred(name, d) {
+            return None;
+        }
+        let key = self.key(name);
+        let form = if self.node(name).is_some() { "" } else { EXPRESSION };
+        let (at, _) = self.find(key, form)?;
+        let value = match form {
+            "" => expr::literal(name, self.node(name)?, d),
+            _ => self.prop(name, d),
+        }?;
+        let text = match &value {
+            Prop::Jinja { code, .. } => code.text.to_string(),
+            Prop::Python { code, .. } => format!("{{{{ {} }}}}", code.text.trim()),
+            _ => return None,
+        };
+        let noted = DeferredKey {
+            key: key.name,
+            value,
+            at: at.clone(),
+        };
+        if let Some(all) = &mut d.deferred
+            && !all.iter().any(|k| k.key == noted.key && k.at.start == at.start)
+        {
+            all.push(noted);
+        }
+        Some((text, at.clone()))
+    }
+
+    /// Text that is known when planning: no template, unless the run may give it.
     pub fn name(&self, name: &str, d: &mut Diagnostics) -> Option<(String, Place)> {
+        if let Some(deferred) = self.defer(name, d) {
+            return Some(deferred);
+        }
         let node = self.node(name)?;
         match &node.value {
             Value::Scalar(Scalar::Text { text, .. }) if !expr::has_template(text) => {
@@ -207,6 +250,9 @@ impl<'a> Keys<'a> {
         let Form::Choice(words) = self.key(name).form else {
             return None;
         };
+        if self.defer(name, d).is_some() {
+            return None;
+        }
         let (word, place) = self.name(name, d)?;
         let found = words.iter().find(|w| **w == word).copied();
         if found.is_none() {
@@ -392,6 +438,9 @@ impl<'a> Keys<'a> {
         d: &mut Diagnostics,
         mut read: impl FnMut(&'a Node, &mut Diagnostics) -> Option<T>,
     ) -> Vec<T> {
+        if self.defer(name, d).is_some() {
+            return Vec::new();
+        }
         match self.node(name) {
             None => Vec::new(),
             Some(node) => match &node.value {

@@ -21,6 +21,8 @@ pub struct Key {
     pub required: bool,
     /// Whether `name_expression` gives the value by Python.
     pub python: bool,
+    /// Whether the run may give the value when the step starts, by Jinja or Python, though the plan needs it.
+    pub deferred: bool,
     /// Whether empty text counts as missing.
     pub filled: bool,
     pub doc: &'static str,
@@ -108,6 +110,7 @@ impl Key {
             form,
             required: false,
             python,
+            deferred: false,
             filled: false,
             doc,
         }
@@ -137,6 +140,15 @@ impl Key {
     /// The same key, also as `name_expression`.
     pub const fn or_python(self) -> Key {
         Key { python: true, ..self }
+    }
+
+    /// The same key, and its value may be computed when the step starts.
+    pub const fn deferred(self) -> Key {
+        Key {
+            deferred: true,
+            python: true,
+            ..self
+        }
     }
 
     /// Whether `name` itself can be written.

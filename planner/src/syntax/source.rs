@@ -55,6 +55,14 @@ impl Source {
         }
     }
 
+    /// What opening it evaluates, where it is a database.
+    pub fn settings(&self) -> Vec<&Prop> {
+        match &self.kind {
+            SourceKind::Http(_) => Vec::new(),
+            SourceKind::Database(database) => database.settings(),
+        }
+    }
+
     /// The kind, as `type` names it.
     pub fn type_name(&self) -> &'static str {
         match self.kind {

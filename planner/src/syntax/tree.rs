@@ -98,6 +98,31 @@ impl Node {
         }
     }
 
+    /// A value that stands at a place, templates in it not looked at.
+    pub fn of_json(value: &serde_json::Value, place: &Place) -> Node {
+        use serde_json::Value as Json;
+        let value = match value {
+            Json::Null => Value::Scalar(Scalar::Null),
+            Json::Bool(b) => Value::Scalar(Scalar::Bool(*b)),
+            Json::Number(n) => Value::Scalar(Scalar::Number(n.clone())),
+            Json::String(text) => Value::Scalar(Scalar::Text {
+                text: text.as_str().into(),
+                first_line: place.line,
+            }),
+            Json::Array(items) => Value::List(items.iter().map(|item| Node::of_json(item, place)).collect()),
+            Json::Object(entries) => {
+                let entries = entries
+                    .iter()
+                    .map(|(name, value)| (name.clone(), place.clone(), Node::of_json(value, place)));
+                Value::Map(entries.collect())
+            }
+        };
+        Node {
+            value,
+            place: place.clone(),
+        }
+    }
+
     /// The value as JSON, templates not looked at.
     pub fn to_json(&self) -> serde_json::Value {
         use serde_json::Value as Json;

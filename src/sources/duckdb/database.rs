@@ -27,6 +27,11 @@ pub struct DuckDb {
 }
 
 impl DuckDb {
+    /// Whether others hold it, too.
+    pub fn is_held(&self) -> bool {
+        Arc::strong_count(&self.connections) > 1
+    }
+
     /// Opens the database.
     pub fn open(location: &Location, places: &Places) -> Result<DuckDb> {
         let path = location.file.as_ref();
