@@ -9,10 +9,11 @@ use serde_json::Value as Json;
 use crate::codes::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics, did_you_mean};
 use crate::expr::Prop;
-use crate::ops::{FlowAction, FlowStep, each_step, read_step};
+use crate::ops::{FlowAction, FlowStep, VariableSet, each_step, read_step};
 use crate::passes::views::{self, KnownTables};
 use crate::plan::{Action, PLAN_VERSION, Plan, PlannedSource, Step, Unfolds};
 use crate::resolve::{Names, Resolver};
+use crate::servers::Servers;
 use crate::syntax::{self, Project, Source};
 
 /// A file of the project: its path relative to the project, with `/`, and its text.
@@ -67,6 +68,8 @@ pub struct Compiler {
     parameters: IndexMap<String, BTreeSet<String>>,
     /// Tables that the flows make.
     tables: KnownTables,
+    /// Variables of the environment that no flow sets.
+    facts: IndexMap<String, Json>,
     /// What was found when reading each flow.
     found: IndexMap<String, Diagnostics>,
 }
@@ -137,8 +140,15 @@ impl Compiler {
                 }
             });
         }
+        // What flows may set is no fact.
+        let mut facts = environment.clone();
+        match set_by(flows.values()) {
+            Some(set) => facts.retain(|name, _| !set.contains(name)),
+            None => facts.clear(),
+        }
         Some(Compiler {
             project: project?,
+            facts,
             sources,
             environment,
             flows,
@@ -173,7 +183,10 @@ impl Compiler {
         }
         let mut known = variables.clone();
         known.extend(self.environment.keys().cloned());
-        let names = self.names(&known);
+        let facts = self.facts.iter().filter(|(name, _)| !variables.contains(*name));
+        let facts = facts.map(|(name, value)| (name.clone(), value.clone())).collect();
+        let servers = Arc::new(Servers::find(&self.sources, &facts));
+        let names = self.names(&known, &servers);
         let mut resolver = Resolver::new(&names, 0, d);
         let root = resolver.flow(flow);
         let (used, frames) = (std::mem::take(&mut resolver.used), resolver.frames);
@@ -212,7 +225,7 @@ impl Compiler {
 }
 
 impl Compiler {
-    fn names<'n>(&'n self, variables: &'n BTreeSet<String>) -> Names<'n> {
+    fn names<'n>(&'n self, variables: &'n BTreeSet<String>, servers: &'n Arc<Servers>) -> Names<'n> {
         Names {
             flows: &self.flows,
             sources: &self.sources,
@@ -221,6 +234,7 @@ impl Compiler {
             variables,
             parameters: &self.parameters,
             tables: &self.tables,
+            servers,
             relaxed: self.project.relaxed,
         }
     }
@@ -243,7 +257,7 @@ impl Compiler {
             Some(deferred) => read_step(&deferred.filled(values), &mut d),
         };
         let known = BTreeSet::new();
-        let names = self.names(&known);
+        let names = self.names(&known, &unfolds.servers);
         let mut resolver = Resolver::new(&names, first_frame, &mut d);
         let action = written.map(|written| resolver.unfold(&written, unfolds, &step.id, step.frame));
         let (frames, visited) = (resolver.frames, std::mem::take(&mut resolver.visited));
@@ -256,6 +270,49 @@ impl Compiler {
             _ => Err(d.into_sorted()),
         }
     }
+}
+
+/// The variables that these flows set or bind; none: any.
+fn set_by<'f>(flows: impl Iterator<Item = &'f Vec<FlowStep>>) -> Option<BTreeSet<String>> {
+    let mut set = BTreeSet::new();
+    let mut any = false;
+    let mut add = |variables: &[VariableSet]| {
+        any |= variables.iter().any(|v| v.many);
+        set.extend(variables.iter().map(|v| v.name.clone()));
+    };
+    let mut bound = Vec::new();
+    let mut opaque = false;
+    for steps in flows {
+        each_step(steps, &mut |step| {
+            let names = |key: &&str| matches!(*key, "as" | "flow" | "tables");
+            let deferred = step.deferred.iter().flat_map(|d| &d.keys);
+            opaque |= deferred.map(|k| k.key).any(|key| names(&key));
+            match &step.action {
+                FlowAction::SetVariable(set) => add(&set.set),
+                FlowAction::HttpRequest(request) => {
+                    add(&request.init);
+                    add(&request.response.variables);
+                    bound.extend(request.for_each.iter().map(|rows| rows.variable.clone()));
+                    if let Some(parser) = &request.response.parser {
+                        match parser.returns().and_then(|r| r.variables.as_ref()) {
+                            Some(returned) => bound.extend(returned.iter().map(|v| v.name.clone())),
+                            None => opaque = true,
+                        }
+                    }
+                }
+                FlowAction::ForEach(each) => bound.push(each.rows.variable.clone()),
+                FlowAction::RunFlow(run) => match &run.parameters {
+                    None => {}
+                    Some(Prop::Map(entries)) => bound.extend(entries.iter().map(|(name, _)| name.clone())),
+                    Some(Prop::Literal(Json::Object(entries))) => bound.extend(entries.keys().cloned()),
+                    Some(_) => opaque = true,
+                },
+                _ => {}
+            }
+        });
+    }
+    set.extend(bound);
+    (!any && !opaque).then_some(set)
 }
 
 /// A step that was planned again.

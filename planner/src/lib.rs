@@ -22,6 +22,7 @@ pub mod plan;
 mod resolve;
 mod schema;
 mod span;
+mod servers;
 mod sql;
 mod statements;
 pub mod syntax;

@@ -10,6 +10,7 @@ use crate::expr::Prop;
 use crate::ops::{
     DeferredKey, Execute, FlowStep, HttpRequest, MigrateSchema, OnError, Print, RowsOf, SetVariable, TableRef, Transform,
 };
+use crate::servers::Servers;
 use crate::span::Place;
 use crate::syntax::Concurrency;
 
@@ -148,6 +149,9 @@ pub struct Unfolds {
     /// Rows of the for_each around.
     #[serde(skip)]
     pub bound: Vec<String>,
+    /// Sources that are one server.
+    #[serde(skip)]
+    pub(crate) servers: Arc<Servers>,
 }
 
 fn is_stop(on_error: &OnError) -> bool {

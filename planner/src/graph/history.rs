@@ -5,12 +5,29 @@ use std::collections::HashMap;
 use super::{Pairs, add};
 use crate::effects::Resource;
 use crate::plan::{Action, Step, Until};
+use crate::servers::Servers;
 
 /// Adds the pairs (earlier, later) of steps that touch the same thing, unless others imply them.
-pub fn pairs(steps: &[Step], pairs: &mut Pairs) {
+pub fn pairs(steps: &[Step], servers: &Servers, pairs: &mut Pairs) {
+    let one_name = |resources: &[Resource]| -> Vec<Resource> {
+        let named = resources.iter().map(|r| servers.canonical(r).into_owned());
+        named.collect()
+    };
+    // Sources that are one server go by one name.
+    let renamed: Vec<(Vec<Resource>, Vec<Resource>)> = match servers.is_plain() {
+        true => Vec::new(),
+        false => steps
+            .iter()
+            .map(|step| (one_name(&step.reads), one_name(&step.writes)))
+            .collect(),
+    };
     let mut history = History::default();
     for (at, step) in steps.iter().enumerate() {
-        history.see(at, step, pairs);
+        let (reads, writes) = match renamed.get(at) {
+            Some((reads, writes)) => (reads.as_slice(), writes.as_slice()),
+            None => (step.reads.as_slice(), step.writes.as_slice()),
+        };
+        history.see(at, step, (reads, writes), pairs);
     }
 }
 
@@ -77,8 +94,14 @@ fn group(resource: &Resource) -> Group<'_> {
 }
 
 impl<'s> History<'s> {
-    fn see(&mut self, at: usize, step: &'s Step, pairs: &mut Pairs) {
-        for resource in step.reads.iter().filter(|r| **r != Resource::Console) {
+    fn see(
+        &mut self,
+        at: usize,
+        step: &Step,
+        (reads, writes): (&'s [Resource], &'s [Resource]),
+        pairs: &mut Pairs,
+    ) {
+        for resource in reads.iter().filter(|r| **r != Resource::Console) {
             let until = |writer: &Writer| match orders(resource) || writer.composite {
                 true => Until::Over,
                 false => Until::Work,
@@ -88,7 +111,7 @@ impl<'s> History<'s> {
                 writers.for_each(|w| add(pairs, w.at, at, until(w)));
             });
         }
-        for resource in step.writes.iter().filter(|r| orders(r)) {
+        for resource in writes.iter().filter(|r| orders(r)) {
             self.each(resource, |touched| {
                 let earlier = touched.writers.iter();
                 earlier
@@ -102,10 +125,10 @@ impl<'s> History<'s> {
                 }
             });
         }
-        for resource in &step.reads {
+        for resource in reads {
             self.entry(resource).readers.push(at);
         }
-        for resource in step.writes.iter().filter(|r| **r != Resource::Console) {
+        for resource in writes.iter().filter(|r| **r != Resource::Console) {
             let writer = Writer {
                 at,
                 held: holds_back(step),

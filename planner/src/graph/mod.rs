@@ -11,6 +11,7 @@ use petgraph::algo::tred::{dag_to_toposorted_adjacency_list, dag_transitive_redu
 use petgraph::graph::{DiGraph, NodeIndex};
 
 use crate::plan::{Edge, Step, Until};
+use crate::servers::Servers;
 
 /// An edge that the flow asks for, or that follows from its structure.
 pub struct Extra {
@@ -36,12 +37,12 @@ fn add(pairs: &mut Pairs, from: usize, to: usize, until: Until) {
 /// Joins two steps, earlier first, by an edge where the later one can't do its work before: it reads what the earlier
 /// one writes, one of them can't be held back, or `extra` says so. That what steps do takes effect in the order of the
 /// flow needs no edges. Edges that follow from others are left out.
-pub fn edges(steps: &[Step], extra: &[Extra]) -> Vec<Edge> {
+pub fn edges(steps: &[Step], extra: &[Extra], servers: &Servers) -> Vec<Edge> {
     let mut pairs = Pairs::new();
     for edge in extra {
         add(&mut pairs, edge.from, edge.to, edge.until);
     }
-    history::pairs(steps, &mut pairs);
+    history::pairs(steps, servers, &mut pairs);
     barriers::pairs(steps, &mut pairs);
     let all = reduced(steps.len(), pairs.keys().copied());
     // A path of edges that wait for work alone does not stand for one that waits for the end.
@@ -55,7 +56,7 @@ pub fn edges(steps: &[Step], extra: &[Extra]) -> Vec<Edge> {
             from,
             to,
             until,
-            reasons: reasons::reasons(steps, extra, from, to),
+            reasons: reasons::reasons(steps, extra, servers, from, to),
         })
         .collect();
     edges.sort_by_key(|e| (e.to, e.from));

@@ -4,13 +4,20 @@ use super::Extra;
 use super::history::{holds_back, orders};
 use crate::effects::Resource;
 use crate::plan::Step;
+use crate::servers::Servers;
 
 /// Why step `to` waits for step `from`.
-pub fn reasons(steps: &[Step], extra: &[Extra], from: usize, to: usize) -> Vec<String> {
+pub fn reasons(
+    steps: &[Step],
+    extra: &[Extra],
+    servers: &Servers,
+    from: usize,
+    to: usize,
+) -> Vec<String> {
     let given = extra.iter().filter(|e| (e.from, e.to) == (from, to));
     let mut reasons: Vec<String> = given.map(|e| e.reason.clone()).collect();
     let (earlier, later) = (&steps[from], &steps[to]);
-    conflicts(earlier, later, &mut reasons);
+    conflicts(earlier, later, servers, &mut reasons);
     if reasons.is_empty() {
         let id = &earlier.id;
         reasons.push(match (&earlier.barrier, &later.barrier) {
@@ -22,13 +29,13 @@ pub fn reasons(steps: &[Step], extra: &[Extra], from: usize, to: usize) -> Vec<S
     reasons
 }
 
-fn conflicts(earlier: &Step, later: &Step, reasons: &mut Vec<String>) {
+fn conflicts(earlier: &Step, later: &Step, servers: &Servers, reasons: &mut Vec<String>) {
     // One reason for each thing is enough.
     let mut told = Vec::new();
     let mut pairs = |a: &[Resource], b: &[Resource], say: &dyn Fn(&Resource) -> Option<String>| {
         for resource in b {
             if !told.contains(resource)
-                && a.iter().any(|r| r.overlaps(resource))
+                && a.iter().any(|r| servers.canonical(r).overlaps(&servers.canonical(resource)))
                 && let Some(reason) = say(resource)
             {
                 told.push(resource.clone());

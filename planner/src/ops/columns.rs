@@ -62,14 +62,17 @@ pub static COLUMN: Shape = Shape {
     doc: "A column of a table.",
     with: &[&SIZES],
     keys: &[
-        Key::new("name", Form::Name, "The column's name.").required(),
+        Key::new("name", Form::Name, "The column's name.")
+            .required()
+            .deferred(),
         Key::new("description", Form::Label, "What the column holds."),
         Key::new(
             "type",
             Form::Value,
             "A type of the target database, or {name, precision, scale}.",
         )
-        .required(),
+        .required()
+        .deferred(),
     ],
 };
 
@@ -78,7 +81,9 @@ pub static COLUMN_TYPE: Shape = Shape {
     what: "a column type",
     doc: "The type of a column.",
     with: &[&SIZES],
-    keys: &[Key::new("name", Form::Name, "The type's name.").required()],
+    keys: &[Key::new("name", Form::Name, "The type's name.")
+        .required()
+        .deferred()],
 };
 
 static SIZES: Shape = Shape {

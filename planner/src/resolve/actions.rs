@@ -4,6 +4,7 @@ use super::across::reach;
 use super::frame::{Frame, scope, target};
 use super::steps::{Found, Resolver};
 use crate::effects::{Effects, Resource};
+use crate::expr::has_template;
 use crate::http_effects;
 use crate::ops::{Branch, FlowAction, FlowStep, HttpRequest, Try, While};
 use crate::plan::{Action, PlannedBranch};
@@ -87,6 +88,7 @@ impl Resolver<'_> {
                 let body = self.region(&each.steps, frame, found);
                 self.conditional -= 1;
                 let columns = self.rows.of(&each.rows.variable);
+                let columns = columns.filter(|_| !has_template(&each.rows.variable));
                 self.rows.merge(&around);
                 frame.rounds -= 1;
                 frame.bound.pop();

@@ -85,6 +85,7 @@ impl Resolver<'_> {
             step: Arc::new(step.clone()),
             locals: frame.locals.clone(),
             bound: frame.bound.clone(),
+            servers: self.names.servers.clone(),
         }))
     }
 
@@ -118,7 +119,7 @@ impl Resolver<'_> {
     ) -> Region {
         let mut list = List::default();
         self.run_flow(step, run, (id, &format!("{id}/start")), frame, &mut list);
-        list.region(found)
+        list.region(found, self.names.servers)
     }
 
     /// `ids`: of the call, and of the step that starts the called flow.

@@ -1,6 +1,7 @@
 //! Steps as written to steps of the plan.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 use serde_json::Value as Json;
@@ -14,6 +15,7 @@ use crate::graph::{self, Extra};
 use crate::ops::{FlowAction, FlowStep, OnError};
 use crate::passes::views::{self, KnownTables};
 use crate::plan::{Region, Step, Until};
+use crate::servers::Servers;
 use crate::span::Place;
 use crate::syntax::Source;
 
@@ -31,6 +33,8 @@ pub struct Names<'a> {
     pub parameters: &'a IndexMap<String, BTreeSet<String>>,
     /// Tables that flows of the project make.
     pub tables: &'a KnownTables,
+    /// Sources that are one server.
+    pub servers: &'a Arc<Servers>,
     /// Whether barriers hold nothing up.
     pub relaxed: bool,
 }
@@ -106,7 +110,7 @@ impl<'a> Resolver<'a> {
         self.steps(steps, 0, &mut frame, &mut list, None);
         self.calls.pop();
         self.check_variables();
-        list.finish()
+        list.finish(self.names.servers)
     }
 
     pub(super) fn frame(&mut self, steps: &[FlowStep], parameters: Option<&Prop>, path: String) -> Frame {
@@ -302,7 +306,7 @@ impl<'a> Resolver<'a> {
     pub(super) fn region(&mut self, steps: &[FlowStep], frame: &mut Frame, found: &mut Found) -> Region {
         let mut list = List::default();
         self.steps(steps, 0, frame, &mut list, None);
-        list.region(found)
+        list.region(found, self.names.servers)
     }
 
     /// The same, the ids of the steps below `name`.
@@ -329,8 +333,8 @@ pub(super) struct List {
 }
 
 impl List {
-    fn finish(self) -> Region {
-        let edges = graph::edges(&self.steps, &self.extra);
+    fn finish(self, servers: &Servers) -> Region {
+        let edges = graph::edges(&self.steps, &self.extra, servers);
         let stages = graph::stages(self.steps.len(), &edges);
         Region {
             steps: self.steps,
@@ -340,7 +344,7 @@ impl List {
     }
 
     /// The region of the list; what its steps do is what the step around does.
-    pub(super) fn region(self, found: &mut Found) -> Region {
+    pub(super) fn region(self, found: &mut Found, servers: &Servers) -> Region {
         for step in &self.steps {
             found.effects.reads.extend(step.reads.iter().cloned());
             found.effects.writes.extend(step.writes.iter().cloned());
@@ -354,6 +358,6 @@ impl List {
                 found.effects.at_once(inner);
             }
         }
-        self.finish()
+        self.finish(servers)
     }
 }

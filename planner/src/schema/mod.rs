@@ -224,6 +224,16 @@ impl Definitions {
     }
 
     fn form(&mut self, key: &Key) -> Json {
+        let plain = self.plain_form(key);
+        match key.form {
+            Form::Name | Form::Choice(_) if key.deferred => {
+                json!({"anyOf": [plain, {"type": "string", "pattern": TEMPLATE}]})
+            }
+            _ => plain,
+        }
+    }
+
+    fn plain_form(&mut self, key: &Key) -> Json {
         match key.form {
             Form::Id => json!({"type": ["string", "number", "null"], "pattern": "^[^\\n\\t]*\\S[^\\n\\t]*$"}),
             Form::Label => json!({"type": ["string", "number", "boolean", "null"]}),
@@ -334,7 +344,7 @@ impl Definitions {
             let sql_type = definitions.define("type", |_| {
                 json!({"if": {"type": "object"}, "then": long, "else": {
                     "type": "string",
-                    "pattern": "^[^;{}]+$",
+                    "anyOf": [{"pattern": "^[^;{}]+$"}, {"pattern": TEMPLATE}],
                     "examples": ["text", "bigint", "numeric(10,2)", "double precision", "boolean", "timestamp", "date", "jsonb"],
                 }})
             });
