@@ -79,11 +79,16 @@ fn value(value: &Value, out: &mut String) -> Result<(), String> {
             let _ = write!(out, "{date}");
         }
         Value::Timestamp(t) => {
+            let _ = write!(out, "{}", t.format("%Y-%m-%d %H:%M:%S%.f"));
+        }
+        Value::Stamp(t, zone) => {
             let _ = write!(out, "{}", t.format("%Y-%m-%dT%H:%M:%S%.f"));
+            let _ = zone.map_or(Ok(()), |zone| write!(out, "{zone}"));
         }
         Value::Instant(t) => {
-            let _ = write!(out, "{}", t.format("%Y-%m-%dT%H:%M:%S%.f+00:00"));
+            let _ = write!(out, "{}", t.format("%Y-%m-%d %H:%M:%S%.f%:z"));
         }
+        Value::Duration(_) | Value::Uuid(_) => text(&value.to_text(), out),
         Value::Time(time) => text(&time.to_string(), out),
         Value::List(items) => {
             out.push('[');
@@ -96,6 +101,23 @@ fn value(value: &Value, out: &mut String) -> Result<(), String> {
             out.push(']');
         }
         Value::Map(entries) => map(entries.iter().map(|(k, v)| (k.as_str(), v.clone())), out)?,
+        Value::Pairs(pairs) => {
+            out.push('{');
+            for (at, (key, value)) in pairs.iter().enumerate() {
+                if at > 0 {
+                    out.push_str(", ");
+                }
+                match key {
+                    Value::List(_) | Value::Map(_) | Value::Pairs(_) | Value::Row(_) | Value::Object(_) => {
+                        return Err(format!("a map has a key that can't be kept: {}", key.repr()));
+                    }
+                    key => self::value(key, out)?,
+                }
+                out.push_str(": ");
+                self::value(value, out)?;
+            }
+            out.push('}');
+        }
         Value::Row(row) => map(row.iter(), out)?,
         Value::Object(object) => self::value(&object.data()?, out)?,
     }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use chrono::{Datelike, NaiveDateTime, Timelike};
+use chrono::{Datelike, FixedOffset, NaiveDateTime, TimeDelta, Timelike};
 
 use crate::value::{Value, float_text};
 
@@ -36,8 +36,42 @@ fn write(value: &Value, out: &mut String) {
             out.push(')');
         }
         Value::Instant(t) => {
-            moment(&t.naive_utc(), out);
-            out.push_str(", tzinfo=datetime.timezone.utc)");
+            moment(&t.naive_local(), out);
+            zone(t.offset(), out);
+            out.push(')');
+        }
+        Value::Stamp(t, offset) => {
+            let mut text = String::new();
+            moment(t, &mut text);
+            out.push_str(&text.replace("datetime.datetime(", "TimeStamp("));
+            offset.iter().for_each(|offset| zone(offset, out));
+            out.push(')');
+        }
+        Value::Duration(span) => {
+            let micros = span.num_microseconds().unwrap_or(i64::MAX);
+            let day = 86_400_000_000;
+            let parts = [
+                ("days", micros.div_euclid(day)),
+                ("seconds", micros.rem_euclid(day) / 1_000_000),
+                ("microseconds", micros.rem_euclid(1_000_000)),
+            ];
+            let parts = parts.iter().filter(|(_, n)| *n != 0);
+            let parts: Vec<String> = parts.map(|(name, n)| format!("{name}={n}")).collect();
+            let parts = if parts.is_empty() { "0".to_string() } else { parts.join(", ") };
+            let _ = write!(out, "datetime.timedelta({parts})");
+        }
+        Value::Uuid(id) => {
+            let _ = write!(out, "UUID('{id}')");
+        }
+        Value::Pairs(pairs) => {
+            out.push('{');
+            for (at, (key, value)) in pairs.iter().enumerate() {
+                separate(at, out);
+                write(key, out);
+                out.push_str(": ");
+                write(value, out);
+            }
+            out.push('}');
         }
         Value::List(items) => {
             out.push('[');
@@ -89,6 +123,16 @@ fn moment(t: &NaiveDateTime, out: &mut String) {
         time.minute()
     );
     seconds(time.second(), time.nanosecond() / 1000, out);
+}
+
+fn zone(offset: &FixedOffset, out: &mut String) {
+    match offset.local_minus_utc() {
+        0 => out.push_str(", tzinfo=datetime.timezone.utc"),
+        seconds => {
+            let span = Value::Duration(TimeDelta::seconds(seconds.into()));
+            let _ = write!(out, ", tzinfo=datetime.timezone({})", span.repr());
+        }
+    }
 }
 
 /// Python leaves out what is zero at the end.

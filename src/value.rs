@@ -4,13 +4,14 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Timelike, Utc};
+use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Timelike};
 use indexmap::IndexMap;
-use sequor_planner::syntax::TYPED;
+use sequor_planner::syntax::{KEYED, TYPED};
 use serde::ser::{Error as _, SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
 use serde_json::Value as Json;
 use serde_json::value::RawValue;
+use uuid::Uuid;
 
 use crate::batch::row::Row;
 
@@ -31,10 +32,17 @@ pub enum Value {
     Time(NaiveTime),
     /// A timestamp without zone.
     Timestamp(NaiveDateTime),
-    /// A timestamp with zone.
-    Instant(DateTime<Utc>),
+    /// A timestamp with zone: the moment, and the offset it is shown with.
+    Instant(DateTime<FixedOffset>),
+    /// A timestamp as YAML has it with a `T`, which its text keeps.
+    Stamp(NaiveDateTime, Option<FixedOffset>),
+    /// A span of time.
+    Duration(TimeDelta),
+    Uuid(Uuid),
     List(Arc<Vec<Value>>),
     Map(Arc<IndexMap<String, Value>>),
+    /// A map whose keys are not all text.
+    Pairs(Arc<Vec<(Value, Value)>>),
     /// A row of a table.
     Row(Row),
     /// An object of Python's that is no plain data, or that may be changed in place.
@@ -67,6 +75,21 @@ impl Value {
         Value::List(Arc::new(items))
     }
 
+    /// A map as the planner names its keys: those that are no text say what they are.
+    pub fn keyed(entries: IndexMap<String, Value>) -> Value {
+        if !entries.keys().any(|key| key.starts_with(KEYED)) {
+            return Value::Map(Arc::new(entries));
+        }
+        let pairs = entries.into_iter().map(|(key, value)| {
+            let key = match key.strip_prefix(KEYED).map(serde_json::from_str::<Json>) {
+                Some(Ok(key)) => Value::from(&key),
+                _ => Value::text(key),
+            };
+            (key, value)
+        });
+        Value::Pairs(Arc::new(pairs.collect()))
+    }
+
     /// What kind of value it is, for messages.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -77,9 +100,11 @@ impl Value {
             Value::Bytes(_) => "bytes",
             Value::Date(_) => "a date",
             Value::Time(_) => "a time",
-            Value::Timestamp(_) | Value::Instant(_) => "a timestamp",
+            Value::Timestamp(_) | Value::Instant(_) | Value::Stamp(..) => "a timestamp",
+            Value::Duration(_) => "a span of time",
+            Value::Uuid(_) => "a UUID",
             Value::List(_) => "a list",
-            Value::Map(_) => "an object",
+            Value::Map(_) | Value::Pairs(_) => "an object",
             Value::Row(_) => "a row",
             Value::Object(_) => "an object",
         }
@@ -100,8 +125,15 @@ impl Value {
             Value::Instant(t) => t
                 .format(&format!("%Y-%m-%d %H:%M:%S{}%:z", micros(t)))
                 .to_string(),
+            Value::Stamp(t, None) => t.format(&format!("%Y-%m-%dT%H:%M:%S{}", micros(t))).to_string(),
+            Value::Stamp(t, Some(zone)) => {
+                let format = format!("%Y-%m-%dT%H:%M:%S{}", micros(t));
+                format!("{}{zone}", t.format(&format))
+            }
+            Value::Duration(span) => span_text(*span),
+            Value::Uuid(id) => id.to_string(),
             Value::Object(object) => object.text(),
-            Value::Bytes(_) | Value::List(_) | Value::Map(_) | Value::Row(_) => self.repr(),
+            Value::Bytes(_) | Value::List(_) | Value::Map(_) | Value::Pairs(_) | Value::Row(_) => self.repr(),
         }
     }
 
@@ -110,6 +142,10 @@ impl Value {
         match self {
             Value::Object(object) => object.entries(),
             Value::Map(entries) => Some(entries.clone()),
+            Value::Pairs(pairs) => {
+                let named = pairs.iter().map(|(key, value)| (key.to_text(), value.clone()));
+                Some(Arc::new(named.collect()))
+            }
             _ => None,
         }
     }
@@ -128,7 +164,7 @@ impl Value {
     /// The text of the value where JSON is the language: lists and maps as compact JSON.
     pub fn to_json_text(&self) -> String {
         match self {
-            Value::List(_) | Value::Map(_) | Value::Row(_) => serde_json::to_string(self).unwrap_or_default(),
+            Value::List(_) | Value::Map(_) | Value::Pairs(_) | Value::Row(_) => serde_json::to_string(self).unwrap_or_default(),
             value => value.to_text(),
         }
     }
@@ -166,6 +202,38 @@ pub fn scoped(value: Value) -> Result<(Value, Option<bool>), String> {
         None => Ok((inner, None)),
         Some(other) => Err(other.to_string()),
     }
+}
+
+/// A key of a map as JSON writes it: all keys are text there.
+fn json_key(key: &Value) -> String {
+    match key {
+        Value::Null => "null".into(),
+        Value::Bool(b) => b.to_string(),
+        key => key.to_text(),
+    }
+}
+
+/// A span as Python writes it: `1 day, 2:00:00`.
+fn span_text(span: TimeDelta) -> String {
+    let micros = span.num_microseconds().unwrap_or(i64::MAX);
+    let day = 86_400_000_000;
+    let (days, rest) = (micros.div_euclid(day), micros.rem_euclid(day));
+    let (seconds, micros) = (rest / 1_000_000, rest % 1_000_000);
+    let mut text = match days {
+        0 => String::new(),
+        1 | -1 => format!("{days} day, "),
+        days => format!("{days} days, "),
+    };
+    text.push_str(&format!(
+        "{}:{:02}:{:02}",
+        seconds / 3600,
+        seconds / 60 % 60,
+        seconds % 60
+    ));
+    if micros > 0 {
+        text.push_str(&format!(".{micros:06}"));
+    }
+    text
 }
 
 /// Python writes six digits of a second, or none.
@@ -212,9 +280,10 @@ impl From<&Json> for Value {
             Json::String(text) => Value::text(text),
             Json::Array(items) => Value::list(items.iter().map(Value::from).collect()),
             Json::Object(entries) if entries.contains_key(TYPED) => typed(entries),
-            Json::Object(entries) => Value::Map(Arc::new(
-                entries.iter().map(|(k, v)| (k.clone(), Value::from(v))).collect(),
-            )),
+            Json::Object(entries) => {
+                let entries = entries.iter().map(|(k, v)| (k.clone(), Value::from(v)));
+                Value::keyed(entries.collect())
+            }
         }
     }
 }
@@ -227,12 +296,19 @@ fn typed(entries: &serde_json::Map<String, Json>) -> Value {
         "integer" => Some(Value::BigInt(value.into())),
         "float" => value.parse().ok().map(Value::Float),
         "date" => value.parse().ok().map(Value::Date),
-        "timestamp" => match DateTime::parse_from_rfc3339(value) {
-            Ok(moment) => Some(Value::Instant(moment.to_utc())),
-            Err(_) => NaiveDateTime::parse_from_str(value, "%Y-%m-%dT%H:%M:%S%.f")
-                .ok()
-                .map(Value::Timestamp),
-        },
+        "timestamp" | "stamp" => {
+            let spelled = text(TYPED) == "stamp";
+            match DateTime::parse_from_rfc3339(value) {
+                Ok(moment) if spelled => Some(Value::Stamp(moment.naive_local(), Some(*moment.offset()))),
+                Ok(moment) => Some(Value::Instant(moment)),
+                Err(_) => NaiveDateTime::parse_from_str(value, "%Y-%m-%dT%H:%M:%S%.f")
+                    .ok()
+                    .map(|time| match spelled {
+                        true => Value::Stamp(time, None),
+                        false => Value::Timestamp(time),
+                    }),
+            }
+        }
         "bytes" => {
             use base64::Engine as _;
             let bytes = base64::engine::general_purpose::STANDARD.decode(value);
@@ -265,7 +341,13 @@ impl Serialize for Value {
             }
             Value::Date(date) => serializer.serialize_str(&date.to_string()),
             Value::Time(time) => serializer.serialize_str(&time.to_string()),
-            Value::Timestamp(t) => serializer.collect_str(&t.format("%Y-%m-%dT%H:%M:%S%.f")),
+            Value::Timestamp(t) | Value::Stamp(t, None) => {
+                serializer.collect_str(&t.format("%Y-%m-%dT%H:%M:%S%.f"))
+            }
+            Value::Stamp(t, Some(zone)) => {
+                serializer.collect_str(&format_args!("{}{zone}", t.format("%Y-%m-%dT%H:%M:%S%.f")))
+            }
+            Value::Duration(_) | Value::Uuid(_) => serializer.serialize_str(&self.to_text()),
             Value::Instant(t) => serializer.collect_str(&t.format("%Y-%m-%dT%H:%M:%S%.f%:z")),
             Value::List(items) => {
                 let mut list = serializer.serialize_seq(Some(items.len()))?;
@@ -275,6 +357,13 @@ impl Serialize for Value {
             Value::Map(entries) => {
                 let mut map = serializer.serialize_map(Some(entries.len()))?;
                 entries.iter().try_for_each(|(k, v)| map.serialize_entry(k, v))?;
+                map.end()
+            }
+            Value::Pairs(pairs) => {
+                let mut map = serializer.serialize_map(Some(pairs.len()))?;
+                pairs
+                    .iter()
+                    .try_for_each(|(k, v)| map.serialize_entry(&json_key(k), v))?;
                 map.end()
             }
             Value::Object(object) => object.data().map_err(S::Error::custom)?.serialize(serializer),

@@ -140,6 +140,7 @@ fn it_accepts_what_the_reader_reads_and_nothing_else() {
             let alone = Node {
                 value: Value::List(vec![step.clone()]),
                 place: step.place.clone(),
+                key: None,
             };
             let mut d = Diagnostics::default();
             read_steps(&alone, &mut d);

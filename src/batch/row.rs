@@ -9,6 +9,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use chrono::DateTime;
 
 use super::types::Logical;
+use super::{json, origin};
 use crate::value::Value;
 
 /// A row of a table. Shares its batch with the other rows.
@@ -98,10 +99,14 @@ fn value(array: &dyn Array, field: &Field, i: usize) -> Value {
         DataType::Utf8 => {
             let text = array.as_string::<i32>().value(i);
             match Logical::of(field) {
-                Logical::Json | Logical::Array => serde_json::from_str::<serde_json::Value>(text)
-                    .map_or_else(|_| Value::text(text), |json| Value::from(&json)),
+                Logical::Json => json::value_at(text.as_bytes(), &[]).unwrap_or_else(|| Value::text(text)),
+                Logical::Array => match json::value_at(text.as_bytes(), &[]) {
+                    Some(list) => origin::array(field, list),
+                    None => Value::text(text),
+                },
                 Logical::Numeric => Value::Number(text.into()),
-                Logical::Plain | Logical::Other => Value::text(text),
+                Logical::Plain => Value::text(text),
+                Logical::Other => origin::text(field, text),
             }
         }
         DataType::Binary => Value::Bytes(array.as_binary::<i32>().value(i).into()),
@@ -116,7 +121,7 @@ fn value(array: &dyn Array, field: &Field, i: usize) -> Value {
         DataType::Timestamp(TimeUnit::Microsecond, zone) => {
             let micros = array.as_primitive::<types::TimestampMicrosecondType>().value(i);
             match (DateTime::from_timestamp_micros(micros), zone) {
-                (Some(time), Some(_)) => Value::Instant(time),
+                (Some(time), Some(_)) => Value::Instant(origin::instant(field, time)),
                 (Some(time), None) => Value::Timestamp(time.naive_utc()),
                 (None, _) => Value::Null,
             }
@@ -131,6 +136,22 @@ fn value(array: &dyn Array, field: &Field, i: usize) -> Value {
             let entries = fields.iter().zip(parts.columns());
             let entries = entries.map(|(field, part)| (field.name().clone(), value(part, field, i)));
             Value::Map(Arc::new(entries.collect()))
+        }
+        DataType::Map(entries, _) => {
+            let DataType::Struct(fields) = entries.data_type() else {
+                return Value::Null;
+            };
+            let map = array.as_map().value(i);
+            let part = |at: usize, i: usize| value(map.column(at), &fields[at], i);
+            let pairs: Vec<(Value, Value)> = (0..map.len()).map(|i| (part(0, i), part(1, i))).collect();
+            let named = pairs.iter().map(|(key, value)| match key {
+                Value::Text(name) => Some((name.to_string(), value.clone())),
+                _ => None,
+            });
+            match named.collect() {
+                Some(entries) => Value::Map(Arc::new(entries)),
+                None => Value::Pairs(Arc::new(pairs)),
+            }
         }
         _ => match ArrayFormatter::try_new(array, &FormatOptions::default()) {
             Ok(formatter) => Value::text(formatter.value(i).to_string()),

@@ -61,6 +61,7 @@ pub async fn holds(run: &Run, what: &str, value: &Value) -> bool {
         }
         Value::List(items) => !items.is_empty(),
         Value::Map(entries) => !entries.is_empty(),
+        Value::Pairs(pairs) => !pairs.is_empty(),
         Value::Object(_) => false,
         _ => true,
     };

@@ -139,7 +139,7 @@ impl Evaluator {
                     };
                     map.insert(key.clone(), value);
                 }
-                Some(Value::Map(Arc::new(map)))
+                Some(Value::keyed(map))
             }
             Prop::List(items) => {
                 let mut list = Vec::with_capacity(items.len());
@@ -180,7 +180,7 @@ impl Evaluator {
                 for (key, prop) in entries {
                     map.insert(key.clone(), self.evaluate(prop, world, call.as_deref_mut())?);
                 }
-                Ok(Value::Map(Arc::new(map)))
+                Ok(Value::keyed(map))
             }
             Prop::List(items) => {
                 let mut call = call;

@@ -105,7 +105,7 @@ fn item(value: &Value, step: &PathStep) -> Option<Value> {
 /// The text that Python's `str` gives.
 fn printed(value: &Value) -> Option<String> {
     match value {
-        Value::Bytes(_) | Value::List(_) | Value::Map(_) | Value::Row(_) => None,
+        Value::Bytes(_) | Value::List(_) | Value::Map(_) | Value::Pairs(_) | Value::Row(_) => None,
         value => Some(value.to_text()),
     }
 }

@@ -60,7 +60,10 @@ impl Body<'_> {
 fn form(value: &Value) -> Result<String> {
     let entries: Vec<(String, Value)> = match value {
         Value::Null => Vec::new(),
-        Value::Map(entries) => entries.iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
+        Value::Map(_) | Value::Pairs(_) => {
+            let entries = value.entries().unwrap_or_default();
+            entries.iter().map(|(k, v)| (k.clone(), v.clone())).collect()
+        }
         Value::Row(row) => row.iter().map(|(k, v)| (k.to_string(), v)).collect(),
         other => {
             let message = format!("`body` must be a map of names to values, and is {}", other.kind());
@@ -102,7 +105,7 @@ fn text(value: &Value, format: BodyFormat) -> Result<String> {
     };
     match value {
         Value::Null => Ok(String::new()),
-        Value::List(_) | Value::Map(_) | Value::Row(_) | Value::Bytes(_) => Err(Error::new(
+        Value::List(_) | Value::Map(_) | Value::Pairs(_) | Value::Row(_) | Value::Bytes(_) => Err(Error::new(
             ErrorKind::Data,
             format!(
                 "a body with `body_format: {name}` must be text, and is {}",
@@ -121,6 +124,10 @@ fn nulls(value: Value) -> Value {
         Value::Map(entries) => {
             let entries = entries.iter().map(|(k, v)| (k.clone(), nulls(v.clone())));
             Value::Map(std::sync::Arc::new(entries.collect()))
+        }
+        Value::Pairs(pairs) => {
+            let pairs = pairs.iter().map(|(k, v)| (k.clone(), nulls(v.clone())));
+            Value::Pairs(std::sync::Arc::new(pairs.collect()))
         }
         other => other,
     }

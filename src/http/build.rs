@@ -160,7 +160,10 @@ fn header_value(text: &str) -> Option<HeaderValue> {
 pub(super) fn pairs(value: &Value, what: &str) -> Result<Vec<(String, String)>> {
     let entries: Vec<(String, Value)> = match value {
         Value::Null => Vec::new(),
-        Value::Map(entries) => entries.iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
+        Value::Map(_) | Value::Pairs(_) => {
+            let entries = value.entries().unwrap_or_default();
+            entries.iter().map(|(k, v)| (k.clone(), v.clone())).collect()
+        }
         Value::Row(row) => row.iter().map(|(k, v)| (k.to_string(), v)).collect(),
         other => {
             return Err(Error::new(

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, Timelike, Utc};
+use chrono::{Datelike, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Timelike};
 use indexmap::IndexMap;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{
-    PyBool, PyBytes, PyDate, PyDateAccess, PyDateTime, PyDict, PyFloat, PyInt, PyList, PyNone, PyString,
+    PyBool, PyBytes, PyDate, PyDateAccess, PyDateTime, PyDelta, PyDeltaAccess, PyDict, PyFloat, PyInt, PyList, PyNone, PyString,
     PyTime, PyTimeAccess, PyTuple, PyTzInfo,
 };
 
@@ -40,7 +40,25 @@ pub fn to_python<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyA
             .into_any()
         }
         Value::Timestamp(t) => timestamp(py, t, None)?,
-        Value::Instant(t) => timestamp(py, &t.naive_utc(), Some(&*PyTzInfo::utc(py)?))?,
+        Value::Instant(t) => timestamp(py, &t.naive_local(), Some(&zone(py, *t.offset())?))?,
+        Value::Stamp(t, offset) => {
+            let zone = offset.map(|offset| zone(py, offset)).transpose()?;
+            let plain = timestamp(py, t, zone.as_ref())?;
+            py.import("sequor_prelude")?.getattr("stamp")?.call1((plain,))?
+        }
+        Value::Duration(span) => {
+            let micros = span.num_microseconds().unwrap_or(i64::MAX);
+            let delta = py.import("datetime")?.getattr("timedelta")?;
+            delta.call1((0, 0, micros))?
+        }
+        Value::Uuid(id) => py.import("uuid")?.getattr("UUID")?.call1((id.to_string(),))?,
+        Value::Pairs(pairs) => {
+            let dict = PyDict::new(py);
+            for (key, value) in pairs.iter() {
+                dict.set_item(to_python(py, key)?, to_python(py, value)?)?;
+            }
+            dict.into_any()
+        }
         Value::List(items) => {
             let items = items
                 .iter()
@@ -61,6 +79,14 @@ pub fn to_python<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyA
             None => PyString::new(py, &object.text()).into_any(),
         },
     })
+}
+
+/// A zone as `datetime` has it: UTC, or an offset.
+fn zone(py: Python<'_>, offset: FixedOffset) -> PyResult<Bound<'_, PyTzInfo>> {
+    match offset.local_minus_utc() {
+        0 => Ok(PyTzInfo::utc(py)?.to_owned()),
+        seconds => PyTzInfo::fixed_offset(py, PyDelta::new(py, 0, seconds, 0, true)?),
+    }
 }
 
 fn timestamp<'py>(
@@ -124,8 +150,21 @@ pub fn from_python(object: &Bound<'_, PyAny>) -> PyResult<Value> {
         return clock(t).map(Value::Time);
     }
     let kind = object.get_type();
-    if kind.name()? == "Decimal" {
-        return Ok(Value::Number(object.str()?.to_str()?.into()));
+    match kind.name()?.to_str()? {
+        "Decimal" => return Ok(Value::Number(object.str()?.to_str()?.into())),
+        "UUID" => {
+            if let Ok(id) = object.str()?.to_str()?.parse() {
+                return Ok(Value::Uuid(id));
+            }
+        }
+        _ => {}
+    }
+    if let Ok(delta) = object.cast::<PyDelta>() {
+        let days = TimeDelta::days(delta.get_days().into());
+        let seconds = TimeDelta::seconds(delta.get_seconds().into());
+        return Ok(Value::Duration(
+            days + seconds + TimeDelta::microseconds(delta.get_microseconds().into()),
+        ));
     }
     // Any other mapping or iterable: generators, dict views, sets, Headers.
     if object.hasattr("keys")? && object.hasattr("__getitem__")? {
@@ -146,13 +185,26 @@ pub fn from_python(object: &Bound<'_, PyAny>) -> PyResult<Value> {
 fn map(dict: &Bound<'_, PyDict>) -> PyResult<Value> {
     let mut entries = IndexMap::with_capacity(dict.len());
     for (key, value) in dict.iter() {
-        let key = match key.cast::<PyString>() {
-            Ok(text) => text.to_str()?.to_string(),
-            Err(_) => key.str()?.to_str()?.to_string(),
+        let Ok(key) = key.cast::<PyString>() else {
+            return pairs(dict);
         };
-        entries.insert(key, from_python(&value)?);
+        entries.insert(key.to_str()?.to_string(), from_python(&value)?);
     }
     Ok(Value::Map(Arc::new(entries)))
+}
+
+/// A map with keys that are no text.
+fn pairs(dict: &Bound<'_, PyDict>) -> PyResult<Value> {
+    let key = |key: &Bound<'_, PyAny>| match from_python(key) {
+        Ok(Value::List(_) | Value::Map(_) | Value::Pairs(_)) | Err(_) => {
+            Ok(Value::text(key.str()?.to_str()?))
+        }
+        known => known,
+    };
+    let pairs = dict
+        .iter()
+        .map(|(name, value)| Ok((key(&name)?, from_python(&value)?)));
+    pairs.collect::<PyResult<Vec<_>>>().map(|pairs| Value::Pairs(Arc::new(pairs)))
 }
 
 fn date(d: &impl PyDateAccess) -> PyResult<NaiveDate> {
@@ -167,13 +219,24 @@ fn clock(t: &impl PyTimeAccess) -> PyResult<NaiveTime> {
 }
 
 fn moment(t: &Bound<'_, PyDateTime>) -> PyResult<Value> {
+    if t.get_type().name()? == "TimeStamp" {
+        return Ok(match moment(&t.call_method0("plain")?.cast_into::<PyDateTime>()?)? {
+            Value::Instant(t) => Value::Stamp(t.naive_local(), Some(*t.offset())),
+            Value::Timestamp(t) => Value::Stamp(t, None),
+            other => other,
+        });
+    }
     if t.call_method0("utcoffset")?.is_none() {
         return Ok(Value::Timestamp(NaiveDateTime::new(date(t)?, clock(t)?)));
     }
-    let utc = t.call_method1("astimezone", (PyTzInfo::utc(t.py())?,))?;
-    let utc = utc.cast::<PyDateTime>()?;
-    let naive = NaiveDateTime::new(date(utc)?, clock(utc)?);
-    Ok(Value::Instant(DateTime::<Utc>::from_naive_utc_and_offset(
-        naive, Utc,
-    )))
+    let offset = t.call_method0("utcoffset")?;
+    let offset = offset.cast::<PyDelta>()?;
+    let seconds = offset.get_days() * 86_400 + offset.get_seconds();
+    let naive = NaiveDateTime::new(date(t)?, clock(t)?);
+    let zone = FixedOffset::east_opt(seconds).ok_or_else(|| PyTypeError::new_err("not a zone"))?;
+    let moment = naive
+        .and_local_timezone(zone)
+        .single()
+        .ok_or_else(|| PyTypeError::new_err("not a moment"))?;
+    Ok(Value::Instant(moment))
 }

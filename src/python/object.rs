@@ -95,11 +95,11 @@ fn is_plain(object: &Bound<'_, PyAny>) -> PyResult<bool> {
         return Ok(true);
     }
     if let Ok(moment) = object.cast_exact::<PyDateTime>() {
-        // A zone of its own would be lost.
+        // A zone with rules of its own would be lost.
         let zone = moment.getattr("tzinfo")?;
-        return Ok(zone.is_none() || zone.repr()?.to_string_lossy() == "datetime.timezone.utc");
+        return Ok(zone.is_none() || zone.get_type().name()? == "timezone");
     }
     let name = object.get_type().name()?;
-    Ok(["date", "Decimal"].iter().any(|known| name == *known)
+    Ok(["date", "Decimal", "timedelta", "UUID", "TimeStamp"].iter().any(|known| name == *known)
         || (name == "time" && object.getattr("tzinfo")?.is_none()))
 }

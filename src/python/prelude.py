@@ -1,6 +1,7 @@
 """The Python side of expressions: compiling them, and the objects they see."""
 
 import ast
+import datetime
 import json
 import sys
 import traceback
@@ -15,6 +16,32 @@ class JsonFloat(float):
         self = float.__new__(cls, text)
         self.text = text
         return self
+
+
+class TimeStamp(datetime.datetime):
+    """A timestamp that YAML has with a `T`, and that is printed with one."""
+
+    def __str__(self):
+        return self.isoformat()
+
+    def __format__(self, spec):
+        return self.strftime(spec) if spec else str(self)
+
+    def plain(self):
+        return datetime.datetime.combine(self.date(), self.timetz())
+
+    def __add__(self, other):
+        return self.plain() + other
+
+    __radd__ = __add__
+
+    def __sub__(self, other):
+        return self.plain() - (other.plain() if isinstance(other, TimeStamp) else other)
+
+
+def stamp(moment):
+    """The moment as YAML has it."""
+    return TimeStamp.combine(moment.date(), moment.timetz())
 
 
 def compact_json(value):

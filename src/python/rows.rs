@@ -12,6 +12,7 @@ use super::call::Call;
 use super::convert::from_python;
 use crate::batch::builder::BatchBuilder;
 use crate::batch::cell::Cell;
+use crate::batch::span;
 use crate::batch::target::RowTarget;
 use crate::error::{Error, ErrorKind, Result};
 use crate::value::Value;
@@ -158,7 +159,7 @@ impl Call<'_, '_> {
             }
             Value::Null => builder.set(column, Cell::Null),
             Value::Bool(b) => builder.set(column, Cell::Bool(b)),
-            list @ (Value::List(_) | Value::Map(_) | Value::Row(_)) => {
+            list @ (Value::List(_) | Value::Map(_) | Value::Pairs(_) | Value::Row(_)) => {
                 let json = serde_json::to_string(&list)
                     .map_err(|e| Error::new(ErrorKind::Value, e.to_string()).at(&code.place))?;
                 builder.set(column, Cell::Json(json.into()))
@@ -167,6 +168,7 @@ impl Call<'_, '_> {
                 let text = String::from_utf8_lossy(&bytes);
                 builder.set(column, Cell::Text(text))
             }
+            Value::Duration(span) => builder.set(column, Cell::Text(span::interval_text(span).into())),
             other => builder.set(column, Cell::Text(other.to_text().into())),
         }
     }

@@ -210,7 +210,9 @@ fn value(property: &str, node: &Node, dynamic: bool, d: &mut Diagnostics) -> Opt
                         (key.as_str(), value(key, node, false, d))
                     }
                 };
-                read.extend(prop.map(|p| (name.to_string(), p)));
+                // Names of headers and parameters are text; in a value a key is what it is.
+                let name = if dynamic { name.to_string() } else { node.key_name(name) };
+                read.extend(prop.map(|p| (name, p)));
             }
             fold_map(read)
         }

@@ -29,5 +29,5 @@ pub use project::{
 };
 pub use shape::{EXPRESSION, Form, Key, Shape};
 pub use source::{FLOW, HttpSource, SOURCES, Source, SourceKind, read_flow, read_source};
-pub use tree::{Node, Scalar, TYPED, Value};
+pub use tree::{KEYED, Node, Scalar, TYPED, Value};
 pub use yaml::{parse, parse_environment};

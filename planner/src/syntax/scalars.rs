@@ -35,7 +35,7 @@ pub fn plain(text: &str, version: Version) -> Option<Scalar> {
     }
     integer(text, version)
         .or_else(|| float(text, version))
-        .or_else(|| moment(text))
+        .or_else(|| moment(text, version))
 }
 
 /// The meaning of a scalar with a tag of YAML's own; none where the text is none of it.
@@ -53,7 +53,7 @@ pub fn tagged(tag: &str, text: &str, version: Version) -> Option<Scalar> {
             let whole = || integer(text, version).and_then(|_| text.replace('_', "").parse::<f64>().ok());
             float(text, version).or_else(|| whole().and_then(Number::from_f64).map(Scalar::Number))
         }
-        "timestamp" => moment(text.trim()),
+        "timestamp" => moment(text.trim(), version),
         "binary" => {
             let base64: String = text.chars().filter(|c| !c.is_whitespace()).collect();
             Some(typed("bytes", &base64))
@@ -173,7 +173,9 @@ fn float(text: &str, version: Version) -> Option<Scalar> {
 }
 
 /// A date, or a date and a time: https://yaml.org/type/timestamp.html
-fn moment(text: &str) -> Option<Scalar> {
+///
+/// ruamel.yaml remembers a `T` between them, and writes it when it prints the value.
+fn moment(text: &str, version: Version) -> Option<Scalar> {
     let bytes = text.as_bytes();
     let number = |range: std::ops::Range<usize>, most: u32| {
         let digits = text.get(range)?;
@@ -225,8 +227,9 @@ fn moment(text: &str) -> Option<Scalar> {
             format!("{sign}{hours:0>2}:{minutes}")
         }
     };
+    let spelled = version == Version::V12 && text[day.len()..].starts_with(['T', 't']);
     let text = format!("{year}-{month:0>2}-{date:0>2}T{hour:0>2}:{minute}:{second}.{micros}{zone}");
-    Some(typed("timestamp", &text))
+    Some(typed(if spelled { "stamp" } else { "timestamp" }, &text))
 }
 
 #[cfg(test)]

@@ -11,6 +11,8 @@ use crate::span::Place;
 pub struct Node {
     pub value: Value,
     pub place: Place,
+    /// The key it stands under in a map, where that is no text.
+    pub key: Option<Box<Scalar>>,
 }
 
 /// A YAML value.
@@ -25,6 +27,9 @@ pub enum Value {
 /// The key of the JSON object that stands for a value JSON does not have: `{TYPED: kind, "value": text}`.
 pub const TYPED: &str = "\u{1}type";
 
+/// What the name of a key begins with whose rest is the JSON of a key that is no text: `{1: a}`.
+pub const KEYED: &str = "\u{2}";
+
 fn typed_json(kind: &str, text: &str) -> serde_json::Value {
     serde_json::json!({TYPED: kind, "value": text})
 }
@@ -35,8 +40,8 @@ pub enum Scalar {
     Null,
     Bool(bool),
     Number(Number),
-    /// What JSON has no value for: `integer` (of more than 64 bits), `float` (not finite), `date`, `timestamp`, `bytes`
-    /// (as base64).
+    /// What JSON has no value for: `integer` (of more than 64 bits), `float` (not finite), `date`, `timestamp`, `stamp`
+    /// (a timestamp written with a `T`), `bytes` (as base64).
     Typed {
         kind: &'static str,
         text: Arc<str>,
@@ -120,6 +125,22 @@ impl Node {
         Node {
             value,
             place: place.clone(),
+            key: None,
+        }
+    }
+
+    /// The name of its key where values are meant: one that is no text says what it is.
+    pub fn key_name(&self, name: &str) -> String {
+        match &self.key {
+            None => name.to_string(),
+            Some(key) => {
+                let key = Node {
+                    value: Value::Scalar((**key).clone()),
+                    place: self.place.clone(),
+                    key: None,
+                };
+                format!("{KEYED}{}", key.to_json())
+            }
         }
     }
 
@@ -134,7 +155,8 @@ impl Node {
             Value::Scalar(Scalar::Text { text, .. }) => Json::String(text.to_string()),
             Value::List(items) => Json::Array(items.iter().map(Node::to_json).collect()),
             Value::Map(entries) => {
-                Json::Object(entries.iter().map(|(k, _, v)| (k.clone(), v.to_json())).collect())
+                let entries = entries.iter();
+                Json::Object(entries.map(|(k, _, v)| (v.key_name(k), v.to_json())).collect())
             }
         }
     }

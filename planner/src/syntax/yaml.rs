@@ -163,6 +163,7 @@ impl Builder<'_> {
         Ok(root.unwrap_or_else(|| Node {
             value: Value::Scalar(Scalar::Null),
             place: self.place_at(0, 1, 0, 0),
+            key: None,
         }))
     }
 
@@ -240,7 +241,11 @@ impl Builder<'_> {
             (Value::Map(entries), _) if !entries.is_empty() && end.is_empty() => entries[0].1.clone(),
             _ => self.place(&end),
         };
-        let node = Node { value, place };
+        let node = Node {
+            value,
+            place,
+            key: None,
+        };
         if anchor > 0 {
             self.anchors.insert(anchor, node.clone());
         }
@@ -262,9 +267,12 @@ impl Builder<'_> {
                 entries.extend(merged);
                 return Ok(entries);
             }
-            let Event::Scalar(key, ..) = event else {
+            let Event::Scalar(key, style, _, tag) = event else {
                 return Err(problem(&span, "a key must be plain text"));
             };
+            let kind = resolve(&key, style, tag.as_deref(), span.start.line(), self.version);
+            let kind = kind.map_err(|message| problem(&span, message))?;
+            let kind = (!matches!(kind, Scalar::Text { .. })).then(|| Box::new(kind));
             let key_place = self.place(&span);
             if self.version == Version::V11
                 && let Some(at) = entries.iter().position(|(k, ..)| *k == *key)
@@ -308,6 +316,7 @@ impl Builder<'_> {
                     } else {
                         node
                     };
+                    let node = Node { key: kind, ..node };
                     entries.push((key.into_owned(), key_place, node));
                 }
             }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arrow::array::{AsArray, RecordBatch};
-use arrow::datatypes::{DataType, Schema};
+use arrow::datatypes::{DataType, Field, Schema};
 use async_trait::async_trait;
 use futures::StreamExt;
 use sequor_planner::Dialect;
@@ -12,6 +12,7 @@ use sequor_planner::Dialect;
 use super::find::{Places, driver};
 use super::load::{SIDE, Target, begin, refuse_twins, settle, side};
 use super::types;
+use crate::batch::origin;
 use crate::batch::types::{ColumnType, Logical};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::adbc::{self, Connection, Connections, Statements, Ways};
@@ -160,35 +161,50 @@ pub fn exists(connections: &Connections, connection: &mut Connection, table: &Ta
 }
 
 /// The positions of a query's columns that are JSON: in Arrow, DuckDB gives them as text.
-async fn json_columns(connections: &Arc<Connections>, sql: &str) -> Vec<usize> {
+async fn described(connections: &Arc<Connections>, sql: &str) -> Vec<Described> {
     // What can't be described (a PRAGMA, a mistake) has none, or says so itself.
     let described = connections.rows(&format!("DESCRIBE {sql}")).await;
     let Ok(mut described) = described.map(|rows| rows.batches) else {
         return Vec::new();
     };
-    let mut json = Vec::new();
+    let mut found = Vec::new();
     let mut at = 0;
     while let Some(Ok(batch)) = described.next().await {
         let types = batch
             .column_by_name("column_type")
             .and_then(|c| c.as_string_opt::<i32>());
         for sql_type in types.into_iter().flatten() {
-            json.extend((sql_type == Some("JSON")).then_some(at));
+            found.extend(match sql_type {
+                Some("JSON") => Some(Described { at, mark: |field| Logical::Json.mark(field) }),
+                Some("UUID") => Some(Described { at, mark: |field| other(field, "uuid") }),
+                Some("INTERVAL") => Some(Described { at, mark: |field| other(field, "interval") }),
+                _ => None,
+            });
             at += 1;
         }
     }
-    json
+    found
 }
 
-/// Rows with these columns known to be JSON.
-fn mark_json(rows: Rows, json: &[usize]) -> Rows {
-    if json.is_empty() {
+/// A column that means more than its type in Arrow says.
+struct Described {
+    at: usize,
+    mark: fn(Field) -> Field,
+}
+
+fn other(field: Field, sql: &str) -> Field {
+    origin::typed(Logical::Other.mark(field), sql)
+}
+
+/// Rows with these columns known for what they are.
+fn marked(rows: Rows, found: &[Described]) -> Rows {
+    if found.is_empty() {
         return rows;
     }
     let fields = rows.schema.fields().iter().enumerate();
-    let fields = fields.map(|(at, field)| match json.contains(&at) {
-        true => Logical::Json.mark(field.as_ref().clone()),
-        false => field.as_ref().clone(),
+    let fields = fields.map(|(at, field)| match found.iter().find(|known| known.at == at) {
+        Some(known) => (known.mark)(field.as_ref().clone()),
+        None => field.as_ref().clone(),
     });
     let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
     let marked = schema.clone();
@@ -213,8 +229,8 @@ impl Database for DuckDb {
 
     async fn query(&self, sql: &str) -> Result<Rows> {
         reads(sql, Dialect::DuckDb)?;
-        let json = json_columns(&self.connections, sql).await;
-        Ok(mark_json(self.connections.rows(sql).await?, &json))
+        let found = described(&self.connections, sql).await;
+        Ok(marked(self.connections.rows(sql).await?, &found))
     }
 
     async fn scan(&self, table: &TableName) -> Result<Rows> {

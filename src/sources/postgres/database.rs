@@ -22,6 +22,8 @@ use crate::sources::sql::{literal, of_each};
 pub struct Postgres {
     pool: PgPool,
     options: PgConnectOptions,
+    /// The zone of its sessions.
+    zone: String,
 }
 
 impl Postgres {
@@ -37,10 +39,12 @@ impl Postgres {
             password,
         };
         let options = settings.options()?;
-        Ok(Postgres {
-            pool: connect(&options).await?,
-            options,
-        })
+        let pool = connect(&options).await?;
+        let zone = sqlx::query_scalar("SELECT current_setting('TimeZone')")
+            .fetch_one(&pool)
+            .await
+            .map_err(|e| explain(&e))?;
+        Ok(Postgres { pool, options, zone })
     }
 
     async fn own_connection(&self) -> Result<PgConnection> {
@@ -80,11 +84,11 @@ impl Database for Postgres {
     }
 
     async fn query(&self, sql: &str) -> Result<Rows> {
-        query::stream(&self.pool, sql).await
+        query::stream(&self.pool, &self.zone, sql).await
     }
 
     async fn scan(&self, table: &TableName) -> Result<Rows> {
-        query::stream(&self.pool, &format!("SELECT * FROM {}", sql::table(table))).await
+        query::stream(&self.pool, &self.zone, &format!("SELECT * FROM {}", sql::table(table))).await
     }
 
     async fn columns(&self, table: &TableName) -> Result<Option<Vec<Column>>> {

@@ -13,6 +13,7 @@ use sqlx::{Column as _, Row, ValueRef as _};
 
 use super::error::explain;
 use crate::batch::bounds::{is_date, is_time};
+use crate::batch::origin;
 use crate::batch::types::Logical;
 use crate::error::Result;
 
@@ -67,8 +68,16 @@ impl Kind {
         matches!(self, Kind::Numeric | Kind::Json | Kind::Array | Kind::Other)
     }
 
-    /// The column in Arrow.
-    pub fn field(self, name: &str) -> Field {
+    /// The column in Arrow. `sql`: the name of its type; `zone`: that of the session.
+    pub fn field(self, name: &str, sql: &str, zone: &str) -> Field {
+        match self {
+            Kind::Other | Kind::Array => origin::typed(self.plain_field(name), sql),
+            Kind::TimestampTz if zone != "UTC" => origin::zoned(self.plain_field(name), zone),
+            _ => self.plain_field(name),
+        }
+    }
+
+    fn plain_field(self, name: &str) -> Field {
         let (arrow, logical) = match self {
             Kind::Bool => (DataType::Boolean, Logical::Plain),
             Kind::Int2 => (DataType::Int16, Logical::Plain),

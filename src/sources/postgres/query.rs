@@ -22,7 +22,7 @@ use crate::sources::stream::batches;
 const BATCH_ROWS: usize = 4096;
 
 /// Runs a query; its rows come as they are asked for.
-pub async fn stream(pool: &PgPool, sql: &str) -> Result<Rows> {
+pub async fn stream(pool: &PgPool, zone: &str, sql: &str) -> Result<Rows> {
     one(sql, Dialect::Postgres)?;
     let sql = sql
         .trim()
@@ -36,12 +36,14 @@ pub async fn stream(pool: &PgPool, sql: &str) -> Result<Rows> {
         .prepare(statement(sql))
         .await
         .map_err(|e| explain(&e))?;
-    let columns: Vec<(String, Kind)> = prepared
-        .columns()
-        .iter()
-        .map(|c| (c.name().to_string(), Kind::of(c.type_info().name())))
-        .collect();
-    let fields: Vec<_> = columns.iter().map(|(name, kind)| kind.field(name)).collect();
+    let described = prepared.columns().iter();
+    let (columns, fields): (Vec<(Kind, bool)>, Vec<_>) = described
+        .map(|column| {
+            let (name, sql) = (column.name(), column.type_info().name());
+            let kind = Kind::of(sql);
+            ((kind, sql.eq_ignore_ascii_case("inet")), kind.field(name, sql, zone))
+        })
+        .unzip();
     let schema = Arc::new(Schema::new(fields));
     let sql = as_text(sql, &columns);
     let (sender, receiver) = mpsc::channel(1);
@@ -49,7 +51,7 @@ pub async fn stream(pool: &PgPool, sql: &str) -> Result<Rows> {
     // The rows borrow the connection, and the stream must not: a task holds both.
     let task = AbortOnDropHandle::new(tokio::spawn(async move {
         let mut rows = sqlx::query(statement(&sql)).fetch(&mut *connection);
-        let mut decoder = Decoder::new(task_schema, columns.iter().map(|(_, kind)| *kind).collect());
+        let mut decoder = Decoder::new(task_schema, columns.iter().map(|(kind, _)| *kind).collect());
         loop {
             match rows.try_next().await {
                 Ok(Some(row)) => {
@@ -81,9 +83,10 @@ pub async fn stream(pool: &PgPool, sql: &str) -> Result<Rows> {
     })
 }
 
-/// Has the server write as text what has no counterpart in Arrow.
-fn as_text(sql: &str, columns: &[(String, Kind)]) -> String {
-    if columns.iter().all(|(_, kind)| !kind.needs_text()) {
+/// Has the server write as text what has no counterpart in Arrow. The columns: how each is read, and whether it is an
+/// address, which a cast would give a mask that it does not have.
+fn as_text(sql: &str, columns: &[(Kind, bool)]) -> String {
+    if columns.iter().all(|(kind, _)| !kind.needs_text()) {
         return sql.to_string();
     }
     // By position: a query may give two columns the same name.
@@ -91,7 +94,8 @@ fn as_text(sql: &str, columns: &[(String, Kind)]) -> String {
     let selected: Vec<String> = names
         .iter()
         .zip(columns)
-        .map(|(name, (_, kind))| match kind {
+        .map(|(name, (kind, is_address))| match kind {
+            _ if *is_address => format!("abbrev({name})"),
             Kind::Array => format!("to_json({name})::text"),
             kind if kind.needs_text() => format!("{name}::text"),
             _ => name.clone(),
