@@ -179,6 +179,8 @@ impl Effects {
                 continue;
             }
             self.reads.insert(variable(name, scope));
+            // Until the flow's own is set, and while it is null, the project's is seen.
+            self.reads.insert(Resource::Variable(name.clone()));
         }
         for name in uses.changed.iter().filter(|name| !scope.bound.contains(name)) {
             self.writes.insert(variable(name, scope));

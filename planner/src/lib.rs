@@ -23,7 +23,7 @@ mod resolve;
 mod schema;
 mod span;
 mod servers;
-mod sql;
+pub mod sql;
 mod statements;
 pub mod syntax;
 

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BinaryBuilder, BooleanBuilder, Date32Builder, Decimal128Builder, Float32Builder,
+    ArrayRef, BooleanArray, BinaryBuilder, BooleanBuilder, Date32Builder, Decimal128Builder, Float32Builder,
     Float64Builder, Int16Builder, Int32Builder, Int64Builder, RecordBatch, StringBuilder,
     Time64MicrosecondBuilder, TimestampMicrosecondBuilder,
 };
+use arrow::compute::kernels::zip::zip;
 use arrow::datatypes::{DataType, SchemaRef};
 
 use super::cell::{self, Cell};
@@ -43,6 +44,15 @@ pub struct BatchBuilder {
     odd: Vec<Odd>,
     /// Whether there were such before.
     odd_before: bool,
+    /// Values of columns that the row had a value for already: the last counts, as in every reader of JSON.
+    later: Vec<Later>,
+}
+
+/// A value in place of one that is built already.
+struct Later {
+    column: usize,
+    row: usize,
+    cell: Cell<'static>,
 }
 
 /// A text that only the database can read for its column. The batch has null in its place.
@@ -110,6 +120,7 @@ impl BatchBuilder {
             lenient: false,
             odd: Vec::new(),
             odd_before: false,
+            later: Vec::new(),
         })
     }
 
@@ -141,15 +152,10 @@ impl BatchBuilder {
     /// Gives the current row a value.
     ///
     /// # Errors
-    /// A value that does not fit; a second value for the same column.
+    /// A value that does not fit.
     pub fn set(&mut self, column: usize, cell: Cell<'_>) -> Result<()> {
         if std::mem::replace(&mut self.filled[column], true) {
-            let row = self.before + self.rows as u64 + 1;
-            let message = format!(
-                "table `{}`, row {row}: the row has `{}` twice",
-                self.table, self.columns[column].name
-            );
-            return Err(Error::new(ErrorKind::Data, message));
+            return self.set_again(column, cell);
         }
         self.seen[column] = true;
         let ColumnBuilder {
@@ -175,16 +181,49 @@ impl BatchBuilder {
                 });
                 Ok(())
             }
-            Err(reason) => {
-                let row = self.before + self.rows as u64 + 1;
-                let message = format!(
-                    "table `{}`, column `{name}`, row {row}: {} does not fit `{sql}`{reason}",
-                    self.table,
-                    cell.shown(),
-                );
-                Err(Error::new(ErrorKind::Value, message)
-                    .help(format!("give column `{name}` a wider type, such as text, or change the value in `data_expression`")))
+            Err(reason) => Err(misfit(
+                &self.table,
+                (name.as_str(), sql.as_str()),
+                self.before + self.rows as u64 + 1,
+                &cell,
+                &reason,
+            )),
+        }
+    }
+
+    /// Gives the current row another value: what stood there before, or was put aside, counts no more.
+    fn set_again(&mut self, column: usize, cell: Cell<'_>) -> Result<()> {
+        let row = self.rows;
+        let number = self.before + row as u64 + 1;
+        self.odd.retain(|odd| (odd.column, odd.row) != (column, row));
+        self.later
+            .retain(|later| (later.column, later.row) != (column, row));
+        let known = &mut self.columns[column];
+        let mut alone = Values::new(&self.schema.field(column).data_type().clone())?;
+        match alone.push(&cell, known.logical, self.lenient) {
+            Ok(bytes) => {
+                self.bytes += bytes;
+                let cell = cell.into_owned();
+                self.later.push(Later { column, row, cell });
+                Ok(())
             }
+            Err(reason) if self.lenient && cell::readable(&cell) && !reason.contains("range") => {
+                self.odd.push(Odd {
+                    column,
+                    row,
+                    number,
+                    text: cell::text(&cell).into_owned(),
+                    shown: cell.shown(),
+                });
+                Ok(())
+            }
+            Err(reason) => Err(misfit(
+                &self.table,
+                (&known.name, &known.sql),
+                number,
+                &cell,
+                &reason,
+            )),
         }
     }
 
@@ -224,9 +263,46 @@ impl BatchBuilder {
         }
         self.before += self.rows as u64;
         (self.rows, self.bytes) = (0, 0);
-        let arrays: Vec<ArrayRef> = self.columns.iter_mut().map(|c| c.values.finish()).collect();
+        let mut arrays: Vec<ArrayRef> = self.columns.iter_mut().map(|c| c.values.finish()).collect();
+        self.replace_later(&mut arrays)?;
         Ok(Some(RecordBatch::try_new(self.schema.clone(), arrays)?))
     }
+
+    /// Puts the later values into the arrays of a batch.
+    fn replace_later(&mut self, arrays: &mut [ArrayRef]) -> Result<()> {
+        let mut later = std::mem::take(&mut self.later);
+        later.sort_by_key(|l| (l.column, l.row));
+        for of_column in later.chunk_by(|a, b| a.column == b.column) {
+            let Some(Later { column, .. }) = of_column.first() else {
+                continue;
+            };
+            let rows = arrays[*column].len();
+            let mut values = Values::new(self.schema.field(*column).data_type())?;
+            let mut mask = vec![false; rows];
+            let mut next = 0;
+            for Later { row, cell, .. } in of_column {
+                (next..*row).for_each(|_| values.push_null());
+                next = row + 1;
+                mask[*row] = true;
+                // It was tried when it came.
+                let pushed = values.push(cell, self.columns[*column].logical, self.lenient);
+                pushed.map_err(|reason| Error::new(ErrorKind::Internal, reason))?;
+            }
+            (next..rows).for_each(|_| values.push_null());
+            arrays[*column] = zip(&BooleanArray::from(mask), &values.finish(), &arrays[*column])?;
+        }
+        Ok(())
+    }
+}
+
+fn misfit(table: &str, (name, sql): (&str, &str), row: u64, cell: &Cell<'_>, reason: &str) -> Error {
+    let message = format!(
+        "table `{table}`, column `{name}`, row {row}: {} does not fit `{sql}`{reason}",
+        cell.shown()
+    );
+    Error::new(ErrorKind::Value, message).help(format!(
+        "give column `{name}` a wider type, such as text, or change the value in `data_expression`"
+    ))
 }
 
 /// The values of one column that the database read, as an array of `rows` that is null elsewhere.
@@ -256,6 +332,11 @@ pub fn patch(
             // As the database writes it.
             (Values::Text(b), _) => {
                 b.append_value(text);
+                Ok(0)
+            }
+            // The end of a day, which no clock of ours shows.
+            (Values::Time(b), _) if text.starts_with("24:00:00") => {
+                b.append_value(86_400_000_000);
                 Ok(0)
             }
             (values, logical) => values.push(&Cell::Text(text.into()), logical, false),

@@ -25,12 +25,26 @@ pub enum Cell<'a> {
     /// A float of a database.
     Float(f64),
     /// Bytes of a database.
-    Bytes(&'a [u8]),
+    Bytes(Cow<'a, [u8]>),
 }
 
 type Fit<T> = Result<T, String>;
 
 impl Cell<'_> {
+    /// The same value, on its own.
+    pub fn into_owned(self) -> Cell<'static> {
+        match self {
+            Cell::Null => Cell::Null,
+            Cell::Bool(b) => Cell::Bool(b),
+            Cell::Number(text) => Cell::Number(text.into_owned().into()),
+            Cell::Text(text) => Cell::Text(text.into_owned().into()),
+            Cell::Json(text) => Cell::Json(text.into_owned().into()),
+            Cell::Int(n) => Cell::Int(n),
+            Cell::Float(n) => Cell::Float(n),
+            Cell::Bytes(bytes) => Cell::Bytes(bytes.into_owned().into()),
+        }
+    }
+
     /// The value as a message shows it.
     pub fn shown(&self) -> String {
         let text = match self {

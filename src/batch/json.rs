@@ -285,10 +285,17 @@ impl Location<'_> {
 
     /// Reads what stands behind the rows: a response cut off there is not a good response.
     fn finish(&self, json: &mut Jiter<'_>) -> Result<()> {
-        for step in self.path.iter().rev() {
+        for (depth, step) in self.path.iter().enumerate().rev() {
             loop {
                 let more = match step {
-                    PathStep::Key(_) => json.next_key().map(|key| key.is_some()),
+                    PathStep::Key(wanted) => match json.next_key() {
+                        // Readers of JSON take the last; the first is read already.
+                        Ok(Some(key)) if key == wanted => {
+                            let name = self.name(depth);
+                            return Err(self.error(format!("{name} has the key '{wanted}' twice")));
+                        }
+                        key => key.map(|key| key.is_some()),
+                    },
                     PathStep::Index(_) => json.array_step().map(|item| item.is_some()),
                 };
                 if !more.map_err(|e| self.not_json(&e))? {

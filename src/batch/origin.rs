@@ -6,8 +6,9 @@ use std::collections::HashMap;
 use arrow::array::timezone::Tz;
 use arrow::datatypes::Field;
 use chrono::{DateTime, FixedOffset, Utc};
+use serde_json::value::RawValue;
 
-use super::span;
+use super::{json, span};
 use crate::value::Value;
 
 const TYPE: &str = "sequor.origin";
@@ -40,25 +41,33 @@ pub fn text(field: &Field, text: &str) -> Value {
     read.unwrap_or_else(|| Value::text(text))
 }
 
-/// The items of an array, which came as JSON, as values of its database's type.
-pub fn array(field: &Field, value: Value) -> Value {
-    match field.metadata().get(TYPE).and_then(|name| name.strip_suffix("[]")) {
-        Some(item) => items(item, value),
-        None => value,
-    }
+/// An array, which came as JSON, its items values of its database's type.
+pub fn array(field: &Field, text: &str) -> Value {
+    let read = match field.metadata().get(TYPE).and_then(|name| name.strip_suffix("[]")) {
+        Some(kind) => serde_json::from_str(text).ok().map(|raw| item(kind, raw)),
+        None => json::value_at(text.as_bytes(), &[]),
+    };
+    read.unwrap_or_else(|| Value::text(text))
 }
 
-fn items(item: &str, value: Value) -> Value {
-    let text = || value.to_text();
-    match (item, &value) {
-        (_, Value::List(list)) => Value::list(list.iter().map(|v| items(item, v.clone())).collect()),
-        (_, Value::Null) => Value::Null,
-        ("numeric", _) => Value::Number(text().into()),
-        ("date", _) => text().parse().map_or(value, Value::Date),
-        ("timestamp", _) => text().parse().map_or(value, Value::Timestamp),
-        ("timestamptz", _) => DateTime::parse_from_rfc3339(&text()).map_or(value, Value::Instant),
-        ("uuid", _) => text().parse().map_or(value, Value::Uuid),
-        ("interval", _) => span::read(&text()).map_or(value, Value::Duration),
+fn item(kind: &str, raw: &RawValue) -> Value {
+    let written = raw.get();
+    if written.starts_with('[')
+        && let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(written)
+    {
+        return Value::list(items.into_iter().map(|raw| item(kind, raw)).collect());
+    }
+    let value = json::value_at(written.as_bytes(), &[]).unwrap_or_else(|| Value::text(written));
+    let text = value.to_text();
+    match kind {
+        _ if matches!(value, Value::Null) => Value::Null,
+        // As the database writes it: 1.10.
+        "numeric" => Value::Number(written.trim_matches('"').into()),
+        "date" => text.parse().map_or(value, Value::Date),
+        "timestamp" => text.parse().map_or(value, Value::Timestamp),
+        "timestamptz" => DateTime::parse_from_rfc3339(&text).map_or(value, Value::Instant),
+        "uuid" => text.parse().map_or(value, Value::Uuid),
+        "interval" => span::read(&text).map_or(value, Value::Duration),
         _ => value,
     }
 }

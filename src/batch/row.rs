@@ -100,10 +100,7 @@ fn value(array: &dyn Array, field: &Field, i: usize) -> Value {
             let text = array.as_string::<i32>().value(i);
             match Logical::of(field) {
                 Logical::Json => json::value_at(text.as_bytes(), &[]).unwrap_or_else(|| Value::text(text)),
-                Logical::Array => match json::value_at(text.as_bytes(), &[]) {
-                    Some(list) => origin::array(field, list),
-                    None => Value::text(text),
-                },
+                Logical::Array => origin::array(field, text),
                 Logical::Numeric => Value::Number(text.into()),
                 Logical::Plain => Value::text(text),
                 Logical::Other => origin::text(field, text),

@@ -66,7 +66,12 @@ pub async fn assemble(
     let apis = Apis::new(transports, evaluator.clone(), folder.clone(), sources());
     // What can't be reached is found out before anything is done.
     let scope = Scope::new(variables.clone(), databases.clone(), redactor.clone());
-    for source in ready_at_start(compiled) {
+    let ready = match debug.look {
+        None => ready_at_start(compiled),
+        // What is only looked at may need none of them.
+        Some(_) => Vec::new(),
+    };
+    for source in ready {
         match source.kind {
             SourceKind::Http(_) => apis.get(Some(&source.name), &scope).await.map(|_| ())?,
             SourceKind::Database(_) => databases.get(&source.name, &scope).await.map(|_| ())?,

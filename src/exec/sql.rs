@@ -5,13 +5,13 @@ use std::sync::Arc;
 use sequor_planner::expr::Prop;
 use sequor_planner::ops::{self, Engine, Execute, Transform};
 
-use super::event::Counters;
+use super::event::{Counters, Event};
 use super::local;
 use super::run::Run;
 use super::scope::Scope;
 use super::table::table_name;
 use crate::error::{Error, ErrorKind, Result};
-use crate::sources::database::{Database, WriteMode};
+use crate::sources::database::{Database, TableName, WriteMode};
 
 /// Runs a query where its data is; its result becomes the target.
 pub async fn transform(run: &Arc<Run>, step: &Transform, scope: &Scope, counters: &Counters) -> Result<()> {
@@ -24,7 +24,11 @@ pub async fn transform(run: &Arc<Run>, step: &Transform, scope: &Scope, counters
     }
     let target = table_name(run, &step.target, scope).await?;
     scope.come().await?;
-    if step.engine == Engine::Local {
+    let here = match step.engine {
+        Engine::Across => !schemas_win(run, step, query, scope).await?,
+        engine => engine.is_local(),
+    };
+    if here {
         return local::transform(run, step, query, &target, (scope, counters))
             .await
             .map_err(|e| {
@@ -50,6 +54,42 @@ pub async fn transform(run: &Arc<Run>, step: &Transform, scope: &Scope, counters
         })?;
     counters.add_rows(rows);
     Ok(())
+}
+
+/// Whether the database of the target has the tables that a query names like those of other sources: its own schema is
+/// meant then.
+async fn schemas_win(run: &Run, step: &Transform, query: &str, scope: &Scope) -> Result<bool> {
+    let own = step.target.source.as_str();
+    let database = run.databases.get(own, scope).await?;
+    let Ok(found) = sequor_planner::sql::analyse(query, database.dialect()) else {
+        return Ok(false);
+    };
+    let mut both = Vec::new();
+    for table in &found.reads {
+        let Some(schema) = &table.namespace else { continue };
+        let Some(source) = run.databases.find(schema).filter(|source| *source != own) else {
+            continue;
+        };
+        let name = TableName {
+            database: None,
+            namespace: Some(database.fold(schema)),
+            table: database.fold(&table.table),
+        };
+        if database.columns(&name).await?.is_some() {
+            both.push(format!("`{schema}.{}`", table.table));
+        } else {
+            tracing::debug!(source, "a table of another source");
+        }
+    }
+    if both.is_empty() {
+        return Ok(false);
+    }
+    let message = format!(
+        "{} is taken as a table of {own}, which has such a schema, and not as one of the source of that name",
+        both.join(", ")
+    );
+    run.events.emit(Event::Warning(message)).await;
+    Ok(true)
 }
 
 /// Runs statements. What a line `go` ends is one transaction, where the database has such of DDL.

@@ -90,7 +90,10 @@ impl Bridge {
 
 #[pymethods]
 impl Bridge {
-    fn var(&self, py: Python<'_>, name: &str) -> PyResult<Py<PyAny>> {
+    fn var(&self, py: Python<'_>, name: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        // A name in YAML may look like a number.
+        let name = name.str()?.extract::<String>()?;
+        let name = name.as_str();
         let seen = {
             let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
             seen.get_or_insert_with(|| PyDict::new(py).unbind()).clone_ref(py)
@@ -109,8 +112,9 @@ impl Bridge {
         Ok(value.unbind())
     }
 
-    fn is_var_defined(&self, name: &str) -> PyResult<bool> {
-        Ok(!matches!(self.world()?.variable(name), None | Some(Value::Null)))
+    fn is_var_defined(&self, name: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let name = name.str()?.extract::<String>()?;
+        Ok(!matches!(self.world()?.variable(&name), None | Some(Value::Null)))
     }
 
     #[pyo3(signature = (name, default=None))]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyTuple};
+use pyo3::types::{PyBool, PyDict, PyList, PyTuple};
 use sequor_planner::expr::Code;
 
 use super::call::Call;
@@ -64,7 +64,7 @@ fn wrong(code: &Code, message: String) -> Error {
     Error::new(ErrorKind::Data, message).help(HELP).at(&code.place)
 }
 
-impl Call<'_, '_> {
+impl<'py> Call<'_, 'py> {
     /// Evaluates a response parser: rows go to the tables, and what else it gives is returned.
     pub fn parse(&mut self, code: &Code, text: &Arc<str>, tables: &mut dyn ParserTables) -> Result<Parsed> {
         let object = self.object(code, text)?;
@@ -72,11 +72,35 @@ impl Call<'_, '_> {
             let message = format!("the parser must return a dictionary, and gave {}", kind(&object));
             return Err(wrong(code, message));
         };
+        // `response_expression` may give a parser, too.
+        if let Some(parser) = result
+            .get_item("parser_expression")
+            .map_err(|e| self.explain(&e, code))?
+            && let Ok(text) = parser.extract::<String>()
+        {
+            let mut parsed = self.parse(code, &text.into(), tables)?;
+            if let Some(status) = result.get_item("success_status").ok().flatten() {
+                parsed.success = status.extract().ok().or(parsed.success);
+            }
+            return Ok(parsed);
+        }
+        let of = |key: &str| {
+            let value = result.get_item(key).ok().flatten().filter(|v| !v.is_none());
+            value.map(|v| v.to_string())
+        };
+        let defaults = NamedTable {
+            source: of("source"),
+            database: of("database"),
+            namespace: of("namespace"),
+            table: of("table"),
+            ..NamedTable::default()
+        };
         let mut parsed = Parsed::default();
         let mut given = Vec::new();
         for (key, value) in result.iter() {
             match key.to_string().as_str() {
-                "tables" => (given, parsed.rows) = self.tables(&value, code, tables)?,
+                "source" | "database" | "namespace" | "table" => {}
+                "tables" => (given, parsed.rows) = self.tables(&value, &defaults, code, tables)?,
                 "variables" if value.is_none() => {}
                 "variables" => {
                     let Ok(entries) = value.cast::<PyDict>() else {
@@ -96,6 +120,10 @@ impl Call<'_, '_> {
                 "success_status" if !value.is_none() => {
                     let listed = value.extract::<Vec<u16>>();
                     parsed.success = Some(listed.map_err(|e| self.explain(&e, code))?);
+                }
+                "while" if !value.is_instance_of::<PyBool>() && !value.is_none() => {
+                    let message = format!("`while` must be True or False, and is {}", kind(&value));
+                    return Err(wrong(code, message));
                 }
                 "while" => parsed.again = Some(from_python(&value).map_err(|e| self.explain(&e, code))?),
                 other => match sequor_planner::nearest(other, ["tables", "variables", "while"]) {
@@ -121,7 +149,8 @@ impl Call<'_, '_> {
     /// Appends the rows of all tables; the positions of those that were given, and the rows of the largest.
     fn tables(
         &mut self,
-        value: &Bound<'_, PyAny>,
+        value: &Bound<'py, PyAny>,
+        defaults: &NamedTable,
         code: &Code,
         tables: &mut dyn ParserTables,
     ) -> Result<(Vec<usize>, u64)> {
@@ -147,6 +176,13 @@ impl Call<'_, '_> {
             return Err(wrong(code, message));
         }
         for (named, list) in rows {
+            let named = NamedTable {
+                source: named.source.or_else(|| defaults.source.clone()),
+                database: named.database.or_else(|| defaults.database.clone()),
+                namespace: named.namespace.or_else(|| defaults.namespace.clone()),
+                table: named.table.or_else(|| defaults.table.clone()),
+                ..named
+            };
             let at = tables.find(named).map_err(|e| e.at(&code.place))?;
             let rows = tables.with(at, &mut |target, full| self.append(&list, code, target, full))?;
             most = most.max(rows);
@@ -156,7 +192,11 @@ impl Call<'_, '_> {
     }
 
     /// A table of a list: `{"source": ..., "table": ..., "data": rows}`.
-    fn listed<'b>(&mut self, item: &Bound<'b, PyAny>, code: &Code) -> Result<(NamedTable, Bound<'b, PyAny>)> {
+    fn listed(
+        &mut self,
+        item: &Bound<'py, PyAny>,
+        code: &Code,
+    ) -> Result<(NamedTable, Bound<'py, PyAny>)> {
         let wrong = |message: String| {
             Error::new(ErrorKind::Data, message)
                 .help(TABLE_HELP)
@@ -189,6 +229,12 @@ impl Call<'_, '_> {
                     named.columns = Some(from_python(&value).map_err(|e| self.explain(&e, code))?);
                 }
                 "data" => data = Some(value),
+                // `response_expression` may give code where a flow has it.
+                "data_expression" => data = Some(self.object(code, &value.to_string().into())?),
+                "columns_expression" => {
+                    let columns = self.object(code, &value.to_string().into())?;
+                    named.columns = Some(from_python(&columns).map_err(|e| self.explain(&e, code))?);
+                }
                 other => return Err(wrong(format!("a table of `tables` has an unknown key `{other}`"))),
             }
         }

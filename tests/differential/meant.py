@@ -10,6 +10,7 @@ TOPICS = {
     "auth": "Authentication",
     "basics": "Basics",
     "commands": "The command line",
+    "computed": "Computed names and options",
     "conditions": "Conditions",
     "flows": "Flows and steps",
     "jinja": "Jinja",

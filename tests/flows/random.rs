@@ -77,7 +77,7 @@ fn step(random: &mut Random, indent: usize, depth: usize, out: &mut String) {
     let simple = match if failing {
         20 + random.below(5)
     } else {
-        random.below(12)
+        random.below(17)
     } {
         0 => format!("- op: set_variable\n  set: {{{x}_expression: (var('{y}') * 3 + 1) % 101}}\n"),
         1 => format!(
@@ -106,6 +106,15 @@ fn step(random: &mut Random, indent: usize, depth: usize, out: &mut String) {
             "- op: http_request\n  init: {{variables: {{page: 1}}}}\n  request:\n    source: api\n    url: /rows\n    parameters: {{page: \"{{{{ var('page') }}}}\"}}\n  response:\n    tables:\n      - {{source: stage, table: {t}, {COLUMNS}}}\n    variables: {{page_expression: \"response.json()['next']\"}}\n    while_expression: response.json()['next'] < 4\n"
         ),
         10 => format!("- op: run_flow\n  flow: helper\n  parameters: {{p_expression: var('{x}')}}\n"),
+        // The flow's own variables, by the names of the project's; a null lets those be seen.
+        11 => format!("- op: set_variable\n  set: {{{x}: {{value_expression: (var('{y}') + 5) % 101, scope: local}}}}\n"),
+        12 => format!("- op: set_variable\n  set: {{{x}: {{value: null, scope: local}}}}\n"),
+        // What only the run knows.
+        13 => format!("- op: run_flow\n  flow: \"{{{{ 'help' ~ 'er' }}}}\"\n  parameters: {{p_expression: var('{x}')}}\n"),
+        14 => format!("- op: run_flow\n  flow: down\n  parameters: {{{x}: 2}}\n"),
+        15 => format!(
+            "- op: transform\n  source: \"{{{{ 'stage' }}}}\"\n  target_table: \"{{{{ '{t}' }}}}\"\n  write_mode: \"{{{{ 'create' }}}}\"\n  query: select k, (v + 1) % 997 as v from {u}\n"
+        ),
         // Steps that fail, some of them passed over.
         20 => format!(
             "- op: http_request\n  request: {{source: api, url: /fails}}\n  response:\n    tables:\n      - {{source: stage, table: {t}, {COLUMNS}}}\n"
@@ -169,7 +178,7 @@ fn nested(random: &mut Random, indent: usize, depth: usize, x: char, t: &str, ou
         3 => {
             let _ = writeln!(
                 out,
-                "{pad}- op: for_each\n{pad}  source: stage\n{pad}  table: {t}\n{pad}  as: each\n{pad}  steps:"
+                "{pad}- op: for_each\n{pad}  source: stage\n{pad}  table: {t} order by k, v\n{pad}  as: each\n{pad}  steps:"
             );
             let _ = writeln!(
                 out,
@@ -198,6 +207,26 @@ const HELPER: &str = "\
   set: {c_expression: (var('p') + 7) % 101}
 ";
 
+/// Calls itself, its parameter being one of the names of variables.
+const DOWN: &str = "\
+- op: set_variable
+  set: {depth_expression: \"(var('depth') if is_var_defined('depth') else 0) + 1\"}
+- op: print
+  message: \"down {{ var('depth') }} {{ var('a') }} {{ var('b') }} {{ var('c') }}\"
+- op: if
+  conditions:
+    - condition_expression: var('depth') % 3 != 0
+      then:
+        - op: run_flow
+          flow: down
+          parameters: {b_expression: (var('a') + 1) % 50}
+- op: transform
+  source: stage
+  target_table: t2
+  write_mode: append
+  query: \"select 7 as k, {{ var('depth') }} as v\"
+";
+
 fn flow(seed: u64) -> String {
     let mut random = Random {
         state: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
@@ -221,6 +250,7 @@ fn end(flow: &str, args: &[&str]) -> (String, Vec<String>) {
     let project = Project::new()
         .file("flows/main.yaml", flow)
         .file("flows/helper.yaml", HELPER)
+        .file("flows/down.yaml", DOWN)
         .file(
             "sources/api.yaml",
             &format!("type: http\nbase_url: {}\n", api.url),

@@ -9,7 +9,7 @@ pub use text::text;
 use std::collections::BTreeSet;
 
 use crate::expr::Prop;
-use crate::ops::{Engine, OnError, TableRef};
+use crate::ops::{OnError, TableRef};
 use crate::plan::{Action, FanOut, Step};
 use crate::syntax::Concurrency;
 
@@ -183,7 +183,7 @@ fn notes(step: &Step) -> Vec<String> {
         Action::ForEach {
             columns: Some(used), ..
         } => notes.push(columns(used)),
-        Action::Transform(t) if t.engine == Engine::Local => {
+        Action::Transform(t) if t.engine.is_local() => {
             notes.push(format!(
                 "SQL runs here, in DataFusion; loads {}",
                 table(&t.target)

@@ -124,7 +124,13 @@ fn region(region: &Region, depth: usize, out: &mut String) {
 
 fn list(what: &str, resources: &[Resource], pad: &str, out: &mut String) {
     if !resources.is_empty() {
-        let names: Vec<String> = resources.iter().map(Resource::to_string).collect();
+        // A variable of the flow and the project's of its name are one line to the reader.
+        let mut names: Vec<String> = Vec::with_capacity(resources.len());
+        for name in resources.iter().map(Resource::to_string) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
         let _ = writeln!(out, "{pad}      {what} {}", names.join(", "));
     }
 }

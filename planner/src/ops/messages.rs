@@ -98,6 +98,7 @@ pub static VARIABLE: Shape = Shape {
             "`local`: one run of one flow; `project`: kept between runs.",
         )
         .deferred(),
+        Key::new("type", Form::Label, "What 1.x let stand here; it means nothing."),
     ],
 };
 
@@ -178,7 +179,9 @@ fn is_long(node: &Node) -> bool {
         return false;
     };
     let value = |k: &str| matches!(k, "value" | "value_expression");
-    let only = entries.iter().all(|(k, ..)| value(k) || k == "scope");
+    let only = entries
+        .iter()
+        .all(|(k, ..)| value(k) || matches!(k.as_str(), "scope" | "type"));
     let scoped = |(k, _, v): &(String, _, Node)| {
         k == "scope" && matches!(v.as_text().map(|t| &**t), Some("local" | "project"))
     };

@@ -35,11 +35,19 @@ pub enum Engine {
     Warehouse,
     /// DataFusion, over tables of any source.
     Local,
+    /// The same, since the query names tables of other sources - unless the database has schemas of those names.
+    #[serde(rename = "local")]
+    Across,
 }
 
 impl Engine {
+    /// Whether the query runs here, as far as the plan knows.
+    pub fn is_local(self) -> bool {
+        matches!(self, Engine::Local | Engine::Across)
+    }
+
     fn is_warehouse(&self) -> bool {
-        *self != Engine::Local
+        !self.is_local()
     }
 }
 

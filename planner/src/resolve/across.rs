@@ -59,6 +59,10 @@ pub(super) fn reach(transform: &Transform, effects: &mut Effects, scope: &Scope<
         };
     };
     let mut sources = vec![own.clone()];
+    if transform.engine == Engine::Auto {
+        // A schema of the database's own may be meant.
+        effects.reads.insert(Resource::Source(own.clone()));
+    }
     for (source, table) in known {
         effects.reads.insert(Resource::Table {
             source: source.clone(),
@@ -70,7 +74,10 @@ pub(super) fn reach(transform: &Transform, effects: &mut Effects, scope: &Scope<
         sources.push(source);
     }
     Reach {
-        engine: Engine::Local,
+        engine: match transform.engine {
+            Engine::Auto => Engine::Across,
+            engine => engine,
+        },
         sources,
     }
 }

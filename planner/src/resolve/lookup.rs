@@ -1,5 +1,7 @@
 //! Looking names up: sources and their kinds, variables that nothing sets.
 
+use std::collections::BTreeSet;
+
 use super::steps::Resolver;
 use crate::codes::Code;
 use crate::diagnostic::did_you_mean;
@@ -89,11 +91,20 @@ impl<'a> Resolver<'a> {
                 false => self.ask_unknown(source, place),
             }
         }
+        let own: BTreeSet<&String> = effects
+            .reads
+            .iter()
+            .filter_map(|resource| match resource {
+                Resource::Local { name, .. } => Some(name),
+                _ => None,
+            })
+            .collect();
         // A step that may write any table needs every database open.
         let any = effects.writes.iter().filter(|w| **w == Resource::AnySource);
         for resource in effects.reads.iter().chain(any) {
             match resource {
-                Resource::Variable(name) => {
+                // A flow's own variable is set by the flow, or by its caller.
+                Resource::Variable(name) if !own.contains(name) => {
                     self.asked.entry(name.clone()).or_insert_with(|| place.clone());
                 }
                 Resource::Table { source, .. } | Resource::Source(source) => {

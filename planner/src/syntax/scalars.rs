@@ -38,6 +38,11 @@ pub fn plain(text: &str, version: Version) -> Option<Scalar> {
         .or_else(|| moment(text, version))
 }
 
+/// Whether a tag of YAML's own says what a scalar means.
+pub fn is_kind(tag: &str) -> bool {
+    ["null", "bool", "int", "float", "timestamp", "binary"].contains(&tag)
+}
+
 /// The meaning of a scalar with a tag of YAML's own; none where the text is none of it.
 pub fn tagged(tag: &str, text: &str, version: Version) -> Option<Scalar> {
     match tag {
@@ -50,8 +55,12 @@ pub fn tagged(tag: &str, text: &str, version: Version) -> Option<Scalar> {
         "int" => integer(text.trim(), version),
         "float" => {
             let text = text.trim();
-            let whole = || integer(text, version).and_then(|_| text.replace('_', "").parse::<f64>().ok());
-            float(text, version).or_else(|| whole().and_then(Number::from_f64).map(Scalar::Number))
+            let other = || {
+                let digits = text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '+' | '.'));
+                let number: f64 = text.replace('_', "").parse().ok().filter(|_| digits)?;
+                Number::from_f64(number).map(Scalar::Number)
+            };
+            float(text, version).or_else(other)
         }
         "timestamp" => moment(text.trim(), version),
         "binary" => {
@@ -82,7 +91,7 @@ fn integer(text: &str, version: Version) -> Option<Scalar> {
         (hex, 16)
     } else if let Some(octal) = digits.strip_prefix("0o").filter(|_| version == Version::V12) {
         (octal, 8)
-    } else if let Some(binary) = digits.strip_prefix("0b").filter(|_| version == Version::V11) {
+    } else if let Some(binary) = digits.strip_prefix("0b") {
         (binary, 2)
     } else if version == Version::V11 && digits.len() > 1 && digits.starts_with('0') {
         (&digits[1..], 8)
@@ -143,8 +152,10 @@ fn float(text: &str, version: Version) -> Option<Scalar> {
         Some((whole, fraction)) => (whole, Some(fraction)),
         None => (mantissa, None),
     };
+    // YAML 1.1 takes no sign before a point.
+    let bare = version == Version::V12 || text == rest;
     let some = whole.starts_with(|c: char| c.is_ascii_digit())
-        || (whole.is_empty() && fraction.is_some_and(|f| f.starts_with(|c: char| c.is_ascii_digit())));
+        || (whole.is_empty() && bare && fraction.is_some_and(|f| f.starts_with(|c: char| c.is_ascii_digit())));
     if !some || !digits(whole) || !fraction.is_none_or(digits) {
         return None;
     }
@@ -215,6 +226,12 @@ fn moment(text: &str, version: Version) -> Option<Scalar> {
         return None;
     }
     let micros: String = fraction.chars().chain("000000".chars()).take(6).collect();
+    // ruamel.yaml rounds further digits, PyYAML leaves them out.
+    let up = version == Version::V12 && fraction.as_bytes().get(6).is_some_and(|digit| *digit > b'4');
+    let micros = match micros.parse::<u32>() {
+        Ok(count) if up && count < 999_999 => format!("{:06}", count + 1),
+        _ => micros,
+    };
     let zone = match zone {
         "" => String::new(),
         "Z" | "z" => "+00:00".into(),
@@ -254,7 +271,7 @@ mod tests {
             ("012", "12", "10"),
             ("0o17", "15", "text"),
             ("0x1F", "31", "31"),
-            ("0b11", "text", "3"),
+            ("0b11", "3", "3"),
             ("1_000", "1000", "1000"),
             ("12:30:45", "text", "45045"),
             ("yes", "text", "true"),

@@ -33,6 +33,7 @@ fn read(file: &Arc<str>, text: &str, version: Version, diagnostics: &mut Diagnos
     let mut current = text.to_string();
     loop {
         let mut builder = Builder {
+            text,
             file,
             version,
             offsets: char_offsets(text),
@@ -131,6 +132,7 @@ struct Problem {
 }
 
 struct Builder<'a> {
+    text: &'a str,
     file: &'a Arc<str>,
     version: Version,
     /// Of the text as the file has it.
@@ -220,7 +222,9 @@ impl Builder<'_> {
                 let scalar = scalar.map_err(|message| problem(&span, message))?;
                 (Value::Scalar(scalar), anchor, span)
             }
-            Event::SequenceStart(anchor, _) => {
+            Event::SequenceStart(anchor, tag) => {
+                self.check_tag(tag.as_deref(), &span)?;
+                let pairs = tag.is_some_and(|tag| tag.suffix == "omap");
                 let mut items = Vec::new();
                 loop {
                     let (event, span) = self.next(parser)?;
@@ -229,9 +233,14 @@ impl Builder<'_> {
                     }
                     items.push(self.node(parser, event, span, depth + 1)?);
                 }
-                (Value::List(items), anchor, span)
+                let value = match pairs {
+                    true => self.ordered_map(items),
+                    false => Value::List(items),
+                };
+                (value, anchor, span)
             }
-            Event::MappingStart(anchor, _) => {
+            Event::MappingStart(anchor, tag) => {
+                self.check_tag(tag.as_deref(), &span)?;
                 let entries = self.map(parser, depth)?;
                 (Value::Map(entries), anchor, span)
             }
@@ -250,6 +259,52 @@ impl Builder<'_> {
             self.anchors.insert(anchor, node.clone());
         }
         Ok(node)
+    }
+
+    /// PyYAML refuses tags that it does not know.
+    fn check_tag(&self, tag: Option<&Tag>, span: &Span) -> Result<(), Problem> {
+        let own = |tag: &Tag| tag.handle == "tag:yaml.org,2002:" || tag.handle == "!!";
+        match tag.filter(|tag| self.version == Version::V11 && !own(tag) && !is_bare(tag)) {
+            Some(tag) => Err(problem(
+                span,
+                format!("`!{}` is no tag that an environment may have", tag.suffix),
+            )),
+            None => Ok(()),
+        }
+    }
+
+    /// `!!omap`: maps of one entry each, in order. ruamel.yaml makes a map of them, PyYAML a list of pairs.
+    fn ordered_map(&self, items: Vec<Node>) -> Value {
+        let single = |item: &Node| matches!(&item.value, Value::Map(entries) if entries.len() == 1);
+        if !items.iter().all(single) {
+            return Value::List(items);
+        }
+        let entries = items.into_iter().flat_map(|item| match item.value {
+            Value::Map(entries) => entries,
+            _ => Vec::new(),
+        });
+        match self.version {
+            Version::V12 => Value::Map(entries.collect()),
+            Version::V11 => {
+                let pair = |(name, place, node): (String, Place, Node)| {
+                    let text = Scalar::Text {
+                        text: name.as_str().into(),
+                        first_line: place.line,
+                    };
+                    let key = Node {
+                        value: Value::Scalar(node.key.as_deref().cloned().unwrap_or(text)),
+                        place: place.clone(),
+                        key: None,
+                    };
+                    Node {
+                        value: Value::List(vec![key, node]),
+                        place,
+                        key: None,
+                    }
+                };
+                Value::List(entries.map(pair).collect())
+            }
+        }
     }
 
     fn map<'t>(
@@ -287,6 +342,9 @@ impl Builder<'_> {
                     ..problem(&span, "")
                 });
             }
+            if self.tab_before(&span) {
+                return Err(problem(&span, "a tab can't indent: use blanks"));
+            }
             let (event, span) = self.next(parser)?;
             let node = self.node(parser, event, span, depth + 1)?;
             // `<<: *anchor` takes over the anchor's entries, as YAML 1.1 readers do.
@@ -302,7 +360,9 @@ impl Builder<'_> {
                     .collect(),
                 _ => None,
             };
+            let plain = style == ScalarStyle::Plain && key == "<<";
             match maps {
+                None if plain => return Err(problem(&span, "`<<` takes a map, or a list of maps")),
                 Some(maps) => {
                     for entry in maps.into_iter().flatten() {
                         if !merged.iter().any(|(k, ..)| *k == entry.0) {
@@ -321,6 +381,14 @@ impl Builder<'_> {
                 }
             }
         }
+    }
+
+    /// Whether a tab stands before a value on its line.
+    fn tab_before(&self, span: &Span) -> bool {
+        let place = self.place(span);
+        let line = self.text.get(..place.start).unwrap_or_default();
+        let line = line.rsplit('\n').next().unwrap_or_default();
+        line.contains('\t') && line.chars().all(char::is_whitespace)
     }
 
     fn place(&self, span: &Span) -> Place {
@@ -378,6 +446,11 @@ fn problem(span: &Span, message: impl Into<String>) -> Problem {
     }
 }
 
+/// `!` alone: the value is what it is.
+fn is_bare(tag: &Tag) -> bool {
+    matches!(tag.suffix.as_str(), "" | "!")
+}
+
 /// The meaning of a scalar.
 fn resolve(
     text: &str,
@@ -393,9 +466,18 @@ fn resolve(
     if let Some(tag) = tag.filter(|t| t.handle == "tag:yaml.org,2002:" || t.handle == "!!") {
         return match tag.suffix.as_str() {
             "str" => Ok(as_text()),
+            // What ruamel.yaml does not know it keeps as text.
+            kind if !scalars::is_kind(kind) && version == Version::V12 => Ok(as_text()),
             kind => scalars::tagged(kind, text, version)
                 .ok_or_else(|| format!("`{text}` is no value of the type `!!{kind}`")),
         };
+    }
+    match tag {
+        Some(tag) if is_bare(tag) && text.is_empty() => return Ok(Scalar::Null),
+        Some(tag) if version == Version::V11 && !is_bare(tag) => {
+            return Err(format!("`!{}` is no tag that an environment may have", tag.suffix));
+        }
+        _ => {}
     }
     match style {
         ScalarStyle::Plain if tag.is_none() => Ok(scalars::plain(text, version).unwrap_or_else(as_text)),

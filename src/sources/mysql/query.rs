@@ -173,7 +173,7 @@ fn cell<'r>(row: &'r MySqlRow, at: usize, column: &Column) -> sqlx::Result<Cell<
         }
         "DECIMAL" => Cell::Number(row.try_get_unchecked::<&str, _>(at)?.into()),
         _ => match (&column.column_type.arrow, column.column_type.logical) {
-            (DataType::Binary, _) => Cell::Bytes(row.try_get_unchecked(at)?),
+            (DataType::Binary, _) => Cell::Bytes(row.try_get_unchecked::<&[u8], _>(at)?.into()),
             (_, Logical::Json) => Cell::Json(row.try_get_unchecked::<&str, _>(at)?.into()),
             _ => Cell::Text(row.try_get_unchecked::<&str, _>(at)?.into()),
         },

@@ -174,7 +174,7 @@ fn fill(builder: &mut BatchBuilder, columns: &[Column], row: &SqliteRow) -> Resu
                     .try_get_unchecked::<&[u8], _>(at)
                     .map_err(|e| misfit(explain(&e)))?;
                 match (&column.column_type.arrow, str::from_utf8(bytes)) {
-                    (DataType::Binary, _) => Cell::Bytes(bytes),
+                    (DataType::Binary, _) => Cell::Bytes(bytes.into()),
                     (_, Ok(text)) => Cell::Text(text.into()),
                     (_, Err(_)) => {
                         let message = format!("column `{}` holds bytes that are no text", column.name);
