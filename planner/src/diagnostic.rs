@@ -33,6 +33,8 @@ pub struct Diagnostic {
 #[derive(Debug, Default, Clone)]
 pub struct Diagnostics {
     list: Vec<Diagnostic>,
+    /// Templates that Python's Jinja2 renders: their properties, and where they stand.
+    pub(crate) jinja2: Vec<(String, Place)>,
     /// What the step being read leaves to the run; none outside of steps.
     pub(crate) deferred: Option<Vec<DeferredKey>>,
 }
@@ -84,6 +86,21 @@ impl Diagnostics {
     /// Adds all of `other`.
     pub fn extend(&mut self, other: &Diagnostics) {
         self.list.extend(other.list.iter().cloned());
+        self.jinja2.extend(other.jinja2.iter().cloned());
+    }
+
+    /// Whether a template needs Python's Jinja2: it uses what the native engine does not have, or has otherwise.
+    pub fn needs_jinja2(&self) -> bool {
+        !self.jinja2.is_empty()
+    }
+
+    /// Adds an error for each template that needs Jinja2, which is not installed.
+    pub fn jinja2_is_missing(&mut self) {
+        for (property, place) in std::mem::take(&mut self.jinja2) {
+            let message = format!("the Jinja of `{property}` is rendered by Python's Jinja2, which is not installed");
+            self.error(Code::JinjaSyntax, place, message)
+                .help("python3 -m pip install jinja2, in the virtualenv that is active");
+        }
     }
 
     /// The same findings, none of them an error.
@@ -94,6 +111,7 @@ impl Diagnostics {
         };
         Diagnostics {
             list: self.list.iter().map(warning).collect(),
+            jinja2: Vec::new(),
             deferred: None,
         }
     }

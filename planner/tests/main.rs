@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod schema;
+mod walk;
 mod yaml;
 
 use std::collections::BTreeSet;

@@ -8,6 +8,7 @@ use sequor_planner::{Compiler, Diagnostic, Diagnostics, ProjectFiles, Severity};
 
 use super::args::Global;
 use crate::error::{Error, ErrorKind, Result};
+use crate::expr::Evaluator;
 use crate::project::{Location, Project};
 use crate::value::Value;
 
@@ -65,6 +66,23 @@ impl Context {
             crate::report::err(format!("{}\n", diagnostic.render(source, self.color)));
         }
     }
+}
+
+/// Reports templates that need Python's Jinja2 where it is not installed. The interpreter is asked only when there are some.
+///
+/// # Errors
+/// No interpreter.
+pub fn check_jinja2(d: &mut Diagnostics) -> Result<()> {
+    if !d.needs_jinja2() {
+        return Ok(());
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let evaluator = Evaluator::default();
+    let found = runtime.block_on(evaluator.python().module_file("jinja2".to_string()))?;
+    if found.is_none() {
+        d.jinja2_is_missing();
+    }
+    Ok(())
 }
 
 /// Reads `NAME=VALUE` pairs. Values are text.

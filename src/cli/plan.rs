@@ -7,7 +7,7 @@ use sequor_planner::{Compiler, Diagnostics, explain};
 
 use super::Exit;
 use super::args::{self, PlanFormat, Selection};
-use super::context::{Context, overrides, tally};
+use super::context::{Context, check_jinja2, overrides, tally};
 use super::estimate;
 use crate::error::{Error, ErrorKind, Result};
 use crate::project::Project;
@@ -65,6 +65,7 @@ pub fn compile(
         let flow = flow.strip_suffix(".yaml").unwrap_or(flow);
         planned = compiler.plan(flow, &known, &mut d).map(|plan| (compiler, plan));
     }
+    check_jinja2(&mut d)?;
     let failed = d.has_errors();
     let found = d.into_sorted();
     context.show(&found, &project.files);

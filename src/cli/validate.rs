@@ -4,7 +4,7 @@ use sequor_planner::{Diagnostics, Severity};
 
 use super::Exit;
 use super::args::{DiagnosticFormat, Validate};
-use super::context::{Context, tally};
+use super::context::{Context, check_jinja2, tally};
 use crate::error::Result;
 
 /// Checks the project, or one flow: every mistake, not just the first.
@@ -27,6 +27,7 @@ pub fn validate(context: &Context, args: &Validate) -> Result<Exit> {
             checked += 1;
         }
     }
+    check_jinja2(&mut d)?;
     let failed = d.has_errors();
     let found = d.into_sorted();
     match args.format {

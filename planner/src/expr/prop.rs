@@ -270,6 +270,9 @@ fn jinja_prop(
         first_line,
     };
     let (uses, native) = jinja::analyse(&code, d)?;
+    if !native {
+        d.jinja2.push((property.to_string(), place.clone()));
+    }
     Some(Prop::Jinja {
         code,
         uses: Arc::new(uses),

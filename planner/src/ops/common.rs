@@ -37,12 +37,13 @@ pub static COMMON: Shape = Shape {
             Form::Ids,
             "Ids of steps above that this one waits for in place of the barriers before it: steps whose work can't be held back. `[]`: none.",
         ),
-        Key::new("enabled", Form::Flag, "`false` leaves the step out."),
+        Key::new("enabled", Form::Flag, "`false` leaves the step out.").planned(),
         Key::new(
             "on_error",
             Form::Choice(&["stop", "continue", "reject"]),
             "What a failure of the step means: `stop` (default) fails the flow, `continue` reports it and goes on; `reject`, with one request per row, keeps the rows whose request failed in the table `<id>_rejects`.",
-        ),
+        )
+        .planned(),
     ],
 };
 

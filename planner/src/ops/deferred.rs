@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 
 use crate::expr::Prop;
 use crate::span::Place;
-use crate::syntax::{EXPRESSION, Node, Value};
+use crate::syntax::{EXPRESSION, Node, Value, plain};
 
 /// A key whose value must be known to plan the step, and is known only when it starts.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -19,6 +19,9 @@ pub struct DeferredKey {
     /// Where the key stands: what it is found by in the step's text.
     #[serde(skip)]
     pub at: Place,
+    /// Whether its value is text whatever it looks like: a name, a word.
+    #[serde(skip)]
+    pub is_text: bool,
 }
 
 /// The deferred keys of a step, and its text.
@@ -53,6 +56,12 @@ fn fill(node: &mut Node, key: &DeferredKey, value: &Json) {
                 match same && name.strip_suffix(EXPRESSION).unwrap_or(name) == key.key {
                     true => {
                         *inner = Node::of_json(value, &inner.place);
+                        // What Jinja gives is text; here it is read as the file's own would be.
+                        if !key.is_text
+                            && let Some(scalar) = inner.as_text().and_then(|text| plain(text))
+                        {
+                            inner.value = Value::Scalar(scalar);
+                        }
                         *name = key.key.to_string();
                     }
                     false => fill(inner, key, value),

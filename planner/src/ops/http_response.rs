@@ -101,6 +101,8 @@ pub struct Response {
     /// True: ask again, with the request evaluated anew.
     #[serde(rename = "while", skip_serializing_if = "Option::is_none")]
     pub while_: Option<Prop>,
+    #[serde(skip)]
+    pub while_place: Option<Place>,
 }
 
 static RESPONSE_TABLE: Shape = Shape {
@@ -205,6 +207,7 @@ pub(super) fn read(node: &Node, d: &mut Diagnostics) -> Option<Response> {
         variables: variables_of(&keys, "variables", VariableScope::Project, d),
         whole: false,
         while_: keys.prop("while", d),
+        while_place: keys.place_of("while").cloned(),
     })
 }
 

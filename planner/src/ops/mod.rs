@@ -77,10 +77,21 @@ pub fn read_steps(node: &Node, d: &mut Diagnostics) -> Vec<FlowStep> {
 /// Reads one step; none where it can't be read, which is reported.
 pub fn read_step(node: &Node, d: &mut Diagnostics) -> Option<FlowStep> {
     // Steps inside note what they leave to the run themselves.
+    let errors = d.errors();
     let around = d.deferred.replace(Vec::new());
     let step = read_whole(node, d);
     let keys = std::mem::replace(&mut d.deferred, around).unwrap_or_default();
-    let step = step?;
+    let Some(step) = step else {
+        // What can't be read without them is told, where nothing else is.
+        if d.errors() == errors {
+            for key in keys {
+                let message = format!("`{}` must be known when planning", key.key);
+                d.error(Code::WrongType, key.at, message)
+                    .help(format!("give `{}` as a plain value", key.key));
+            }
+        }
+        return None;
+    };
     Some(match keys.is_empty() {
         true => step,
         false => FlowStep {

@@ -97,13 +97,15 @@ pub static PAGINATIONS: &[(&str, &Shape)] = &[
                     "param",
                     Form::Name,
                     "The parameter that holds the number; page when left out.",
-                ),
+                )
+                .deferred(),
                 Key::new("size", Form::Whole, "How many rows a page has."),
                 Key::new(
                     "size_param",
                     Form::Name,
                     "The parameter that asks for so many rows.",
-                ),
+                )
+                .deferred(),
                 Key::new(
                     "total_pages_path",
                     Form::Path,
@@ -129,12 +131,14 @@ pub static PAGINATIONS: &[(&str, &Shape)] = &[
                     "param",
                     Form::Name,
                     "The parameter that holds the position; offset when left out.",
-                ),
+                )
+                .deferred(),
                 Key::new(
                     "size_param",
                     Form::Name,
                     "The parameter that holds the size; limit when left out.",
-                ),
+                )
+                .deferred(),
                 Key::new(
                     "total_path",
                     Form::Path,
@@ -155,7 +159,8 @@ pub static PAGINATIONS: &[(&str, &Shape)] = &[
                     "param",
                     Form::Name,
                     "The parameter that holds it; cursor when left out.",
-                ),
+                )
+                .deferred(),
             ],
         },
     ),
@@ -225,7 +230,10 @@ pub fn read(node: &Node, d: &mut Diagnostics) -> Option<Pagination> {
             param: name("param", "offset", d),
             size_param: name("size_param", "limit", d),
             total: path("total_path", d)?,
-            size: keys.whole("size", d)?,
+            size: match keys.defers("size", d) {
+                true => 1,
+                false => keys.whole("size", d)?,
+            },
         },
         "cursor" => PageKind::Cursor {
             param: name("param", "cursor", d),

@@ -70,7 +70,10 @@ pub static RULE: Shape = Shape {
 pub fn read(node: &Node, d: &mut Diagnostics) -> Option<Rule> {
     let keys = Keys::new(node, &RULE, d)?;
     let (when, message) = (keys.prop("when", d), keys.prop("message", d));
-    let action = keys.pick("action", &ACTIONS, d)?;
+    let action = match keys.defers("action", d) {
+        true => RuleAction::Fail,
+        false => keys.pick("action", &ACTIONS, d)?,
+    };
     if let Some(Prop::Literal(value)) = &when {
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_string);
         if !text.eq_ignore_ascii_case("true") {

@@ -20,6 +20,7 @@ impl Resolver<'_> {
         let Some(while_) = &request.response.while_ else {
             return;
         };
+        self.check_ends(while_, request.response.while_place.as_ref().unwrap_or(place));
         let moves = match http_effects::set_by_response(request) {
             None => true,
             Some(set) => {
@@ -41,6 +42,19 @@ impl Resolver<'_> {
                 "each round of `while` sends the same request: it uses nothing that the response sets",
             )
             .help("set a variable in `response.variables` and use it in the request; ignore this where the API moves on by itself");
+    }
+
+    /// A `while` that is no condition, or one that no response can make false.
+    fn check_ends(&mut self, while_: &Prop, place: &Place) {
+        let message = match while_ {
+            Prop::Literal(serde_json::Value::Number(_)) => "`while` must be true or false",
+            Prop::Jinja { uses, .. } if **uses == Uses::default() => "this `while` looks at nothing: it never changes",
+            while_ if known(while_) == Some(true) => "this `while` is always true: it never ends",
+            _ => return,
+        };
+        self.d
+            .error(Code::SameAgain, place.clone(), message)
+            .help("ask the response: `while_expression: response.json()['has_more']`");
     }
 
     /// A literal url that leads nowhere. `based`: whether the source, if there is one, has a `base_url`.

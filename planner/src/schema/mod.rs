@@ -226,7 +226,7 @@ impl Definitions {
     fn form(&mut self, key: &Key) -> Json {
         let plain = self.plain_form(key);
         match key.form {
-            Form::Name | Form::Choice(_) if key.deferred => {
+            _ if key.deferred && !matches!(key.form, Form::Label | Form::Value | Form::List(_)) => {
                 json!({"anyOf": [plain, {"type": "string", "pattern": TEMPLATE}]})
             }
             _ => plain,

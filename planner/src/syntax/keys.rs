@@ -190,12 +190,31 @@ impl<'a> Keys<'a> {
         key.deferred && d.deferred.is_some() && plain.map_or_else(python, template)
     }
 
+    /// Outside of steps there is no start to wait for.
+    fn known_before(&self, key: &Key, d: &mut Diagnostics) {
+        if let Some((place, _)) = self.find(key, EXPRESSION).filter(|(_, code)| !code.is_null())
+            && !matches!(key.form, Form::Columns)
+        {
+            let message = format!("`{}` of {} must be known when planning", key.name, self.shape.what);
+            d.error(Code::WrongType, place.clone(), message)
+                .help(format!("give `{}` as a plain value", key.name));
+        }
+    }
+
+    /// Whether the run gives a key's value; it is noted then.
+    pub fn defers(&self, name: &str, d: &mut Diagnostics) -> bool {
+        self.defer(name, d).is_some()
+    }
+
     /// Notes a key that the run gives, once. The text that stands for its value until then: it holds a template.
     fn defer(&self, name: &str, d: &mut Diagnostics) -> Option<(String, Place)> {
+        let key = self.key(name);
+        if d.deferred.is_none() && key.deferred {
+            self.known_before(key, d);
+        }
         if !self.is_deferred(name, d) {
             return None;
         }
-        let key = self.key(name);
         let form = if self.node(name).is_some() { "" } else { EXPRESSION };
         let (at, _) = self.find(key, form)?;
         let value = match form {
@@ -211,6 +230,7 @@ impl<'a> Keys<'a> {
             key: key.name,
             value,
             at: at.clone(),
+            is_text: matches!(key.form, Form::Name | Form::Choice(_) | Form::Label),
         };
         if let Some(all) = &mut d.deferred
             && !all.iter().any(|k| k.key == noted.key && k.at.start == at.start)
@@ -277,6 +297,9 @@ impl<'a> Keys<'a> {
 
     /// A boolean, known when planning.
     pub fn flag(&self, name: &str, d: &mut Diagnostics) -> Option<bool> {
+        if self.defer(name, d).is_some() {
+            return None;
+        }
         let node = self.node(name)?;
         match &node.value {
             Value::Scalar(Scalar::Bool(value)) => Some(*value),
@@ -308,6 +331,9 @@ impl<'a> Keys<'a> {
         d: &mut Diagnostics,
         read: impl Fn(&Number) -> Option<T>,
     ) -> Option<T> {
+        if self.defer(name, d).is_some() {
+            return None;
+        }
         let node = self.node(name)?;
         let number = match &node.value {
             Value::Scalar(Scalar::Number(n)) => read(n),
@@ -345,6 +371,9 @@ impl<'a> Keys<'a> {
         d: &mut Diagnostics,
         read: impl Fn(&Scalar) -> Option<T>,
     ) -> Option<T> {
+        if self.defer(name, d).is_some() {
+            return None;
+        }
         let node = self.node(name)?;
         let found = match &node.value {
             Value::Scalar(value) => read(value),
@@ -381,6 +410,9 @@ impl<'a> Keys<'a> {
         let Form::Words(words) = self.key(name).form else {
             return None;
         };
+        if self.defer(name, d).is_some() {
+            return None;
+        }
         let node = self.node(name)?;
         let items = node.one_or_list();
         let mut found = Vec::with_capacity(items.len());

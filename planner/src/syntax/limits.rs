@@ -152,7 +152,8 @@ static RETRY: Shape = Shape {
             "statuses",
             Form::Statuses,
             "Statuses worth another attempt; 408, 425, 429, 500, 502, 503, 504 when left out.",
-        ),
+        )
+        .deferred(),
         Key::new(
             "on",
             Form::Words(&["timeout", "connect"]),
@@ -226,6 +227,9 @@ pub static REQUEST_LIMITS: Shape = Shape {
 
 /// Reads `concurrency`: a whole number above 0, or `auto`.
 pub fn read_concurrency(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<Concurrency> {
+    if keys.defers("concurrency", d) {
+        return None;
+    }
     let node = keys.node("concurrency")?;
     if node.as_text().is_some_and(|text| &**text == "auto") {
         return Some(Concurrency::Auto);
@@ -257,7 +261,10 @@ pub fn read_retry(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<RetrySpec> {
     let keys = Keys::new(keys.node("retry")?, &RETRY, d)?;
     let mut retry = RetrySpec {
         max_attempts: keys.whole("max_attempts", d),
-        statuses: keys.node("statuses").and_then(|node| statuses(node, d)),
+        statuses: match keys.defers("statuses", d) {
+            true => None,
+            false => keys.node("statuses").and_then(|node| statuses(node, d)),
+        },
         non_idempotent: keys.flag("non_idempotent", d),
         on: keys.words("on", d).map(|words| {
             let on = |word: &str| match word {

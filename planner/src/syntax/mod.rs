@@ -27,6 +27,7 @@ pub use network::{Network, Tls};
 pub use project::{
     DEFAULT_ENV, ENVIRONMENT, PROJECT, Project, read_default_env, read_environment, read_project,
 };
+pub use scalars::plain_scalar as plain;
 pub use shape::{EXPRESSION, Form, Key, Shape};
 pub use source::{FLOW, HttpSource, SOURCES, Source, SourceKind, read_flow, read_source};
 pub use tree::{KEYED, Node, Scalar, TYPED, Value};

@@ -38,6 +38,11 @@ pub fn plain(text: &str, version: Version) -> Option<Scalar> {
         .or_else(|| moment(text, version))
 }
 
+/// The meaning of a plain scalar in YAML 1.2; none: it is text.
+pub fn plain_scalar(text: &str) -> Option<Scalar> {
+    plain(text.trim(), Version::V12)
+}
+
 /// Whether a tag of YAML's own says what a scalar means.
 pub fn is_kind(tag: &str) -> bool {
     ["null", "bool", "int", "float", "timestamp", "binary"].contains(&tag)

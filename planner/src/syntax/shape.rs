@@ -94,7 +94,20 @@ pub enum Form {
 impl Key {
     /// An optional key.
     pub const fn new(name: &'static str, form: Form, doc: &'static str) -> Key {
-        let python = matches!(
+        // Known when planning, or when the step starts at the latest.
+        let deferred = matches!(
+            form,
+            Form::Choice(_)
+                | Form::Flag
+                | Form::Positive
+                | Form::Duration
+                | Form::Whole
+                | Form::Concurrency
+                | Form::Size
+                | Form::Words(_)
+                | Form::Count
+        );
+        let python = deferred || matches!(
             form,
             Form::Text
                 | Form::Method
@@ -110,7 +123,7 @@ impl Key {
             form,
             required: false,
             python,
-            deferred: false,
+            deferred,
             filled: false,
             doc,
         }
@@ -147,6 +160,15 @@ impl Key {
         Key {
             deferred: true,
             python: true,
+            ..self
+        }
+    }
+
+    /// The same key, and its value is needed to plan the flow.
+    pub const fn planned(self) -> Key {
+        Key {
+            deferred: false,
+            python: false,
             ..self
         }
     }
