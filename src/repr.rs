@@ -57,7 +57,11 @@ fn write(value: &Value, out: &mut String) {
             ];
             let parts = parts.iter().filter(|(_, n)| *n != 0);
             let parts: Vec<String> = parts.map(|(name, n)| format!("{name}={n}")).collect();
-            let parts = if parts.is_empty() { "0".to_string() } else { parts.join(", ") };
+            let parts = if parts.is_empty() {
+                "0".to_string()
+            } else {
+                parts.join(", ")
+            };
             let _ = write!(out, "datetime.timedelta({parts})");
         }
         Value::Uuid(id) => {

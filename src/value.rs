@@ -164,7 +164,9 @@ impl Value {
     /// The text of the value where JSON is the language: lists and maps as compact JSON.
     pub fn to_json_text(&self) -> String {
         match self {
-            Value::List(_) | Value::Map(_) | Value::Pairs(_) | Value::Row(_) => serde_json::to_string(self).unwrap_or_default(),
+            Value::List(_) | Value::Map(_) | Value::Pairs(_) | Value::Row(_) => {
+                serde_json::to_string(self).unwrap_or_default()
+            }
             value => value.to_text(),
         }
     }

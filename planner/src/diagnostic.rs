@@ -97,7 +97,8 @@ impl Diagnostics {
     /// Adds an error for each template that needs Jinja2, which is not installed.
     pub fn jinja2_is_missing(&mut self) {
         for (property, place) in std::mem::take(&mut self.jinja2) {
-            let message = format!("the Jinja of `{property}` is rendered by Python's Jinja2, which is not installed");
+            let message =
+                format!("the Jinja of `{property}` is rendered by Python's Jinja2, which is not installed");
             self.error(Code::JinjaSyntax, place, message)
                 .help("python3 -m pip install jinja2, in the virtualenv that is active");
         }

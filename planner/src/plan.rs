@@ -8,7 +8,8 @@ use serde::Serialize;
 use crate::effects::Resource;
 use crate::expr::Prop;
 use crate::ops::{
-    DeferredKey, Execute, FlowStep, HttpRequest, MigrateSchema, OnError, Print, RowsOf, SetVariable, TableRef, Transform,
+    DeferredKey, Execute, FlowStep, HttpRequest, MigrateSchema, OnError, Print, RowsOf, SetVariable,
+    TableRef, Transform,
 };
 use crate::servers::Servers;
 use crate::span::Place;

@@ -85,7 +85,9 @@ fn address<'f>(source: &Source, facts: &impl Fn(&str) -> Option<&'f Json>) -> Op
             Some(text(base).and_then(|url| origin(&url)))
         }
         SourceKind::Database(database) => match &**database {
-            DatabaseSource::Postgres(server) => Some(text(&server.conn_str).and_then(|s| server_of(&s, 5432))),
+            DatabaseSource::Postgres(server) => {
+                Some(text(&server.conn_str).and_then(|s| server_of(&s, 5432)))
+            }
             DatabaseSource::MySql(server) => Some(text(&server.conn_str).and_then(|s| server_of(&s, 3306))),
             DatabaseSource::Sqlite(conn_str) => file(text(conn_str)),
             DatabaseSource::DuckDb(source) => file(text(&source.conn_str)),
@@ -152,7 +154,10 @@ fn server_of(conn_str: &str, port: u16) -> Option<String> {
 
 /// A host without user and password, its port given, loopback by one name.
 fn host_and_port(text: &str, port: u16) -> String {
-    let text = text.rsplit_once('@').map_or(text, |(_, host)| host).to_lowercase();
+    let text = text
+        .rsplit_once('@')
+        .map_or(text, |(_, host)| host)
+        .to_lowercase();
     let (host, given) = match text.rsplit_once(':') {
         Some((host, given)) if given.chars().all(|c| c.is_ascii_digit()) && !host.is_empty() => {
             (host.to_string(), given.parse().unwrap_or(port))
@@ -217,7 +222,10 @@ mod tests {
 
     #[test]
     fn origins_are_spelled_one_way() {
-        assert_eq!(origin("https://API.shop.com/v1"), origin("https://api.shop.com:443"));
+        assert_eq!(
+            origin("https://API.shop.com/v1"),
+            origin("https://api.shop.com:443")
+        );
         assert_ne!(origin("https://api.shop.com"), origin("http://api.shop.com"));
         assert_eq!(origin("/v1"), None);
     }

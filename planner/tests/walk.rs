@@ -32,7 +32,10 @@ const PLAIN: &[(&str, &str)] = &[
     ("total_path", "a path, read when planning"),
     ("cursor_path", "a path, read when planning"),
     ("next_path", "a path, read when planning"),
-    ("allowed_hosts", "what may be reached is known before anything runs"),
+    (
+        "allowed_hosts",
+        "what may be reached is known before anything runs",
+    ),
     ("for_each", "its parts may be computed"),
     ("request", "its parts may be computed"),
     ("retry", "its parts may be computed"),
@@ -46,7 +49,17 @@ const PLAIN: &[(&str, &str)] = &[
 
 /// Properties that Jinja, which gives text, can't give: maps and lists.
 const NO_TEXT: &[&str] = &[
-    "set", "variables", "init", "response", "parameters", "headers", "columns", "model", "tables", "parser", "options",
+    "set",
+    "variables",
+    "init",
+    "response",
+    "parameters",
+    "headers",
+    "columns",
+    "model",
+    "tables",
+    "parser",
+    "options",
 ];
 
 /// In sources only text can be computed: what they are is known before anything runs.
@@ -99,7 +112,12 @@ fn examples() -> Vec<(&'static str, Json)> {
         "response": {"tables": [{"source": "db", "table": "t", "columns": {"id": "text"}}], "parser_expression": "{'tables': {'t': []}}"}})));
     let table = |prefix: &str| {
         let mut map = Map::new();
-        for (key, value) in [("source", "db"), ("database", "d"), ("namespace", "n"), ("table", "t")] {
+        for (key, value) in [
+            ("source", "db"),
+            ("database", "d"),
+            ("namespace", "n"),
+            ("table", "t"),
+        ] {
             map.insert(format!("{prefix}{key}"), value.into());
         }
         map
@@ -107,21 +125,36 @@ fn examples() -> Vec<(&'static str, Json)> {
     let mut transform = json!({"op": "transform", "source": "db", "query": "select 1 as id", "write_mode": "append", "engine": "warehouse"});
     let mut migrate = json!({"op": "migrate_schema"});
     let mut each = json!({"op": "for_each", "as": "row", "steps": [{"op": "print", "message": "x"}]});
-    extend(&mut transform, table("target_").into_iter().filter(|(k, _)| k != "target_source"));
-    extend(&mut migrate, table("target_").into_iter().chain(table("columns_")));
+    extend(
+        &mut transform,
+        table("target_").into_iter().filter(|(k, _)| k != "target_source"),
+    );
+    extend(
+        &mut migrate,
+        table("target_").into_iter().chain(table("columns_")),
+    );
     extend(&mut each, table("").into_iter());
     parts.push(("transform", transform));
     parts.push(("transform", json!({"op": "transform", "source": "db", "query": "select 1 as id", "target_table": "t", "write_mode": "upsert", "primary_key": ["id"]})));
-    parts.push(("execute", json!({"op": "execute", "source": "db", "statement": "select 1"})));
+    parts.push((
+        "execute",
+        json!({"op": "execute", "source": "db", "statement": "select 1"}),
+    ));
     parts.push(("migrate_schema", migrate));
     parts.push(("set_variable", json!({"op": "set_variable", "set": {"a": 1}})));
     parts.push(("print", json!({"op": "print", "message": "x"})));
     parts.push(("if", json!({"op": "if", "conditions": [{"condition": "true", "then": [{"op": "print", "message": "x"}]}], "else": []})));
     parts.push(("for_each", each));
     parts.push(("while", json!({"op": "while", "condition": "{{ var('a') }}", "steps": [{"op": "set_variable", "set": {"a": 1}}], "max_iterations": 3})));
-    parts.push(("try", json!({"op": "try", "steps": [], "catch": [], "finally": []})));
+    parts.push((
+        "try",
+        json!({"op": "try", "steps": [], "catch": [], "finally": []}),
+    ));
     parts.push(("block", json!({"op": "block", "steps": []})));
-    parts.push(("run_flow", json!({"op": "run_flow", "flow": "sub", "parameters": {"a": 1}, "start_step": 0})));
+    parts.push((
+        "run_flow",
+        json!({"op": "run_flow", "flow": "sub", "parameters": {"a": 1}, "start_step": 0}),
+    ));
     parts
 }
 
@@ -155,10 +188,16 @@ fn sources() -> Vec<(&'static str, Json)> {
         all.push(("http", http(auth)));
     }
     for server in ["postgres", "mysql"] {
-        all.push((server, json!({"type": server, "conn_str": "postgresql://h/d", "username": "u", "password": "p"})));
+        all.push((
+            server,
+            json!({"type": server, "conn_str": "postgresql://h/d", "username": "u", "password": "p"}),
+        ));
     }
     all.push(("sqlite", json!({"type": "sqlite", "conn_str": "sqlite:///x.db"})));
-    all.push(("duckdb", json!({"type": "duckdb", "conn_str": "duckdb:///x.db", "driver": "libduckdb.so"})));
+    all.push((
+        "duckdb",
+        json!({"type": "duckdb", "conn_str": "duckdb:///x.db", "driver": "libduckdb.so"}),
+    ));
     for credential in [
         json!({"password": "p"}),
         json!({"private_key_path": "k.pem", "private_key_passphrase": "p"}),
@@ -171,7 +210,10 @@ fn sources() -> Vec<(&'static str, Json)> {
         }
         all.push(("snowflake", source));
     }
-    all.push(("adbc", json!({"type": "adbc", "driver": "d", "entrypoint": "e", "options": {"a": "b"}})));
+    all.push((
+        "adbc",
+        json!({"type": "adbc", "driver": "d", "entrypoint": "e", "options": {"a": "b"}}),
+    ));
     all.push(("staging", json!({"type": "staging"})));
     all
 }
@@ -196,7 +238,9 @@ fn walk(shape: &'static Shape, json: &Json, path: &str, f: &mut impl FnMut(&'sta
             }
             (Form::OneOf(kinds), _) => {
                 let found = kinds.iter().find(|(name, _)| value["type"] == **name);
-                found.into_iter().for_each(|(_, inner)| walk(inner, value, &here, f));
+                found
+                    .into_iter()
+                    .for_each(|(_, inner)| walk(inner, value, &here, f));
             }
             _ => {}
         }
@@ -229,7 +273,14 @@ fn with(example: &Json, path: &str, python: bool) -> Option<Json> {
         map.insert(format!("{name}_expression"), "var('computed')".into());
     } else {
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_string);
-        map.insert(name.into(), format!("{{{{ var('computed') }}}}{}", if text.is_empty() { "x" } else { "" }).into());
+        map.insert(
+            name.into(),
+            format!(
+                "{{{{ var('computed') }}}}{}",
+                if text.is_empty() { "x" } else { "" }
+            )
+            .into(),
+        );
     }
     Some(changed)
 }
@@ -244,13 +295,27 @@ fn errors(step: &Json, source: Option<&Json>) -> Vec<String> {
         project: Some(file("project.yaml", &json!({"name": "walk"}))),
         ..ProjectFiles::default()
     };
-    files.flows.insert("main".into(), file("flows/main.yaml", &json!({"steps": [step]})));
-    files.flows.insert("sub".into(), file("flows/sub.yaml", &json!({"steps": [{"op": "print", "message": "x"}]})));
-    files.sources.insert("db".into(), file("sources/db.yaml", &json!({"type": "staging"})));
+    files
+        .flows
+        .insert("main".into(), file("flows/main.yaml", &json!({"steps": [step]})));
+    files.flows.insert(
+        "sub".into(),
+        file(
+            "flows/sub.yaml",
+            &json!({"steps": [{"op": "print", "message": "x"}]}),
+        ),
+    );
+    files
+        .sources
+        .insert("db".into(), file("sources/db.yaml", &json!({"type": "staging"})));
     let shop = json!({"type": "http", "base_url": "https://x.example"});
-    files.sources.insert("shop".into(), file("sources/shop.yaml", &shop));
+    files
+        .sources
+        .insert("shop".into(), file("sources/shop.yaml", &shop));
     if let Some(source) = source {
-        files.sources.insert("own".into(), file("sources/own.yaml", source));
+        files
+            .sources
+            .insert("own".into(), file("sources/own.yaml", source));
     }
     let known = BTreeSet::from(["computed".to_string(), "a".to_string()]);
     let (_, found) = compile(&files, "main", &known);
@@ -258,9 +323,16 @@ fn errors(step: &Json, source: Option<&Json>) -> Vec<String> {
     errors.map(|d| d.message.clone()).collect()
 }
 
-fn check(key: &Key, path: &str, in_source: bool, errors: &dyn Fn(bool) -> Option<Vec<String>>, wrong: &mut Vec<String>) {
+fn check(
+    key: &Key,
+    path: &str,
+    in_source: bool,
+    errors: &dyn Fn(bool) -> Option<Vec<String>>,
+    wrong: &mut Vec<String>,
+) {
     let word = matches!(key.form, Form::Choice(_));
-    let plain = (PLAIN.iter().any(|(name, _)| *name == key.name) && (!word || key.name == "on_error")) || (in_source && plain_in_sources(key.form));
+    let plain = (PLAIN.iter().any(|(name, _)| *name == key.name) && (!word || key.name == "on_error"))
+        || (in_source && plain_in_sources(key.form));
     for python in [true, false] {
         if !python && (NO_TEXT.contains(&key.name) || matches!(key.form, Form::Code)) {
             continue;
@@ -271,7 +343,9 @@ fn check(key: &Key, path: &str, in_source: bool, errors: &dyn Fn(bool) -> Option
         let as_text = !python && matches!(key.form, Form::Label | Form::Id);
         match (plain && !as_text, found.first()) {
             (false, Some(error)) => wrong.push(format!("{path} by {form}: {error}")),
-            (true, None) if !python && matches!(key.form, Form::Ids | Form::Path | Form::JsonPath | Form::Statuses) => {}
+            (true, None)
+                if !python
+                    && matches!(key.form, Form::Ids | Form::Path | Form::JsonPath | Form::Statuses) => {}
             (true, None) => wrong.push(format!("{path} by {form} is taken, and listed as plain")),
             _ => {}
         }
@@ -287,7 +361,9 @@ fn every_property_may_be_computed_or_has_a_reason() {
         let known = errors(&example, None);
         assert!(known.is_empty(), "{example}: {known:?}");
         let mut found = Vec::new();
-        walk(shape, &example, "", &mut |key, path| found.push((key, path.to_string())));
+        walk(shape, &example, "", &mut |key, path| {
+            found.push((key, path.to_string()))
+        });
         for (key, path) in found {
             seen.insert(key.name);
             let tried = |python| with(&example, &path, python).map(|changed| errors(&changed, None));
@@ -302,7 +378,9 @@ fn every_property_may_be_computed_or_has_a_reason() {
         let known = errors(step, Some(&example));
         assert!(known.is_empty(), "{example}: {known:?}");
         let mut found = Vec::new();
-        walk(shape, &example, "", &mut |key, path| found.push((key, path.to_string())));
+        walk(shape, &example, "", &mut |key, path| {
+            found.push((key, path.to_string()))
+        });
         for (key, path) in found {
             seen.insert(key.name);
             let tried = |python| with(&example, &path, python).map(|changed| errors(step, Some(&changed)));
@@ -310,7 +388,9 @@ fn every_property_may_be_computed_or_has_a_reason() {
         }
     }
     let mut all = BTreeSet::new();
-    OPERATIONS.iter().for_each(|(_, operation)| keys(operation.shape, &mut all));
+    OPERATIONS
+        .iter()
+        .for_each(|(_, operation)| keys(operation.shape, &mut all));
     SOURCES.iter().for_each(|(_, shape)| keys(shape, &mut all));
     let missing = all.into_iter().filter(|(_, name)| !seen.contains(name));
     wrong.extend(missing.map(|(shape, name)| format!("no example has `{name}` of {shape}")));

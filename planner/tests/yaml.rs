@@ -10,16 +10,48 @@ const CORPUS: &str = include_str!("yaml/corpus.json");
 
 /// Texts that are read otherwise, and why.
 const OTHERWISE: &[(&str, &str, &str)] = &[
-    ("a: <<\n", "1.1", "`<<` and `=` are no values to PyYAML; they are text"),
-    ("a: =\n", "1.1", "`<<` and `=` are no values to PyYAML; they are text"),
-    ("a: &x 1\na2: &x 2\nb: *x\n", "1.1", "an anchor may be given anew, as in YAML 1.2"),
-    ("? [a, b]\n: 1\n", "1.2", "a key that is a list is refused, with its place"),
-    ("1: a\n'1': b\n", "1.2", "keys that are written alike are refused, with their place"),
-    ("1: a\n'1': b\n", "1.1", "of keys that are written alike the last counts, with a warning"),
+    (
+        "a: <<\n",
+        "1.1",
+        "`<<` and `=` are no values to PyYAML; they are text",
+    ),
+    (
+        "a: =\n",
+        "1.1",
+        "`<<` and `=` are no values to PyYAML; they are text",
+    ),
+    (
+        "a: &x 1\na2: &x 2\nb: *x\n",
+        "1.1",
+        "an anchor may be given anew, as in YAML 1.2",
+    ),
+    (
+        "? [a, b]\n: 1\n",
+        "1.2",
+        "a key that is a list is refused, with its place",
+    ),
+    (
+        "1: a\n'1': b\n",
+        "1.2",
+        "keys that are written alike are refused, with their place",
+    ),
+    (
+        "1: a\n'1': b\n",
+        "1.1",
+        "of keys that are written alike the last counts, with a warning",
+    ),
     ("a: 1\t# c\n", "1.2", "a tab may stand before a comment"),
     ("a: 1\t# c\n", "1.1", "a tab may stand before a comment"),
-    ("a: [1,\t2]\n", "1.1", "a tab may stand between items, as in YAML 1.2"),
-    ("a: {url: http://x/y, q: a?b, e: x=y}\n", "1.1", "`?` may stand in plain text, as in YAML 1.2"),
+    (
+        "a: [1,\t2]\n",
+        "1.1",
+        "a tab may stand between items, as in YAML 1.2",
+    ),
+    (
+        "a: {url: http://x/y, q: a?b, e: x=y}\n",
+        "1.1",
+        "`?` may stand in plain text, as in YAML 1.2",
+    ),
 ];
 
 /// What is read, as the corpus writes it; an empty object where the text is refused.

@@ -43,7 +43,11 @@ pub fn text(field: &Field, text: &str) -> Value {
 
 /// An array, which came as JSON, its items values of its database's type.
 pub fn array(field: &Field, text: &str) -> Value {
-    let read = match field.metadata().get(TYPE).and_then(|name| name.strip_suffix("[]")) {
+    let read = match field
+        .metadata()
+        .get(TYPE)
+        .and_then(|name| name.strip_suffix("[]"))
+    {
         Some(kind) => serde_json::from_str(text).ok().map(|raw| item(kind, raw)),
         None => json::value_at(text.as_bytes(), &[]),
     };
@@ -74,7 +78,11 @@ fn item(kind: &str, raw: &RawValue) -> Value {
 
 /// A moment, shown in the zone of its session.
 pub fn instant(field: &Field, moment: DateTime<Utc>) -> DateTime<FixedOffset> {
-    match field.metadata().get(ZONE).and_then(|zone| zone.parse::<Tz>().ok()) {
+    match field
+        .metadata()
+        .get(ZONE)
+        .and_then(|zone| zone.parse::<Tz>().ok())
+    {
         Some(zone) => moment.with_timezone(&zone).fixed_offset(),
         None => moment.fixed_offset(),
     }

@@ -52,7 +52,11 @@ fn clock(text: &str) -> Option<i64> {
             (seconds.parse().ok()?, format!("{fraction:0<6.6}"))
         }
     };
-    let fraction: i64 = if fraction.is_empty() { 0 } else { fraction.parse().ok()? };
+    let fraction: i64 = if fraction.is_empty() {
+        0
+    } else {
+        fraction.parse().ok()?
+    };
     let seconds = hours
         .checked_mul(3600)?
         .checked_add(minutes * 60)?
@@ -85,7 +89,10 @@ mod tests {
             ("1 day", DAY),
             ("-1 days +02:03:00", -DAY + 7_380_000_000),
             ("-00:00:01.5", -1_500_000),
-            ("1 year 2 mons 3 days 04:05:06.789", (365 + 60 + 3) * DAY + 14_706_789_000),
+            (
+                "1 year 2 mons 3 days 04:05:06.789",
+                (365 + 60 + 3) * DAY + 14_706_789_000,
+            ),
             ("1 months 2 days", 32 * DAY),
             ("00:00:00", 0),
         ] {

@@ -1,8 +1,9 @@
 //! Assembles the parts of a run: databases, APIs, the interpreter.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use sequor_planner::effects::Resource;
 use sequor_planner::expr::Prop;
 use sequor_planner::syntax::{Source, SourceKind};
@@ -10,9 +11,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::plan::Compiled;
 use crate::error::Result;
-use crate::exec::{Apis, Databases, Debug, Events, Run, Scope, Setup, Transports, Variables};
-use crate::expr::Evaluator;
+use crate::exec::{Apis, Databases, Debug, Events, Opener, Run, Scope, Transports, Variables};
+use crate::expr::{Evaluator, World};
 use crate::secret::Redactor;
+use crate::sources::database::Database;
+use crate::sources::registry::{Files, Opening};
 use crate::value::Value;
 
 /// What is outside of the program.
@@ -53,15 +56,16 @@ pub async fn assemble(
     }
     let folder = compiled.project.folder().to_path_buf();
     let state = compiled.project.state(&compiled.compiler.project.name);
-    let setup = Setup {
+    let registry = Registry {
         evaluator: evaluator.clone(),
         redactor: redactor.clone(),
         staging: state.join("staging"),
         folder: folder.clone(),
         files_exist: outside.files_exist,
+        files: Files::default(),
     };
     let sources = || compiled.compiler.sources.values().cloned();
-    let databases = Arc::new(Databases::new(setup, sources()));
+    let databases = Arc::new(Databases::new(Arc::new(registry), redactor.clone(), sources()));
     let transports = Transports::new(outside.record, outside.replay, &redactor)?;
     let apis = Apis::new(transports, evaluator.clone(), folder.clone(), sources());
     // What can't be reached is found out before anything is done.
@@ -90,6 +94,38 @@ pub async fn assemble(
         debug,
         cancel,
     }))
+}
+
+/// Opens databases by their kinds.
+struct Registry {
+    evaluator: Arc<Evaluator>,
+    redactor: Redactor,
+    /// Where the staging database keeps its tables.
+    staging: PathBuf,
+    /// The project's folder: paths in sources are relative to it.
+    folder: PathBuf,
+    files_exist: bool,
+    files: Files,
+}
+
+#[async_trait]
+impl Opener for Registry {
+    async fn evaluate(&self, settings: &[&Prop], world: &Arc<dyn World>) -> Result<Vec<Value>> {
+        self.evaluator.all(settings, world, None).await
+    }
+
+    async fn open(&self, source: &Source, world: &Arc<dyn World>) -> Result<Option<Arc<dyn Database>>> {
+        let opening = Opening {
+            evaluator: &self.evaluator,
+            world,
+            redactor: &self.redactor,
+            staging: &self.staging,
+            folder: &self.folder,
+            files_exist: self.files_exist,
+            files: &self.files,
+        };
+        opening.open(source).await
+    }
 }
 
 /// The sources that the plan names, save those whose address a step may still change: they are opened when a step uses

@@ -1,44 +1,43 @@
 //! The databases of a run: each is opened when it is first used, with the variables that are in sight there.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use async_trait::async_trait;
+use sequor_planner::expr::Prop;
 use sequor_planner::syntax::{Source, SourceKind};
 
 use super::scope::Scope;
 use crate::error::{Error, ErrorKind, Result};
-use crate::expr::Evaluator;
+use crate::expr::World;
 use crate::secret::{Redactor, Secret};
 use crate::sources::database::Database;
-use crate::sources::registry::{Files, Opening};
+use crate::value::Value;
 
 /// How many databases one source may have open at the same time, where variables say which it is: one per tenant, say.
 /// More are open only as long as steps use them.
 const MOST_OF_ONE: usize = 8;
 
-/// What opening a database needs besides its definition.
-pub struct Setup {
-    pub evaluator: Arc<Evaluator>,
-    pub redactor: Redactor,
-    /// Where the staging database keeps its tables.
-    pub staging: PathBuf,
-    /// The project's folder: paths in sources are relative to it.
-    pub folder: PathBuf,
-    /// Files of databases must be there; else they are made.
-    pub files_exist: bool,
+/// Opens the databases of sources.
+#[async_trait]
+pub trait Opener: Send + Sync {
+    /// The values of settings, in `world`.
+    async fn evaluate(&self, settings: &[&Prop], world: &Arc<dyn World>) -> Result<Vec<Value>>;
+
+    /// Opens the database of a source, its settings evaluated in `world`; none where it is an API.
+    async fn open(&self, source: &Source, world: &Arc<dyn World>) -> Result<Option<Arc<dyn Database>>>;
 }
 
 /// The databases of a run, by source.
 #[derive(Default)]
 pub struct Databases {
-    setup: Option<Setup>,
+    opener: Option<Arc<dyn Opener>>,
+    redactor: Redactor,
     /// The sources of the project.
     sources: HashMap<String, Source>,
     open: Mutex<HashMap<String, Vec<Opened>>>,
     /// Held while one is opened: it is opened once, whoever asks meanwhile.
     opening: tokio::sync::Mutex<()>,
-    files: Files,
 }
 
 /// An open database, and what its source said when it was opened: nothing, where no variable has a part in it.
@@ -49,9 +48,14 @@ struct Opened {
 
 impl Databases {
     /// The databases of these sources, none of them open.
-    pub fn new(setup: Setup, sources: impl IntoIterator<Item = Source>) -> Self {
+    pub fn new(
+        opener: Arc<dyn Opener>,
+        redactor: Redactor,
+        sources: impl IntoIterator<Item = Source>,
+    ) -> Self {
         Databases {
-            setup: Some(setup),
+            opener: Some(opener),
+            redactor,
             sources: sources.into_iter().map(|s| (s.name.clone(), s)).collect(),
             ..Databases::default()
         }
@@ -63,15 +67,15 @@ impl Databases {
     /// No such source, settings that can't be evaluated, a database that can't be opened.
     pub async fn get(&self, name: &str, scope: &Scope) -> Result<Arc<dyn Database>> {
         let source = self.source(name)?;
-        let Some(setup) = &self.setup else {
-            return Err(Error::new(ErrorKind::Internal, "databases are not set up"));
+        let Some(opener) = &self.opener else {
+            return Err(Error::new(ErrorKind::Internal, "no databases here"));
         };
-        let hidden = |e: Error| e.map_text(|text| setup.redactor.redact(text));
+        let hidden = |e: Error| e.map_text(|text| self.redactor.redact(text));
         let world = scope.without_databases().world();
         let settings = match source.settings() {
             settings if settings.iter().all(|p| p.uses().is_fixed()) => None,
             settings => {
-                let values = setup.evaluator.all(&settings, &world, None).await;
+                let values = opener.evaluate(&settings, &world).await;
                 let values = values.map_err(|e| {
                     let at = format!("source `{name}`");
                     hidden(e.at(&source.place).context(at))
@@ -88,16 +92,7 @@ impl Databases {
         if let Some(known) = self.known(name, &settings) {
             return Ok(known);
         }
-        let opening = Opening {
-            evaluator: &setup.evaluator,
-            world: &world,
-            redactor: &setup.redactor,
-            staging: &setup.staging,
-            folder: &setup.folder,
-            files_exist: setup.files_exist,
-            files: &self.files,
-        };
-        let database = opening.open(source).await.map_err(hidden)?;
+        let database = opener.open(source, &world).await.map_err(hidden)?;
         let database = database.ok_or_else(|| is_api(name))?;
         let leaving = self.keep(name, settings, &database);
         for database in leaving {

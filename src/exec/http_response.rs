@@ -7,10 +7,10 @@ use sequor_planner::ops::{DataPath, ResponseTable, VariableScope};
 
 use super::debug::{self, Look};
 use super::event::Event;
+use super::filled::Filled;
 use super::flow::holds;
 use super::http_step::Asking;
 use super::scope::{Layer, Scope};
-use super::sink::Filled;
 use super::variables;
 use crate::batch::target::RowTarget;
 use crate::batch::{json, rows};

@@ -50,7 +50,10 @@ pub async fn run(
     scope: Scope,
     counters: Arc<Counters>,
 ) -> Result<()> {
-    let api = run.apis.get(http.request.request.source.as_deref(), &scope).await?;
+    let api = run
+        .apis
+        .get(http.request.request.source.as_deref(), &scope)
+        .await?;
     let outer = scope.clone();
     let init = initial(&run, &http.request.init, &scope).await?;
     let own = Layer::new(init.clone());

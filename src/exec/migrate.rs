@@ -14,7 +14,12 @@ use crate::value::Value;
 /// Adds missing columns to the target and drops others; the rows stay. A missing target is created.
 pub async fn run(run: &Run, step: &MigrateSchema, scope: &Scope) -> Result<()> {
     let listing = table_name(run, &step.columns, scope).await?;
-    let rows = run.databases.get(&step.columns.source, scope).await?.scan(&listing).await;
+    let rows = run
+        .databases
+        .get(&step.columns.source, scope)
+        .await?
+        .scan(&listing)
+        .await;
     let rows = collect(rows.map_err(|e| e.at(&step.columns.place))?).await?;
     if rows.is_empty() {
         let message = format!("table `{listing}` lists no columns: the target would lose all of its own");

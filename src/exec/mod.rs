@@ -7,6 +7,7 @@ mod credentials;
 mod databases;
 mod debug;
 mod event;
+mod filled;
 mod flow;
 mod http_converse;
 mod http_fan_out;
@@ -32,7 +33,7 @@ mod variables;
 mod waiting;
 
 pub use apis::{Apis, Transports};
-pub use databases::{Databases, Setup};
+pub use databases::{Databases, Opener};
 pub use debug::{Debug, Look, records};
 pub use event::{Counters, Event, Events, Outcome, Totals};
 pub use run::{Run, execute};

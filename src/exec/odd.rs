@@ -2,7 +2,8 @@
 
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 
-use crate::batch::builder::{Odd, patch};
+use crate::batch::builder::Odd;
+use crate::batch::values::patch;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::database::{Column, Database};
 

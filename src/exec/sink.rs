@@ -10,6 +10,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::columns::{Specs, declared, typed};
 use super::event::{Counters, Event};
+use super::filled::{Filled, never_seen};
 use super::odd::Batch;
 use super::run::Run;
 use super::scope::Scope;
@@ -387,35 +388,5 @@ impl ParserTables for Tables {
     fn declared(&self) -> Vec<String> {
         let declared = self.targets[..self.declared].iter();
         declared.map(|t| t.name.clone()).collect()
-    }
-}
-
-/// Full batches on their way out of the lock.
-#[derive(Default)]
-pub struct Filled {
-    batches: Vec<(usize, Batch)>,
-}
-
-impl Filled {
-    /// Takes a table's batch.
-    fn take(&mut self, table: usize, builder: &mut BatchBuilder) -> Result<()> {
-        let odd = builder.take_odd();
-        self.batches
-            .extend(builder.take()?.map(|rows| (table, Batch { rows, odd })));
-        Ok(())
-    }
-}
-
-/// A warning for columns that no row had.
-fn never_seen(table: &str, builder: &BatchBuilder) -> Option<String> {
-    match builder.never_seen().as_slice() {
-        [] => None,
-        [column] => Some(format!(
-            "table `{table}`: no row has `{column}`, so the column is null"
-        )),
-        columns => Some(format!(
-            "table `{table}`: no row has any of `{}`, so the columns are null",
-            columns.join("`, `")
-        )),
     }
 }

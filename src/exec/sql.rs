@@ -67,19 +67,20 @@ async fn schemas_win(run: &Run, step: &Transform, query: &str, scope: &Scope) ->
     let mut both = Vec::new();
     for table in &found.reads {
         let Some(schema) = &table.namespace else { continue };
-        let Some(source) = run.databases.find(schema).filter(|source| *source != own) else {
+        if run.databases.find(schema).is_none_or(|source| source == own) {
             continue;
-        };
+        }
         let name = TableName {
             database: None,
             namespace: Some(database.fold(schema)),
             table: database.fold(&table.table),
         };
-        if database.columns(&name).await?.is_some() {
-            both.push(format!("`{schema}.{}`", table.table));
-        } else {
-            tracing::debug!(source, "a table of another source");
-        }
+        // A database that has no such schema may say so by an error.
+        let there = database
+            .columns(&name)
+            .await
+            .is_ok_and(|columns| columns.is_some());
+        both.extend(there.then(|| format!("`{schema}.{}`", table.table)));
     }
     if both.is_empty() {
         return Ok(false);

@@ -204,13 +204,13 @@ pub fn to_jinja(value: &Value) -> JinjaValue {
         | Value::Stamp(..)
         | Value::Duration(_)
         | Value::Uuid(_)
-        | Value::Pairs(_) => {
-            JinjaValue::from_object(Printed(value.clone()))
-        }
+        | Value::Pairs(_) => JinjaValue::from_object(Printed(value.clone())),
         Value::Bytes(_) => JinjaValue::from_object(Printed(value.clone())),
         Value::List(items) => JinjaValue::from_object(ListObject(items.clone())),
         Value::Object(object) => match object.data() {
-            Ok(Value::List(_) | Value::Map(_) | Value::Pairs(_)) | Err(_) => JinjaValue::from_object(Printed(value.clone())),
+            Ok(Value::List(_) | Value::Map(_) | Value::Pairs(_)) | Err(_) => {
+                JinjaValue::from_object(Printed(value.clone()))
+            }
             Ok(data) => to_jinja(&data),
         },
         Value::Map(entries) => JinjaValue::from_object(MapObject(entries.clone())),

@@ -105,13 +105,15 @@ fn text(value: &Value, format: BodyFormat) -> Result<String> {
     };
     match value {
         Value::Null => Ok(String::new()),
-        Value::List(_) | Value::Map(_) | Value::Pairs(_) | Value::Row(_) | Value::Bytes(_) => Err(Error::new(
-            ErrorKind::Data,
-            format!(
-                "a body with `body_format: {name}` must be text, and is {}",
-                value.kind()
-            ),
-        )),
+        Value::List(_) | Value::Map(_) | Value::Pairs(_) | Value::Row(_) | Value::Bytes(_) => {
+            Err(Error::new(
+                ErrorKind::Data,
+                format!(
+                    "a body with `body_format: {name}` must be text, and is {}",
+                    value.kind()
+                ),
+            ))
+        }
         value => Ok(value.to_text()),
     }
 }

@@ -134,12 +134,7 @@ pub struct Recorder {
 
 impl Recorder {
     /// Records into `folder`. All recorders of a run share `numbers`.
-    pub fn new(
-        inner: Arc<dyn Transport>,
-        folder: &Path,
-        redactor: &Redactor,
-        numbers: &Recordings,
-    ) -> Self {
+    pub fn new(inner: Arc<dyn Transport>, folder: &Path, redactor: &Redactor, numbers: &Recordings) -> Self {
         Recorder {
             inner,
             folder: folder.to_path_buf(),

@@ -295,7 +295,9 @@ impl PyRow {
         if let Ok(at) = key.extract::<isize>() {
             let pairs = self.pairs(py)?;
             let place = if at < 0 { at + pairs.len() as isize } else { at };
-            let found = usize::try_from(place).ok().and_then(|at| pairs.into_iter().nth(at));
+            let found = usize::try_from(place)
+                .ok()
+                .and_then(|at| pairs.into_iter().nth(at));
             return found
                 .map(|(_, value)| value)
                 .ok_or_else(|| PyIndexError::new_err(format!("the row has no column number {at}")));

@@ -7,8 +7,8 @@ use indexmap::IndexMap;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{
-    PyBool, PyBytes, PyDate, PyDateAccess, PyDateTime, PyDelta, PyDeltaAccess, PyDict, PyFloat, PyInt, PyList, PyNone, PyString,
-    PyTime, PyTimeAccess, PyTuple, PyTzInfo,
+    PyBool, PyBytes, PyDate, PyDateAccess, PyDateTime, PyDelta, PyDeltaAccess, PyDict, PyFloat, PyInt,
+    PyList, PyNone, PyString, PyTime, PyTimeAccess, PyTuple, PyTzInfo,
 };
 
 use super::bridge::PyRow;
@@ -204,7 +204,9 @@ fn pairs(dict: &Bound<'_, PyDict>) -> PyResult<Value> {
     let pairs = dict
         .iter()
         .map(|(name, value)| Ok((key(&name)?, from_python(&value)?)));
-    pairs.collect::<PyResult<Vec<_>>>().map(|pairs| Value::Pairs(Arc::new(pairs)))
+    pairs
+        .collect::<PyResult<Vec<_>>>()
+        .map(|pairs| Value::Pairs(Arc::new(pairs)))
 }
 
 fn date(d: &impl PyDateAccess) -> PyResult<NaiveDate> {
@@ -220,11 +222,13 @@ fn clock(t: &impl PyTimeAccess) -> PyResult<NaiveTime> {
 
 fn moment(t: &Bound<'_, PyDateTime>) -> PyResult<Value> {
     if t.get_type().name()? == "TimeStamp" {
-        return Ok(match moment(&t.call_method0("plain")?.cast_into::<PyDateTime>()?)? {
-            Value::Instant(t) => Value::Stamp(t.naive_local(), Some(*t.offset())),
-            Value::Timestamp(t) => Value::Stamp(t, None),
-            other => other,
-        });
+        return Ok(
+            match moment(&t.call_method0("plain")?.cast_into::<PyDateTime>()?)? {
+                Value::Instant(t) => Value::Stamp(t.naive_local(), Some(*t.offset())),
+                Value::Timestamp(t) => Value::Stamp(t, None),
+                other => other,
+            },
+        );
     }
     if t.call_method0("utcoffset")?.is_none() {
         return Ok(Value::Timestamp(NaiveDateTime::new(date(t)?, clock(t)?)));

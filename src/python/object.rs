@@ -100,6 +100,8 @@ fn is_plain(object: &Bound<'_, PyAny>) -> PyResult<bool> {
         return Ok(zone.is_none() || zone.get_type().name()? == "timezone");
     }
     let name = object.get_type().name()?;
-    Ok(["date", "Decimal", "timedelta", "UUID", "TimeStamp"].iter().any(|known| name == *known)
+    Ok(["date", "Decimal", "timedelta", "UUID", "TimeStamp"]
+        .iter()
+        .any(|known| name == *known)
         || (name == "time" && object.getattr("tzinfo")?.is_none()))
 }

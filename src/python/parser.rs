@@ -192,11 +192,7 @@ impl<'py> Call<'_, 'py> {
     }
 
     /// A table of a list: `{"source": ..., "table": ..., "data": rows}`.
-    fn listed(
-        &mut self,
-        item: &Bound<'py, PyAny>,
-        code: &Code,
-    ) -> Result<(NamedTable, Bound<'py, PyAny>)> {
+    fn listed(&mut self, item: &Bound<'py, PyAny>, code: &Code) -> Result<(NamedTable, Bound<'py, PyAny>)> {
         let wrong = |message: String| {
             Error::new(ErrorKind::Data, message)
                 .help(TABLE_HELP)

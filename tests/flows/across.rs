@@ -127,6 +127,15 @@ fn the_engine_can_be_told() {
     project.run("main");
     assert_eq!(database.rows("select n from metrics"), ["5"]);
     project.write("flows/main.yaml", &flow("shop", "", "select n from stage.t"));
+    let ran = project.run("main");
+    assert_eq!(database.rows("select n from metrics"), ["5"]);
+    assert!(
+        ran.stderr.contains("`stage.t` is taken as a table of shop"),
+        "{}",
+        ran.all()
+    );
+    let local = flow("shop", "  engine: local\n", "select n from stage.t");
+    project.write("flows/main.yaml", &local);
     project.run("main");
     assert_eq!(database.rows("select n from metrics"), ["6"]);
     // DataFusion's own functions, over a table of the target's database.

@@ -5,6 +5,7 @@ mod auth;
 mod bad_data;
 mod bad_project;
 mod commands;
+mod computed;
 mod databases;
 mod declared;
 mod duckdb;

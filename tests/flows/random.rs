@@ -107,10 +107,14 @@ fn step(random: &mut Random, indent: usize, depth: usize, out: &mut String) {
         ),
         10 => format!("- op: run_flow\n  flow: helper\n  parameters: {{p_expression: var('{x}')}}\n"),
         // The flow's own variables, by the names of the project's; a null lets those be seen.
-        11 => format!("- op: set_variable\n  set: {{{x}: {{value_expression: (var('{y}') + 5) % 101, scope: local}}}}\n"),
+        11 => format!(
+            "- op: set_variable\n  set: {{{x}: {{value_expression: (var('{y}') + 5) % 101, scope: local}}}}\n"
+        ),
         12 => format!("- op: set_variable\n  set: {{{x}: {{value: null, scope: local}}}}\n"),
         // What only the run knows.
-        13 => format!("- op: run_flow\n  flow: \"{{{{ 'help' ~ 'er' }}}}\"\n  parameters: {{p_expression: var('{x}')}}\n"),
+        13 => format!(
+            "- op: run_flow\n  flow: \"{{{{ 'help' ~ 'er' }}}}\"\n  parameters: {{p_expression: var('{x}')}}\n"
+        ),
         14 => format!("- op: run_flow\n  flow: down\n  parameters: {{{x}: 2}}\n"),
         15 => format!(
             "- op: transform\n  source: \"{{{{ 'stage' }}}}\"\n  target_table: \"{{{{ '{t}' }}}}\"\n  write_mode: \"{{{{ 'create' }}}}\"\n  query: select k, (v + 1) % 997 as v from {u}\n"

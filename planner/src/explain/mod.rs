@@ -194,7 +194,11 @@ fn notes(step: &Step) -> Vec<String> {
         _ => {}
     }
     for key in step.unfolds.iter().flat_map(|u| &u.keys) {
-        notes.push(format!("known when it starts: {} = {}", key.key, short(&key.value)));
+        notes.push(format!(
+            "known when it starts: {} = {}",
+            key.key,
+            short(&key.value)
+        ));
     }
     if matches!(&step.unfolds, Some(unfolds) if unfolds.keys.is_empty()) {
         notes.push("its steps are planned when it starts: the flow is part of itself, or large".into());

@@ -211,7 +211,11 @@ fn value(property: &str, node: &Node, dynamic: bool, d: &mut Diagnostics) -> Opt
                     }
                 };
                 // Names of headers and parameters are text; in a value a key is what it is.
-                let name = if dynamic { name.to_string() } else { node.key_name(name) };
+                let name = if dynamic {
+                    name.to_string()
+                } else {
+                    node.key_name(name)
+                };
                 read.extend(prop.map(|p| (name, p)));
             }
             fold_map(read)

@@ -7,13 +7,7 @@ use crate::plan::Step;
 use crate::servers::Servers;
 
 /// Why step `to` waits for step `from`.
-pub fn reasons(
-    steps: &[Step],
-    extra: &[Extra],
-    servers: &Servers,
-    from: usize,
-    to: usize,
-) -> Vec<String> {
+pub fn reasons(steps: &[Step], extra: &[Extra], servers: &Servers, from: usize, to: usize) -> Vec<String> {
     let given = extra.iter().filter(|e| (e.from, e.to) == (from, to));
     let mut reasons: Vec<String> = given.map(|e| e.reason.clone()).collect();
     let (earlier, later) = (&steps[from], &steps[to]);
@@ -35,7 +29,8 @@ fn conflicts(earlier: &Step, later: &Step, servers: &Servers, reasons: &mut Vec<
     let mut pairs = |a: &[Resource], b: &[Resource], say: &dyn Fn(&Resource) -> Option<String>| {
         for resource in b {
             if !told.contains(resource)
-                && a.iter().any(|r| servers.canonical(r).overlaps(&servers.canonical(resource)))
+                && a.iter()
+                    .any(|r| servers.canonical(r).overlaps(&servers.canonical(resource)))
                 && let Some(reason) = say(resource)
             {
                 told.push(resource.clone());

@@ -120,9 +120,7 @@ pub fn read_columns(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<Columns> {
         }
     };
     match (keys.node("columns"), keys.has("columns")) {
-        (Some(node), _) if is_computed(node) => {
-            expr::computed("columns", node, d).map(Columns::Computed)
-        }
+        (Some(node), _) if is_computed(node) => expr::computed("columns", node, d).map(Columns::Computed),
         (Some(node), _) => column_list(node, d).map(Columns::Declared),
         (None, false) => Some(Columns::Inferred),
         // Python, or a null that stands for nothing.

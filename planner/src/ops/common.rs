@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::deferred::Deferred;
 use super::control::{Branch, ForEach, RunFlow, Try, While};
+use super::deferred::Deferred;
 use super::http_request::HttpRequest;
 use super::messages::{Print, SetVariable};
 use super::migrate_schema::MigrateSchema;

@@ -68,10 +68,12 @@ fn fill(node: &mut Node, key: &DeferredKey, value: &Json) {
                 }
             }
             // What stood beside the expression said nothing.
-            let filled = |(name, place, _): &(String, Place, Node)| {
-                name != key.key || place.start == key.at.start
-            };
-            if entries.iter().any(|(name, place, _)| name == key.key && place.start == key.at.start) {
+            let filled =
+                |(name, place, _): &(String, Place, Node)| name != key.key || place.start == key.at.start;
+            if entries
+                .iter()
+                .any(|(name, place, _)| name == key.key && place.start == key.at.start)
+            {
                 entries.retain(filled);
             }
         }

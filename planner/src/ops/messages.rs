@@ -181,7 +181,7 @@ fn is_long(node: &Node) -> bool {
     let value = |k: &str| matches!(k, "value" | "value_expression");
     let only = entries
         .iter()
-        .all(|(k, ..)| value(k) || matches!(k.as_str(), "scope" | "type"));
+        .all(|(k, ..)| value(k) || matches!(k.as_str(), "scope" | "scope_expression" | "type"));
     let scoped = |(k, _, v): &(String, _, Node)| {
         k == "scope" && matches!(v.as_text().map(|t| &**t), Some("local" | "project"))
     };

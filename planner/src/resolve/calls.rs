@@ -27,12 +27,24 @@ impl Resolver<'_> {
     }
 
     /// A call that is planned when it starts: it may do anything.
-    pub(super) fn call(&mut self, step: &FlowStep, run: &RunFlow, frame: &Frame, found: &mut Found) -> Action {
+    pub(super) fn call(
+        &mut self,
+        step: &FlowStep,
+        run: &RunFlow,
+        frame: &Frame,
+        found: &mut Found,
+    ) -> Action {
         let around = self.calls.iter().position(|(name, _)| name == flow_name(run));
+        // A call that begins further on may leave itself out.
         if let Some(around) = around
+            && run.start_step == 0
+            && step.deferred.is_none()
             && self.calls[around].1 == self.conditional
         {
-            let circle: Vec<&str> = self.calls[around..].iter().map(|(name, _)| name.as_str()).collect();
+            let circle: Vec<&str> = self.calls[around..]
+                .iter()
+                .map(|(name, _)| name.as_str())
+                .collect();
             let circle = format!("{} -> {}", circle.join(" -> "), flow_name(run));
             let message = format!("flows call each other in a circle without a condition: {circle}");
             self.d
@@ -90,13 +102,7 @@ impl Resolver<'_> {
     }
 
     /// The action of a step that is planned again, its keys known. `id` and `frame`: as it was planned before.
-    pub fn unfold(
-        &mut self,
-        step: &FlowStep,
-        unfolds: &Unfolds,
-        id: &str,
-        frame: usize,
-    ) -> Action {
+    pub fn unfold(&mut self, step: &FlowStep, unfolds: &Unfolds, id: &str, frame: usize) -> Action {
         let mut frame = Frame {
             id: frame,
             locals: unfolds.locals.clone(),

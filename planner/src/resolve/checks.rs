@@ -48,7 +48,9 @@ impl Resolver<'_> {
     fn check_ends(&mut self, while_: &Prop, place: &Place) {
         let message = match while_ {
             Prop::Literal(serde_json::Value::Number(_)) => "`while` must be true or false",
-            Prop::Jinja { uses, .. } if **uses == Uses::default() => "this `while` looks at nothing: it never changes",
+            Prop::Jinja { uses, .. } if **uses == Uses::default() => {
+                "this `while` looks at nothing: it never changes"
+            }
             while_ if known(while_) == Some(true) => "this `while` is always true: it never ends",
             _ => return,
         };

@@ -107,9 +107,7 @@ impl DatabaseSource {
                 ];
                 (vec![&source.account], optional)
             }
-            DatabaseSource::Adbc(source) => {
-                (vec![&source.driver], vec![&source.entrypoint, &source.options])
-            }
+            DatabaseSource::Adbc(source) => (vec![&source.driver], vec![&source.entrypoint, &source.options]),
             DatabaseSource::Staging => (Vec::new(), Vec::new()),
         };
         needed.into_iter().chain(optional.into_iter().flatten()).collect()

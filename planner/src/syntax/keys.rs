@@ -2,20 +2,19 @@
 
 use serde_json::Number;
 
-use super::maps::{both_forms, bytes, map, seconds};
-use super::shape::{EXPRESSION, FREE, Form, Key, Shape};
+use super::maps::{bytes, map, seconds};
+use super::shape::{EXPRESSION, Form, Key, Shape};
 use super::tree::{Node, Scalar, Value};
 use crate::codes::Code;
-use crate::diagnostic::{Diagnostics, did_you_mean, nearest};
+use crate::diagnostic::{Diagnostics, did_you_mean};
 use crate::expr::{self, Prop};
-use crate::ops::DeferredKey;
 use crate::span::Place;
 
 /// A map being read, its keys checked against its shape.
 pub struct Keys<'a> {
-    entries: &'a [(String, Place, Node)],
-    place: &'a Place,
-    shape: &'static Shape,
+    pub(super) entries: &'a [(String, Place, Node)],
+    pub(super) place: &'a Place,
+    pub(super) shape: &'static Shape,
 }
 
 impl<'a> Keys<'a> {
@@ -31,104 +30,12 @@ impl<'a> Keys<'a> {
         Some(keys)
     }
 
-    fn check(&self, d: &mut Diagnostics) {
-        for (name, place, _) in self.entries {
-            if !name.starts_with(FREE) && !self.shape.all().any(|k| k.is(name)) {
-                self.unknown(name, place, d);
-            }
-        }
-        for key in self.shape.all() {
-            let given: Vec<&(String, Place, Node)> =
-                self.entries.iter().filter(|(name, ..)| key.is(name)).collect();
-            if let [first, second, ..] = given.as_slice() {
-                match first.0.ends_with(EXPRESSION) == second.0.ends_with(EXPRESSION) {
-                    // One that says nothing is as good as not given.
-                    false if first.2.is_falsy() || second.2.is_falsy() => {}
-                    false => both_forms(key.name, &second.1, d),
-                    true => {
-                        let message = format!("both `{}` and `{}` are given", first.0, second.0);
-                        d.error(Code::DuplicateKey, second.1.clone(), message)
-                            .help("keep one: they mean the same");
-                    }
-                }
-            }
-            // Null is a value; a list whose items are commented out is empty.
-            let null_counts = matches!(key.form, Form::Value | Form::Steps);
-            let blank = |node: &Node| match (&node.value, key.form) {
-                (Value::Scalar(Scalar::Null), _) => !null_counts,
-                (
-                    Value::Scalar(Scalar::Text { text, .. }),
-                    Form::Name | Form::Path | Form::JsonPath | Form::Id | Form::Method,
-                ) => text.trim().is_empty(),
-                (Value::Scalar(Scalar::Text { text, .. }), _) => key.filled && text.trim().is_empty(),
-                (Value::List(items), Form::List(_)) => items.is_empty(),
-                _ => false,
-            };
-            let empty =
-                |name: &str, node: &Node| blank(node) || (node.is_null() && name.ends_with(EXPRESSION));
-            let there = given.iter().any(|(name, _, node)| !empty(name, node));
-            if key.required && !there {
-                self.missing(key, d);
-            }
-        }
-    }
-
-    fn unknown(&self, name: &str, place: &Place, d: &mut Diagnostics) {
-        let (mut plain, mut python) = (Vec::new(), Vec::new());
-        for spelling in self.shape.all().flat_map(Key::spellings) {
-            match spelling.ends_with(EXPRESSION) {
-                true => python.push(spelling),
-                false => plain.push(spelling),
-            }
-        }
-        let (plain, python) = (
-            plain.iter().map(String::as_str),
-            python.iter().map(String::as_str),
-        );
-        let with_suffix = format!("{name}{EXPRESSION}");
-        let help = match name.ends_with(EXPRESSION) {
-            false if python.clone().any(|p| p == with_suffix) => {
-                Some(format!("write it as `{with_suffix}`: it is Python"))
-            }
-            true => did_you_mean(name, "known keys", python),
-            false => match nearest(name, plain.clone().chain(python)) {
-                Some(near) => Some(format!("did you mean `{near}`?")),
-                None => did_you_mean(name, "known keys", plain),
-            },
-        };
-        let message = format!("unknown key `{name}` in {}", self.shape.what);
-        d.error(Code::UnknownKey, place.clone(), message).maybe_help(help);
-    }
-
-    fn missing(&self, key: &Key, d: &mut Diagnostics) {
-        let known = |name: &str| self.shape.all().any(|k| k.is(name));
-        let others = self
-            .entries
-            .iter()
-            .map(|(k, ..)| k.as_str())
-            .filter(|k| !known(k));
-        let wanted = match key.plain() {
-            true => key.name.to_string(),
-            false => format!("{}{EXPRESSION}", key.name),
-        };
-        let near = nearest(key.name, others);
-        d.error(
-            Code::MissingKey,
-            self.place.clone(),
-            format!("{} needs `{wanted}`", self.shape.what),
-        )
-        .maybe_help(match near {
-            Some(near) => Some(format!("`{near}` is there: did you mean `{wanted}`?")),
-            None => key.form.example(key.name),
-        });
-    }
-
     /// The place of the map.
     pub fn place(&self) -> &Place {
         self.place
     }
 
-    fn key(&self, name: &str) -> &'static Key {
+    pub(super) fn key(&self, name: &str) -> &'static Key {
         let key = self.shape.key(name);
         debug_assert!(
             key.is_some(),
@@ -140,7 +47,7 @@ impl<'a> Keys<'a> {
         key.unwrap_or(&LOST)
     }
 
-    fn find(&self, key: &Key, suffix: &str) -> Option<(&'a Place, &'a Node)> {
+    pub(super) fn find(&self, key: &Key, suffix: &str) -> Option<(&'a Place, &'a Node)> {
         let names = std::iter::once(key.name).chain(key.alias);
         let is = |written: &str, name: &str| written.strip_suffix(suffix) == Some(name);
         names
@@ -179,65 +86,6 @@ impl<'a> Keys<'a> {
             Value::Scalar(Scalar::Bool(b)) => Some(b.to_string()),
             _ => self.wrong(name, "a string", node, d),
         }
-    }
-
-    /// Whether the run gives the value of a key, by Jinja or Python, when the step starts.
-    pub fn is_deferred(&self, name: &str, d: &Diagnostics) -> bool {
-        let key = self.key(name);
-        let template = |node: &Node| node.as_text().is_some_and(|text| expr::has_template(text));
-        let python = || self.find(key, EXPRESSION).is_some_and(|(_, code)| !code.is_null());
-        let plain = self.node(name);
-        key.deferred && d.deferred.is_some() && plain.map_or_else(python, template)
-    }
-
-    /// Outside of steps there is no start to wait for.
-    fn known_before(&self, key: &Key, d: &mut Diagnostics) {
-        if let Some((place, _)) = self.find(key, EXPRESSION).filter(|(_, code)| !code.is_null())
-            && !matches!(key.form, Form::Columns)
-        {
-            let message = format!("`{}` of {} must be known when planning", key.name, self.shape.what);
-            d.error(Code::WrongType, place.clone(), message)
-                .help(format!("give `{}` as a plain value", key.name));
-        }
-    }
-
-    /// Whether the run gives a key's value; it is noted then.
-    pub fn defers(&self, name: &str, d: &mut Diagnostics) -> bool {
-        self.defer(name, d).is_some()
-    }
-
-    /// Notes a key that the run gives, once. The text that stands for its value until then: it holds a template.
-    fn defer(&self, name: &str, d: &mut Diagnostics) -> Option<(String, Place)> {
-        let key = self.key(name);
-        if d.deferred.is_none() && key.deferred {
-            self.known_before(key, d);
-        }
-        if !self.is_deferred(name, d) {
-            return None;
-        }
-        let form = if self.node(name).is_some() { "" } else { EXPRESSION };
-        let (at, _) = self.find(key, form)?;
-        let value = match form {
-            "" => expr::literal(name, self.node(name)?, d),
-            _ => self.prop(name, d),
-        }?;
-        let text = match &value {
-            Prop::Jinja { code, .. } => code.text.to_string(),
-            Prop::Python { code, .. } => format!("{{{{ {} }}}}", code.text.trim()),
-            _ => return None,
-        };
-        let noted = DeferredKey {
-            key: key.name,
-            value,
-            at: at.clone(),
-            is_text: matches!(key.form, Form::Name | Form::Choice(_) | Form::Label),
-        };
-        if let Some(all) = &mut d.deferred
-            && !all.iter().any(|k| k.key == noted.key && k.at.start == at.start)
-        {
-            all.push(noted);
-        }
-        Some((text, at.clone()))
     }
 
     /// Text that is known when planning: no template, unless the run may give it.
@@ -483,17 +331,5 @@ impl<'a> Keys<'a> {
                 }
             },
         }
-    }
-}
-
-impl Form {
-    /// How a key of this form is written, where that is not plain to see.
-    fn example(self, key: &str) -> Option<String> {
-        let example = match (self, key) {
-            (Form::Variables, "set") => "for example `set: {next_page: 1}`",
-            (Form::Steps, "steps") => "a list of steps: each starts with `- op: ...`",
-            _ => return None,
-        };
-        Some(example.to_string())
     }
 }

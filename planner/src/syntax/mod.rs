@@ -1,7 +1,9 @@
 //! Text to tree to what the project says: YAML with places, the shapes of its maps, and the readers of their keys.
 
 mod auth;
+mod brackets;
 mod database;
+mod deferring;
 mod keys;
 mod limits;
 mod maps;
@@ -9,7 +11,9 @@ mod network;
 mod project;
 mod scalars;
 mod shape;
+mod slips;
 mod source;
+mod tags;
 mod tree;
 mod yaml;
 

@@ -160,7 +160,9 @@ fn float(text: &str, version: Version) -> Option<Scalar> {
     // YAML 1.1 takes no sign before a point.
     let bare = version == Version::V12 || text == rest;
     let some = whole.starts_with(|c: char| c.is_ascii_digit())
-        || (whole.is_empty() && bare && fraction.is_some_and(|f| f.starts_with(|c: char| c.is_ascii_digit())));
+        || (whole.is_empty()
+            && bare
+            && fraction.is_some_and(|f| f.starts_with(|c: char| c.is_ascii_digit())));
     if !some || !digits(whole) || !fraction.is_none_or(digits) {
         return None;
     }

@@ -107,16 +107,17 @@ impl Key {
                 | Form::Words(_)
                 | Form::Count
         );
-        let python = deferred || matches!(
-            form,
-            Form::Text
-                | Form::Method
-                | Form::Value
-                | Form::Code
-                | Form::Entries
-                | Form::Statuses
-                | Form::Columns
-        );
+        let python = deferred
+            || matches!(
+                form,
+                Form::Text
+                    | Form::Method
+                    | Form::Value
+                    | Form::Code
+                    | Form::Entries
+                    | Form::Statuses
+                    | Form::Columns
+            );
         Key {
             name,
             alias: None,

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::scalars::{self, Version};
+use super::brackets::{BLANKS, moved_line};
+use super::scalars::Version;
+use super::tags::{is_bare, resolve};
 use super::tree::{Node, Scalar, Value};
 use crate::codes::Code;
 use crate::diagnostic::Diagnostics;
@@ -58,7 +60,9 @@ fn read(file: &Arc<str>, text: &str, version: Version, diagnostics: &mut Diagnos
         };
         let place = builder.place_at(problem.at.0, problem.at.1, problem.at.2, 1);
         // A line within brackets may be indented less than its key, or not at all: readers in Python take that.
-        if let Some((at, further)) = moved_line(&current, &problem).filter(|_| moved.len() < MAX_MOVED) {
+        let odd = problem.code == Code::YamlSyntax && problem.message.contains("invalid indentation");
+        let further = (odd && moved.len() < MAX_MOVED).then(|| moved_line(&current, problem.at.1));
+        if let Some((at, further)) = further.flatten() {
             current = further;
             moved.push(at);
             continue;
@@ -68,51 +72,6 @@ fn read(file: &Arc<str>, text: &str, version: Version, diagnostics: &mut Diagnos
             .maybe_help(problem.help);
         return None;
     }
-}
-
-/// How many blanks are put before a line.
-const BLANKS: usize = 200;
-
-/// Whether a text ends within the brackets of a flow mapping or list.
-fn in_brackets(text: &str) -> bool {
-    let mut depth = 0usize;
-    let mut quote: Option<char> = None;
-    // What stands before: a value begins behind `: `, `- ` and brackets.
-    let mut last = '\n';
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        match (quote, c) {
-            (Some('"'), '\\') => drop(chars.next()),
-            (Some(open), c) if c == open => quote = None,
-            (Some(_), _) => {}
-            (None, '#') if last == '\n' || last == ' ' => while chars.next_if(|c| *c != '\n').is_some() {},
-            (None, '"' | '\'') if depth > 0 => quote = Some(c),
-            (None, '{' | '[') if depth > 0 || matches!(last, ' ' | '\n') => depth += 1,
-            (None, '}' | ']') => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        last = c;
-    }
-    depth > 0
-}
-
-/// The text with the line of an indentation problem within brackets moved to the right, and where that line starts, in
-/// characters.
-fn moved_line(text: &str, problem: &Problem) -> Option<(usize, String)> {
-    if problem.code != Code::YamlSyntax || !problem.message.contains("invalid indentation") {
-        return None;
-    }
-    let line = problem.at.1.checked_sub(1)?;
-    let start: usize = text.split_inclusive('\n').take(line).map(str::len).sum();
-    let (before, rest) = text.split_at(start);
-    if !in_brackets(before) {
-        return None;
-    }
-    if rest.starts_with(&" ".repeat(BLANKS)) {
-        return None;
-    }
-    let moved = format!("{before}{}{rest}", " ".repeat(BLANKS));
-    Some((before.chars().count(), moved))
 }
 
 /// Byte offset of every character, since the parser counts characters. None for ASCII text, where they are the same.
@@ -443,44 +402,5 @@ fn problem(span: &Span, message: impl Into<String>) -> Problem {
         at: (span.start.index(), span.start.line(), span.start.col()),
         message: message.into(),
         help: None,
-    }
-}
-
-/// `!` alone: the value is what it is.
-fn is_bare(tag: &Tag) -> bool {
-    matches!(tag.suffix.as_str(), "" | "!")
-}
-
-/// The meaning of a scalar.
-fn resolve(
-    text: &str,
-    style: ScalarStyle,
-    tag: Option<&Tag>,
-    first_line: usize,
-    version: Version,
-) -> Result<Scalar, String> {
-    let as_text = || Scalar::Text {
-        text: text.into(),
-        first_line,
-    };
-    if let Some(tag) = tag.filter(|t| t.handle == "tag:yaml.org,2002:" || t.handle == "!!") {
-        return match tag.suffix.as_str() {
-            "str" => Ok(as_text()),
-            // What ruamel.yaml does not know it keeps as text.
-            kind if !scalars::is_kind(kind) && version == Version::V12 => Ok(as_text()),
-            kind => scalars::tagged(kind, text, version)
-                .ok_or_else(|| format!("`{text}` is no value of the type `!!{kind}`")),
-        };
-    }
-    match tag {
-        Some(tag) if is_bare(tag) && text.is_empty() => return Ok(Scalar::Null),
-        Some(tag) if version == Version::V11 && !is_bare(tag) => {
-            return Err(format!("`!{}` is no tag that an environment may have", tag.suffix));
-        }
-        _ => {}
-    }
-    match style {
-        ScalarStyle::Plain if tag.is_none() => Ok(scalars::plain(text, version).unwrap_or_else(as_text)),
-        _ => Ok(as_text()),
     }
 }

@@ -175,9 +175,18 @@ async fn described(connections: &Arc<Connections>, sql: &str) -> Vec<Described> 
             .and_then(|c| c.as_string_opt::<i32>());
         for sql_type in types.into_iter().flatten() {
             found.extend(match sql_type {
-                Some("JSON") => Some(Described { at, mark: |field| Logical::Json.mark(field) }),
-                Some("UUID") => Some(Described { at, mark: |field| other(field, "uuid") }),
-                Some("INTERVAL") => Some(Described { at, mark: |field| other(field, "interval") }),
+                Some("JSON") => Some(Described {
+                    at,
+                    mark: |field| Logical::Json.mark(field),
+                }),
+                Some("UUID") => Some(Described {
+                    at,
+                    mark: |field| other(field, "uuid"),
+                }),
+                Some("INTERVAL") => Some(Described {
+                    at,
+                    mark: |field| other(field, "interval"),
+                }),
                 _ => None,
             });
             at += 1;

@@ -88,7 +88,12 @@ impl Database for Postgres {
     }
 
     async fn scan(&self, table: &TableName) -> Result<Rows> {
-        query::stream(&self.pool, &self.zone, &format!("SELECT * FROM {}", sql::table(table))).await
+        query::stream(
+            &self.pool,
+            &self.zone,
+            &format!("SELECT * FROM {}", sql::table(table)),
+        )
+        .await
     }
 
     async fn columns(&self, table: &TableName) -> Result<Option<Vec<Column>>> {

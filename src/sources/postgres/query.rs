@@ -41,7 +41,10 @@ pub async fn stream(pool: &PgPool, zone: &str, sql: &str) -> Result<Rows> {
         .map(|column| {
             let (name, sql) = (column.name(), column.type_info().name());
             let kind = Kind::of(sql);
-            ((kind, sql.eq_ignore_ascii_case("inet")), kind.field(name, sql, zone))
+            (
+                (kind, sql.eq_ignore_ascii_case("inet")),
+                kind.field(name, sql, zone),
+            )
         })
         .unzip();
     let schema = Arc::new(Schema::new(fields));
