@@ -8,7 +8,6 @@ use sequor_planner::ops::{DataPath, ResponseTable, VariableScope};
 use super::debug::{self, Look};
 use super::event::Event;
 use super::filled::Filled;
-use super::flow::holds;
 use super::http_step::Asking;
 use super::scope::{Layer, Scope};
 use super::variables;
@@ -84,7 +83,7 @@ pub async fn take(
         (None, again) => again.clone(),
     };
     let again = match again {
-        Some(again) => holds(&asking.run, &format!("`while` of {}", asking.step), &again).await,
+        Some(again) => condition(&again)?,
         None => false,
     };
     if asking.run.debug.look == Some(Look::Parser) {
@@ -113,6 +112,25 @@ fn accepted(response: &Response, success: Option<&[u16]>) -> Result<()> {
             Err(Error::new(ErrorKind::Status(status), message))
         }
     }
+}
+
+/// # Errors
+/// A `while` that is neither true nor false: taken for false, the pages behind would be lost.
+fn condition(again: &Value) -> Result<bool> {
+    let text = again.to_text().trim().to_ascii_lowercase();
+    let known = match again {
+        Value::Null | Value::Bool(_) => true,
+        Value::Text(_) => matches!(text.as_str(), "" | "true" | "false" | "none"),
+        Value::Object(_) => matches!(text.as_str(), "true" | "false"),
+        _ => false,
+    };
+    if known {
+        return Ok(again.is_true());
+    }
+    let shown: String = again.to_text().chars().take(40).collect();
+    let message = format!("`while` must be true or false, and is `{shown}`");
+    Err(Error::new(ErrorKind::Data, message)
+        .help("compare: `while_expression: response.json()['more'] == 1`"))
 }
 
 fn set_scope(own: &Layer, name: &str, local: Option<bool>) {

@@ -20,7 +20,11 @@ impl Resolver<'_> {
         let Some(while_) = &request.response.while_ else {
             return;
         };
-        self.check_ends(while_, request.response.while_place.as_ref().unwrap_or(place));
+        let while_place = request.response.while_place.as_ref().unwrap_or(place);
+        if let Prop::Literal(serde_json::Value::Number(_)) = while_ {
+            let message = "`while` must be true or false";
+            self.d.error(Code::WrongType, while_place.clone(), message);
+        }
         let moves = match http_effects::set_by_response(request) {
             None => true,
             Some(set) => {
@@ -35,6 +39,16 @@ impl Resolver<'_> {
         if moves || known(while_) == Some(false) {
             return;
         }
+        if Self::is_endless(request, while_) {
+            self.d
+                .error(
+                    Code::SameAgain,
+                    while_place.clone(),
+                    "this `while` never ends: it is always the same, and so is the request",
+                )
+                .help("ask the response: `while_expression: response.json()['has_more']`");
+            return;
+        }
         self.d
             .warning(
                 Code::SameAgain,
@@ -44,19 +58,13 @@ impl Resolver<'_> {
             .help("set a variable in `response.variables` and use it in the request; ignore this where the API moves on by itself");
     }
 
-    /// A `while` that is no condition, or one that no response can make false.
-    fn check_ends(&mut self, while_: &Prop, place: &Place) {
-        let message = match while_ {
-            Prop::Literal(serde_json::Value::Number(_)) => "`while` must be true or false",
-            Prop::Jinja { uses, .. } if **uses == Uses::default() => {
-                "this `while` looks at nothing: it never changes"
-            }
-            while_ if known(while_) == Some(true) => "this `while` is always true: it never ends",
-            _ => return,
+    /// Whether nothing can make a `while` false, and no rule ends the paging.
+    fn is_endless(request: &HttpRequest, while_: &Prop) -> bool {
+        let constant = match while_ {
+            Prop::Jinja { uses, .. } => **uses == Uses::default(),
+            while_ => known(while_) == Some(true),
         };
-        self.d
-            .error(Code::SameAgain, place.clone(), message)
-            .help("ask the response: `while_expression: response.json()['has_more']`");
+        constant && request.response.rules.is_empty()
     }
 
     /// A literal url that leads nowhere. `based`: whether the source, if there is one, has a `base_url`.
