@@ -13,15 +13,15 @@ use super::transport::Transport;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::{Request, Response};
 
-/// How long a request may take when the source does not say.
-pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long an API may be silent when the source does not say how long a request may take: before its answer, and within.
+const DEFAULT_SILENCE: Duration = Duration::from_secs(5 * 60);
 /// A response must fit in memory: a page of an API does, an endless body does not.
 pub const DEFAULT_MAX_RESPONSE: usize = 256 * 1024 * 1024;
 
 /// What a client needs to know of its source.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
-    /// For the whole request, connecting and reading the body included.
+    /// For the whole request, connecting and reading the body included; none: 5 minutes for each silence.
     pub timeout: Option<Duration>,
     pub tls: TlsFiles,
     /// Bytes that a response may have, unpacked.
@@ -39,11 +39,15 @@ impl Live {
     pub fn new(settings: Settings) -> Result<Live> {
         let client = Client::builder()
             .user_agent(concat!("sequor/", env!("CARGO_PKG_VERSION")))
-            .timeout(settings.timeout.unwrap_or(DEFAULT_TIMEOUT))
-            .connect_timeout(Duration::from_secs(20))
+            .connect_timeout(Duration::from_secs(30))
             .tcp_nodelay(true)
             .redirect(reqwest::redirect::Policy::none())
             .pool_idle_timeout(Duration::from_secs(60));
+        let client = match settings.timeout {
+            Some(timeout) => client.timeout(timeout),
+            // An export may take its time as long as it comes.
+            None => client.read_timeout(DEFAULT_SILENCE),
+        };
         let client = settings
             .tls
             .apply(client)?

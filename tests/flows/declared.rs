@@ -143,3 +143,25 @@ fn what_stands_before_a_go_is_one_transaction() {
     flow("lock table t;\ncreate temporary table tmp (n integer) on commit drop;\ninsert into tmp values (3);\ninsert into t select n from tmp;\ngo").run("main");
     assert_eq!(database.rows("select max(id) from t"), ["3"]);
 }
+
+#[test]
+fn a_table_does_not_grow_for_rows_that_do_not_fit() {
+    let database = Database::new();
+    database.execute("create table t (d date); insert into t values ('2024-01-01')");
+    let rows = r#"[{"d": "Jan 2, 2024", "new": 1}, {"d": "someday", "new": 2}]"#;
+    let server = Server::start(move |_| json(rows));
+    let flow = format!(
+        "- op: http_request\n  request: {{url: \"{}/x\"}}\n  response:\n    tables:\n      - source: db\n        table: t\n        columns: {{d: date}}\n        schema: evolve\n        write_mode: append\n        data_expression: response.json()\n",
+        server.url
+    );
+    let project = Project::new()
+        .file("sources/db.yaml", &database.source())
+        .file("flows/main.yaml", &flow);
+    project.sequor(&["run", "main"]).fails(
+        1,
+        &["table `t`, column `d`, row 2", "'someday' does not fit `date`"],
+    );
+    let columns = "select column_name from information_schema.columns where table_name = 't'";
+    assert_eq!(database.rows(columns), ["d"]);
+    assert_eq!(database.rows("select d from t"), ["2024-01-01"]);
+}

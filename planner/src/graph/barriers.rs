@@ -25,3 +25,34 @@ pub fn pairs(steps: &[Step], pairs: &mut Pairs) {
         }
     }
 }
+
+/// The parts of a flow between its barriers.
+pub enum Sections {
+    /// The barriers, in order: every step before one is waited for by it, and every step behind waits for it.
+    Of(Vec<usize>),
+    /// Some steps gave up their place, so that there are no parts.
+    One,
+}
+
+/// The sections of a list of steps.
+pub fn sections(steps: &[Step]) -> Sections {
+    if steps.iter().any(|step| step.unordered) {
+        return Sections::One;
+    }
+    let barriers = steps
+        .iter()
+        .enumerate()
+        .filter(|(_, step)| step.barrier.is_some());
+    Sections::Of(barriers.map(|(at, _)| at).collect())
+}
+
+/// Whether a barrier stands between two steps, so that waiting for it is waiting for the first.
+pub fn is_between(sections: &Sections, from: usize, to: usize) -> bool {
+    match sections {
+        Sections::Of(barriers) => {
+            let next = barriers.partition_point(|barrier| *barrier <= from);
+            barriers.get(next).is_some_and(|barrier| *barrier < to)
+        }
+        Sections::One => false,
+    }
+}

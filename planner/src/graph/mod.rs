@@ -6,6 +6,7 @@ mod reasons;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use barriers::Sections;
 use petgraph::algo::toposort;
 use petgraph::algo::tred::{dag_to_toposorted_adjacency_list, dag_transitive_reduction_closure};
 use petgraph::graph::{DiGraph, NodeIndex};
@@ -44,10 +45,20 @@ pub fn edges(steps: &[Step], extra: &[Extra], servers: &Servers) -> Vec<Edge> {
     }
     history::pairs(steps, servers, &mut pairs);
     barriers::pairs(steps, &mut pairs);
-    let all = reduced(steps.len(), pairs.keys().copied());
+    let sections = barriers::sections(steps);
+    // What waits for a step before a barrier waits for the barrier.
+    pairs.retain(|(from, to), _| !barriers::is_between(&sections, *from, *to));
+    let all = reduced_by_section(&sections, steps.len(), pairs.keys().copied());
     // A path of edges that wait for work alone does not stand for one that waits for the end.
-    let over = pairs.iter().filter(|(_, until)| **until == Until::Over);
-    let over = reduced(steps.len(), over.map(|(pair, _)| *pair));
+    let over: Vec<(usize, usize)> = pairs
+        .iter()
+        .filter(|(_, until)| **until == Until::Over)
+        .map(|(pair, _)| *pair)
+        .collect();
+    let over = match over.len() == pairs.len() {
+        true => all.clone(),
+        false => reduced_by_section(&sections, steps.len(), over.into_iter()),
+    };
     let kept = pairs
         .into_iter()
         .filter(|(pair, until)| all.contains(pair) || (*until == Until::Over && over.contains(pair)));
@@ -61,6 +72,32 @@ pub fn edges(steps: &[Step], extra: &[Extra], servers: &Servers) -> Vec<Edge> {
         .collect();
     edges.sort_by_key(|e| (e.to, e.from));
     edges
+}
+
+/// The pairs that do not follow from others. No path leaves a section between two barriers and comes back, so that each is
+/// looked at by itself: what is reachable across barriers is most of a flow.
+fn reduced_by_section(
+    sections: &Sections,
+    steps: usize,
+    pairs: impl Iterator<Item = (usize, usize)>,
+) -> BTreeSet<(usize, usize)> {
+    let Sections::Of(barriers) = sections else {
+        return reduced(steps, pairs);
+    };
+    let mut by_section: BTreeMap<usize, Vec<(usize, usize)>> = BTreeMap::new();
+    for (from, to) in pairs {
+        let section = barriers.partition_point(|barrier| *barrier <= from);
+        by_section.entry(section).or_default().push((from, to));
+    }
+    let mut kept = BTreeSet::new();
+    for of_section in by_section.into_values() {
+        let first = of_section.iter().map(|(from, _)| *from).min().unwrap_or(0);
+        let last = of_section.iter().map(|(_, to)| *to).max().unwrap_or(0);
+        let local = of_section.iter().map(|(from, to)| (from - first, to - first));
+        let reduced = reduced(last - first + 1, local);
+        kept.extend(reduced.into_iter().map(|(from, to)| (from + first, to + first)));
+    }
+    kept
 }
 
 /// The pairs that do not follow from others.

@@ -12,14 +12,27 @@ use crate::span::Place;
 impl Keys<'_> {
     /// Whether the run gives the value of a key, by Jinja or Python, when the step starts.
     pub fn is_deferred(&self, name: &str, d: &Diagnostics) -> bool {
-        let key = self.key(name);
-        let template = |node: &Node| node.as_text().is_some_and(|text| expr::has_template(text));
-        let python = || {
-            self.find(key, EXPRESSION)
-                .is_some_and(|(_, code)| !code.is_null())
-        };
-        let plain = self.node(name);
-        key.deferred && d.deferred.is_some() && plain.map_or_else(python, template)
+        self.form(self.key(name), d).is_some()
+    }
+
+    /// What a deferred key ends in: nothing where it is Jinja, `_expression` where it is Python.
+    fn form(&self, key: &Key, d: &Diagnostics) -> Option<&'static str> {
+        if !key.deferred || d.deferred.is_none() {
+            return None;
+        }
+        let plain = self
+            .find(key, "")
+            .map(|(_, node)| node)
+            .filter(|node| !node.is_null());
+        if let Some(node) = plain
+            && node.as_text().is_some_and(|text| expr::has_template(text))
+        {
+            return Some("");
+        }
+        // What says nothing gives way to Python beside it.
+        let open = plain.is_none_or(Node::is_falsy);
+        let python = || self.find(key, EXPRESSION).filter(|(_, code)| !code.is_null());
+        (open && python().is_some()).then_some(EXPRESSION)
     }
 
     /// Outside of steps there is no start to wait for.
@@ -47,10 +60,7 @@ impl Keys<'_> {
         if d.deferred.is_none() && key.deferred {
             self.known_before(key, d);
         }
-        if !self.is_deferred(name, d) {
-            return None;
-        }
-        let form = if self.node(name).is_some() { "" } else { EXPRESSION };
+        let form = self.form(key, d)?;
         let (at, _) = self.find(key, form)?;
         let value = match form {
             "" => expr::literal(name, self.node(name)?, d),

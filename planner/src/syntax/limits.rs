@@ -176,7 +176,7 @@ pub static LIMITS: Shape = Shape {
         Key::new(
             "timeout",
             Form::Duration,
-            "How long a request may take; 60s when left out.",
+            "How long a request may take. When left out, an API may be silent for 5 minutes before its answer and within, and take its time otherwise.",
         ),
         Key::new(
             "concurrency",

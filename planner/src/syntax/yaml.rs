@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::brackets::{BLANKS, moved_line};
-use super::scalars::Version;
+use super::scalars::{self, Version};
 use super::tags::{is_bare, resolve};
 use super::tree::{Node, Scalar, Value};
 use crate::codes::Code;
@@ -33,9 +33,11 @@ pub fn parse_environment(file: &Arc<str>, text: &str, diagnostics: &mut Diagnost
 fn read(file: &Arc<str>, text: &str, version: Version, diagnostics: &mut Diagnostics) -> Option<Node> {
     let mut moved: Vec<usize> = Vec::new();
     let mut current = text.to_string();
+    let has_tabs = text.contains('\t');
     loop {
         let mut builder = Builder {
             text,
+            has_tabs,
             file,
             version,
             offsets: char_offsets(text),
@@ -92,6 +94,7 @@ struct Problem {
 
 struct Builder<'a> {
     text: &'a str,
+    has_tabs: bool,
     file: &'a Arc<str>,
     version: Version,
     /// Of the text as the file has it.
@@ -284,9 +287,19 @@ impl Builder<'_> {
             let Event::Scalar(key, style, _, tag) = event else {
                 return Err(problem(&span, "a key must be plain text"));
             };
-            let kind = resolve(&key, style, tag.as_deref(), span.start.line(), self.version);
-            let kind = kind.map_err(|message| problem(&span, message))?;
-            let kind = (!matches!(kind, Scalar::Text { .. })).then(|| Box::new(kind));
+            let kind = match (&tag, style) {
+                // Nearly all keys are plain words.
+                (None, ScalarStyle::Plain) => scalars::plain(&key, self.version),
+                (None, _) => None,
+                (Some(tag), style) => {
+                    let line = span.start.line();
+                    let kind = resolve(&key, style, Some(tag), line, self.version);
+                    Some(kind.map_err(|message| problem(&span, message))?)
+                }
+            };
+            let kind = kind
+                .filter(|kind| !matches!(kind, Scalar::Text { .. }))
+                .map(Box::new);
             let key_place = self.place(&span);
             if self.version == Version::V11
                 && let Some(at) = entries.iter().position(|(k, ..)| *k == *key)
@@ -301,7 +314,7 @@ impl Builder<'_> {
                     ..problem(&span, "")
                 });
             }
-            if self.tab_before(&span) {
+            if self.has_tabs && self.tab_before(&span) {
                 return Err(problem(&span, "a tab can't indent: use blanks"));
             }
             let (event, span) = self.next(parser)?;
