@@ -41,6 +41,8 @@ pub enum ErrorKind {
     Replay,
     /// Something went on for longer than it may.
     Limit,
+    /// Flows call themselves without an end: nothing takes this error.
+    Depth,
     /// The run was interrupted.
     Cancelled,
     /// A step before failed, so that what this one did does not take effect.

@@ -36,8 +36,6 @@ pub struct Databases {
     /// The sources of the project.
     sources: HashMap<String, Source>,
     open: Mutex<HashMap<String, Vec<Opened>>>,
-    /// Held while one is opened: it is opened once, whoever asks meanwhile.
-    opening: tokio::sync::Mutex<()>,
 }
 
 /// An open database, and what its source said when it was opened: nothing, where no variable has a part in it.
@@ -88,12 +86,13 @@ impl Databases {
         if let Some(known) = self.known(name, &settings) {
             return Ok(known);
         }
-        let _alone = self.opening.lock().await;
+        let database = opener.open(source, &world).await.map_err(hidden)?;
+        let database = database.ok_or_else(|| is_api(name))?;
+        // No lock is held while one is opened, since an expression may wait for it on the interpreter's thread, which
+        // opening may need. Who comes second takes the first one's.
         if let Some(known) = self.known(name, &settings) {
             return Ok(known);
         }
-        let database = opener.open(source, &world).await.map_err(hidden)?;
-        let database = database.ok_or_else(|| is_api(name))?;
         let leaving = self.keep(name, settings, &database);
         for database in leaving {
             database.close().await;

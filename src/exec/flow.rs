@@ -159,7 +159,10 @@ pub async fn attempt(
     };
     let tried = scheduler::region(run.clone(), Prepared::new(steps), inside, depth + 1).await;
     let result = match (tried, catch) {
-        (Err(error), _) if error.kind() == ErrorKind::Cancelled => return Err(error),
+        // Taken again and again, calls without end would double at each level.
+        (Err(error), _) if matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::Depth) => {
+            return Err(error);
+        }
         (Err(error), Some(catch)) => {
             let scope = scope.with(Layer::one("error", Value::text(error.to_string())));
             scheduler::region(run.clone(), Prepared::new(catch), scope, depth + 1).await

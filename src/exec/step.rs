@@ -50,7 +50,8 @@ pub async fn step_to_end(run: Arc<Run>, step: Arc<Step>, scope: Scope, depth: us
         (Err(e), _) if matches!(e.kind(), ErrorKind::Cancelled | ErrorKind::TakenBack) => Err(e),
         (result, None) => result,
         (result, Some(turn)) => {
-            if result.is_err() && step.on_error != OnError::Continue {
+            let endless = result.as_ref().is_err_and(|e| e.kind() == ErrorKind::Depth);
+            if result.is_err() && (step.on_error != OnError::Continue || endless) {
                 turn.doomed();
             }
             let come = tokio::select! {
@@ -83,7 +84,12 @@ pub async fn step_to_end(run: Arc<Run>, step: Arc<Step>, scope: Scope, depth: us
         Ok(()) => End::Over,
         Err(error) if error.kind() == ErrorKind::TakenBack => End::TakenBack,
         // The failure is told; to the flow the step is done.
-        Err(error) if step.on_error == OnError::Continue && error.kind() != ErrorKind::Cancelled => End::Over,
+        Err(error)
+            if step.on_error == OnError::Continue
+                && !matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::Depth) =>
+        {
+            End::Over
+        }
         Err(error) => End::Failed(error.told()),
     }
 }

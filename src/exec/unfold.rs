@@ -35,13 +35,22 @@ impl Drop for Unfolded {
 pub async fn unfold(run: &Arc<Run>, step: &Step, unfolds: &Unfolds, scope: &Scope) -> Result<Unfolded> {
     let props: Vec<_> = unfolds.keys.iter().map(|key| &key.value).collect();
     let values = run.evaluator.all(&props, &scope.world(), None).await?;
+    for (key, value) in unfolds.keys.iter().zip(&values) {
+        // Taken for a key that is left out, a mistake would pass: a table made anew where rows were to be added.
+        if matches!(value, Value::Null) {
+            let message = format!("`{}` is null", key.key);
+            return Err(Error::new(ErrorKind::Project, message)
+                .help("leave the key out, or give it a value")
+                .at(&key.at));
+        }
+    }
     let values = values.iter().map(json).collect::<Result<Vec<_>>>()?;
     let scope = match &step.action {
         Action::Call { flow, .. } => {
             let deeper = scope.called();
             if deeper.calls() > MAX_DEPTH {
                 let message = format!("flow `{flow}` is called {MAX_DEPTH} calls deep: it goes no further");
-                return Err(Error::new(ErrorKind::Limit, message)
+                return Err(Error::new(ErrorKind::Depth, message)
                     .help("a flow that calls itself needs a condition that ends it"));
             }
             deeper

@@ -1,5 +1,6 @@
 //! The thread that owns the interpreter. Others send it work and wait without blocking.
 
+use std::cell::Cell;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 use tokio::sync::oneshot;
@@ -30,12 +31,23 @@ impl Interpreter {
         Self::default()
     }
 
-    /// Runs `f` on the interpreter's thread.
+    /// Runs `f` on the interpreter's thread. On that thread itself, where an expression asks for something that takes
+    /// Python, too (a database whose driver is a Python package), it runs at once: the queue would wait for its own end.
     pub async fn visit<T, F>(&self, f: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnOnce(&mut Visit<'_, '_>) -> T + Send + 'static,
     {
+        if ON_THREAD.get() {
+            return pyo3::Python::attach(|py| {
+                let mut session = Session::new(py)?;
+                let mut visit = Visit {
+                    py,
+                    session: &mut session,
+                };
+                Ok(f(&mut visit))
+            });
+        }
         let (reply, answer) = oneshot::channel();
         self.send(Box::new(move |visit| {
             // The one who asked may be gone: its run was cancelled.
@@ -69,7 +81,13 @@ impl Interpreter {
     }
 }
 
+thread_local! {
+    /// Whether this is an interpreter's thread.
+    static ON_THREAD: Cell<bool> = const { Cell::new(false) };
+}
+
 fn work(jobs: &mpsc::Receiver<Job>, broken: &Mutex<Option<Error>>) {
+    ON_THREAD.set(true);
     let session = start::initialize().and_then(|()| pyo3::Python::attach(Session::new));
     let mut session = match session {
         Ok(session) => session,

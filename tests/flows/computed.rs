@@ -273,6 +273,12 @@ fn flows_call_themselves_up_to_a_depth() {
     project(500)
         .sequor(&["run", "main"])
         .fails(1, &["100 calls deep", "needs a condition that ends it"]);
+    // Taken again and again, the error would double the calls at each level.
+    let twice = "- {op: if, conditions: [{condition: \"{{ var('n') | int > 0 }}\", then: [{op: run_flow, flow: main, on_error: continue, parameters: {n: 1}}, {op: run_flow, flow: main, on_error: continue, parameters: {n: 1}}]}]}\n";
+    Project::new()
+        .file("flows/main.yaml", twice)
+        .sequor(&["run", "main", "--var", "n=1"])
+        .fails(1, &["100 calls deep"]);
     let circle = "- {op: run_flow, flow: main}\n";
     Project::new()
         .file("flows/main.yaml", circle)

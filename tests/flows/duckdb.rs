@@ -243,3 +243,19 @@ fn a_query_among_statements_is_carried_out() {
     project.run("f");
     assert_eq!(project.rows("db", "select n from t"), ["4"]);
 }
+
+#[test]
+fn an_expression_opens_a_database_whose_address_holds_variables() {
+    // Python gives the path, while Python asks for rows.
+    let driver = format!("driver_expression: str('{}')", duckdb::library());
+    let project = Project::new()
+        .file(
+            "sources/duck.yaml",
+            &format!("type: duckdb\nconn_str: \"duckdb:///{{{{ var('tenant') }}}}.duckdb\"\n{driver}\n"),
+        )
+        .file(
+            "flows/main.yaml",
+            "- {op: set_variable, set: {tenant: one}}\n- {op: print, message: \"{{ query_scalar('duck', 'select 1 as a') }}\"}\n- {op: set_variable, set: {tenant: two}}\n- {op: print, message_expression: \"query_scalar('duck', 'select 2 as a')\"}\n",
+        );
+    assert_eq!(project.run("main").stdout, "1\n2\n");
+}

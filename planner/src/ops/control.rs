@@ -244,7 +244,15 @@ fn start_step(keys: &Keys<'_>, d: &mut Diagnostics) -> u64 {
         _ => None,
     };
     position.unwrap_or_else(|| {
-        let message = "`start_step` of a run_flow must be a whole number from 0, known when planning";
+        let message = match node.as_text() {
+            Some(text) => {
+                format!("`start_step` of a run_flow must be a whole number from 0, and is `{text}`")
+            }
+            None => format!(
+                "`start_step` of a run_flow must be a whole number from 0, not {}",
+                node.kind()
+            ),
+        };
         d.error(Code::WrongType, node.place.clone(), message);
         0
     })

@@ -8,11 +8,12 @@ use super::steps::{Found, Resolver};
 use crate::codes::Code;
 use crate::diagnostic::{did_you_mean, nearest};
 use crate::effects::{Effects, Resource};
-use crate::expr::{Prop, Uses};
+use crate::expr::{Prop, Uses, has_template};
 use crate::http_effects;
 use crate::ops::{Branch, FlowAction, FlowStep, HttpRequest, RunFlow, TableRef, While, WriteMode};
 use crate::plan::{Region, Step};
 use crate::span::Place;
+use crate::syntax::Source;
 
 impl Resolver<'_> {
     /// A `while` whose request uses nothing that its response sets.
@@ -215,6 +216,12 @@ impl Resolver<'_> {
             _ => return,
         };
         for (table, mode) in written {
+            // Each round may have a database of its own.
+            let settings = self.names.sources.get(&table.source).map(Source::settings);
+            let moves = settings.into_iter().flatten().any(|p| !p.uses().is_fixed());
+            if moves || has_template(&table.source) {
+                continue;
+            }
             if let (Some(name), WriteMode::Create) = (table.table.as_text(), mode) {
                 let message =
                     format!("table `{name}` is created anew in each round: only the last round's rows stay");

@@ -10,7 +10,7 @@ use super::frame::{Frame, collect_locals, scope};
 use crate::codes::Code;
 use crate::diagnostic::{Diagnostics, did_you_mean};
 use crate::effects::Effects;
-use crate::expr::{Prop, RowUses};
+use crate::expr::{Prop, RowUses, has_template};
 use crate::graph::{self, Extra};
 use crate::ops::{FlowAction, FlowStep, OnError};
 use crate::passes::views::{self, KnownTables};
@@ -103,8 +103,9 @@ impl<'a> Resolver<'a> {
         let mut frame = self.frame(steps, None, String::new());
         self.visited.insert(name.to_string());
         // Run by itself, the flow gets no parameters; that is not what it is written for.
-        let callers = self.names.parameters.get(name);
-        self.set.extend(callers.into_iter().flatten().cloned());
+        let callers = self.names.parameters.iter();
+        let callers = callers.filter(|(called, _)| *called == name || has_template(called));
+        self.set.extend(callers.flat_map(|(_, names)| names).cloned());
         self.calls.push((name.to_string(), 0));
         let mut list = List::default();
         self.steps(steps, 0, &mut frame, &mut list, None);
