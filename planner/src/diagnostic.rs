@@ -7,7 +7,6 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use serde::Serialize;
 
 use crate::codes::Code;
-use crate::ops::DeferredKey;
 use crate::span::Place;
 
 /// How bad it is: an error keeps the flow from running, a warning does not.
@@ -36,7 +35,18 @@ pub struct Diagnostics {
     /// Templates that Python's Jinja2 renders: their properties, and where they stand.
     pub(crate) jinja2: Vec<(String, Place)>,
     /// What the step being read leaves to the run; none outside of steps.
-    pub(crate) deferred: Option<Vec<DeferredKey>>,
+    pub(crate) deferred: Option<Vec<Deferral>>,
+}
+
+/// A key that a step leaves to the run.
+#[derive(Debug, Clone)]
+pub(crate) struct Deferral {
+    /// Without `_expression`.
+    pub key: &'static str,
+    /// Where the key stands.
+    pub at: Place,
+    /// Whether its value is text whatever it looks like: a name, a word.
+    pub is_text: bool,
 }
 
 impl Diagnostics {

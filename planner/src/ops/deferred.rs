@@ -6,7 +6,8 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use crate::expr::Prop;
+use crate::diagnostic::{Deferral, Diagnostics};
+use crate::expr::{self, Prop};
 use crate::span::Place;
 use crate::syntax::{EXPRESSION, Node, Value, plain};
 
@@ -32,6 +33,28 @@ pub struct Deferred {
 }
 
 impl Deferred {
+    /// What a step leaves to the run, with the values as the step's text has them; none where nothing is left.
+    pub(super) fn read(deferrals: Vec<Deferral>, node: &Node, d: &mut Diagnostics) -> Option<Deferred> {
+        let keys = deferrals.into_iter().filter_map(|deferral| {
+            let (name, value) = find(node, &deferral)?;
+            let value = match name.ends_with(EXPRESSION) {
+                true => expr::python(name, value, d),
+                false => expr::literal(name, value, d),
+            };
+            Some(DeferredKey {
+                key: deferral.key,
+                value: value?,
+                at: deferral.at,
+                is_text: deferral.is_text,
+            })
+        });
+        let keys: Vec<DeferredKey> = keys.collect();
+        (!keys.is_empty()).then(|| Deferred {
+            keys,
+            node: Arc::new(node.clone()),
+        })
+    }
+
     /// Whether `key` is among them.
     pub fn has(&self, key: &str) -> bool {
         self.keys.iter().any(|k| k.key == key)
@@ -47,13 +70,31 @@ impl Deferred {
     }
 }
 
+/// Whether a key of the text is the deferred one.
+fn is_it(name: &str, place: &Place, (key, at): (&str, &Place)) -> bool {
+    let same = (place.start, &place.file) == (at.start, &at.file);
+    same && name.strip_suffix(EXPRESSION).unwrap_or(name) == key
+}
+
+fn find<'n>(node: &'n Node, deferral: &Deferral) -> Option<(&'n str, &'n Node)> {
+    match &node.value {
+        Value::List(items) => items.iter().find_map(|item| find(item, deferral)),
+        Value::Map(entries) => entries.iter().find_map(|(name, place, inner)| {
+            match is_it(name, place, (deferral.key, &deferral.at)) {
+                true => Some((name.as_str(), inner)),
+                false => find(inner, deferral),
+            }
+        }),
+        Value::Scalar(_) => None,
+    }
+}
+
 fn fill(node: &mut Node, key: &DeferredKey, value: &Json) {
     match &mut node.value {
         Value::List(items) => items.iter_mut().for_each(|item| fill(item, key, value)),
         Value::Map(entries) => {
             for (name, place, inner) in entries.iter_mut() {
-                let same = (place.start, &place.file) == (key.at.start, &key.at.file);
-                match same && name.strip_suffix(EXPRESSION).unwrap_or(name) == key.key {
+                match is_it(name, place, (key.key, &key.at)) {
                     true => {
                         *inner = Node::of_json(value, &inner.place);
                         // What Jinja gives is text; here it is read as the file's own would be.

@@ -92,15 +92,9 @@ pub fn read_step(node: &Node, d: &mut Diagnostics) -> Option<FlowStep> {
         }
         return None;
     };
-    Some(match keys.is_empty() {
-        true => step,
-        false => FlowStep {
-            deferred: Some(Deferred {
-                keys,
-                node: std::sync::Arc::new(node.clone()),
-            }),
-            ..step
-        },
+    Some(FlowStep {
+        deferred: Deferred::read(keys, node, d),
+        ..step
     })
 }
 

@@ -4,9 +4,8 @@ use super::keys::Keys;
 use super::shape::{EXPRESSION, Form, Key};
 use super::tree::Node;
 use crate::codes::Code;
-use crate::diagnostic::Diagnostics;
-use crate::expr::{self, Prop};
-use crate::ops::DeferredKey;
+use crate::diagnostic::{Deferral, Diagnostics};
+use crate::expr;
 use crate::span::Place;
 
 impl Keys<'_> {
@@ -61,26 +60,20 @@ impl Keys<'_> {
             self.known_before(key, d);
         }
         let form = self.form(key, d)?;
-        let (at, _) = self.find(key, form)?;
-        let value = match form {
-            "" => expr::literal(name, self.node(name)?, d),
-            _ => self.prop(name, d),
-        }?;
-        let text = match &value {
-            Prop::Jinja { code, .. } => code.text.to_string(),
-            Prop::Python { code, .. } => format!("{{{{ {} }}}}", code.text.trim()),
-            _ => return None,
-        };
-        let noted = DeferredKey {
-            key: key.name,
-            value,
-            at: at.clone(),
-            is_text: matches!(key.form, Form::Name | Form::Choice(_) | Form::Label),
+        let (at, node) = self.find(key, form)?;
+        let text = match (form, node.as_text()) {
+            ("", Some(text)) => text.to_string(),
+            (_, Some(code)) => format!("{{{{ {} }}}}", code.trim()),
+            (_, None) => format!("{{{{ {} }}}}", node.to_json()),
         };
         if let Some(all) = &mut d.deferred
-            && !all.iter().any(|k| k.key == noted.key && k.at.start == at.start)
+            && !all.iter().any(|k| k.key == key.name && k.at.start == at.start)
         {
-            all.push(noted);
+            all.push(Deferral {
+                key: key.name,
+                at: at.clone(),
+                is_text: matches!(key.form, Form::Name | Form::Choice(_) | Form::Label),
+            });
         }
         Some((text, at.clone()))
     }
