@@ -181,7 +181,7 @@ impl BatchBuilder {
         self.later
             .retain(|later| (later.column, later.row) != (column, row));
         let known = &mut self.columns[column];
-        let mut alone = Values::new(&self.schema.field(column).data_type().clone())?;
+        let mut alone = Values::new(self.schema.field(column).data_type())?;
         match alone.push(&cell, known.logical, self.lenient) {
             Ok(bytes) => {
                 self.bytes += bytes;

@@ -88,18 +88,6 @@ impl Prop {
         }
     }
 
-    /// The first template in it that Python's Jinja2 renders.
-    pub fn jinja2(&self) -> Option<&Code> {
-        match self {
-            Prop::Jinja {
-                code, python: true, ..
-            } => Some(code),
-            Prop::Map(entries) => entries.iter().find_map(|(_, p)| p.jinja2()),
-            Prop::List(items) => items.iter().find_map(Prop::jinja2),
-            _ => None,
-        }
-    }
-
     /// Adds what the value uses to `uses`.
     pub fn collect(&self, all: &mut Uses) {
         match self {
