@@ -215,6 +215,9 @@ fn sources() -> Vec<(&'static str, Json)> {
         json!({"type": "adbc", "driver": "d", "entrypoint": "e", "options": {"a": "b"}}),
     ));
     all.push(("staging", json!({"type": "staging"})));
+    for (_, source) in all.iter_mut().filter(|(kind, _)| *kind != "http") {
+        source["identifiers"] = "quoted".into();
+    }
     all
 }
 

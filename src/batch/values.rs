@@ -9,6 +9,7 @@ use arrow::array::{
 };
 use arrow::datatypes::DataType;
 
+use super::bounds;
 use super::cell::{self, Cell};
 use super::types::Logical;
 use crate::error::{Error, ErrorKind, Result};
@@ -168,6 +169,14 @@ pub fn patch(
             // The end of a day, which no clock of ours shows.
             (Values::Time(b), _) if text.starts_with("24:00:00") => {
                 b.append_value(86_400_000_000);
+                Ok(0)
+            }
+            (Values::Date(b), _) if let Some(sign) = bounds::infinite(text) => {
+                b.append_value(bounds::INFINITE_DAYS * i32::from(sign));
+                Ok(0)
+            }
+            (Values::Timestamp(b, _), _) if let Some(sign) = bounds::infinite(text) => {
+                b.append_value(bounds::INFINITE_MICROS * i64::from(sign));
                 Ok(0)
             }
             (values, logical) => values.push(&Cell::Text(text.into()), logical, false),

@@ -2,10 +2,11 @@
 
 use sequor_planner::ops::{Columns, ResponseTable};
 
+use super::event::{Event, Events};
 use super::run::Run;
 use super::scope::Scope;
 use crate::error::{Error, ErrorKind, Result};
-use crate::sources::database::{Column, Database};
+use crate::sources::database::{Column, Database, TableName};
 use crate::value::Value;
 
 /// Names and types as written.
@@ -109,12 +110,51 @@ pub fn typed(database: &dyn Database, specs: &[(String, String)]) -> Result<Vec<
             name: database.fold(name),
             column_type: database.column_type(sql)?,
         };
-        if columns.iter().any(|c| c.name == column.name) {
+        if database.naming().find(&columns, &column.name).is_some() {
             let message = format!("column `{}` is given twice", column.name);
             return Err(Error::new(ErrorKind::Project, message)
-                .help("names of letters, digits and _ are the same in any case"));
+                .help("names that differ in case alone are the same here"));
         }
         columns.push(column);
     }
     Ok(columns)
+}
+
+/// Gives columns the names that they have in a table that is there: names that are found in any case, and those that the
+/// database would have folded but for a program that kept them as they are, of which a warning tells. `given`: the names
+/// as the flow writes them. `there`: the table's columns, where they are known; they are looked up only for names that
+/// the database folds.
+pub async fn named_as_there(
+    (database, table): (&dyn Database, &TableName),
+    given: &[String],
+    columns: &mut [Column],
+    there: Option<&[Column]>,
+    events: &Events,
+) -> Result<()> {
+    let folded = columns
+        .iter()
+        .zip(given)
+        .any(|(column, given)| column.name != *given);
+    let looked_up = match there {
+        None if folded => database.columns(table).await?,
+        _ => None,
+    };
+    let Some(there) = there.or(looked_up.as_deref()) else {
+        return Ok(());
+    };
+    for (column, given) in columns.iter_mut().zip(given) {
+        match database.naming().find(there, &column.name) {
+            Some(known) => column.name.clone_from(&known.name),
+            None if there.iter().any(|known| known.name == *given) => {
+                let warning = format!(
+                    "table `{table}`: its column `{given}` is found by SQL as \"{given}\" only; without quotes it would be `{}`",
+                    column.name
+                );
+                events.emit(Event::Warning(warning)).await;
+                column.name.clone_from(given);
+            }
+            None => {}
+        }
+    }
+    Ok(())
 }

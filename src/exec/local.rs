@@ -51,7 +51,7 @@ pub async fn transform(
         scope,
     };
     let database = run.databases.get(own, scope).await?;
-    let mode = write_mode(&step.write_mode, &*database);
+    let mut mode = write_mode(&step.write_mode, &*database);
     let rows = local::query(query, own, &sources).await?;
     let specs: Vec<(String, String)> = rows
         .schema

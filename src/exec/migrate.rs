@@ -2,7 +2,7 @@
 
 use sequor_planner::ops::MigrateSchema;
 
-use super::columns::{specs, typed};
+use super::columns::{named_as_there, specs, typed};
 use super::event::Event;
 use super::run::Run;
 use super::scope::Scope;
@@ -32,12 +32,10 @@ pub async fn run(run: &Run, step: &MigrateSchema, scope: &Scope) -> Result<()> {
     let mut wanted = typed(&*database, &listed).map_err(at)?;
     let target = table_name(run, &step.target, scope).await?;
     let there = database.columns(&target).await?;
-    // A name that the database would keep in lower case, and that the table has as it is listed, is that column.
-    for (column, (name, _)) in wanted.iter_mut().zip(&listed) {
-        let has = |name: &str| there.iter().flatten().any(|t| t.name == *name);
-        if !has(&column.name) && has(name) {
-            column.name.clone_from(name);
-        }
+    let given: Vec<String> = listed.into_iter().map(|(name, _)| name).collect();
+    if there.is_some() {
+        let place = (&*database, &target);
+        named_as_there(place, &given, &mut wanted, there.as_deref(), &run.events).await?;
     }
     let result = match there {
         None => {

@@ -40,10 +40,14 @@ pub async fn read(
             Ok(read) => read,
             Err(error) => return Err(guilty(database, table, column, &mine, error).await),
         };
-        // No text is read as null: what comes back so has no place in a date or time of ours, such as infinity.
+        // No text is read as null.
         if let Some(at) = read.iter().position(Option::is_none) {
-            let reason = " (an infinite date or time)";
-            return Err(misfit(table, column, mine.get(at).copied(), reason));
+            return Err(misfit(
+                table,
+                column,
+                mine.get(at).copied(),
+                " (the database makes null of it)",
+            ));
         }
         let placed: Vec<(usize, Option<String>)> = mine.iter().map(|o| o.row).zip(read).collect();
         let values = patch(column, rows.num_rows(), &placed).map_err(|(which, reason)| {

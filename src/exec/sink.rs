@@ -304,16 +304,19 @@ async fn loading(
 ) -> Result<Target> {
     let database = run.databases.get(source, scope).await?;
     let columns = typed(&*database, &specs).map_err(|e| e.at(place))?;
-    let keys = specs.into_iter().map(|(key, _)| key).collect();
-    let builder = BatchBuilder::new(name.table.as_str(), keys, &columns)?.lenient(database.reads_texts());
+    let keys: Vec<String> = specs.into_iter().map(|(key, _)| key).collect();
+    let builder =
+        BatchBuilder::new(name.table.as_str(), keys.clone(), &columns)?.lenient(database.reads_texts());
     let (sender, receiver) = mpsc::channel(WAITING);
     let shown = name.to_string();
     let table = name.table.clone();
-    let beginning = Beginning {
+    let mut beginning = Beginning {
         database,
         target: name,
         columns,
+        given: keys,
         mode,
+        events: run.events.clone(),
     };
     let (at, told) = (place.clone(), shown.clone());
     let loader = match scope.has_come() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sequor_planner::Place;
 use sequor_planner::ops::SchemaPolicy;
 
-use super::columns::{Specs, specs, typed};
+use super::columns::{Specs, named_as_there, specs, typed};
 use super::event::{Counters, Event};
 use super::odd::{self, Batch};
 use super::run::Run;
@@ -108,7 +108,9 @@ pub async fn load(
         true => database.columns(&later.table).await?,
         false => None,
     };
-    let (keys, columns) = columns(&**database, later, &spool, there.as_deref())?;
+    let (keys, mut columns) = columns(&**database, later, &spool, there.as_deref())?;
+    let place = (&**database, &later.table);
+    named_as_there(place, &keys, &mut columns, there.as_deref(), &run.events).await?;
     if columns.is_empty() {
         let message = format!(
             "no rows came for table `{}`, which is not there: it has no columns to be made with",
@@ -117,7 +119,8 @@ pub async fn load(
         run.events.emit(Event::Warning(message)).await;
         return Ok(None);
     }
-    later.mode.key(columns.iter().map(|c| c.name.as_str()))?;
+    let mut mode = later.mode.clone();
+    mode.key(columns.iter().map(|c| c.name.as_str()))?;
     let new: Vec<Column> = match &there {
         Some(there) if !later.mode.replaces() => {
             let known = |c: &&Column| !there.iter().any(|t| t.name == c.name);
@@ -145,9 +148,7 @@ pub async fn load(
         }
         database.alter(&later.table, &new, &[]).await?;
     }
-    let mut load = database
-        .begin_load(&later.table, &columns, later.mode.clone())
-        .await?;
+    let mut load = database.begin_load(&later.table, &columns, mode).await?;
     let into = Into {
         database: &**database,
         columns: &columns,
@@ -207,6 +208,7 @@ fn columns(
     spool: &Spool,
     there: Option<&[Column]>,
 ) -> Result<(Vec<String>, Vec<Column>)> {
+    let naming = database.naming();
     let declared = later.columns.as_deref().unwrap_or_default();
     if declared.is_empty() && spool.rows() == 0 {
         let columns = there.map(<[Column]>::to_vec).unwrap_or_default();
@@ -222,7 +224,7 @@ fn columns(
         (false, _) => Some(&[][..]),
     };
     for (name, sql) in seen {
-        let known = fixed.is_none_or(|fixed| fixed.iter().any(|c| c.name == database.fold(name)));
+        let known = fixed.is_none_or(|fixed| naming.knows(fixed, name));
         match later.schema {
             SchemaPolicy::Discard if !known => {}
             SchemaPolicy::Freeze if !known => return Err(frozen(later, name)),
@@ -233,7 +235,7 @@ fn columns(
     let stays = !later.mode.replaces() || later.schema != SchemaPolicy::Evolve;
     if stays {
         for column in &mut columns[declared.len()..] {
-            if let Some(known) = there.into_iter().flatten().find(|t| t.name == column.name) {
+            if let Some(known) = naming.find(there.unwrap_or_default(), &column.name) {
                 *column = known.clone();
             }
         }
@@ -242,7 +244,7 @@ fn columns(
     if later.mode.replaces() && later.schema != SchemaPolicy::Evolve && declared.is_empty() {
         // The table keeps its columns, whichever of them the rows have.
         for known in there.into_iter().flatten() {
-            if !columns.iter().any(|c| c.name == known.name) {
+            if naming.find(&columns, &known.name).is_none() {
                 keys.push(known.name.clone());
                 columns.push(known.clone());
             }

@@ -4,9 +4,12 @@
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use arrow::datatypes::FieldRef;
 use futures::StreamExt;
 use tokio::sync::mpsc;
 
+use super::columns::named_as_there;
+use super::event::Events;
 use super::odd::{self, Batch};
 use super::scope::Scope;
 use crate::batch::types::arrow_schema;
@@ -19,12 +22,18 @@ pub struct Beginning {
     pub database: Arc<dyn Database>,
     pub target: TableName,
     pub columns: Vec<Column>,
+    /// The columns' names as the flow writes them.
+    pub given: Vec<String>,
     pub mode: WriteMode,
+    /// Where warnings go.
+    pub events: Events,
 }
 
 impl Beginning {
-    /// Begins it.
-    pub async fn begin(&self) -> Result<Box<dyn Load>> {
+    /// Begins it. Names that the database folds are looked up in the table that is there.
+    pub async fn begin(&mut self) -> Result<Box<dyn Load>> {
+        let place = (&*self.database, &self.target);
+        named_as_there(place, &self.given, &mut self.columns, None, &self.events).await?;
         self.database
             .begin_load(&self.target, &self.columns, self.mode.clone())
             .await
@@ -33,19 +42,31 @@ impl Beginning {
     async fn read(&self, batch: Batch) -> Result<RecordBatch> {
         odd::read(&*self.database, &self.target.table, &self.columns, batch).await
     }
-}
 
-/// Writes rows, or takes the load back: it is given on only while all is well.
-async fn write(mut load: Box<dyn Load>, rows: Result<RecordBatch>) -> Result<Box<dyn Load>> {
-    let written = match rows {
-        Ok(rows) => load.write(rows).await,
-        Err(error) => Err(error),
-    };
-    match written {
-        Ok(()) => Ok(load),
-        Err(error) => {
-            load.abort().await;
-            Err(error)
+    /// Writes rows, or takes the load back: it is given on only while all is well.
+    async fn write(&self, mut load: Box<dyn Load>, rows: Result<RecordBatch>) -> Result<Box<dyn Load>> {
+        let written = match rows.and_then(|rows| self.named(rows)) {
+            Ok(rows) => load.write(rows).await,
+            Err(error) => Err(error),
+        };
+        match written {
+            Ok(()) => Ok(load),
+            Err(error) => {
+                load.abort().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Rows whose columns bear the names that the load was begun with.
+    fn named(&self, rows: RecordBatch) -> Result<RecordBatch> {
+        let same = |(field, column): (&FieldRef, &Column)| *field.name() == column.name;
+        match rows.schema_ref().fields().iter().zip(&self.columns).all(same) {
+            true => Ok(rows),
+            false => Ok(RecordBatch::try_new(
+                arrow_schema(&self.columns),
+                rows.columns().to_vec(),
+            )?),
         }
     }
 }
@@ -57,14 +78,15 @@ pub async fn write_all(
     mut batches: mpsc::Receiver<Batch>,
 ) -> Result<Box<dyn Load>> {
     while let Some(batch) = batches.recv().await {
-        load = write(load, beginning.read(batch).await).await?;
+        let rows = beginning.read(batch).await;
+        load = beginning.write(load, rows).await?;
     }
     Ok(load)
 }
 
 /// Keeps batches until the step's turn comes, and then writes them and those that follow.
 pub async fn write_in_turn(
-    beginning: Beginning,
+    mut beginning: Beginning,
     scope: Scope,
     mut batches: mpsc::Receiver<Batch>,
 ) -> Result<Box<dyn Load>> {
@@ -86,7 +108,7 @@ pub async fn write_in_turn(
     let mut load = beginning.begin().await?;
     let mut kept = held.rows().await?.batches;
     while let Some(batch) = kept.next().await {
-        load = write(load, batch).await?;
+        load = beginning.write(load, batch).await?;
     }
     write_all(beginning, load, batches).await
 }

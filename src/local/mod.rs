@@ -2,6 +2,7 @@
 //! the columns and rows that the query needs, as far as the database can tell them.
 
 mod filters;
+mod names;
 mod remote;
 
 use std::sync::Arc;
@@ -17,7 +18,9 @@ use datafusion::sql::resolve::resolve_table_references;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::database::{Database, Rows, TableName};
+use crate::sources::naming::Naming;
 use crate::staging::{parse_query, plan_over, session, sql_error};
+use names::Capitals;
 use remote::Remote;
 
 /// Databases by the names of their sources.
@@ -33,7 +36,8 @@ pub trait Sources: Sync {
 /// Runs a query. `own`: the source that tables are in which name none.
 pub async fn query(sql: &str, own: &str, sources: &dyn Sources) -> Result<Rows> {
     let session = session()?;
-    let statement = parse_query(sql)?;
+    let mut statement = parse_query(sql)?;
+    let spelled = names::tables(&statement);
     let named = PlannerStatement::Statement(Box::new(statement.clone()));
     let (tables, _) = resolve_table_references(&named, true).map_err(sql_error)?;
     let options = session.config_options();
@@ -42,23 +46,29 @@ pub async fn query(sql: &str, own: &str, sources: &dyn Sources) -> Result<Rows> 
         options.catalog.default_schema.clone(),
     );
     let known = MemoryCatalogProviderList::new();
+    let mut capitals = Capitals::default();
     for reference in tables {
         let parts = (
             reference.catalog().map(str::to_string),
             reference.schema().map(str::to_string),
             reference.table().to_string(),
         );
-        let (source, name) = home(parts, own, sources);
+        let (source, mut name) = home(parts, own, sources);
         let Some(found) = sources.find(&source) else {
             let message = format!("no database source is named `{source}`");
             return Err(Error::new(ErrorKind::Project, message)
                 .help("tables of other sources are named `source.table`, or `source.schema.table`"));
         };
         let database = sources.open(found).await?;
+        if let (Naming::AnyCase, Some(spelled)) = (database.naming(), spelled.get(&name.table)) {
+            name.table.clone_from(spelled);
+        }
         let remote = Remote::open(database, &source, name).await?;
+        remote.name_columns(&mut capitals);
         let place = reference.resolve(&catalog, &schema);
         register(&known, &place, Arc::new(remote))?;
     }
+    capitals.restore(&mut statement);
     plan_over(session, Arc::new(known), statement).await?.rows()
 }
 

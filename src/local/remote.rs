@@ -16,10 +16,13 @@ use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 use futures::{StreamExt, TryStreamExt};
 
 use super::filters::condition;
+use super::names::Capitals;
+use crate::batch::bounds::check_digits;
 use crate::batch::plain::conformed;
 use crate::batch::types::Logical;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::database::{Column, Database, TableName};
+use crate::sources::naming::Naming;
 
 /// A table that is somewhere else.
 pub struct Remote {
@@ -55,6 +58,14 @@ impl Remote {
             table,
             columns,
         })
+    }
+
+    /// Tells the names of the columns, as queries see them.
+    pub fn name_columns(&self, capitals: &mut Capitals) {
+        let any_case = self.database.naming() == Naming::AnyCase;
+        for field in self.schema.fields() {
+            capitals.add(field.name(), any_case);
+        }
     }
 }
 
@@ -179,9 +190,11 @@ impl PartitionStream for Part {
         let (database, sql, schema) = (self.database.clone(), self.sql.clone(), self.schema.clone());
         let rows = async move {
             let rows = database.query(&sql).await.map_err(external)?;
-            let batches = rows
-                .batches
-                .map(move |batch| Ok(conformed(&batch.map_err(external)?, &schema)?));
+            let batches = rows.batches.map(move |batch| {
+                let batch = batch.map_err(external)?;
+                check_digits(&batch).map_err(external)?;
+                Ok(conformed(&batch, &schema)?)
+            });
             Ok::<_, DataFusionError>(batches)
         };
         let stream = futures::stream::once(rows).try_flatten();

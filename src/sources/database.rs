@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use futures::stream::BoxStream;
 use sequor_planner::Dialect;
 
+use super::naming::Naming;
 use super::sql::quote;
 use crate::batch::types::ColumnType;
 use crate::error::{Error, ErrorKind, Result};
@@ -66,25 +67,28 @@ impl WriteMode {
         matches!(self, WriteMode::Replace)
     }
 
-    /// The columns of an upsert's key.
+    /// Gives the columns of an upsert's key their names among `columns`, which may differ in case, and returns them.
     ///
     /// # Errors
     /// One that is not among `columns`.
-    pub fn key<'m>(&'m self, columns: impl Iterator<Item = &'m str> + Clone) -> Result<&'m [String]> {
+    pub fn key<'c>(&mut self, columns: impl Iterator<Item = &'c str> + Clone) -> Result<&[String]> {
         let WriteMode::Upsert(key) = self else {
             return Ok(&[]);
         };
-        match key
-            .iter()
-            .find(|name| !columns.clone().any(|known| known == name.as_str()))
-        {
-            None => Ok(key),
-            Some(name) => {
-                let message = format!("`primary_key` names `{name}`, which is not one of the columns");
-                let near = sequor_planner::did_you_mean(name, "columns", columns);
-                Err(Error::new(ErrorKind::Data, message).help(near.unwrap_or_default()))
+        for name in key.iter_mut() {
+            if columns.clone().any(|known| known == name.as_str()) {
+                continue;
+            }
+            match columns.clone().find(|known| known.eq_ignore_ascii_case(name)) {
+                Some(known) => *name = known.to_string(),
+                None => {
+                    let message = format!("`primary_key` names `{name}`, which is not one of the columns");
+                    let near = sequor_planner::did_you_mean(name, "columns", columns);
+                    return Err(Error::new(ErrorKind::Data, message).help(near.unwrap_or_default()));
+                }
             }
         }
+        Ok(key)
     }
 }
 
@@ -103,14 +107,12 @@ pub trait Database: Send + Sync {
     /// How a column declared with the type name `sql` ("numeric(10,2)") is held in Arrow and in this database.
     fn column_type(&self, sql: &str) -> Result<ColumnType>;
 
-    /// A name as the flow writes it, as the database keeps it: a plain name is folded as unquoted SQL is, so that SQL
-    /// in the same flow finds it; a name with other characters is kept.
+    /// How it takes the names that a flow writes.
+    fn naming(&self) -> Naming;
+
+    /// A name as the flow writes it, as the database keeps it.
     fn fold(&self, name: &str) -> String {
-        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        match name.chars().all(plain) && !name.starts_with(|c: char| c.is_ascii_digit()) {
-            true => name.to_ascii_lowercase(),
-            false => name.to_string(),
-        }
+        self.naming().fold(name)
     }
 
     /// Runs a query and streams its rows; memory does not grow with the result.

@@ -11,6 +11,7 @@ pub mod held;
 mod loading;
 pub mod location;
 pub mod mysql;
+pub mod naming;
 pub mod postgres;
 mod reading;
 pub mod registry;

@@ -56,18 +56,35 @@ impl Opening<'_> {
         let SourceKind::Database(database) = &source.kind else {
             return Ok(None);
         };
-        self.database(&source.name, database)
-            .await
-            .map(Some)
-            .map_err(|e| e.at(&source.place).context(format!("source `{}`", source.name)))
+        let opened = async {
+            let quoted = self.quoted(&source.identifiers).await?;
+            self.database(&source.name, database, quoted).await
+        };
+        let opened = opened.await.map(Some);
+        opened.map_err(|e| e.at(&source.place).context(format!("source `{}`", source.name)))
     }
 
-    async fn database(&self, name: &str, source: &DatabaseSource) -> Result<Arc<dyn Database>> {
+    /// Whether names are kept as they are written.
+    async fn quoted(&self, identifiers: &Option<Prop>) -> Result<bool> {
+        match self.maybe(identifiers).await?.as_deref() {
+            None | Some("folded") => Ok(false),
+            Some("quoted") => Ok(true),
+            Some(other) => {
+                let message = format!("`identifiers` is `{other}`");
+                Err(Error::new(ErrorKind::Project, message).help("use folded or quoted"))
+            }
+        }
+    }
+
+    async fn database(&self, name: &str, source: &DatabaseSource, quoted: bool) -> Result<Arc<dyn Database>> {
         Ok(match source {
-            DatabaseSource::Staging => Arc::new(Staging::open_folder(&self.staging.join(name))?),
+            DatabaseSource::Staging => {
+                Arc::new(Staging::open_folder(&self.staging.join(name))?.quoted_names(quoted))
+            }
             DatabaseSource::Postgres(server) => {
                 let login = self.login(server).await?;
-                Arc::new(Postgres::open(login.conn_str, login.username, login.password).await?)
+                let opened = Postgres::open(login.conn_str, login.username, login.password).await?;
+                Arc::new(opened.quoted_names(quoted))
             }
             DatabaseSource::MySql(server) => {
                 let login = self.login(server).await?;
@@ -93,9 +110,8 @@ impl Opening<'_> {
                     Some(driver) => Some(driver),
                     None => self.packaged("adbc_driver_snowflake").await?,
                 };
-                blocking(move || Snowflake::open(&account, driver))
-                    .await
-                    .map(Arc::new)?
+                let opened = blocking(move || Snowflake::open(&account, driver)).await?;
+                Arc::new(opened.quoted_names(quoted))
             }
             DatabaseSource::Adbc(source) => {
                 let named = self.text(&source.driver).await?;
@@ -110,12 +126,13 @@ impl Opening<'_> {
                 let options = self.options(&source.options).await?;
                 let open = move || Adbc::open(driver.as_os_str(), entrypoint.as_deref(), &options);
                 let opened = blocking(open).await;
-                opened.map(Arc::new).map_err(|e| match e.message().contains("not found") {
+                let opened = opened.map_err(|e| match e.message().contains("not found") {
                     true => e.help(format!(
                         "a driver is named like its Python package (python3 -m pip install {named}, in the virtualenv that is active), or by its path"
                     )),
                     false => e,
-                })?
+                })?;
+                Arc::new(opened.quoted_names(quoted))
             }
         })
     }

@@ -25,12 +25,14 @@ use crate::batch::plain::plain;
 use crate::batch::types::{BareDecimal, ColumnType, Logical, column_type, sql_name};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::database::{Column, Database, Load, Rows, Session, TableName, WriteMode};
+use crate::sources::naming::Naming;
 
 /// The embedded database: tables below one location. Cloning shares it.
 #[derive(Clone)]
 pub struct Staging {
     pub(super) tables: Arc<Tables>,
     session: Arc<SessionState>,
+    naming: Naming,
 }
 
 impl Staging {
@@ -48,6 +50,7 @@ impl Staging {
         Ok(Staging {
             tables: Arc::new(Tables::new(root)),
             session: Arc::new(session()?),
+            naming: Naming::Lower,
         })
     }
 
@@ -57,6 +60,12 @@ impl Staging {
         let url = Url::from_directory_path(&absolute);
         let url = url.map_err(|()| not_a_location(&absolute.display()))?;
         Staging::open(&url)
+    }
+
+    /// The database with names kept as they are written, where its source says `identifiers: quoted`.
+    pub fn quoted_names(mut self, quoted: bool) -> Self {
+        self.naming = self.naming.of_source(quoted);
+        self
     }
 
     /// The names of the tables there are, those outside the default namespace with it.
@@ -149,6 +158,10 @@ impl Database for Staging {
         Dialect::Staging
     }
 
+    fn naming(&self) -> Naming {
+        self.naming
+    }
+
     fn column_type(&self, sql: &str) -> Result<ColumnType> {
         let found = column_type(sql, BareDecimal::Fixed)?;
         // A name that stands for nothing here is a slip, or a type of another database.
@@ -204,7 +217,7 @@ impl Database for Staging {
         let change = match mode {
             WriteMode::Replace => Change::Replace,
             WriteMode::Append => Change::Append,
-            WriteMode::Upsert(_) => return upsert::query(self, query, id, &mode).await,
+            WriteMode::Upsert(_) => return upsert::query(self, query, id, mode).await,
         };
         self.write_query(parse_query(query)?, &id, change).await
     }
@@ -219,7 +232,7 @@ impl Database for Staging {
         Ok(match mode {
             WriteMode::Replace => Box::new(load::begin(&self.tables, id, columns, Change::Replace).await?),
             WriteMode::Append => Box::new(load::begin(&self.tables, id, columns, Change::Append).await?),
-            WriteMode::Upsert(_) => Box::new(upsert::begin(self, id, columns, &mode)?),
+            WriteMode::Upsert(_) => Box::new(upsert::begin(self, id, columns, mode)?),
         })
     }
 }

@@ -33,7 +33,7 @@ struct Upsert {
 }
 
 /// Starts a load.
-pub fn begin(db: &Staging, id: TableId, columns: &[Column], mode: &WriteMode) -> Result<UpsertLoad> {
+pub fn begin(db: &Staging, id: TableId, columns: &[Column], mut mode: WriteMode) -> Result<UpsertLoad> {
     let key = mode.key(columns.iter().map(|c| c.name.as_str()))?.to_vec();
     let schema = stored_schema(&arrow_schema(columns)).map_err(|e| e.context(format!("table `{id}`")))?;
     Ok(UpsertLoad {
@@ -65,7 +65,7 @@ impl Load for UpsertLoad {
 }
 
 /// Upserts the rows of a query. The number of rows.
-pub async fn query(db: &Staging, sql: &str, id: TableId, mode: &WriteMode) -> Result<u64> {
+pub async fn query(db: &Staging, sql: &str, id: TableId, mut mode: WriteMode) -> Result<u64> {
     let planned = db.plan(parse_query(sql)?).await?;
     let schema = stored_schema(&planned.schema())?;
     let key = mode

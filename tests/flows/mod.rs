@@ -17,6 +17,7 @@ mod http;
 mod interrupts;
 mod language;
 mod limits;
+mod names;
 mod network;
 mod order;
 mod pagination;

@@ -127,6 +127,17 @@ impl DatabaseSource {
     }
 }
 
+static NAMES: Shape = Shape {
+    what: "a database",
+    doc: "What names mean.",
+    with: &[],
+    keys: &[Key::new(
+        "identifiers",
+        Form::Text,
+        "quoted: names of tables and columns are kept as they are written. folded (the default): they are what they would be in SQL without quotes.",
+    )],
+};
+
 static LOGIN: Shape = Shape {
     what: "a database server",
     doc: "Who connects.",
@@ -140,7 +151,7 @@ static LOGIN: Shape = Shape {
 pub(super) static POSTGRES: Shape = Shape {
     what: "a postgres source",
     doc: "A PostgreSQL database.",
-    with: &[&TYPE, &LOGIN],
+    with: &[&TYPE, &NAMES, &LOGIN],
     keys: &[Key::new(
         "conn_str",
         Form::Text,
@@ -152,7 +163,7 @@ pub(super) static POSTGRES: Shape = Shape {
 pub(super) static MYSQL: Shape = Shape {
     what: "a mysql source",
     doc: "A MySQL or MariaDB database.",
-    with: &[&TYPE, &LOGIN],
+    with: &[&TYPE, &NAMES, &LOGIN],
     keys: &[Key::new(
         "conn_str",
         Form::Text,
@@ -164,7 +175,7 @@ pub(super) static MYSQL: Shape = Shape {
 pub(super) static SQLITE: Shape = Shape {
     what: "a sqlite source",
     doc: "A SQLite database.",
-    with: &[&TYPE],
+    with: &[&TYPE, &NAMES],
     keys: &[Key::new(
         "conn_str",
         Form::Text,
@@ -176,7 +187,7 @@ pub(super) static SQLITE: Shape = Shape {
 pub(super) static DUCKDB: Shape = Shape {
     what: "a duckdb source",
     doc: "A DuckDB database.",
-    with: &[&TYPE],
+    with: &[&TYPE, &NAMES],
     keys: &[
         Key::new(
             "conn_str",
@@ -195,7 +206,7 @@ pub(super) static DUCKDB: Shape = Shape {
 pub(super) static SNOWFLAKE: Shape = Shape {
     what: "a snowflake source",
     doc: "A Snowflake database. One of password, private_key_path and token says who connects.",
-    with: &[&TYPE],
+    with: &[&TYPE, &NAMES],
     keys: &[
         Key::new("account", Form::Text, "The account: organisation-account.").required(),
         Key::new("user", Form::Text, "The user."),
@@ -229,7 +240,7 @@ pub(super) static SNOWFLAKE: Shape = Shape {
 pub(super) static ADBC: Shape = Shape {
     what: "an adbc source",
     doc: "Any database with an ADBC driver.",
-    with: &[&TYPE],
+    with: &[&TYPE, &NAMES],
     keys: &[
         Key::new(
             "driver",
@@ -245,7 +256,7 @@ pub(super) static ADBC: Shape = Shape {
 pub(super) static STAGING: Shape = Shape {
     what: "a staging source",
     doc: "The embedded database: DataFusion over Delta tables in the project's state. Needs no server.",
-    with: &[&TYPE],
+    with: &[&TYPE, &NAMES],
     keys: &[],
 };
 
@@ -286,6 +297,20 @@ pub(super) fn read_database(kind: &str, keys: &Keys<'_>, d: &mut Diagnostics) ->
         _ => DatabaseSource::Staging,
     })
 }
+
+/// Whether names are kept as they are written: text that is known is checked.
+pub(super) fn read_identifiers(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<Prop> {
+    let prop = keys.prop("identifiers", d)?;
+    if let Some(word) = prop.as_text().filter(|word| !IDENTIFIERS.contains(word)) {
+        let place = keys.place_of("identifiers").unwrap_or(keys.place()).clone();
+        d.error(Code::BadValue, place, format!("`identifiers` is `{word}`"))
+            .help("use folded or quoted");
+    }
+    Some(prop)
+}
+
+/// What `identifiers` may be.
+pub const IDENTIFIERS: [&str; 2] = ["folded", "quoted"];
 
 /// How to prove to Snowflake who connects.
 pub const SNOWFLAKE_CREDENTIALS: [&str; 3] = ["password", "private_key_path", "token"];

@@ -21,6 +21,8 @@ use crate::span::Place;
 pub struct Source {
     pub name: String,
     pub kind: SourceKind,
+    /// Whether a database keeps names as they are written: `folded` or `quoted`.
+    pub identifiers: Option<Prop>,
     pub place: Place,
 }
 
@@ -59,7 +61,11 @@ impl Source {
     pub fn settings(&self) -> Vec<&Prop> {
         match &self.kind {
             SourceKind::Http(_) => Vec::new(),
-            SourceKind::Database(database) => database.settings(),
+            SourceKind::Database(database) => {
+                let mut settings = database.settings();
+                settings.extend(&self.identifiers);
+                settings
+            }
         }
     }
 
@@ -141,6 +147,10 @@ pub fn read_source(name: &str, file: &Arc<str>, text: &str, d: &mut Diagnostics)
     let node = parse(file, text, d)?;
     let (kind, shape, place) = tagged(&node, "a source", "type", SOURCES, Code::BadValue, d)?;
     let keys = Keys::new(&node, shape, d)?;
+    let identifiers = match kind {
+        "http" => None,
+        _ => database::read_identifiers(&keys, d),
+    };
     let kind = match kind {
         "http" => SourceKind::Http(Box::new(read_http(&keys, d)?)),
         kind => SourceKind::Database(Box::new(read_database(kind, &keys, d)?)),
@@ -148,6 +158,7 @@ pub fn read_source(name: &str, file: &Arc<str>, text: &str, d: &mut Diagnostics)
     Some(Source {
         name: name.to_string(),
         kind,
+        identifiers,
         place,
     })
 }

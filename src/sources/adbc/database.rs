@@ -15,12 +15,14 @@ use super::session::Statements;
 use crate::batch::types::{BareDecimal, ColumnType, Logical, column_type, sql_name};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::database::{Column, Database, Load, Rows, Session, TableName, WriteMode};
+use crate::sources::naming::Naming;
 use crate::sources::reading::reads;
 use crate::sources::sql::{Keyed, alterations, quote, twins_error};
 
 /// A database that only its driver knows.
 pub struct Adbc {
     connections: Arc<Connections>,
+    naming: Naming,
 }
 
 const WAYS: Ways = Ways { explain, field };
@@ -38,7 +40,16 @@ impl Adbc {
         // That it can be reached is seen now.
         let connection = connections.take()?;
         connections.give(connection);
-        Ok(Adbc { connections })
+        Ok(Adbc {
+            connections,
+            naming: Naming::Lower,
+        })
+    }
+
+    /// The database with names kept as they are written, where its source says `identifiers: quoted`.
+    pub fn quoted_names(mut self, quoted: bool) -> Self {
+        self.naming = self.naming.of_source(quoted);
+        self
     }
 
     /// Whether a table is there, and whether it has to stay when its rows are replaced.
@@ -92,6 +103,10 @@ impl Database for Adbc {
         Dialect::Generic
     }
 
+    fn naming(&self) -> Naming {
+        self.naming
+    }
+
     fn column_type(&self, sql: &str) -> Result<ColumnType> {
         column_type(sql, BareDecimal::Exact)
     }
@@ -139,7 +154,7 @@ impl Database for Adbc {
         Ok(Box::new(Statements::new(&self.connections).await?))
     }
 
-    async fn transform(&self, query: &str, target: &TableName, mode: WriteMode) -> Result<u64> {
+    async fn transform(&self, query: &str, target: &TableName, mut mode: WriteMode) -> Result<u64> {
         let (query, target) = (query.to_string(), target.clone());
         let (there, stays) = self.state(&target, &mode).await?;
         self.connections

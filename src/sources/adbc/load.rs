@@ -59,7 +59,7 @@ pub fn begin(
     connections: &Arc<Connections>,
     target: &TableName,
     columns: &[Column],
-    mode: WriteMode,
+    mut mode: WriteMode,
     (there, stays): (bool, bool),
     kept_as_text: &[String],
 ) -> Result<AdbcLoad> {

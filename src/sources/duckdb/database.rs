@@ -18,6 +18,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::sources::adbc::{self, Connection, Connections, Statements, Ways};
 use crate::sources::database::{Column, Database, Load, Rows, Session, TableName, WriteMode};
 use crate::sources::location::Location;
+use crate::sources::naming::Naming;
 use crate::sources::reading::{self, reads};
 use crate::sources::sql::{alterations, literal, of_each, quote};
 
@@ -232,6 +233,10 @@ impl Database for DuckDb {
         Dialect::DuckDb
     }
 
+    fn naming(&self) -> Naming {
+        Naming::AnyCase
+    }
+
     fn column_type(&self, sql: &str) -> Result<ColumnType> {
         types::of(sql)
     }
@@ -324,7 +329,7 @@ impl Database for DuckDb {
         Ok(Box::new(Statements::new(&self.connections).await?))
     }
 
-    async fn transform(&self, query: &str, target: &TableName, mode: WriteMode) -> Result<u64> {
+    async fn transform(&self, query: &str, target: &TableName, mut mode: WriteMode) -> Result<u64> {
         let (query, target) = (query.to_string(), target.clone());
         self.connections
             .work(move |connections, connection| {

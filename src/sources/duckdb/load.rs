@@ -25,7 +25,7 @@ pub fn begin(
     connections: &Arc<Connections>,
     target: &TableName,
     columns: &[Column],
-    mode: WriteMode,
+    mut mode: WriteMode,
 ) -> Result<Ingest> {
     mode.key(columns.iter().map(|c| c.name.as_str()))?;
     let side = side(target);

@@ -22,6 +22,7 @@ use crate::error::Result;
 use crate::secret::Secret;
 use crate::sources::casts::portable;
 use crate::sources::database::{Column, Database, Load, Rows, Session, TableName, WriteMode};
+use crate::sources::naming::Naming;
 use crate::sources::reading::one;
 use crate::sources::sql::twins_error;
 
@@ -86,6 +87,10 @@ impl Session for Statements {
 impl Database for MySql {
     fn dialect(&self) -> Dialect {
         Dialect::MySql
+    }
+
+    fn naming(&self) -> Naming {
+        Naming::AnyCase
     }
 
     fn column_type(&self, sql: &str) -> Result<ColumnType> {
@@ -180,7 +185,7 @@ impl Database for MySql {
         }))
     }
 
-    async fn transform(&self, query: &str, target: &TableName, mode: WriteMode) -> Result<u64> {
+    async fn transform(&self, query: &str, target: &TableName, mut mode: WriteMode) -> Result<u64> {
         check(target)?;
         let query = portable(query, Dialect::MySql);
         let mut connection = self.own_connection().await?;

@@ -39,7 +39,7 @@ pub async fn begin(
     (stops, collation): (&Arc<Stops>, &str),
     target: &TableName,
     columns: &[Column],
-    mode: WriteMode,
+    mut mode: WriteMode,
 ) -> Result<MySqlLoad> {
     mode.key(columns.iter().map(|c| c.name.as_str()))?;
     check(target)?;

@@ -9,11 +9,8 @@ use crate::batch::types::Logical;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::database::Column;
 
-/// The batch with its lists, which are JSON, as literals of arrays.
-pub fn as_literals(batch: &RecordBatch, columns: &[Column]) -> Result<RecordBatch> {
-    if columns.iter().all(|c| c.column_type.logical != Logical::Array) {
-        return Ok(batch.clone());
-    }
+/// The columns of a batch, its lists, which are JSON, as literals of arrays.
+pub fn as_literals(batch: &RecordBatch, columns: &[Column]) -> Result<Vec<ArrayRef>> {
     let mut changed = Vec::with_capacity(columns.len());
     for (column, values) in columns.iter().zip(batch.columns()) {
         changed.push(match column.column_type.logical {
@@ -22,7 +19,7 @@ pub fn as_literals(batch: &RecordBatch, columns: &[Column]) -> Result<RecordBatc
             _ => values.clone(),
         });
     }
-    Ok(RecordBatch::try_new(batch.schema(), changed)?)
+    Ok(changed)
 }
 
 fn literals(values: &ArrayRef) -> serde_json::Result<ArrayRef> {

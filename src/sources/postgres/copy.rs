@@ -1,12 +1,16 @@
 //! Batches in PostgreSQL's binary COPY format, by pgpq.
 
+use std::sync::Arc;
+
 use arrow::array::RecordBatch;
+use arrow::datatypes::{Schema, SchemaRef};
 use bytes::{Bytes, BytesMut};
 use pgpq::ArrowToPostgresBinaryEncoder;
 use pgpq::encoders::{EncoderBuilder, StringEncoderBuilder};
 use pgpq::pg_schema::PostgresType;
 
 use super::arrays::as_literals;
+use super::counts::{self, counts};
 use crate::batch::types::{Logical, arrow_schema};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::database::Column;
@@ -40,13 +44,17 @@ fn json_type(column: &Column) -> Option<PostgresType> {
 pub struct Encoder {
     inner: ArrowToPostgresBinaryEncoder,
     buffer: BytesMut,
+    /// Of what is encoded.
+    schema: SchemaRef,
     columns: Vec<Column>,
 }
 
 impl Encoder {
     /// An encoder for batches of `columns`.
     pub fn new(columns: &[Column]) -> Result<Encoder> {
-        let schema = arrow_schema(columns);
+        let fields = arrow_schema(columns);
+        let fields = fields.fields().iter().map(|field| counts::field(field));
+        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
         let mut encoders = std::collections::HashMap::new();
         for (column, field) in columns.iter().zip(schema.fields()) {
             let json = json_type(column).filter(|_| column.column_type.logical == Logical::Json);
@@ -65,13 +73,16 @@ impl Encoder {
         Ok(Encoder {
             inner,
             buffer,
+            schema,
             columns: columns.to_vec(),
         })
     }
 
     /// The bytes of a batch.
     pub fn batch(&mut self, batch: &RecordBatch) -> Result<Bytes> {
-        let batch = as_literals(batch, &self.columns)?;
+        let mut columns = as_literals(batch, &self.columns)?;
+        columns.iter_mut().for_each(|values| *values = counts(values));
+        let batch = RecordBatch::try_new(self.schema.clone(), columns)?;
         self.inner
             .write_batch(&batch, &mut self.buffer)
             .map_err(|e| fail(&e))?;

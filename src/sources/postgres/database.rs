@@ -15,6 +15,7 @@ use crate::batch::types::{BareDecimal, ColumnType, Logical, column_type};
 use crate::error::Result;
 use crate::secret::Secret;
 use crate::sources::database::{Column, Database, Load, Rows, Session, TableName, WriteMode};
+use crate::sources::naming::Naming;
 use crate::sources::reading;
 use crate::sources::sql::{literal, of_each};
 
@@ -24,6 +25,7 @@ pub struct Postgres {
     options: PgConnectOptions,
     /// The zone of its sessions.
     zone: String,
+    naming: Naming,
 }
 
 impl Postgres {
@@ -44,12 +46,30 @@ impl Postgres {
             .fetch_one(&pool)
             .await
             .map_err(|e| explain(&e))?;
-        Ok(Postgres { pool, options, zone })
+        Ok(Postgres {
+            pool,
+            options,
+            zone,
+            naming: Naming::Lower,
+        })
+    }
+
+    /// The database with names kept as they are written, where its source says `identifiers: quoted`.
+    pub fn quoted_names(mut self, quoted: bool) -> Self {
+        self.naming = self.naming.of_source(quoted);
+        self
     }
 
     async fn own_connection(&self) -> Result<PgConnection> {
         own(&self.options).await
     }
+}
+
+/// A date or time as text, whatever the session's style of dates is; an infinite one as it is written.
+fn finite(value: &str, zone: &str, form: &str, behind: &str) -> String {
+    format!(
+        "CASE WHEN isfinite({value}) THEN to_char({value}{zone}, '{form}') || '{behind}' ELSE ({value})::text END"
+    )
 }
 
 struct Statements(PgConnection);
@@ -66,6 +86,10 @@ impl Session for Statements {
 impl Database for Postgres {
     fn dialect(&self) -> Dialect {
         Dialect::Postgres
+    }
+
+    fn naming(&self) -> Naming {
+        self.naming
     }
 
     fn column_type(&self, sql: &str) -> Result<ColumnType> {
@@ -111,14 +135,14 @@ impl Database for Postgres {
     async fn read_texts(&self, column: &Column, texts: &[String]) -> Result<Vec<Option<String>>> {
         let kind = &column.column_type;
         let cast = format!("x::{}", kind.sql);
-        // Whatever the session's style of dates is.
         let expression = match (&kind.arrow, kind.logical) {
             (_, Logical::Array) => format!("to_json({cast})::text"),
             (DataType::Binary, _) => format!("encode({cast}, 'hex')"),
-            (DataType::Date32, _) => format!("to_char({cast}, 'YYYY-MM-DD')"),
-            (DataType::Timestamp(_, None), _) => format!("to_char({cast}, 'YYYY-MM-DD HH24:MI:SS.US')"),
+            (DataType::Date32, _) => finite(&cast, "", "YYYY-MM-DD", ""),
+            (DataType::Timestamp(_, None), _) => finite(&cast, "", "YYYY-MM-DD HH24:MI:SS.US", ""),
             (DataType::Timestamp(..), _) => {
-                format!("to_char({cast} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') || '+00:00'")
+                let utc = " AT TIME ZONE 'UTC'";
+                finite(&cast, utc, "YYYY-MM-DD HH24:MI:SS.US", "+00:00")
             }
             _ => format!("({cast})::text"),
         };
@@ -132,7 +156,7 @@ impl Database for Postgres {
         Ok(Box::new(Statements(self.own_connection().await?)))
     }
 
-    async fn transform(&self, query: &str, target: &TableName, mode: WriteMode) -> Result<u64> {
+    async fn transform(&self, query: &str, target: &TableName, mut mode: WriteMode) -> Result<u64> {
         let mut connection = self.own_connection().await?;
         let mut tx = connection.begin().await.map_err(|e| explain(&e))?;
         take_turn(&mut tx, target).await?;
@@ -156,7 +180,7 @@ impl Database for Postgres {
                 )
                 .await?
             }
-            WriteMode::Upsert(ref key) => {
+            WriteMode::Upsert(_) => {
                 let side = TableName::new(sql::side(target).table);
                 let make = format!("CREATE TEMPORARY TABLE {} AS {query}", sql::table(&side));
                 let rows = run(&mut tx, &make).await?;
@@ -169,7 +193,7 @@ impl Database for Postgres {
                     .iter()
                     .map(|c| sqlx::Column::name(c).to_string());
                 let names: Vec<String> = names.collect();
-                mode.key(names.iter().map(String::as_str))?;
+                let key = mode.key(names.iter().map(String::as_str))?;
                 let upsert = Upsert {
                     side: &side,
                     target,

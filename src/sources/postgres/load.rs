@@ -29,7 +29,7 @@ pub async fn begin(
     mut connection: PgConnection,
     target: &TableName,
     columns: &[Column],
-    mode: WriteMode,
+    mut mode: WriteMode,
 ) -> Result<PgLoad> {
     let encoder = Encoder::new(columns)?;
     mode.key(columns.iter().map(|c| c.name.as_str()))?;

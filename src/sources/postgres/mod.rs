@@ -4,6 +4,7 @@ mod arrays;
 mod columns;
 mod connect;
 mod copy;
+mod counts;
 mod database;
 mod decode;
 mod error;

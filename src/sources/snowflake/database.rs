@@ -14,12 +14,14 @@ use crate::batch::types::ColumnType;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::adbc::{self, Connections, Statements, Ways};
 use crate::sources::database::{Column, Database, Load, Rows, Session, TableName, WriteMode};
+use crate::sources::naming::Naming;
 use crate::sources::reading::reads;
 use crate::sources::sql::{Keyed, quote, twins_error};
 
 /// A Snowflake account.
 pub struct Snowflake {
     connections: Arc<Connections>,
+    naming: Naming,
 }
 
 const WAYS: Ways = Ways {
@@ -51,7 +53,16 @@ impl Snowflake {
         let connections = Connections::new(database, WAYS);
         let connection = connections.take()?;
         connections.give(connection);
-        Ok(Snowflake { connections })
+        Ok(Snowflake {
+            connections,
+            naming: Naming::Upper,
+        })
+    }
+
+    /// The database with names kept as they are written, where its source says `identifiers: quoted`.
+    pub fn quoted_names(mut self, quoted: bool) -> Self {
+        self.naming = self.naming.of_source(quoted);
+        self
     }
 }
 
@@ -90,13 +101,8 @@ impl Database for Snowflake {
         types::of(sql)
     }
 
-    /// Unquoted names are upper case there.
-    fn fold(&self, name: &str) -> String {
-        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        match name.chars().all(plain) && !name.starts_with(|c: char| c.is_ascii_digit()) {
-            true => name.to_ascii_uppercase(),
-            false => name.to_string(),
-        }
+    fn naming(&self) -> Naming {
+        self.naming
     }
 
     async fn query(&self, sql: &str) -> Result<Rows> {
@@ -148,7 +154,7 @@ impl Database for Snowflake {
         Ok(Box::new(Statements::new(&self.connections).await?))
     }
 
-    async fn transform(&self, query: &str, target: &TableName, mode: WriteMode) -> Result<u64> {
+    async fn transform(&self, query: &str, target: &TableName, mut mode: WriteMode) -> Result<u64> {
         let (query, target) = (query.to_string(), target.clone());
         self.connections
             .work(move |connections, connection| {

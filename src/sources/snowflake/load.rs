@@ -28,7 +28,7 @@ pub async fn begin(
     connections: &Arc<Connections>,
     target: &TableName,
     columns: &[Column],
-    mode: WriteMode,
+    mut mode: WriteMode,
 ) -> Result<SnowflakeLoad> {
     mode.key(columns.iter().map(|c| c.name.as_str()))?;
     let stage = Stage::new(columns)?;

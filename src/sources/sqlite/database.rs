@@ -19,6 +19,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::sources::casts::portable;
 use crate::sources::database::{Column, Database, Load, Rows, Session, TableName, WriteMode};
 use crate::sources::location::Location;
+use crate::sources::naming::Naming;
 use crate::sources::reading::one;
 use crate::sources::sql::{Keyed, alterations, quote, twins_error};
 
@@ -101,6 +102,10 @@ impl Database for Sqlite {
         Dialect::Sqlite
     }
 
+    fn naming(&self) -> Naming {
+        Naming::AnyCase
+    }
+
     fn column_type(&self, sql: &str) -> Result<ColumnType> {
         types::of(sql)
     }
@@ -155,7 +160,7 @@ impl Database for Sqlite {
         Ok(Box::new(Statements(self.own_connection().await?)))
     }
 
-    async fn transform(&self, query: &str, target: &TableName, mode: WriteMode) -> Result<u64> {
+    async fn transform(&self, query: &str, target: &TableName, mut mode: WriteMode) -> Result<u64> {
         let query = portable(query, Dialect::Sqlite);
         let mut connection = self.own_connection().await?;
         let declared = query::declared(&mut connection, &query).await;

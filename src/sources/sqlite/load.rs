@@ -37,7 +37,7 @@ pub async fn begin(
     mut connection: SqliteConnection,
     target: &TableName,
     columns: &[Column],
-    mode: WriteMode,
+    mut mode: WriteMode,
 ) -> Result<SqliteLoad> {
     mode.key(columns.iter().map(|c| c.name.as_str()))?;
     let definitions = definitions(columns, |c| c.column_type.sql.clone());
