@@ -26,16 +26,18 @@ use datafusion::dataframe::DataFrameWriteOptions;
 use datafusion::datasource::MemTable;
 use datafusion::prelude::SessionContext;
 use futures::StreamExt as _;
+use sequor::batch::column::Column;
 use sequor::batch::types::arrow_schema;
 use sequor::python::Python;
 use sequor::secret::Secret;
-use sequor::sources::database::{Column, Database, TableName, WriteMode};
+use sequor::sources::database::{Database, TableName};
 use sequor::sources::duckdb::{DuckDb, Places};
 use sequor::sources::location::Location;
 use sequor::sources::mysql::MySql;
 use sequor::sources::postgres::Postgres;
 use sequor::sources::sqlite::Sqlite;
 use sequor::staging::Staging;
+use sequor_planner::ops::WriteMode;
 
 /// The program's own.
 #[cfg(not(target_env = "msvc"))]

@@ -7,18 +7,18 @@
 
 pub mod batch;
 pub mod cli;
+pub mod engine;
 pub mod error;
 pub mod exchange;
 pub mod exec;
 pub mod expr;
 pub mod http;
-mod kept;
 mod local;
 pub mod project;
 pub mod python;
 pub mod report;
-mod repr;
 pub mod secret;
 pub mod sources;
 pub mod staging;
 pub mod value;
+pub mod world;

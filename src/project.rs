@@ -157,7 +157,7 @@ impl Project {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(IndexMap::new()),
             Err(e) => return Err(unreadable(&path, &e)),
         };
-        crate::kept::read(&path.to_string_lossy(), &text).map_err(|why| {
+        crate::value::kept::read(&path.to_string_lossy(), &text).map_err(|why| {
             Error::new(
                 ErrorKind::Project,
                 format!("{} can't be read: {why}", path.display()),
@@ -171,7 +171,7 @@ impl Project {
         let path = self.variables_file(compiler);
         let folder = path.parent().unwrap_or(Path::new("."));
         std::fs::create_dir_all(folder).map_err(|e| unwritable(&path, &e))?;
-        let text = crate::kept::write(variables).map_err(|(name, why)| {
+        let text = crate::value::kept::write(variables).map_err(|(name, why)| {
             let message = format!("variable `{name}` can't be kept: {why}");
             Error::new(ErrorKind::Variable, message).help("keep it inside the flow with `scope: local`")
         })?;
@@ -187,7 +187,7 @@ impl Project {
         before: &IndexMap<String, Value>,
         now: &IndexMap<String, Value>,
     ) -> Result<()> {
-        let text = |variables: &IndexMap<String, Value>| crate::kept::write(variables).ok();
+        let text = |variables: &IndexMap<String, Value>| crate::value::kept::write(variables).ok();
         match text(before).is_some() && text(before) == text(now) {
             true => Ok(()),
             false => self.keep_variables(compiler, now),

@@ -51,7 +51,7 @@ fn parts_know_only_what_they_may() {
         ),
         (
             "src/python",
-            &["exec", "cli", "http", "staging", "report", "sources::registry"],
+            &["exec", "cli", "http", "staging", "report", "engine::registry"],
         ),
         ("src/python", DATABASES),
         ("src/sources/postgres", CONNECTOR),
@@ -79,7 +79,7 @@ fn parts_know_only_what_they_may() {
         ),
         (
             "src/exec",
-            &["cli", "report", "staging", "sources::registry", "project"],
+            &["cli", "report", "staging", "engine::registry", "project"],
         ),
         ("src/exec", DATABASES),
         (

@@ -10,8 +10,8 @@ use arrow::datatypes::SchemaRef;
 use super::cell::{self, Cell};
 use super::types::{Logical, arrow_schema};
 use super::values::Values;
+use crate::batch::column::Column;
 use crate::error::{Error, ErrorKind, Result};
-use crate::sources::database::Column;
 
 /// Rows of a batch: enough that costs per batch vanish, few enough that memory stays small.
 pub const BATCH_ROWS: usize = 8192;

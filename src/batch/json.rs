@@ -1,9 +1,7 @@
 //! JSON text to rows of a batch, without a tree in between.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
-use indexmap::IndexMap;
 use jiter::{Jiter, JiterError, Peek};
 use sequor_planner::expr::PathStep;
 
@@ -11,7 +9,6 @@ use super::builder::BatchBuilder;
 use super::cell::Cell;
 use super::target::RowTarget;
 use crate::error::{Error, ErrorKind, Result};
-use crate::value::Value;
 
 /// Appends the rows found at `path` of a JSON text: a list of objects. The number of rows.
 ///
@@ -58,65 +55,20 @@ pub fn append_rows(
     Ok(rows)
 }
 
-/// The value at `path` of a JSON text; none when there is none, or the text is no good JSON: whoever asks has to find out.
-pub fn value_at(text: &[u8], path: &[PathStep]) -> Option<Value> {
+/// Reads what stands at `path` of a JSON text with `read`; none when nothing does, or the text is no good JSON.
+pub fn read_at<T>(
+    text: &[u8],
+    path: &[PathStep],
+    read: impl FnOnce(&mut Jiter<'_>) -> Option<T>,
+) -> Option<T> {
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
     let mut json = Jiter::new(text);
     let at = Location { text, path };
     let first = json.peek().ok()?;
     at.descend(&mut json, first).ok()?;
-    let value = read(&mut json, MAX_DEPTH)?;
+    let value = read(&mut json)?;
     at.finish(&mut json).ok()?;
     Some(value)
-}
-
-/// How deep values may be nested: Python's own limit is not far above.
-const MAX_DEPTH: usize = 200;
-
-fn read(json: &mut Jiter<'_>, depth: usize) -> Option<Value> {
-    let depth = depth.checked_sub(1)?;
-    let peek = json.peek().ok()?;
-    Some(match peek {
-        Peek::Null => {
-            json.known_null().ok()?;
-            Value::Null
-        }
-        Peek::True | Peek::False => Value::Bool(json.known_bool(peek).ok()?),
-        Peek::String => Value::text(json.known_str().ok()?),
-        Peek::Array => {
-            let mut items = Vec::new();
-            let mut item = json.known_array().ok()?;
-            while item.is_some() {
-                items.push(read(json, depth)?);
-                item = json.array_step().ok()?;
-            }
-            Value::list(items)
-        }
-        Peek::Object => {
-            let mut entries = IndexMap::new();
-            let mut key = json.known_object().ok()?.map(str::to_string);
-            while let Some(name) = key {
-                let value = read(json, depth)?;
-                entries.insert(name, value);
-                key = json.next_key().ok()?.map(str::to_string);
-            }
-            Value::Map(Arc::new(entries))
-        }
-        _ => {
-            let number = json.known_number_bytes(peek).ok()?;
-            let number = std::str::from_utf8(number).ok()?;
-            match number.contains(['.', 'e', 'E']) {
-                true => Value::Float(number.parse().ok()?),
-                false => match number.parse() {
-                    Ok(n) => Value::Int(n),
-                    Err(_) if number.trim_start_matches('-').bytes().all(|b| b.is_ascii_digit()) => {
-                        Value::BigInt(number.into())
-                    }
-                    Err(_) => return None,
-                },
-            }
-        }
-    })
 }
 
 /// Appends one row: the text of a JSON object.

@@ -8,8 +8,8 @@ use sqlparser::ast::{DataType as SqlType, ExactNumberInfo, TimezoneInfo};
 use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::Parser;
 
+use crate::batch::column::Column;
 use crate::error::{Error, ErrorKind, Result};
-use crate::sources::database::Column;
 
 /// The field metadata key that tells what a text column stands for.
 pub const LOGICAL_KEY: &str = "sequor.type";

@@ -12,8 +12,8 @@ use arrow::datatypes::DataType;
 use super::bounds;
 use super::cell::{self, Cell};
 use super::types::Logical;
+use crate::batch::column::Column;
 use crate::error::{Error, ErrorKind, Result};
-use crate::sources::database::Column;
 
 /// The builder of a column's array.
 pub enum Values {

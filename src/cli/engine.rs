@@ -10,13 +10,14 @@ use sequor_planner::syntax::{Source, SourceKind};
 use tokio_util::sync::CancellationToken;
 
 use super::plan::Compiled;
+use crate::engine::registry::{Files, Opening};
 use crate::error::Result;
 use crate::exec::{Apis, Databases, Debug, Events, Opener, Run, Scope, Transports, Variables};
-use crate::expr::{Evaluator, World};
+use crate::expr::Evaluator;
 use crate::secret::Redactor;
 use crate::sources::database::Database;
-use crate::sources::registry::{Files, Opening};
 use crate::value::Value;
+use crate::world::World;
 
 /// What is outside of the program.
 #[derive(Default)]

@@ -64,7 +64,7 @@ async fn count(run: &Run, table: &TableRef) -> Option<u64> {
     let sql = format!("SELECT count(*) AS n FROM {}", database.quoted(&table));
     let mut rows = database.query(&sql).await.ok()?;
     let batch = rows.batches.next().await?.ok()?;
-    let row = crate::batch::row::Row::new(std::sync::Arc::new(batch), 0);
+    let row = crate::value::Row::new(std::sync::Arc::new(batch), 0);
     match row.get("n")? {
         crate::value::Value::Int(n) => u64::try_from(n).ok(),
         _ => None,

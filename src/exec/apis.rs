@@ -11,9 +11,10 @@ use sequor_planner::syntax::{HttpSource, Source, SourceKind};
 use super::api::Api;
 use super::scope::Scope;
 use crate::error::{Error, ErrorKind, Result};
-use crate::expr::{Evaluator, World};
+use crate::expr::Evaluator;
 use crate::http::{Live, Recorder, Recordings, Replay, Settings, TlsFiles, Transport};
 use crate::secret::Redactor;
+use crate::world::World;
 
 /// How requests reach APIs: live, from recordings, or live and recorded.
 pub struct Transports {

@@ -5,8 +5,9 @@ use sequor_planner::ops::{Columns, ResponseTable};
 use super::event::{Event, Events};
 use super::run::Run;
 use super::scope::Scope;
+use crate::batch::column::Column;
 use crate::error::{Error, ErrorKind, Result};
-use crate::sources::database::{Column, Database, TableName};
+use crate::sources::database::{Database, TableName};
 use crate::value::Value;
 
 /// Names and types as written.

@@ -9,10 +9,10 @@ use sequor_planner::syntax::{Source, SourceKind};
 
 use super::scope::Scope;
 use crate::error::{Error, ErrorKind, Result};
-use crate::expr::World;
 use crate::secret::{Redactor, Secret};
 use crate::sources::database::Database;
 use crate::value::Value;
+use crate::world::World;
 
 /// How many databases one source may have open at the same time, where variables say which it is: one per tenant, say.
 /// More are open only as long as steps use them.

@@ -9,13 +9,13 @@ use super::event::Event;
 use super::http_step::Asking;
 use super::scope::Layer;
 use crate::batch::builder::BatchBuilder;
-use crate::batch::row::Row;
+use crate::batch::column::Column;
 use crate::batch::spool::Spool;
 use crate::batch::types::{BareDecimal, column_type};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::Request;
 use crate::python::Parsed;
-use crate::sources::database::Column;
+use crate::value::Row;
 
 /// What is looked at instead of done.
 #[derive(Default)]

@@ -13,9 +13,9 @@ use super::run::Run;
 use super::scheduler::{self, Prepared};
 use super::scope::{Layer, Scope};
 use super::table::Relation;
-use crate::batch::row::Row;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::held::held;
+use crate::value::Row;
 use crate::value::Value;
 
 /// Sets variables, all from the values before the step.

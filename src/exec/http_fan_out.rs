@@ -15,8 +15,8 @@ use super::http_converse::converse;
 use super::http_step::Asking;
 use super::scope::{Layer, Scope};
 use super::table::Relation;
-use crate::batch::row::Row;
 use crate::error::{Error, ErrorKind, Result};
+use crate::value::Row;
 use crate::value::Value;
 
 /// Asks for every row. `own` holds the step's variables, and gets what the last row in order set.

@@ -15,9 +15,9 @@ use crate::batch::target::RowTarget;
 use crate::batch::{json, rows};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::Response;
-use crate::expr::World;
 use crate::python::{Call, OnFull, Parsed, ParserTables};
 use crate::value::Value;
+use crate::world::World;
 
 /// What a response gave.
 pub struct Taken {

@@ -17,8 +17,10 @@ use crate::batch::plain::conformed;
 use crate::batch::types::{Logical, arrow_schema, sql_name};
 use crate::error::{Error, ErrorKind, Result};
 use crate::local;
-use crate::sources::database::{Database, Load, Rows, TableName, WriteMode};
+use crate::sources::database::{Database, Load, Rows, TableName};
+use crate::sources::key::upsert_key;
 use crate::sources::sql::{column_list, twins_error};
+use sequor_planner::ops::WriteMode;
 
 /// Databases as a step sees them.
 struct InSight<'a> {
@@ -61,7 +63,7 @@ pub async fn transform(
         .collect::<Result<_>>()?;
     let columns = typed(&*database, &specs)?;
     if let WriteMode::Upsert(_) = &mode {
-        let key = mode.key(columns.iter().map(|c| c.name.as_str()))?;
+        let key = upsert_key(&mut mode, columns.iter().map(|c| c.name.as_str()))?;
         // As the query names them.
         let named: Vec<&str> = columns
             .iter()

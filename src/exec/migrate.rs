@@ -8,8 +8,8 @@ use super::run::Run;
 use super::scope::Scope;
 use super::table::{collect, table_name};
 use crate::error::{Error, ErrorKind, Result};
-use crate::sources::database::WriteMode;
 use crate::value::Value;
+use sequor_planner::ops::WriteMode;
 
 /// Adds missing columns to the target and drops others; the rows stay. A missing target is created.
 pub async fn run(run: &Run, step: &MigrateSchema, scope: &Scope) -> Result<()> {

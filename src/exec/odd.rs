@@ -3,9 +3,10 @@
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 
 use crate::batch::builder::Odd;
+use crate::batch::column::Column;
 use crate::batch::values::patch;
 use crate::error::{Error, ErrorKind, Result};
-use crate::sources::database::{Column, Database};
+use crate::sources::database::Database;
 
 /// Rows on their way to a table.
 pub struct Batch {

@@ -10,12 +10,12 @@ use super::databases::Databases;
 use super::table::{Relation, collect};
 use super::turn::{Turn, Variable};
 use super::variables::Variables;
-use crate::batch::row::Row;
 use crate::error::Result;
-use crate::expr::{Ask, World};
 use crate::secret::Redactor;
 use crate::sources::database::Database;
+use crate::value::Row;
 use crate::value::Value;
+use crate::world::{Ask, World};
 
 /// Variables above those of the run: a row, a step's own.
 #[derive(Debug, Default)]

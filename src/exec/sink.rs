@@ -23,7 +23,8 @@ use crate::batch::spool::Spool;
 use crate::batch::target::RowTarget;
 use crate::error::{Error, ErrorKind, Result};
 use crate::python::{NamedTable, OnFull, ParserTables};
-use crate::sources::database::{Load, TableName, WriteMode};
+use crate::sources::database::{Load, TableName};
+use sequor_planner::ops::WriteMode;
 
 /// Batches waiting for the database. Few: what waits is memory.
 const WAITING: usize = 2;

@@ -12,10 +12,13 @@ use super::run::Run;
 use super::scope::Scope;
 use super::table::{Defaults, named_table};
 use crate::batch::builder::BatchBuilder;
+use crate::batch::column::Column;
 use crate::batch::spool::Spool;
 use crate::error::{Error, ErrorKind, Result};
 use crate::python::NamedTable;
-use crate::sources::database::{Column, Database, Load, TableName, WriteMode};
+use crate::sources::database::{Database, Load, TableName};
+use crate::sources::key::upsert_key;
+use sequor_planner::ops::WriteMode;
 
 /// A load to be begun later.
 pub struct Later {
@@ -120,7 +123,7 @@ pub async fn load(
         return Ok(None);
     }
     let mut mode = later.mode.clone();
-    mode.key(columns.iter().map(|c| c.name.as_str()))?;
+    upsert_key(&mut mode, columns.iter().map(|c| c.name.as_str()))?;
     let new: Vec<Column> = match &there {
         Some(there) if !later.mode.replaces() => {
             let known = |c: &&Column| !there.iter().any(|t| t.name == c.name);

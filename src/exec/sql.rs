@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sequor_planner::expr::Prop;
-use sequor_planner::ops::{self, Engine, Execute, Transform};
+use sequor_planner::ops::{Engine, Execute, Transform};
 
 use super::event::{Counters, Event};
 use super::local;
@@ -11,7 +11,8 @@ use super::run::Run;
 use super::scope::Scope;
 use super::table::table_name;
 use crate::error::{Error, ErrorKind, Result};
-use crate::sources::database::{Database, TableName, WriteMode};
+use crate::sources::database::{Database, TableName};
+use sequor_planner::ops::WriteMode;
 
 /// Runs a query where its data is; its result becomes the target.
 pub async fn transform(run: &Arc<Run>, step: &Transform, scope: &Scope, counters: &Counters) -> Result<()> {
@@ -139,14 +140,11 @@ fn failed_at(number: usize, kept: usize) -> String {
     }
 }
 
-/// As databases take it.
-pub fn write_mode(mode: &ops::WriteMode, database: &dyn Database) -> WriteMode {
+/// The write mode with names as the database keeps them.
+pub fn write_mode(mode: &WriteMode, database: &dyn Database) -> WriteMode {
     match mode {
-        ops::WriteMode::Create => WriteMode::Replace,
-        ops::WriteMode::Append => WriteMode::Append,
-        ops::WriteMode::Upsert(key) => {
-            WriteMode::Upsert(key.iter().map(|name| database.fold(name)).collect())
-        }
+        WriteMode::Upsert(key) => WriteMode::Upsert(key.iter().map(|name| database.fold(name)).collect()),
+        other => other.clone(),
     }
 }
 

@@ -12,9 +12,9 @@ use sequor_planner::{NamePart, name_parts};
 
 use super::run::Run;
 use super::scope::Scope;
-use crate::batch::row::Row;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::database::{Database, Rows, TableName};
+use crate::value::Row;
 use crate::value::Value;
 
 /// What the tables that a parser names leave out, evaluated.

@@ -12,10 +12,12 @@ use super::columns::named_as_there;
 use super::event::Events;
 use super::odd::{self, Batch};
 use super::scope::Scope;
+use crate::batch::column::Column;
 use crate::batch::types::arrow_schema;
 use crate::error::Result;
-use crate::sources::database::{Column, Database, Load, TableName, WriteMode};
+use crate::sources::database::{Database, Load, TableName};
 use crate::sources::held::Held;
+use sequor_planner::ops::WriteMode;
 
 /// A load that is about to begin.
 pub struct Beginning {

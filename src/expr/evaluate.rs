@@ -7,11 +7,11 @@ use sequor_planner::expr::{Code, Prop};
 
 use super::jinja::Jinja;
 use super::native;
-use super::world::World;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::Response;
 use crate::python::{Call, Python};
 use crate::value::Value;
+use crate::world::World;
 
 /// Evaluates properties. Shared by all steps of a run.
 pub struct Evaluator {

@@ -10,10 +10,10 @@ use minijinja::value::{Enumerator, Kwargs, Object, ObjectRepr, Value as JinjaVal
 use minijinja::{Environment, ErrorKind as JinjaErrorKind, State, UndefinedBehavior};
 use sequor_planner::expr::Code;
 
-use super::world::{Ask, World, scalar, var};
-use crate::batch::row::Row;
 use crate::error::{Error, ErrorKind, Result};
+use crate::value::Row;
 use crate::value::Value;
+use crate::world::{Ask, World, no_env, scalar, var};
 
 const WORLD: &str = "__world";
 
@@ -107,17 +107,6 @@ impl Jinja {
             .and_then(|template| template.render(minijinja::context! { __world => world }))
             .map_err(|error| explain(&error, code))
     }
-}
-
-/// The error for a missing variable of the process's environment.
-pub fn no_env(name: &str) -> Error {
-    Error::new(
-        ErrorKind::Variable,
-        format!("the environment variable {name} is not set"),
-    )
-    .help(format!(
-        "set {name} before running, or give a default: env_var('{name}', 'default')"
-    ))
 }
 
 fn query(source: &str, sql: &str) -> Ask {

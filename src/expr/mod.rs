@@ -3,8 +3,5 @@
 mod evaluate;
 mod jinja;
 mod native;
-mod world;
 
 pub use evaluate::Evaluator;
-pub use jinja::no_env;
-pub use world::{Ask, World, scalar, var};

@@ -6,10 +6,9 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use sequor_planner::expr::{Lowered, Native, PathStep};
 
-use super::world::World;
-use crate::batch::json;
 use crate::exchange::Response;
-use crate::value::Value;
+use crate::value::{Value, json};
+use crate::world::World;
 
 /// The value of the code; none: Python has to tell.
 pub fn evaluate(lowered: &Lowered, world: &Arc<dyn World>, response: Option<&Response>) -> Option<Value> {

@@ -4,10 +4,10 @@ use sequor_planner::expr::PathStep;
 use sequor_planner::ops::PageKind;
 
 use super::paging::header_link;
-use crate::batch::json::value_at;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::Response;
 use crate::value::Value;
+use crate::value::json::value_at;
 
 /// Where the url of the next page is, or a mark for it.
 const NEXT: [&str; 24] = [

@@ -9,10 +9,11 @@ use sequor_planner::ops::{PageKind, Pagination};
 use url::Url;
 
 use super::detect::detect;
-use crate::batch::json::{start, value_at};
+use crate::batch::json::start;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::{Request, Response};
 use crate::value::Value;
+use crate::value::json::value_at;
 
 /// The pages of one conversation.
 #[derive(Clone)]

@@ -8,7 +8,8 @@ use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
 use sequor_planner::Dialect;
 
-use crate::sources::database::{Column, Database};
+use crate::batch::column::Column;
+use crate::sources::database::Database;
 
 /// Values of an IN at most.
 const MAX_VALUES: usize = 200;

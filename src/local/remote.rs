@@ -18,10 +18,11 @@ use futures::{StreamExt, TryStreamExt};
 use super::filters::condition;
 use super::names::Capitals;
 use crate::batch::bounds::check_digits;
+use crate::batch::column::Column;
 use crate::batch::plain::conformed;
 use crate::batch::types::Logical;
 use crate::error::{Error, ErrorKind, Result};
-use crate::sources::database::{Column, Database, TableName};
+use crate::sources::database::{Database, TableName};
 use crate::sources::naming::Naming;
 
 /// A table that is somewhere else.

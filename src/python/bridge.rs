@@ -8,10 +8,10 @@ use pyo3::types::{PyDict, PyIterator, PyList};
 
 use super::convert::to_python;
 use super::object::as_object;
-use crate::batch::row::Row;
 use crate::error::{Error, Result};
-use crate::expr::{Ask, World, var};
+use crate::value::Row;
 use crate::value::Value;
+use crate::world::{Ask, World, var};
 
 pyo3::create_exception!(sequor, SequorError, PyRuntimeError);
 
@@ -120,7 +120,7 @@ impl Bridge {
     #[pyo3(signature = (name, default=None))]
     fn env_var(&self, name: &str, default: Option<String>) -> PyResult<String> {
         let value = self.world()?.environment(name).or(default);
-        self.check(value.ok_or_else(|| crate::expr::no_env(name)))
+        self.check(value.ok_or_else(|| crate::world::no_env(name)))
     }
 
     #[pyo3(signature = (source, table, database=None, namespace=None))]
@@ -148,7 +148,7 @@ impl Bridge {
 
     fn query_scalar<'py>(&self, py: Python<'py>, source: String, sql: String) -> PyResult<Bound<'py, PyAny>> {
         let rows = self.ask(py, &Ask::Query { source, sql })?;
-        to_python(py, &self.check(crate::expr::scalar(&rows))?)
+        to_python(py, &self.check(crate::world::scalar(&rows))?)
     }
 }
 

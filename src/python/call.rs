@@ -14,8 +14,8 @@ use super::interpreter::Visit;
 use super::object::keep;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::Response;
-use crate::expr::World;
 use crate::value::Value;
+use crate::world::World;
 
 /// A visit to the interpreter on behalf of one scope and, after a request, its response.
 pub struct Call<'v, 'py> {

@@ -12,10 +12,10 @@ use super::call::Call;
 use super::convert::from_python;
 use crate::batch::builder::BatchBuilder;
 use crate::batch::cell::Cell;
-use crate::batch::span;
 use crate::batch::target::RowTarget;
 use crate::error::{Error, ErrorKind, Result};
 use crate::value::Value;
+use crate::value::span;
 
 /// Called whenever a batch is full.
 pub type OnFull<'f> = dyn FnMut(&mut BatchBuilder) -> Result<()> + 'f;

@@ -8,9 +8,11 @@ use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use sequor_planner::Dialect;
+use sequor_planner::ops::WriteMode;
 
 use super::naming::Naming;
 use super::sql::quote;
+use crate::batch::column::Column;
 use crate::batch::types::ColumnType;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -39,56 +41,6 @@ impl fmt::Display for TableName {
             write!(f, "{part}.")?;
         }
         f.write_str(&self.table)
-    }
-}
-
-/// A column of a table to be loaded.
-#[derive(Debug, Clone)]
-pub struct Column {
-    pub name: String,
-    pub column_type: ColumnType,
-}
-
-/// What a load or a transform does with the rows that are there.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum WriteMode {
-    /// The table becomes exactly the new rows.
-    Replace,
-    /// Rows are added; the table is created when missing.
-    Append,
-    /// Rows take the place of those with the same values in these columns, or are added; of several with the same, the
-    /// last counts. The table is created when missing; columns that the rows do not have stay as they are.
-    Upsert(Vec<String>),
-}
-
-impl WriteMode {
-    /// Whether the rows that are there go.
-    pub fn replaces(&self) -> bool {
-        matches!(self, WriteMode::Replace)
-    }
-
-    /// Gives the columns of an upsert's key their names among `columns`, which may differ in case, and returns them.
-    ///
-    /// # Errors
-    /// One that is not among `columns`.
-    pub fn key<'c>(&mut self, columns: impl Iterator<Item = &'c str> + Clone) -> Result<&[String]> {
-        let WriteMode::Upsert(key) = self else {
-            return Ok(&[]);
-        };
-        for name in key.iter_mut() {
-            if columns.clone().any(|known| known == name.as_str()) {
-                continue;
-            }
-            match columns.clone().find(|known| known.eq_ignore_ascii_case(name)) {
-                Some(known) => *name = known.to_string(),
-                None => {
-                    let message = format!("`primary_key` names `{name}`, which is not one of the columns");
-                    let near = sequor_planner::did_you_mean(name, "columns", columns);
-                    return Err(Error::new(ErrorKind::Data, message).help(near.unwrap_or_default()));
-                }
-            }
-        }
-        Ok(key)
     }
 }
 

@@ -2,19 +2,19 @@
 
 pub mod adbc;
 mod bind;
-mod blocking;
+pub mod blocking;
 mod casts;
 pub mod database;
 pub mod duckdb;
 mod failure;
 pub mod held;
+pub mod key;
 mod loading;
 pub mod location;
 pub mod mysql;
 pub mod naming;
 pub mod postgres;
 mod reading;
-pub mod registry;
 pub mod snowflake;
 pub mod sql;
 pub mod sqlite;

@@ -1,6 +1,6 @@
 //! What a name that a flow writes is called in a database: what it would mean there in SQL, without quotes.
 
-use super::database::Column;
+use crate::batch::column::Column;
 
 /// How a database takes names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

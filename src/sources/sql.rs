@@ -1,7 +1,7 @@
 //! SQL that databases have in common. Names are quoted, always.
 
+use crate::batch::column::Column;
 use crate::error::{Error, ErrorKind};
-use crate::sources::database::Column;
 
 /// `name` as a quoted identifier.
 pub fn quote(name: &str) -> String {

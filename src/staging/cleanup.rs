@@ -76,8 +76,9 @@ fn is_ours(location: &Path) -> bool {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::sources::database::{Database, TableName, WriteMode};
+    use crate::sources::database::{Database, TableName};
     use crate::staging::Staging;
+    use sequor_planner::ops::WriteMode;
 
     #[tokio::test]
     async fn files_of_older_versions_go_after_a_while() {

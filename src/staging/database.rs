@@ -21,11 +21,13 @@ use super::tables::Tables;
 use super::types::stored_schema;
 use super::writer::{TableWriter, Written};
 use super::{load, scan, upsert};
+use crate::batch::column::Column;
 use crate::batch::plain::plain;
 use crate::batch::types::{BareDecimal, ColumnType, Logical, column_type, sql_name};
 use crate::error::{Error, ErrorKind, Result};
-use crate::sources::database::{Column, Database, Load, Rows, Session, TableName, WriteMode};
+use crate::sources::database::{Database, Load, Rows, Session, TableName};
 use crate::sources::naming::Naming;
+use sequor_planner::ops::WriteMode;
 
 /// The embedded database: tables below one location. Cloning shares it.
 #[derive(Clone)]

@@ -12,9 +12,10 @@ use super::names::TableId;
 use super::tables::Tables;
 use super::types::stored_schema;
 use super::writer::TableWriter;
+use crate::batch::column::Column;
 use crate::batch::types::arrow_schema;
 use crate::error::Result;
-use crate::sources::database::{Column, Load};
+use crate::sources::database::Load;
 
 /// A load under way: files no table has yet.
 pub struct StagingLoad {

@@ -12,10 +12,13 @@ use super::rewrite::{ATTEMPTS, version};
 use super::scratch::{Filling, ROW, Scratch};
 use super::statement::{parse, parse_query};
 use super::types::stored_schema;
+use crate::batch::column::Column;
 use crate::batch::types::arrow_schema;
 use crate::error::{Error, ErrorKind, Result};
-use crate::sources::database::{Column, Load, WriteMode};
+use crate::sources::database::Load;
+use crate::sources::key::upsert_key;
 use crate::sources::sql::{null_error, twins_error};
+use sequor_planner::ops::WriteMode;
 
 /// The load of an upsert: rows are kept in a scratch table until all are there.
 pub struct UpsertLoad {
@@ -34,7 +37,7 @@ struct Upsert {
 
 /// Starts a load.
 pub fn begin(db: &Staging, id: TableId, columns: &[Column], mut mode: WriteMode) -> Result<UpsertLoad> {
-    let key = mode.key(columns.iter().map(|c| c.name.as_str()))?.to_vec();
+    let key = upsert_key(&mut mode, columns.iter().map(|c| c.name.as_str()))?.to_vec();
     let schema = stored_schema(&arrow_schema(columns)).map_err(|e| e.context(format!("table `{id}`")))?;
     Ok(UpsertLoad {
         db: db.clone(),
@@ -68,9 +71,7 @@ impl Load for UpsertLoad {
 pub async fn query(db: &Staging, sql: &str, id: TableId, mut mode: WriteMode) -> Result<u64> {
     let planned = db.plan(parse_query(sql)?).await?;
     let schema = stored_schema(&planned.schema())?;
-    let key = mode
-        .key(schema.fields().iter().map(|f| f.name().as_str()))?
-        .to_vec();
+    let key = upsert_key(&mut mode, schema.fields().iter().map(|f| f.name().as_str()))?.to_vec();
     let upsert = Upsert { id, schema, key };
     let scratch = Scratch::of_query(db, sql, &upsert.schema).await?;
     let rows = scratch.rows;

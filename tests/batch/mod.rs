@@ -5,10 +5,10 @@ use arrow::datatypes::{DataType, Decimal128Type};
 use proptest::prelude::*;
 use sequor::batch::builder::BatchBuilder;
 use sequor::batch::cell::{self, Cell};
+use sequor::batch::column::Column;
 use sequor::batch::json::{append_rows, compact};
 use sequor::batch::target::RowTarget;
 use sequor::batch::types::{BareDecimal, column_type};
-use sequor::sources::database::Column;
 use sequor_planner::expr::PathStep;
 use serde_json::{Value, json};
 

@@ -12,10 +12,12 @@ use std::sync::Arc;
 
 use futures::StreamExt;
 use sequor::batch::builder::BatchBuilder;
+use sequor::batch::column::Column;
 use sequor::batch::json::fill_row;
-use sequor::batch::row::Row;
 use sequor::error::{Error, Result};
-use sequor::sources::database::{Column, Database, Load, Rows, TableName, WriteMode};
+use sequor::sources::database::{Database, Load, Rows, TableName};
+use sequor::value::Row;
+use sequor_planner::ops::WriteMode;
 
 use databases::{Lack, Open, all};
 

@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use proptest::prelude::*;
+use sequor::batch::column::Column;
 use sequor::batch::types::arrow_schema;
-use sequor::sources::database::{Column, Database, TableName, WriteMode};
+use sequor::sources::database::{Database, TableName};
+use sequor_planner::ops::WriteMode;
 
 use super::support::*;
 

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use sequor::batch::column::Column;
 use sequor::batch::types::{Logical, arrow_schema};
 use sequor::error::ErrorKind;
-use sequor::sources::database::{Column, Database, TableName, WriteMode};
+use sequor::sources::database::{Database, TableName};
 use sequor::staging::Staging;
+use sequor_planner::ops::WriteMode;
 
 use super::support::*;
 

@@ -1,7 +1,8 @@
 //! Each kind of statement.
 
 use sequor::error::ErrorKind;
-use sequor::sources::database::{Database, TableName, WriteMode};
+use sequor::sources::database::{Database, TableName};
+use sequor_planner::ops::WriteMode;
 
 use super::support::*;
 

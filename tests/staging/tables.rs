@@ -1,8 +1,9 @@
 //! Tables: names, folders, other readers.
 
 use sequor::error::ErrorKind;
-use sequor::sources::database::{Database, TableName, WriteMode};
+use sequor::sources::database::{Database, TableName};
 use sequor::staging::Staging;
+use sequor_planner::ops::WriteMode;
 
 use super::support::*;
 

@@ -3,7 +3,6 @@
 use std::fmt::Write;
 
 use futures::StreamExt;
-use sequor::batch::row::Row;
 use sequor::python::Python;
 use sequor::secret::Secret;
 use sequor::sources::database::TableName;
@@ -13,6 +12,7 @@ use sequor::sources::mysql::MySql;
 use sequor::sources::postgres::Postgres;
 use sequor::sources::sqlite::Sqlite;
 use sequor::staging::Staging;
+use sequor::value::Row;
 use sequor::value::Value;
 
 use super::program::Project;

@@ -11,10 +11,21 @@ use crate::syntax::{Form, Key, Keys, Shape};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WriteMode {
-    Create,
+    /// The table becomes exactly the new rows.
+    #[serde(rename = "create")]
+    Replace,
+    /// Rows are added; the table is created when missing.
     Append,
-    /// Rows take the place of those with the same values in these columns.
+    /// Rows take the place of those with the same values in these columns, or are added; of several with the same, the
+    /// last counts. The table is created when missing; columns that the rows do not have stay as they are.
     Upsert(Vec<String>),
+}
+
+impl WriteMode {
+    /// Whether the rows that are there go.
+    pub fn replaces(&self) -> bool {
+        matches!(self, WriteMode::Replace)
+    }
 }
 
 /// The keys that say what happens to the rows a table has.
@@ -65,7 +76,7 @@ pub fn read_write_mode(keys: &Keys<'_>, d: &mut Diagnostics) -> WriteMode {
     match mode {
         Some("append") => WriteMode::Append,
         Some("upsert") => WriteMode::Upsert(primary_key.into_iter().map(|(name, _)| name).collect()),
-        _ => WriteMode::Create,
+        _ => WriteMode::Replace,
     }
 }
 

@@ -222,7 +222,7 @@ impl Resolver<'_> {
             if moves || has_template(&table.source) {
                 continue;
             }
-            if let (Some(name), WriteMode::Create) = (table.table.as_text(), mode) {
+            if let (Some(name), WriteMode::Replace) = (table.table.as_text(), mode) {
                 let message =
                     format!("table `{name}` is created anew in each round: only the last round's rows stay");
                 self.d

@@ -12,12 +12,15 @@ use super::connections::{Connections, Ways, columns, count};
 use super::driver::{load, opened};
 use super::load::{Given, begin, kept_as_text, settle, side, stays};
 use super::session::Statements;
+use crate::batch::column::Column;
 use crate::batch::types::{BareDecimal, ColumnType, Logical, column_type, sql_name};
 use crate::error::{Error, ErrorKind, Result};
-use crate::sources::database::{Column, Database, Load, Rows, Session, TableName, WriteMode};
+use crate::sources::database::{Database, Load, Rows, Session, TableName};
+use crate::sources::key::upsert_key;
 use crate::sources::naming::Naming;
 use crate::sources::reading::reads;
 use crate::sources::sql::{Keyed, alterations, quote, twins_error};
+use sequor_planner::ops::WriteMode;
 
 /// A database that only its driver knows.
 pub struct Adbc {
@@ -167,7 +170,7 @@ impl Database for Adbc {
                         connection,
                         &format!("SELECT * FROM {side} WHERE 1 = 0"),
                     )?;
-                    let key = mode.key(names.iter().map(String::as_str))?;
+                    let key = upsert_key(&mut mode, names.iter().map(String::as_str))?;
                     let keyed = Keyed { side: &side, key };
                     if !key.is_empty() && connections.any(connection, &keyed.twins())? {
                         return Err(twins_error(key));

@@ -9,11 +9,14 @@ use async_trait::async_trait;
 use super::connections::{Connection, Connections, texts};
 use super::database::quoted;
 use super::ingest::{Ingest, Plan};
+use crate::batch::column::Column;
 use crate::batch::plain::conformed_columns;
 use crate::batch::types::{Logical, arrow_schema};
 use crate::error::Result;
-use crate::sources::database::{Column, Load, TableName, WriteMode};
+use crate::sources::database::{Load, TableName};
+use crate::sources::key::upsert_key;
 use crate::sources::sql::{Keyed, UpsertSql, column_list, definitions, null_error, quote};
+use sequor_planner::ops::WriteMode;
 
 /// The column that tells the order of rows with the same key.
 const ROW: &str = "sequor_row";
@@ -63,7 +66,7 @@ pub fn begin(
     (there, stays): (bool, bool),
     kept_as_text: &[String],
 ) -> Result<AdbcLoad> {
-    mode.key(columns.iter().map(|c| c.name.as_str()))?;
+    upsert_key(&mut mode, columns.iter().map(|c| c.name.as_str()))?;
     let numbered = matches!(mode, WriteMode::Upsert(_));
     let side = side(target);
     // Not every driver takes decimals.

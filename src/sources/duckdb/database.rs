@@ -12,15 +12,18 @@ use sequor_planner::Dialect;
 use super::find::{Places, driver};
 use super::load::{SIDE, Target, begin, refuse_twins, settle, side};
 use super::types;
+use crate::batch::column::Column;
 use crate::batch::origin;
 use crate::batch::types::{ColumnType, Logical};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::adbc::{self, Connection, Connections, Statements, Ways};
-use crate::sources::database::{Column, Database, Load, Rows, Session, TableName, WriteMode};
+use crate::sources::database::{Database, Load, Rows, Session, TableName};
+use crate::sources::key::upsert_key;
 use crate::sources::location::Location;
 use crate::sources::naming::Naming;
 use crate::sources::reading::{self, reads};
 use crate::sources::sql::{alterations, literal, of_each, quote};
+use sequor_planner::ops::WriteMode;
 
 /// A DuckDB database. Its file is this process's alone while it is open. Cloning shares it.
 #[derive(Clone)]
@@ -343,7 +346,7 @@ impl Database for DuckDb {
                             connection,
                             &format!("SELECT * FROM {side_sql} LIMIT 0"),
                         )?;
-                        let key = mode.key(columns.iter().map(String::as_str))?;
+                        let key = upsert_key(&mut mode, columns.iter().map(String::as_str))?;
                         if !key.is_empty() {
                             refuse_twins(connections, connection, &side, key)?;
                         }

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use super::database::{exists, quoted, shown_name};
+use crate::batch::column::Column;
 use crate::batch::types::{Logical, arrow_schema};
 use crate::error::{Error, Result};
 use crate::sources::adbc::{Connection, Connections, Ingest, Plan};
-use crate::sources::database::{Column, TableName, WriteMode};
+use crate::sources::database::TableName;
+use crate::sources::key::upsert_key;
 use crate::sources::sql::{Keyed, UpsertSql, column_list, definitions, null_error, quote, twins_error};
+use sequor_planner::ops::WriteMode;
 
 /// What the names of side tables begin with.
 pub const SIDE: &str = "sequor_side_";
@@ -27,7 +30,7 @@ pub fn begin(
     columns: &[Column],
     mut mode: WriteMode,
 ) -> Result<Ingest> {
-    mode.key(columns.iter().map(|c| c.name.as_str()))?;
+    upsert_key(&mut mode, columns.iter().map(|c| c.name.as_str()))?;
     let side = side(target);
     let create = format!(
         "CREATE TABLE {} ({})",

@@ -17,14 +17,17 @@ use super::settle::{Side, beside, claim};
 use super::sql::{any, check, column_list, namespace, quote, quoted, run};
 use super::stop::{Stops, number};
 use super::types::{self, defined, roomy};
+use crate::batch::column::Column;
 use crate::batch::types::{ColumnType, Logical};
 use crate::error::Result;
 use crate::secret::Secret;
 use crate::sources::casts::portable;
-use crate::sources::database::{Column, Database, Load, Rows, Session, TableName, WriteMode};
+use crate::sources::database::{Database, Load, Rows, Session, TableName};
+use crate::sources::key::upsert_key;
 use crate::sources::naming::Naming;
 use crate::sources::reading::one;
 use crate::sources::sql::twins_error;
+use sequor_planner::ops::WriteMode;
 
 /// A MySQL or MariaDB database.
 pub struct MySql {
@@ -200,7 +203,7 @@ impl Database for MySql {
             let list = column_list(columns.iter().map(String::as_str));
             let fill = format!("INSERT INTO {} ({list}) {query}", quoted(&side));
             let rows = run(&mut connection, &fill).await?;
-            let key = mode.key(columns.iter().map(String::as_str))?;
+            let key = upsert_key(&mut mode, columns.iter().map(String::as_str))?;
             if !key.is_empty() {
                 let list = column_list(key.iter().map(String::as_str));
                 let side = quoted(&side);

@@ -12,10 +12,13 @@ use super::settle::{Side, beside, claim};
 use super::sql::{check, column_list, quote, quoted, run};
 use super::stop::{Stops, Watched, number};
 use super::types::defined;
+use crate::batch::column::Column;
 use crate::error::Result;
 use crate::sources::bind::{Bound, Inserts, bound, refuse_non_finite, written_out};
-use crate::sources::database::{Column, Load, TableName, WriteMode};
+use crate::sources::database::{Load, TableName};
+use crate::sources::key::upsert_key;
 use crate::sources::loading::{Loading, Message};
+use sequor_planner::ops::WriteMode;
 
 /// The column that tells the order of rows with the same key.
 pub const ROW: &str = "_sequor_row";
@@ -41,7 +44,7 @@ pub async fn begin(
     columns: &[Column],
     mut mode: WriteMode,
 ) -> Result<MySqlLoad> {
-    mode.key(columns.iter().map(|c| c.name.as_str()))?;
+    upsert_key(&mut mode, columns.iter().map(|c| c.name.as_str()))?;
     check(target)?;
     let side = beside(target);
     claim(&mut connection, &side).await?;

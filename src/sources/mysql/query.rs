@@ -15,9 +15,10 @@ use super::sql::statement;
 use super::stop::{Stops, number};
 use crate::batch::builder::BatchBuilder;
 use crate::batch::cell::Cell;
+use crate::batch::column::Column;
 use crate::batch::types::{ColumnType, Logical, arrow_schema};
 use crate::error::{Error, ErrorKind, Result};
-use crate::sources::database::{Column, Rows};
+use crate::sources::database::Rows;
 use crate::sources::stream::batches;
 
 /// Rows of a batch: steps that ask once per row hold one batch at a time.

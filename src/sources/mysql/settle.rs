@@ -5,8 +5,9 @@ use sqlx::MySqlConnection;
 
 use super::sql::{SIDE, any, column_list, namespace, quote, quoted, run, texts};
 use crate::error::{Error, ErrorKind, Result};
-use crate::sources::database::{TableName, WriteMode};
+use crate::sources::database::TableName;
 use crate::sources::sql::null_error;
+use sequor_planner::ops::WriteMode;
 
 /// Rows that wait in a side table.
 pub struct Side<'a> {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
 use serde_json::Value;
 
+use crate::batch::column::Column;
 use crate::batch::types::Logical;
 use crate::error::{Error, ErrorKind, Result};
-use crate::sources::database::Column;
 
 /// The columns of a batch, its lists, which are JSON, as literals of arrays.
 pub fn as_literals(batch: &RecordBatch, columns: &[Column]) -> Result<Vec<ArrayRef>> {

@@ -6,9 +6,10 @@ use sqlx::postgres::PgExecutor;
 
 use super::error::explain;
 use super::sql;
+use crate::batch::column::Column;
 use crate::batch::types::{BareDecimal, ColumnType, Logical, column_type};
 use crate::error::Result;
-use crate::sources::database::{Column, TableName};
+use crate::sources::database::TableName;
 
 /// The columns in their order; none when there is no such table.
 pub async fn of<'e>(from: impl PgExecutor<'e>, table: &TableName) -> Result<Option<Vec<Column>>> {

@@ -11,9 +11,9 @@ use pgpq::pg_schema::PostgresType;
 
 use super::arrays::as_literals;
 use super::counts::{self, counts};
+use crate::batch::column::Column;
 use crate::batch::types::{Logical, arrow_schema};
 use crate::error::{Error, ErrorKind, Result};
-use crate::sources::database::Column;
 
 /// How a column travels: PostgreSQL checks that the bytes are those of the side table's type.
 pub fn side_type(column: &Column) -> String {

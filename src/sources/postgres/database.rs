@@ -11,13 +11,16 @@ use super::error::explain;
 use super::replace::{exists, swap, take_turn};
 use super::upsert::Upsert;
 use super::{columns, load, query, sql};
+use crate::batch::column::Column;
 use crate::batch::types::{BareDecimal, ColumnType, Logical, column_type};
 use crate::error::Result;
 use crate::secret::Secret;
-use crate::sources::database::{Column, Database, Load, Rows, Session, TableName, WriteMode};
+use crate::sources::database::{Database, Load, Rows, Session, TableName};
+use crate::sources::key::upsert_key;
 use crate::sources::naming::Naming;
 use crate::sources::reading;
 use crate::sources::sql::{literal, of_each};
+use sequor_planner::ops::WriteMode;
 
 /// A PostgreSQL database.
 pub struct Postgres {
@@ -193,7 +196,7 @@ impl Database for Postgres {
                     .iter()
                     .map(|c| sqlx::Column::name(c).to_string());
                 let names: Vec<String> = names.collect();
-                let key = mode.key(names.iter().map(String::as_str))?;
+                let key = upsert_key(&mut mode, names.iter().map(String::as_str))?;
                 let upsert = Upsert {
                     side: &side,
                     target,

@@ -13,10 +13,13 @@ use super::error::explain;
 use super::replace::{exists, make_room, swap, take_turn};
 use super::upsert::{self, Upsert};
 use super::{columns, sql};
+use crate::batch::column::Column;
 use crate::batch::types::Logical;
 use crate::error::Result;
-use crate::sources::database::{Column, Load, TableName, WriteMode};
+use crate::sources::database::{Load, TableName};
+use crate::sources::key::upsert_key;
 use crate::sources::loading::{Loading, Message, over};
+use sequor_planner::ops::WriteMode;
 
 /// A load under way. The connection lives in a task, so that encoding and sending overlap.
 pub struct PgLoad {
@@ -32,7 +35,7 @@ pub async fn begin(
     mut mode: WriteMode,
 ) -> Result<PgLoad> {
     let encoder = Encoder::new(columns)?;
-    mode.key(columns.iter().map(|c| c.name.as_str()))?;
+    upsert_key(&mut mode, columns.iter().map(|c| c.name.as_str()))?;
     run(&mut connection, "BEGIN").await?;
     let (side, kind) = match mode.replaces() {
         true => (sql::side(target), "TABLE"),

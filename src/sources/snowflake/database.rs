@@ -10,13 +10,16 @@ use super::connect::Account;
 use super::load::begin;
 use super::settle::{Side, quoted, side};
 use super::types;
+use crate::batch::column::Column;
 use crate::batch::types::ColumnType;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::adbc::{self, Connections, Statements, Ways};
-use crate::sources::database::{Column, Database, Load, Rows, Session, TableName, WriteMode};
+use crate::sources::database::{Database, Load, Rows, Session, TableName};
+use crate::sources::key::upsert_key;
 use crate::sources::naming::Naming;
 use crate::sources::reading::reads;
 use crate::sources::sql::{Keyed, quote, twins_error};
+use sequor_planner::ops::WriteMode;
 
 /// A Snowflake account.
 pub struct Snowflake {
@@ -171,7 +174,7 @@ impl Database for Snowflake {
                 let mut work = || {
                     let names = format!("SELECT * FROM {side} LIMIT 0");
                     let names = adbc::columns(connections, connection, &names)?;
-                    let key = mode.key(names.iter().map(String::as_str))?;
+                    let key = upsert_key(&mut mode, names.iter().map(String::as_str))?;
                     let keyed = Keyed { side: &side, key };
                     if !key.is_empty() && connections.any(connection, &keyed.twins())? {
                         return Err(twins_error(key));

@@ -7,12 +7,15 @@ use async_trait::async_trait;
 
 use super::settle::{Side, side};
 use super::stage::{ROW, Stage, numbered, side_type};
+use crate::batch::column::Column;
 use crate::batch::types::Logical;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::adbc::{Connection, Connections};
 use crate::sources::blocking::blocking;
-use crate::sources::database::{Column, Load, TableName, WriteMode};
+use crate::sources::database::{Load, TableName};
+use crate::sources::key::upsert_key;
 use crate::sources::sql::definitions;
+use sequor_planner::ops::WriteMode;
 
 /// A load under way. Its connection goes where the work is: the stage is the session's own.
 pub struct SnowflakeLoad {
@@ -30,7 +33,7 @@ pub async fn begin(
     columns: &[Column],
     mut mode: WriteMode,
 ) -> Result<SnowflakeLoad> {
-    mode.key(columns.iter().map(|c| c.name.as_str()))?;
+    upsert_key(&mut mode, columns.iter().map(|c| c.name.as_str()))?;
     let stage = Stage::new(columns)?;
     let taken = connections.clone();
     let connection = blocking(move || taken.take()).await?;

@@ -2,8 +2,9 @@
 
 use crate::error::Result;
 use crate::sources::adbc::{Connection, Connections};
-use crate::sources::database::{TableName, WriteMode};
+use crate::sources::database::TableName;
 use crate::sources::sql::{column_list, null_error, quote};
+use sequor_planner::ops::WriteMode;
 
 /// A table's full name, quoted.
 pub fn quoted(table: &TableName) -> String {

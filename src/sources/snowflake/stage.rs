@@ -11,10 +11,10 @@ use datafusion::parquet::basic::Compression;
 use datafusion::parquet::file::properties::WriterProperties;
 use tempfile::TempDir;
 
+use crate::batch::column::Column;
 use crate::batch::types::Logical;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::adbc::{Connection, Connections};
-use crate::sources::database::Column;
 
 /// A file is sent at this size: a few hundred of them load at the same time
 /// (https://docs.snowflake.com/en/user-guide/data-load-considerations-prepare).

@@ -2,9 +2,9 @@
 
 use arrow::datatypes::{DataType, Field};
 
+use crate::batch::column::Column;
 use crate::batch::types::{BareDecimal, ColumnType, Logical, column_type};
 use crate::error::Result;
-use crate::sources::database::Column;
 
 /// A type as Snowflake writes it, and as Arrow holds it.
 pub fn of(sql: &str) -> Result<ColumnType> {

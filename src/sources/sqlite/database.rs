@@ -14,14 +14,17 @@ use super::load::{SIDE, begin};
 use super::query;
 use super::settle::{Side, literal, quoted, run, schema, texts};
 use super::types;
+use crate::batch::column::Column;
 use crate::batch::types::ColumnType;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::casts::portable;
-use crate::sources::database::{Column, Database, Load, Rows, Session, TableName, WriteMode};
+use crate::sources::database::{Database, Load, Rows, Session, TableName};
+use crate::sources::key::upsert_key;
 use crate::sources::location::Location;
 use crate::sources::naming::Naming;
 use crate::sources::reading::one;
 use crate::sources::sql::{Keyed, alterations, quote, twins_error};
+use sequor_planner::ops::WriteMode;
 
 /// Connections at most that read at the same time.
 const MAX_CONNECTIONS: u32 = 8;
@@ -167,7 +170,7 @@ impl Database for Sqlite {
         run(&mut connection, &format!("CREATE TABLE {SIDE} AS {query}")).await?;
         let names = "SELECT name FROM pragma_table_info('_sequor_side', 'temp')";
         let names = texts(&mut connection, names).await?;
-        let key = mode.key(names.iter().map(String::as_str))?;
+        let key = upsert_key(&mut mode, names.iter().map(String::as_str))?;
         let keyed = Keyed { side: SIDE, key };
         if !key.is_empty() && !texts(&mut connection, &keyed.twins()).await?.is_empty() {
             return Err(twins_error(key));

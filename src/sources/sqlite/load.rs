@@ -8,12 +8,15 @@ use tokio::sync::mpsc;
 use super::error::explain;
 use super::settle::{Side, run};
 use super::types::DIGITS;
+use crate::batch::column::Column;
 use crate::batch::types::Logical;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::bind::{Bound, Inserts, bound, refuse_non_finite, written_out};
-use crate::sources::database::{Column, Load, TableName, WriteMode};
+use crate::sources::database::{Load, TableName};
+use crate::sources::key::upsert_key;
 use crate::sources::loading::{Loading, Message};
 use crate::sources::sql::{Keyed, definitions};
+use sequor_planner::ops::WriteMode;
 
 /// The table that rows wait in: each connection has one of its own.
 pub const SIDE: &str = "temp.\"_sequor_side\"";
@@ -39,7 +42,7 @@ pub async fn begin(
     columns: &[Column],
     mut mode: WriteMode,
 ) -> Result<SqliteLoad> {
-    mode.key(columns.iter().map(|c| c.name.as_str()))?;
+    upsert_key(&mut mode, columns.iter().map(|c| c.name.as_str()))?;
     let definitions = definitions(columns, |c| c.column_type.sql.clone());
     // What a crash leaves of it nobody reads.
     run(&mut connection, "PRAGMA temp.journal_mode = OFF").await?;

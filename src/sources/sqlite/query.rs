@@ -14,9 +14,10 @@ use super::settle::run;
 use super::types;
 use crate::batch::builder::BatchBuilder;
 use crate::batch::cell::Cell;
+use crate::batch::column::Column;
 use crate::batch::types::{ColumnType, Logical, arrow_schema};
 use crate::error::{Error, ErrorKind, Result};
-use crate::sources::database::{Column, Rows};
+use crate::sources::database::Rows;
 use crate::sources::held::Held;
 
 /// Rows of a batch. Of the first, the values say what columns are that declare no type.

@@ -4,8 +4,9 @@ use sqlx::{AssertSqlSafe, Row as _, SqliteConnection};
 
 use super::error::explain;
 use crate::error::{Error, ErrorKind, Result};
-use crate::sources::database::{TableName, WriteMode};
+use crate::sources::database::TableName;
 use crate::sources::sql::{Keyed, UpsertSql, column_list, null_error, quote};
+use sequor_planner::ops::WriteMode;
 
 /// The database that a table is in, as SQLite names those it has open: `main` is the file itself.
 pub fn schema(table: &TableName) -> Option<&str> {

@@ -7,20 +7,21 @@ use std::sync::Arc;
 use sequor_planner::expr::Prop;
 use sequor_planner::syntax::{DatabaseSource, Server, SnowflakeSource, Source, SourceKind};
 
-use super::adbc::Adbc;
-use super::blocking::blocking;
-use super::database::Database;
-use super::duckdb::{DuckDb, Places};
-use super::location::Location;
-use super::mysql::MySql;
-use super::postgres::Postgres;
-use super::snowflake::{Account, Credential, Snowflake};
-use super::sqlite::Sqlite;
 use crate::error::{Error, ErrorKind, Result};
-use crate::expr::{Evaluator, World};
+use crate::expr::Evaluator;
 use crate::secret::{Redactor, Secret};
+use crate::sources::adbc::Adbc;
+use crate::sources::blocking::blocking;
+use crate::sources::database::Database;
+use crate::sources::duckdb::{DuckDb, Places};
+use crate::sources::location::Location;
+use crate::sources::mysql::MySql;
+use crate::sources::postgres::Postgres;
+use crate::sources::snowflake::{Account, Credential, Snowflake};
+use crate::sources::sqlite::Sqlite;
 use crate::staging::Staging;
 use crate::value::Value;
+use crate::world::World;
 
 /// What opening a database needs besides its definition.
 pub struct Opening<'a> {

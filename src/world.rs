@@ -1,7 +1,7 @@
 //! What expressions can ask for: the one thing Jinja and Python know of the run around them.
 
-use crate::batch::row::Row;
 use crate::error::{Error, ErrorKind, Result};
+use crate::value::Row;
 use crate::value::Value;
 
 /// Rows that an expression asks for.
@@ -66,4 +66,15 @@ pub fn scalar(rows: &[Row]) -> Result<Value> {
             format!("query_scalar needs one row, and the query gives {}", rows.len()),
         )),
     }
+}
+
+/// The error for a missing variable of the process's environment.
+pub fn no_env(name: &str) -> Error {
+    Error::new(
+        ErrorKind::Variable,
+        format!("the environment variable {name} is not set"),
+    )
+    .help(format!(
+        "set {name} before running, or give a default: env_var('{name}', 'default')"
+    ))
 }

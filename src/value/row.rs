@@ -8,9 +8,8 @@ use arrow::datatypes::{self as types, DataType, Field, TimeUnit};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use chrono::DateTime;
 
-use super::types::Logical;
-use super::{json, origin};
-use crate::value::Value;
+use super::{Value, column, json};
+use crate::batch::types::Logical;
 
 /// A row of a table. Shares its batch with the other rows.
 #[derive(Clone)]
@@ -100,10 +99,10 @@ fn value(array: &dyn Array, field: &Field, i: usize) -> Value {
             let text = array.as_string::<i32>().value(i);
             match Logical::of(field) {
                 Logical::Json => json::value_at(text.as_bytes(), &[]).unwrap_or_else(|| Value::text(text)),
-                Logical::Array => origin::array(field, text),
+                Logical::Array => column::array(field, text),
                 Logical::Numeric => Value::Number(text.into()),
                 Logical::Plain => Value::text(text),
-                Logical::Other => origin::text(field, text),
+                Logical::Other => column::text(field, text),
             }
         }
         DataType::Binary => Value::Bytes(array.as_binary::<i32>().value(i).into()),
@@ -118,7 +117,7 @@ fn value(array: &dyn Array, field: &Field, i: usize) -> Value {
         DataType::Timestamp(TimeUnit::Microsecond, zone) => {
             let micros = array.as_primitive::<types::TimestampMicrosecondType>().value(i);
             match (DateTime::from_timestamp_micros(micros), zone) {
-                (Some(time), Some(_)) => Value::Instant(origin::instant(field, time)),
+                (Some(time), Some(_)) => Value::Instant(column::instant(field, time)),
                 (Some(time), None) => Value::Timestamp(time.naive_utc()),
                 (None, _) => Value::Null,
             }

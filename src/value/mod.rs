@@ -13,7 +13,14 @@ use serde_json::Value as Json;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::batch::row::Row;
+mod column;
+pub mod json;
+pub mod kept;
+mod repr;
+mod row;
+pub mod span;
+
+pub use row::Row;
 
 /// A value. Cheap to clone.
 #[derive(Debug, Clone)]
