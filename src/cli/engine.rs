@@ -12,7 +12,9 @@ use tokio_util::sync::CancellationToken;
 use super::plan::Compiled;
 use crate::engine::registry::{Files, Opening};
 use crate::error::Result;
-use crate::exec::{Apis, Databases, Debug, Events, Opener, Run, Scope, Transports, Variables};
+use crate::exec::{
+    AllOperations, Apis, Databases, Events, Opener, Preview, Run, Scope, Transports, Variables,
+};
 use crate::expr::Evaluator;
 use crate::secret::Redactor;
 use crate::sources::database::Database;
@@ -33,7 +35,7 @@ pub struct Outside<'a> {
 pub async fn assemble(
     compiled: &Compiled,
     outside: &Outside<'_>,
-    debug: Debug,
+    preview: Preview,
     events: Events,
     cancel: CancellationToken,
 ) -> Result<Arc<Run>> {
@@ -71,7 +73,7 @@ pub async fn assemble(
     let apis = Apis::new(transports, evaluator.clone(), folder.clone(), sources());
     // What can't be reached is found out before anything is done.
     let scope = Scope::new(variables.clone(), databases.clone(), redactor.clone());
-    let ready = match debug.look {
+    let ready = match preview.mode {
         None => ready_at_start(compiled),
         // What is only looked at may need none of them.
         Some(_) => Vec::new(),
@@ -83,6 +85,7 @@ pub async fn assemble(
         }
     }
     Ok(Arc::new(Run {
+        operations: Arc::new(AllOperations),
         compiler: compiled.compiler.clone(),
         in_order: compiled.plan.in_order,
         variables,
@@ -92,7 +95,7 @@ pub async fn assemble(
         redactor,
         folder,
         events,
-        debug,
+        preview,
         cancel,
     }))
 }

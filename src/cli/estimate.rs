@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::engine::{Outside, assemble};
 use super::plan::Compiled;
 use crate::error::Result;
-use crate::exec::{Debug, Events, Run};
+use crate::exec::{Events, Preview, Run};
 use crate::sources::database::TableName;
 
 /// Fills in the estimates of a plan. A table that is not there yet leaves its step without one.
@@ -26,7 +26,7 @@ pub fn requests(compiled: &mut Compiled) -> Result<()> {
     let counted: BTreeMap<String, u64> = runtime.block_on(async {
         let (events, _receiver) = Events::channel();
         let (outside, cancel) = (Outside::default(), CancellationToken::new());
-        let run = assemble(compiled, &outside, Debug::default(), events, cancel).await?;
+        let run = assemble(compiled, &outside, Preview::default(), events, cancel).await?;
         let mut counted = BTreeMap::new();
         for (id, table) in tables {
             let count = match table {

@@ -12,7 +12,7 @@ use super::context::Context;
 use super::engine::{Outside, assemble};
 use super::plan::Compiled;
 use crate::error::{Error, ErrorKind, Result};
-use crate::exec::{Debug, Events};
+use crate::exec::{Events, Preview};
 
 /// Rows shown at most: a look, not an export.
 const MAX_ROWS: usize = 10_000;
@@ -70,7 +70,7 @@ pub fn query(context: &Context, args: &args::Query) -> Result<Exit> {
             ..Outside::default()
         };
         let cancel = CancellationToken::new();
-        let run = assemble(&compiled, &outside, Debug::default(), events, cancel).await?;
+        let run = assemble(&compiled, &outside, Preview::default(), events, cancel).await?;
         let database = run.databases.get(&args.source, &run.scope()).await?;
         let mut rows = database.query(&args.sql).await?;
         let mut batches = Vec::new();

@@ -12,7 +12,7 @@ use super::engine::{Outside, assemble};
 use super::log;
 use super::plan::{Compiled, compile};
 use crate::error::{Error, ErrorKind, Result};
-use crate::exec::{Debug, Events, Look, execute, records};
+use crate::exec::{Events, Preview, PreviewMode, execute, records};
 use crate::report::{SourceText, Style, render, show};
 
 /// How long running steps get to stop in order after an interrupt.
@@ -29,21 +29,21 @@ pub fn run(context: &Context, args: &args::Run) -> Result<Exit> {
     if args.in_order {
         compiled.plan = compiled.plan.in_flow_order();
     }
-    let debug = debug(&args.debug, &mut compiled)?;
+    let preview = preview(&args.debug, &mut compiled)?;
     log::start(&compiled.project.log());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let exit = runtime.block_on(run_compiled(context, args, &compiled, debug));
+    let exit = runtime.block_on(run_compiled(context, args, &compiled, preview));
     // A query of Python's that blocks must not keep the process.
     runtime.shutdown_timeout(Duration::from_millis(100));
     exit
 }
 
 /// What is looked at instead of done; the plan keeps only the requests to be looked at.
-fn debug(args: &args::Debug, compiled: &mut Compiled) -> Result<Debug> {
+fn preview(args: &args::Debug, compiled: &mut Compiled) -> Result<Preview> {
     let look = match (args.trace, args.pretty, args.parser) {
-        (true, ..) => Some(Look::Trace),
-        (_, true, _) => Some(Look::Pretty),
-        (.., true) => Some(Look::Parser),
+        (true, ..) => Some(PreviewMode::Trace),
+        (_, true, _) => Some(PreviewMode::Pretty),
+        (.., true) => Some(PreviewMode::Parser),
         _ => None,
     };
     let records = args.test_record.as_deref().map(records).transpose()?;
@@ -64,16 +64,16 @@ fn debug(args: &args::Debug, compiled: &mut Compiled) -> Result<Debug> {
         let plan = std::mem::take(&mut compiled.plan.root);
         compiled.plan.root = plan.only_requests();
     }
-    Ok(Debug { records, look })
+    Ok(Preview { records, mode: look })
 }
 
 async fn run_compiled(
     context: &Context,
     args: &args::Run,
     compiled: &Compiled,
-    debug: Debug,
+    preview: Preview,
 ) -> Result<Exit> {
-    let looking = debug.look.is_some();
+    let looking = preview.mode.is_some();
     let source = SourceText::new(
         &compiled.project.files,
         args.stacktrace,
@@ -95,7 +95,7 @@ async fn run_compiled(
         replay: args.replay.as_deref(),
         files_exist: false,
     };
-    let run = match assemble(compiled, &outside, debug, events, cancel.clone()).await {
+    let run = match assemble(compiled, &outside, preview, events, cancel.clone()).await {
         Ok(run) => run,
         Err(error) => {
             crate::report::err(render(&error, "", &source, context.color));

@@ -1,41 +1,30 @@
-//! Executes a plan: the scheduler, the scopes, and one file per kind of step. Knows traits, not connectors.
+//! Executes a plan: the scheduler, scopes and what the steps of a run share here; what they do in `steps`, of which `request`
+//! asks APIs and `load` fills tables. Knows traits, not connectors.
 
 mod api;
 mod apis;
-mod columns;
-mod credentials;
+mod conditions;
+mod context;
 mod databases;
-mod debug;
 mod event;
-mod filled;
-mod flow;
-mod http_converse;
-mod http_fan_out;
-mod http_render;
-mod http_response;
-mod http_step;
-mod local;
-mod migrate;
-mod odd;
-mod rejects;
-mod rules;
+mod load;
+mod preview;
+mod request;
 mod run;
 mod scheduler;
 mod scope;
-mod sink;
-mod spooled;
-mod sql;
 mod step;
-mod table;
+mod steps;
+mod tables;
 mod turn;
 mod unfold;
 mod variables;
-mod waiting;
 
 pub use apis::{Apis, Transports};
 pub use databases::{Databases, Opener};
-pub use debug::{Debug, Look, records};
 pub use event::{Counters, Event, Events, Outcome, Totals};
+pub use preview::{Preview, PreviewMode, records};
 pub use run::{Run, execute};
 pub use scope::Scope;
+pub use steps::All as AllOperations;
 pub use variables::Variables;

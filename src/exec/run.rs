@@ -3,14 +3,16 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
 use sequor_planner::Compiler;
 use sequor_planner::plan::Plan;
 use tokio_util::sync::CancellationToken;
 
 use super::apis::Apis;
+use super::context::StepContext;
 use super::databases::Databases;
-use super::debug::Debug;
 use super::event::Events;
+use super::preview::Preview;
 use super::scheduler::{self, Prepared};
 use super::scope::Scope;
 use super::variables::Variables;
@@ -18,8 +20,16 @@ use crate::error::Result;
 use crate::expr::Evaluator;
 use crate::secret::Redactor;
 
+/// What operations do.
+pub trait Operations: Send + Sync {
+    /// Performs one step. Called once for each start of a step, when what it waits for is there; dropping the future takes
+    /// back what did not take effect yet.
+    fn perform(&self, context: StepContext) -> BoxFuture<'static, Result<()>>;
+}
+
 /// What the steps of a run share.
 pub struct Run {
+    pub operations: Arc<dyn Operations>,
     /// Plans the steps that only the run can.
     pub compiler: Arc<Compiler>,
     /// Whether steps and requests go one by one.
@@ -32,8 +42,8 @@ pub struct Run {
     /// The project's folder: bodies may hold its files.
     pub folder: PathBuf,
     pub events: Events,
-    /// What is looked at instead of done.
-    pub debug: Debug,
+    /// What is only shown.
+    pub preview: Preview,
     /// Stops the run in order.
     pub cancel: CancellationToken,
 }

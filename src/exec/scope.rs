@@ -7,7 +7,7 @@ use sequor_planner::ops::VariableScope;
 use tokio::runtime::Handle;
 
 use super::databases::Databases;
-use super::table::{Relation, collect};
+use super::tables::{Relation, collect};
 use super::turn::{Turn, Variable};
 use super::variables::Variables;
 use crate::error::Result;

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use sequor_planner::ops::OnError;
-use sequor_planner::plan::{Action, Step};
+use sequor_planner::plan::Step;
 
+use super::context::StepContext;
 use super::event::{Counters, Event, Outcome};
 use super::run::Run;
-use super::scheduler::{self, Prepared};
 use super::scope::Scope;
-use super::{flow, http_step, migrate, sql, unfold};
+use super::unfold;
 use crate::error::{Error, ErrorKind, Result};
 
 /// How a step ended.
@@ -38,11 +38,18 @@ pub async fn step_to_end(run: Arc<Run>, step: Arc<Step>, scope: Scope, depth: us
         .await;
     let started = Instant::now();
     let scope = scope.in_frame(step.frame);
+    let context = StepContext {
+        run: run.clone(),
+        step: step.clone(),
+        scope: scope.clone(),
+        counters: counters.clone(),
+        depth,
+    };
     let interrupted = || Error::new(ErrorKind::Cancelled, "interrupted");
     let result = tokio::select! {
         // Dropping what runs takes it back: a load that was not committed never was.
         () = run.cancel.cancelled() => Err(interrupted()),
-        result = perform(run.clone(), step.clone(), scope.clone(), counters.clone(), depth) => result,
+        result = perform(context) => result,
     };
     let result = result.map_err(|e| e.map_text(|text| run.redactor.redact(text)).at(&step.place));
     // What became of the step shows in its turn: a step before it may fail yet.
@@ -94,51 +101,22 @@ pub async fn step_to_end(run: Arc<Run>, step: Arc<Step>, scope: Scope, depth: us
     }
 }
 
-async fn perform(
-    run: Arc<Run>,
-    step: Arc<Step>,
-    scope: Scope,
-    counters: Arc<Counters>,
-    depth: usize,
-) -> Result<()> {
+/// Plans what only now can be planned, and has the step's operation performed.
+async fn perform(context: StepContext) -> Result<()> {
+    let step = &context.step;
     // In a step around that runs ahead, its own place is not enough.
     if step.barrier.is_some() && step.action.regions().is_empty() {
-        scope.clear().await?;
+        context.scope.clear().await?;
     }
-    if let Some(unfolds) = &step.unfolds {
-        let unfolded = unfold::unfold(&run, &step, unfolds, &scope).await?;
-        let (step, scope) = (unfolded.step.clone(), unfolded.scope.clone());
-        return Box::pin(perform(run, step, scope, counters, depth)).await;
-    }
-    match &step.action {
-        Action::Http(http) => http_step::run(run, &step, http, scope, counters).await,
-        Action::Transform(transform) => sql::transform(&run, transform, &scope, &counters).await,
-        Action::Execute(execute) => sql::execute(&run, execute, &scope, &counters).await,
-        Action::SetVariable(set) => flow::set_variables(&run, &set.set, &scope).await,
-        Action::Print(print) => flow::print(&run, &print.message, &scope).await,
-        Action::If { branches, otherwise } => flow::branch(&run, branches, otherwise, scope, depth).await,
-        Action::ForEach { rows, columns, body } => {
-            flow::for_each(&run, rows, columns.as_ref(), body, scope, depth).await
-        }
-        Action::While {
-            condition,
-            body,
-            max_iterations,
-        } => flow::repeat(&run, condition, body, *max_iterations, scope, depth).await,
-        Action::Try {
-            steps,
-            catch,
-            finally,
-        } => flow::attempt(&run, steps, catch.as_ref(), finally, scope, depth).await,
-        Action::Group(body) => scheduler::region(run, Prepared::new(body), scope, depth + 1).await,
-        // A call always unfolds.
-        Action::Call { flow, .. } => Err(Error::new(
-            ErrorKind::Internal,
-            format!("the call of `{flow}` was not planned"),
-        )),
-        Action::MigrateSchema(migrate) => migrate::run(&run, migrate, &scope).await,
-        Action::EnterFlow {
-            frame, parameters, ..
-        } => flow::enter(&run, *frame, parameters.as_ref(), &scope).await,
-    }
+    let operations = context.run.operations.clone();
+    let Some(unfolds) = &step.unfolds else {
+        return operations.perform(context).await;
+    };
+    let unfolded = unfold::unfold(&context.run, step, unfolds, &context.scope).await?;
+    let planned = StepContext {
+        step: unfolded.step.clone(),
+        scope: unfolded.scope.clone(),
+        ..context.clone()
+    };
+    Box::pin(perform(planned)).await
 }

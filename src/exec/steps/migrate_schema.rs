@@ -2,40 +2,35 @@
 
 use sequor_planner::ops::MigrateSchema;
 
-use super::columns::{named_as_there, specs, typed};
-use super::event::Event;
-use super::run::Run;
-use super::scope::Scope;
-use super::table::{collect, table_name};
 use crate::error::{Error, ErrorKind, Result};
+use crate::exec::context::StepContext;
+use crate::exec::event::Event;
+use crate::exec::load::columns::{named_as_there, specs, typed};
+use crate::exec::load::table::table_name;
+use crate::exec::tables::collect;
 use crate::value::Value;
 use sequor_planner::ops::WriteMode;
 
 /// Adds missing columns to the target and drops others; the rows stay. A missing target is created.
-pub async fn run(run: &Run, step: &MigrateSchema, scope: &Scope) -> Result<()> {
-    let listing = table_name(run, &step.columns, scope).await?;
-    let rows = run
-        .databases
-        .get(&step.columns.source, scope)
-        .await?
-        .scan(&listing)
-        .await;
+pub async fn run(context: &StepContext, step: &MigrateSchema) -> Result<()> {
+    let listing = table_name(context, &step.columns).await?;
+    let rows = context.database(&step.columns.source).await?.scan(&listing).await;
     let rows = collect(rows.map_err(|e| e.at(&step.columns.place))?).await?;
     if rows.is_empty() {
         let message = format!("table `{listing}` lists no columns: the target would lose all of its own");
         return Err(Error::new(ErrorKind::Data, message).at(&step.columns.place));
     }
-    let database = run.databases.get(&step.target.source, scope).await?;
+    let database = context.database(&step.target.source).await?;
     let list = Value::list(rows.into_iter().map(Value::Row).collect());
     let at = |e: Error| e.context(format!("table `{listing}`")).at(&step.columns.place);
     let listed = specs(&list).map_err(at)?;
     let mut wanted = typed(&*database, &listed).map_err(at)?;
-    let target = table_name(run, &step.target, scope).await?;
+    let target = table_name(context, &step.target).await?;
     let there = database.columns(&target).await?;
     let given: Vec<String> = listed.into_iter().map(|(name, _)| name).collect();
     if there.is_some() {
         let place = (&*database, &target);
-        named_as_there(place, &given, &mut wanted, there.as_deref(), &run.events).await?;
+        named_as_there(place, &given, &mut wanted, there.as_deref(), &context.run.events).await?;
     }
     let result = match there {
         None => {
@@ -53,7 +48,7 @@ pub async fn run(run: &Run, step: &MigrateSchema, scope: &Scope) -> Result<()> {
                         old.sql.to_lowercase(),
                         new.sql.to_lowercase()
                     );
-                    run.events.emit(Event::Warning(message)).await;
+                    context.emit(Event::Warning(message)).await;
                 }
             }
             let add: Vec<_> = wanted

@@ -5,28 +5,34 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use sequor_planner::ops::RuleAction;
 
-use super::flow::holds;
-use super::http_step::Asking;
-use super::scope::Scope;
 use crate::error::Result;
 use crate::exchange::Response;
+use crate::exec::conditions::holds;
+use crate::exec::request::context::RequestContext;
+use crate::exec::scope::Scope;
 use crate::http::{Judge, Verdict};
 
 /// The rules of a step, in the scope of one request.
 pub struct Rules<'a> {
-    pub asking: &'a Asking,
+    pub context: &'a RequestContext,
     pub scope: &'a Scope,
 }
 
 #[async_trait]
 impl Judge for Rules<'_> {
     async fn judge(&self, response: &Arc<Response>) -> Result<Option<Verdict>> {
-        let run = &self.asking.run;
+        let run = &self.context.step.run;
         let world = self.scope.world();
-        for (at, rule) in self.asking.http.request.response.rules.iter().enumerate() {
-            let what = format!("`when` of rule {} of {}", at + 1, self.asking.step);
+        for (at, rule) in self.context.http.request.response.rules.iter().enumerate() {
+            let what = format!("`when` of rule {} of {}", at + 1, self.context.step.id());
             let when = run.evaluator.one(&rule.when, &world, Some(response)).await;
-            if !holds(run, &what, &when.map_err(|e| e.context(what.clone()))?).await {
+            if !holds(
+                &self.context.step,
+                &what,
+                &when.map_err(|e| e.context(what.clone()))?,
+            )
+            .await
+            {
                 continue;
             }
             let said = match &rule.message {

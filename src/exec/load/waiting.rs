@@ -8,13 +8,13 @@ use arrow::datatypes::FieldRef;
 use futures::StreamExt;
 use tokio::sync::mpsc;
 
-use super::columns::named_as_there;
-use super::event::Events;
-use super::odd::{self, Batch};
-use super::scope::Scope;
 use crate::batch::column::Column;
 use crate::batch::types::arrow_schema;
 use crate::error::Result;
+use crate::exec::event::Events;
+use crate::exec::load::columns::named_as_there;
+use crate::exec::load::odd::{self, Batch};
+use crate::exec::scope::Scope;
 use crate::sources::database::{Database, Load, TableName};
 use crate::sources::held::Held;
 use sequor_planner::ops::WriteMode;

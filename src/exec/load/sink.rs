@@ -1,27 +1,26 @@
 //! The pipeline from rows to tables: builders fill batches, a task per table loads them meanwhile. Tables whose columns
 //! come from the data wait aside until all rows are there.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use sequor_planner::Place;
 use sequor_planner::ops::{HttpRequest, ResponseTable, SchemaPolicy, TableRef};
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::columns::{Specs, declared, typed};
-use super::event::{Counters, Event};
-use super::filled::{Filled, never_seen};
-use super::odd::Batch;
-use super::run::Run;
-use super::scope::Scope;
-use super::spooled::{self, Later};
-use super::sql::write_mode;
-use super::table::{Defaults, table_name};
-use super::waiting::{self, Beginning};
 use crate::batch::builder::BatchBuilder;
 use crate::batch::spool::Spool;
 use crate::batch::target::RowTarget;
 use crate::error::{Error, ErrorKind, Result};
+use crate::exec::context::StepContext;
+use crate::exec::event::Event;
+use crate::exec::load::columns::{Specs, declared, typed};
+use crate::exec::load::filled::{Filled, never_seen};
+use crate::exec::load::odd::Batch;
+use crate::exec::load::spooled::{self, Later};
+use crate::exec::load::table::{Defaults, table_name};
+use crate::exec::load::waiting::{self, Beginning};
+use crate::exec::load::write_mode;
 use crate::python::{NamedTable, OnFull, ParserTables};
 use crate::sources::database::{Load, TableName};
 use sequor_planner::ops::WriteMode;
@@ -36,17 +35,14 @@ type Loader = AbortOnDropHandle<Result<Box<dyn Load>>>;
 pub struct Sink {
     /// Filled under a lock that is never held over an await.
     tables: Mutex<Tables>,
-    counters: Arc<Counters>,
+    context: StepContext,
     /// The table whose rows are not counted: they are not the response's.
     apart: Option<usize>,
-    /// Says when the tables may be seen.
-    scope: Scope,
 }
 
 /// The tables of a sink.
 pub struct Tables {
-    run: Arc<Run>,
-    scope: Scope,
+    context: StepContext,
     defaults: Defaults,
     targets: Vec<Target>,
     /// How many of the targets the response declares; the others a parser named.
@@ -71,51 +67,39 @@ enum Loading {
 
 impl Sink {
     /// Begins the loads. Nothing is seen by others before [`Sink::commit`].
-    pub async fn begin(
-        run: &Arc<Run>,
-        request: &HttpRequest,
-        scope: &Scope,
-        counters: &Arc<Counters>,
-    ) -> Result<Sink> {
+    pub async fn begin(context: &StepContext, request: &HttpRequest) -> Result<Sink> {
         let response = &request.response;
         let mut targets = Vec::with_capacity(response.tables.len());
         for table in &response.tables {
-            targets.push(target(run, table, scope).await?);
+            targets.push(target(context, table).await?);
         }
         Ok(Sink {
             tables: Mutex::new(Tables {
-                run: run.clone(),
-                scope: scope.clone(),
-                defaults: Defaults::evaluate(run, &response.defaults, &request.place, scope).await?,
+                context: context.clone(),
+                defaults: Defaults::evaluate(context, &response.defaults, &request.place).await?,
                 declared: targets.len(),
                 targets,
                 filled: Filled::default(),
             }),
-            counters: counters.clone(),
+            context: context.clone(),
             apart: None,
-            scope: scope.clone(),
         })
     }
 
     /// Begins the load of another table, which becomes exactly what this step puts into it, uncounted. Its number.
-    pub async fn add(
-        &mut self,
-        run: &Run,
-        table: &TableRef,
-        columns: &[(&str, &str)],
-        scope: &Scope,
-    ) -> Result<usize> {
-        let name = table_name(run, table, scope).await?;
+    pub async fn add(&mut self, table: &TableRef, columns: &[(&str, &str)]) -> Result<usize> {
+        let context = &self.context;
+        let name = table_name(context, table).await?;
         let specs = columns
             .iter()
             .map(|(name, sql)| (name.to_string(), sql.to_string()));
         let target = loading(
-            run,
+            context,
             &table.source,
             name,
             specs.collect(),
             WriteMode::Replace,
-            (&table.place, scope),
+            &table.place,
         )
         .await?;
         let tables = self.tables.get_mut().unwrap_or_else(PoisonError::into_inner);
@@ -154,7 +138,7 @@ impl Sink {
                 return Err(self.loader_error(table).await);
             }
             if self.apart != Some(table) {
-                self.counters.add_rows(rows);
+                self.context.counters.add_rows(rows);
             }
         }
         Ok(())
@@ -199,7 +183,7 @@ impl Sink {
     }
 
     /// Sends what is left and makes the tables visible.
-    pub async fn commit(self, run: &Run) -> Result<()> {
+    pub async fn commit(self) -> Result<()> {
         let rest = {
             let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
             let mut rest = Filled::default();
@@ -211,7 +195,8 @@ impl Sink {
             rest
         };
         self.send(rest).await?;
-        self.scope.come().await?;
+        let context = self.context;
+        context.scope.come().await?;
         let tables = self.tables.into_inner().unwrap_or_else(PoisonError::into_inner);
         // Every load is complete before the first becomes visible.
         let mut loads = Vec::with_capacity(tables.targets.len());
@@ -219,7 +204,7 @@ impl Sink {
             if let RowTarget::Typed(builder) = &target.rows
                 && let Some(warning) = never_seen(&target.name, builder)
             {
-                run.events.emit(Event::Warning(warning)).await;
+                context.emit(Event::Warning(warning)).await;
             }
             match (target.loading, target.rows) {
                 (Loading::Now { sender, loader }, _) => {
@@ -231,7 +216,7 @@ impl Sink {
                     loads.push((target.name, load?));
                 }
                 (Loading::Later(later), RowTarget::Open(spool)) => {
-                    let load = spooled::load(run, &later, spool, &self.counters).await;
+                    let load = spooled::load(&context, &later, spool).await;
                     let load = load.map_err(|e| match e.kind() {
                         // Errors of values name their table themselves.
                         ErrorKind::Value | ErrorKind::Data => e.at(&later.place),
@@ -252,9 +237,9 @@ impl Sink {
 }
 
 /// Begins the load of a declared table.
-async fn target(run: &Arc<Run>, table: &ResponseTable, scope: &Scope) -> Result<Target> {
-    let specs = match run.debug.look {
-        None => declared(run, table, scope).await?,
+async fn target(context: &StepContext, table: &ResponseTable) -> Result<Target> {
+    let specs = match context.run.preview.mode {
+        None => declared(context, table).await?,
         // Nothing is loaded: the rows stay aside.
         Some(_) => None,
     };
@@ -262,21 +247,13 @@ async fn target(run: &Arc<Run>, table: &ResponseTable, scope: &Scope) -> Result<
         Some(_) => SchemaPolicy::Discard,
         None => SchemaPolicy::Evolve,
     });
-    let database = run.databases.get(&table.target.source, scope).await?;
+    let database = context.database(&table.target.source).await?;
     let mode = write_mode(&table.write_mode, &*database);
-    let name = table_name(run, &table.target, scope).await?;
+    let name = table_name(context, &table.target).await?;
     let specs = match specs {
         // What else the rows have does not matter: they can go on at once.
         Some(specs) if schema == SchemaPolicy::Discard => {
-            return loading(
-                run,
-                &table.target.source,
-                name,
-                specs,
-                mode,
-                (&table.place, scope),
-            )
-            .await;
+            return loading(context, &table.target.source, name, specs, mode, &table.place).await;
         }
         specs => specs,
     };
@@ -296,14 +273,14 @@ async fn target(run: &Arc<Run>, table: &ResponseTable, scope: &Scope) -> Result<
 
 /// Begins the load of a table whose columns are known.
 async fn loading(
-    run: &Run,
+    context: &StepContext,
     source: &str,
     name: TableName,
     specs: Specs,
     mode: WriteMode,
-    (place, scope): (&Place, &Scope),
+    place: &Place,
 ) -> Result<Target> {
-    let database = run.databases.get(source, scope).await?;
+    let database = context.database(source).await?;
     let columns = typed(&*database, &specs).map_err(|e| e.at(place))?;
     let keys: Vec<String> = specs.into_iter().map(|(key, _)| key).collect();
     let builder =
@@ -317,17 +294,17 @@ async fn loading(
         columns,
         given: keys,
         mode,
-        events: run.events.clone(),
+        events: context.run.events.clone(),
     };
     let (at, told) = (place.clone(), shown.clone());
-    let loader = match scope.has_come() {
+    let loader = match context.scope.has_come() {
         true => {
             let load = beginning.begin().await;
             let load = load.map_err(|e| e.context(format!("table `{shown}`")).at(place))?;
             tokio::spawn(waiting::write_all(beginning, load, receiver))
         }
         // Nothing of the database is held while the step waits for its turn.
-        false => tokio::spawn(waiting::write_in_turn(beginning, scope.clone(), receiver)),
+        false => tokio::spawn(waiting::write_in_turn(beginning, context.scope.clone(), receiver)),
     };
     let loader = AbortOnDropHandle::new(tokio::spawn(async move {
         let written = AbortOnDropHandle::new(loader).await;
@@ -364,7 +341,7 @@ impl ParserTables for Tables {
                     Error::new(ErrorKind::Data, message).help(near.unwrap_or_default())
                 });
         }
-        let later = Later::named(&self.run, &self.scope, named, &self.defaults)?;
+        let later = Later::named(&self.context, named, &self.defaults)?;
         let known = self.targets.iter().position(|t| match &t.loading {
             Loading::Later(known) => known.is_same(&later),
             Loading::Now { .. } => false,

@@ -1,8 +1,8 @@
 //! Full batches of a step's tables, on their way from the builders to the loads.
 
-use super::odd::Batch;
 use crate::batch::builder::BatchBuilder;
 use crate::error::Result;
+use crate::exec::load::odd::Batch;
 
 /// Full batches on their way out of the lock.
 #[derive(Default)]

@@ -2,11 +2,10 @@
 
 use sequor_planner::ops::{Columns, ResponseTable};
 
-use super::event::{Event, Events};
-use super::run::Run;
-use super::scope::Scope;
 use crate::batch::column::Column;
 use crate::error::{Error, ErrorKind, Result};
+use crate::exec::context::StepContext;
+use crate::exec::event::{Event, Events};
 use crate::sources::database::{Database, TableName};
 use crate::value::Value;
 
@@ -14,7 +13,7 @@ use crate::value::Value;
 pub type Specs = Vec<(String, String)>;
 
 /// The columns a table declares; none when they come from the data.
-pub async fn declared(run: &Run, table: &ResponseTable, scope: &Scope) -> Result<Option<Specs>> {
+pub async fn declared(context: &StepContext, table: &ResponseTable) -> Result<Option<Specs>> {
     match &table.columns {
         Columns::Inferred => Ok(None),
         Columns::Declared(columns) => Ok(Some(
@@ -24,7 +23,7 @@ pub async fn declared(run: &Run, table: &ResponseTable, scope: &Scope) -> Result
                 .collect(),
         )),
         Columns::Computed(prop) => {
-            let value = run.evaluator.one(prop, &scope.world(), None).await?;
+            let value = context.value(prop).await?;
             specs(&value).map(Some).map_err(|e| e.at(&table.place))
         }
     }

@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::http_converse::Failure;
-use super::sink::Sink;
 use crate::batch::cell::Cell;
 use crate::batch::target::RowTarget;
 use crate::error::{Error, ErrorKind, Result};
+use crate::exec::load::sink::Sink;
+use crate::exec::request::conversation::Failure;
 use crate::http::Blame;
 use crate::python::ParserTables;
 use crate::value::Value;

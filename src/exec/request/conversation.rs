@@ -7,15 +7,16 @@ use futures::stream::{self, Stream, StreamExt};
 use sequor_planner::plan::FanOut;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
-use super::debug::{self, Look};
-use super::event::Event;
-use super::http_render::render;
-use super::http_response::{self, Taken};
-use super::http_step::Asking;
-use super::rules::Rules;
-use super::scope::{Layer, Scope};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::Response;
+use crate::exec::event::Event;
+use crate::exec::preview::PreviewMode;
+use crate::exec::request::context::RequestContext;
+use crate::exec::request::preview;
+use crate::exec::request::render::render;
+use crate::exec::request::response::{self, Taken};
+use crate::exec::request::rules::Rules;
+use crate::exec::scope::{Layer, Scope};
 use crate::http::{Blame, Judge, Pages, Request, Sending, Verdict};
 
 /// Why a conversation failed.
@@ -56,35 +57,35 @@ impl Failure {
 type Conversed<T> = std::result::Result<T, Failure>;
 
 /// One request, and more while there are pages. `own` takes the variables that responses set.
-pub async fn converse(asking: &Arc<Asking>, scope: &Scope, own: &Arc<Layer>) -> Conversed<()> {
-    let mut pages = asking.http.request.request.pagination.as_ref().map(Pages::new);
+pub async fn converse(context: &Arc<RequestContext>, scope: &Scope, own: &Arc<Layer>) -> Conversed<()> {
+    let mut pages = context.http.request.request.pagination.as_ref().map(Pages::new);
     loop {
-        let request = render(asking, scope, pages.as_ref()).await;
+        let request = render(context, scope, pages.as_ref()).await;
         let request = request.map_err(Failure::of_request)?;
-        if let Some(look @ (Look::Trace | Look::Pretty)) = asking.run.debug.look {
+        if let Some(look @ (PreviewMode::Trace | PreviewMode::Pretty)) = context.step.run.preview.mode {
             let mut request = request;
-            if let Some(auth) = &asking.auth {
+            if let Some(auth) = &context.auth {
                 auth.stand_in(&mut request)?;
             }
-            debug::show_request(asking, &request, look).await;
+            preview::show_request(context, &request, look).await;
             return Ok(());
         }
         if let Some(pages) = &mut pages {
-            pages.check(&request).map_err(|e| at_url(asking, e))?;
+            pages.check(&request).map_err(|e| at_url(context, e))?;
         }
-        let (response, verdict) = ask(asking, scope, &request).await?;
+        let (response, verdict) = ask(context, scope, &request).await?;
         if verdict == Verdict::Skip {
             return Ok(());
         }
-        let taken = http_response::take(asking, scope, own, response.clone()).await?;
+        let taken = response::take(context, scope, own, response.clone()).await?;
         if verdict == Verdict::Stop {
-            asking.stopped.store(true, Ordering::Relaxed);
+            context.stopped.store(true, Ordering::Relaxed);
         }
-        if !goes_on(asking, &mut pages, &response, &taken).await? {
+        if !goes_on(context, &mut pages, &response, &taken).await? {
             return Ok(());
         }
         if let Some(pages) = &mut pages
-            && !at_once(asking, scope, own, pages, &response).await?
+            && !at_once(context, scope, own, pages, &response).await?
         {
             return Ok(());
         }
@@ -93,30 +94,35 @@ pub async fn converse(asking: &Arc<Asking>, scope: &Scope, own: &Arc<Layer>) -> 
 
 /// Whether there is another request to make. `pages` moves to it.
 async fn goes_on(
-    asking: &Asking,
+    context: &RequestContext,
     pages: &mut Option<Pages>,
     response: &Response,
     taken: &Taken,
 ) -> Result<bool> {
-    if asking.stopped.load(Ordering::Relaxed) {
+    if context.stopped.load(Ordering::Relaxed) {
         return Ok(false);
     }
     match pages {
         // A look at one page is enough.
-        Some(_) if asking.run.debug.look.is_some() => Ok(false),
-        Some(pages) => advance(asking, pages, response, taken).await,
+        Some(_) if context.step.run.preview.mode.is_some() => Ok(false),
+        Some(pages) => advance(context, pages, response, taken).await,
         None => Ok(taken.again),
     }
 }
 
 /// Moves to the next page; false when there is none. Rows that the API says it has, and that did not come, are told.
-async fn advance(asking: &Asking, pages: &mut Pages, response: &Response, taken: &Taken) -> Result<bool> {
+async fn advance(
+    context: &RequestContext,
+    pages: &mut Pages,
+    response: &Response,
+    taken: &Taken,
+) -> Result<bool> {
     let more = pages
         .advance(response, taken.rows)
-        .map_err(|e| at_url(asking, e))?;
+        .map_err(|e| at_url(context, e))?;
     if let (false, Some(missing)) = (more, pages.missing(response)) {
-        let message = format!("{}: {missing}", asking.step);
-        asking.run.events.emit(Event::Warning(message)).await;
+        let message = format!("{}: {missing}", context.step.id());
+        context.step.emit(Event::Warning(message)).await;
     }
     Ok(more)
 }
@@ -124,31 +130,31 @@ async fn advance(asking: &Asking, pages: &mut Pages, response: &Response, taken:
 /// Asks for all pages that are left at the same time, when their number is known. Their responses are taken in order.
 /// Whether there are still more.
 async fn at_once(
-    asking: &Arc<Asking>,
+    context: &Arc<RequestContext>,
     scope: &Scope,
     own: &Arc<Layer>,
     pages: &mut Pages,
     first: &Response,
 ) -> Conversed<bool> {
-    let Some(concurrency) = asking.http.pages_at_once else {
+    let Some(concurrency) = context.http.pages_at_once else {
         return Ok(true);
     };
-    let width = match asking.http.fan_out {
+    let width = match context.http.fan_out {
         // Rows are at the same time already: together they share the source's width.
         FanOut::Concurrent { .. } | FanOut::Single => concurrency.most(),
         FanOut::Sequential { .. } => 1,
     };
-    let Some(rest) = pages.rest(first).map_err(|e| at_url(asking, e))? else {
+    let Some(rest) = pages.rest(first).map_err(|e| at_url(context, e))? else {
         return Ok(true);
     };
     let tasks = TaskTracker::new();
     let responses = stream::iter(rest)
         .map(|page| {
-            let (asking, scope) = (asking.clone(), scope.clone());
+            let (context, scope) = (context.clone(), scope.clone());
             // A task of its own, so that pages use all cores; dropped, it stops.
             let task = AbortOnDropHandle::new(tasks.spawn(async move {
-                let request = render(&asking, &scope, Some(&page)).await;
-                ask(&asking, &scope, &request.map_err(Failure::of_request)?).await
+                let request = render(&context, &scope, Some(&page)).await;
+                ask(&context, &scope, &request.map_err(Failure::of_request)?).await
             }));
             async move {
                 let joined = task.await;
@@ -156,7 +162,7 @@ async fn at_once(
             }
         })
         .buffered(width);
-    let more = in_order(asking, scope, own, pages, responses).await;
+    let more = in_order(context, scope, own, pages, responses).await;
     // What ends before the last page stops those behind it. They hold what the step is done with, until they are gone.
     tasks.close();
     tasks.wait().await;
@@ -165,7 +171,7 @@ async fn at_once(
 
 /// Takes the responses of pages in their order. Whether there are still more pages.
 async fn in_order(
-    asking: &Arc<Asking>,
+    context: &Arc<RequestContext>,
     scope: &Scope,
     own: &Arc<Layer>,
     pages: &mut Pages,
@@ -177,12 +183,12 @@ async fn in_order(
         if verdict == Verdict::Skip {
             return Ok(false);
         }
-        let taken = http_response::take(asking, scope, own, response.clone()).await?;
+        let taken = response::take(context, scope, own, response.clone()).await?;
         if verdict == Verdict::Stop {
-            asking.stopped.store(true, Ordering::Relaxed);
+            context.stopped.store(true, Ordering::Relaxed);
             return Ok(false);
         }
-        if !advance(asking, pages, &response, &taken).await? {
+        if !advance(context, pages, &response, &taken).await? {
             return Ok(false);
         }
     }
@@ -190,35 +196,39 @@ async fn in_order(
 }
 
 /// Sends a request, and counts it.
-async fn ask(asking: &Asking, scope: &Scope, request: &Request) -> Conversed<(Arc<Response>, Verdict)> {
-    let api = &asking.api;
-    let rules = Rules { asking, scope };
+async fn ask(
+    context: &RequestContext,
+    scope: &Scope,
+    request: &Request,
+) -> Conversed<(Arc<Response>, Verdict)> {
+    let api = &context.api;
+    let rules = Rules { context, scope };
     let judge: &dyn Judge = &rules;
     let sending = Sending {
         transport: &*api.transport,
-        limits: &asking.limits,
-        policy: &asking.policy,
-        auth: asking.auth.as_ref(),
-        step: &asking.step,
-        success: &asking.success,
-        hosts: &asking.hosts,
+        limits: &context.limits,
+        policy: &context.policy,
+        auth: context.auth.as_ref(),
+        step: &context.step.id(),
+        success: &context.success,
+        hosts: &context.hosts,
         waiting: &|wait| {
             let message = format!(
                 "{}: the API asks to wait {} s",
-                asking.step,
+                context.step.id(),
                 wait.as_secs_f64().ceil()
             );
-            asking.run.events.try_emit(Event::Warning(message));
+            context.step.run.events.try_emit(Event::Warning(message));
         },
-        judge: Some(judge).filter(|_| !asking.http.request.response.rules.is_empty()),
+        judge: Some(judge).filter(|_| !context.http.request.response.rules.is_empty()),
     };
     let sent = sending.send(request).await;
-    asking.counters.add_request(sent.attempts - 1);
+    context.step.counters.add_request(sent.attempts - 1);
     sent.result.map_err(|error| {
-        let place = &asking.http.request.request.source_place;
+        let place = &context.http.request.request.source_place;
         let error = match place {
             Some(place) if error.kind() == ErrorKind::Unauthorized => error.at(place),
-            _ => at_url(asking, error),
+            _ => at_url(context, error),
         };
         Failure {
             error,
@@ -230,6 +240,6 @@ async fn ask(asking: &Asking, scope: &Scope, request: &Request) -> Conversed<(Ar
     })
 }
 
-fn at_url(asking: &Asking, error: Error) -> Error {
-    error.at(&asking.http.request.request.url_place)
+fn at_url(context: &RequestContext, error: Error) -> Error {
+    error.at(&context.http.request.request.url_place)
 }

@@ -5,16 +5,17 @@ use std::sync::Arc;
 use sequor_planner::expr::{Code, Lowered, PathStep, Prop};
 use sequor_planner::ops::{DataPath, ResponseTable, VariableScope};
 
-use super::debug::{self, Look};
-use super::event::Event;
-use super::filled::Filled;
-use super::http_step::Asking;
-use super::scope::{Layer, Scope};
-use super::variables;
 use crate::batch::target::RowTarget;
 use crate::batch::{json, rows};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::Response;
+use crate::exec::event::Event;
+use crate::exec::load::Filled;
+use crate::exec::preview::PreviewMode;
+use crate::exec::request::context::RequestContext;
+use crate::exec::request::preview;
+use crate::exec::scope::{Layer, Scope};
+use crate::exec::variables;
 use crate::python::{Call, OnFull, Parsed, ParserTables};
 use crate::value::Value;
 use crate::world::World;
@@ -29,17 +30,17 @@ pub struct Taken {
 
 /// Takes a response: all its rows are on their way to the tables when this returns.
 pub async fn take(
-    asking: &Arc<Asking>,
+    context: &Arc<RequestContext>,
     scope: &Scope,
     own: &Arc<Layer>,
     response: Arc<Response>,
 ) -> Result<Taken> {
-    let given = &asking.http.request.response;
+    let given = &context.http.request.response;
     let mut rows = (!given.tables.is_empty() || given.parser.is_some()).then_some(0);
     if !given.tables.is_empty() {
-        let (most, filled) = native_rows(asking, &response)?;
+        let (most, filled) = native_rows(context, &response)?;
         rows = rows.max(Some(most));
-        asking.sink.send(filled).await?;
+        context.sink.send(filled).await?;
     }
     let world = scope.world();
     let python_tables = given
@@ -48,14 +49,19 @@ pub async fn take(
         .any(|t| t.data.is_some() && native(t).is_none());
     let mut parsed = Parsed::default();
     if python_tables || given.parser.is_some() {
-        let (found, filled) = python_rows(asking, &world, &response).await?;
+        let (found, filled) = python_rows(context, &world, &response).await?;
         parsed = found;
         rows = rows.max(Some(parsed.rows));
-        asking.sink.send(filled).await?;
+        context.sink.send(filled).await?;
     }
     if !given.variables.is_empty() {
         let props: Vec<_> = given.variables.iter().map(|v| &v.value).collect();
-        let values = asking.run.evaluator.kept(&props, &world, Some(&response)).await?;
+        let values = context
+            .step
+            .run
+            .evaluator
+            .kept(&props, &world, Some(&response))
+            .await?;
         for (variable, value) in given.variables.iter().zip(values) {
             for (name, value, local) in variables::expanded(variable, value)? {
                 own.set(&name, value);
@@ -73,21 +79,28 @@ pub async fn take(
     if !parsed.ignored.is_empty() {
         let message = format!(
             "{}: the parser returns `{}`, which means nothing",
-            asking.step,
+            context.step.id(),
             parsed.ignored.join("`, `")
         );
-        asking.run.events.emit(Event::Warning(message)).await;
+        context.step.emit(Event::Warning(message)).await;
     }
     let again = match (&given.while_, &parsed.again) {
-        (Some(prop), _) => Some(asking.run.evaluator.one(prop, &world, Some(&response)).await?),
+        (Some(prop), _) => Some(
+            context
+                .step
+                .run
+                .evaluator
+                .one(prop, &world, Some(&response))
+                .await?,
+        ),
         (None, again) => again.clone(),
     };
     let again = match again {
         Some(again) => condition(&again)?,
         None => false,
     };
-    if asking.run.debug.look == Some(Look::Parser) {
-        debug::show_parsed(asking, &parsed, own, again).await?;
+    if context.step.run.preview.mode == Some(PreviewMode::Parser) {
+        preview::show_parsed(context, &parsed, own, again).await?;
         return Ok(Taken { again: false, rows });
     }
     Ok(Taken { again, rows })
@@ -163,10 +176,10 @@ fn native(table: &ResponseTable) -> Option<NativeRows<'_>> {
     }
 }
 
-fn native_rows(asking: &Asking, response: &Response) -> Result<(u64, Filled)> {
-    let given = &asking.http.request.response;
+fn native_rows(context: &RequestContext, response: &Response) -> Result<(u64, Filled)> {
+    let given = &context.http.request.response;
     let text = response.utf8();
-    asking.sink.fill(|tables| {
+    context.sink.fill(|tables| {
         let mut most = 0;
         for (at, table) in given.tables.iter().enumerate() {
             let Some(native) = native(table) else { continue };
@@ -195,19 +208,19 @@ fn named(error: Error, property: &str) -> Error {
 
 /// Rows that Python gives, and a parser's other results, in one visit to the interpreter.
 async fn python_rows(
-    asking: &Arc<Asking>,
+    context: &Arc<RequestContext>,
     world: &Arc<dyn World>,
     response: &Arc<Response>,
 ) -> Result<(Parsed, Filled)> {
-    let (asking, world, response) = (asking.clone(), world.clone(), response.clone());
-    let evaluator = asking.run.evaluator.clone();
+    let (context, world, response) = (context.clone(), world.clone(), response.clone());
+    let evaluator = context.step.run.evaluator.clone();
     evaluator
         .clone()
         .python()
         .visit(move |visit| {
             let mut call = Call::new(visit, &world, Some(&response));
-            let given = &asking.http.request.response;
-            asking.sink.fill(|tables| {
+            let given = &context.http.request.response;
+            context.sink.fill(|tables| {
                 if let Some(parser @ Prop::Python { code, .. }) = &given.parser {
                     let text = evaluator.python_text(parser, &world, &mut call)?;
                     return call.parse(code, &text, tables);

@@ -10,32 +10,32 @@ use sequor_planner::ops::RowsOf;
 use sequor_planner::plan::FanOut;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::event::Event;
-use super::http_converse::converse;
-use super::http_step::Asking;
-use super::scope::{Layer, Scope};
-use super::table::Relation;
 use crate::error::{Error, ErrorKind, Result};
+use crate::exec::event::Event;
+use crate::exec::load::table::relation;
+use crate::exec::request::context::RequestContext;
+use crate::exec::request::conversation::converse;
+use crate::exec::scope::{Layer, Scope};
 use crate::value::Row;
 use crate::value::Value;
 
 /// Asks for every row. `own` holds the step's variables, and gets what the last row in order set.
 pub async fn run(
-    asking: &Arc<Asking>,
+    context: &Arc<RequestContext>,
     scope: &Scope,
     own: &Arc<Layer>,
     init: &HashMap<String, Value>,
 ) -> Result<()> {
-    let Some(rows) = &asking.http.request.for_each else {
+    let Some(rows) = &context.http.request.for_each else {
         return Ok(());
     };
-    let concurrency = match &asking.http.fan_out {
+    let concurrency = match &context.http.fan_out {
         // What is only looked at comes in order.
-        FanOut::Concurrent { concurrency } if asking.run.debug.look.is_none() => concurrency.most(),
+        FanOut::Concurrent { concurrency } if context.step.run.preview.mode.is_none() => concurrency.most(),
         _ => 1,
     };
-    let (table, batches) = source(asking, rows, scope).await?;
-    let each_own = concurrency > 1 || !asking.http.row_variables.is_empty();
+    let (table, batches) = source(context, rows, scope).await?;
+    let each_own = concurrency > 1 || !context.http.row_variables.is_empty();
     let each: BoxStream<'_, Result<Value>> = match rows.batch_size {
         None => batches.try_flatten().map_ok(Value::Row).boxed(),
         Some(size) => batches
@@ -47,7 +47,7 @@ pub async fn run(
     };
     let what = if rows.batch_size.is_some() { "batch" } else { "row" };
     let conversations = each
-        .take_while(|_| std::future::ready(!asking.stopped.load(Ordering::Relaxed)))
+        .take_while(|_| std::future::ready(!context.stopped.load(Ordering::Relaxed)))
         .enumerate()
         .map(|(number, row)| {
             let row = row?;
@@ -59,14 +59,14 @@ pub async fn run(
             let scope = scope
                 .with(Layer::one(&rows.variable, row.clone()))
                 .with(layer.clone());
-            let asking = asking.clone();
+            let context = context.clone();
             let (table, variable) = (table.to_string(), rows.variable.clone());
             // A task of its own, so that rows use all cores; dropped, it stops.
             let task = AbortOnDropHandle::new(tokio::spawn(async move {
-                if let Err(failure) = converse(&asking, &scope, &layer).await {
-                    match &asking.rejects {
+                if let Err(failure) = converse(&context, &scope, &layer).await {
+                    match &context.rejects {
                         Some(rejects) if rejects.take(&failure) => {
-                            rejects.keep(&asking.sink, &row, &failure).await?;
+                            rejects.keep(&context.sink, &row, &failure).await?;
                         }
                         _ => {
                             let at = format!("{what} {} of `{table}` ({variable})", number + 1);
@@ -103,12 +103,12 @@ pub async fn run(
             }
         }
     }
-    if asking.stopped.load(Ordering::Relaxed) {
+    if context.stopped.load(Ordering::Relaxed) {
         let message = format!(
             "{}: a rule stopped it: further rows were not asked for",
-            asking.step
+            context.step.id()
         );
-        asking.run.events.emit(Event::Warning(message)).await;
+        context.step.emit(Event::Warning(message)).await;
     }
     for (name, (_, value)) in latest {
         own.set(&name, value);
@@ -120,18 +120,18 @@ pub async fn run(
 type Chunks = BoxStream<'static, Result<BoxStream<'static, Result<Row>>>>;
 
 /// The rows to ask for, and what messages call them.
-async fn source(asking: &Asking, rows: &RowsOf, scope: &Scope) -> Result<(String, Chunks)> {
-    let debug = &asking.run.debug;
-    if let Some(records) = &debug.records {
+async fn source(context: &RequestContext, rows: &RowsOf, scope: &Scope) -> Result<(String, Chunks)> {
+    let preview = &context.step.run.preview;
+    if let Some(records) = &preview.records {
         let rows = stream::iter(records.clone().into_iter().map(Ok)).boxed();
         return Ok(("the test record".into(), stream::once(async { Ok(rows) }).boxed()));
     }
-    let table = Relation::evaluate(&asking.run, &rows.table, scope).await?;
-    let database = asking.run.databases.get(&rows.table.source, scope).await?;
-    let found = table.scan(&*database, asking.http.row_columns.as_ref()).await;
+    let table = relation(&context.step.in_scope(scope.clone()), &rows.table).await?;
+    let database = context.step.run.databases.get(&rows.table.source, scope).await?;
+    let found = table.scan(&*database, context.http.row_columns.as_ref()).await;
     let found = found.map_err(|e| e.at(&rows.table.place))?;
     // A look at one request is enough.
-    let most = if debug.look.is_some() { 1 } else { usize::MAX };
+    let most = if preview.mode.is_some() { 1 } else { usize::MAX };
     let chunks = found.batches.map_ok(move |batch| {
         let batch = Arc::new(batch);
         let rows = (0..batch.num_rows().min(most)).map(move |index| Ok(Row::new(batch.clone(), index)));

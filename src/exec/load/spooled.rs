@@ -5,16 +5,16 @@ use std::sync::Arc;
 use sequor_planner::Place;
 use sequor_planner::ops::SchemaPolicy;
 
-use super::columns::{Specs, named_as_there, specs, typed};
-use super::event::{Counters, Event};
-use super::odd::{self, Batch};
-use super::run::Run;
-use super::scope::Scope;
-use super::table::{Defaults, named_table};
 use crate::batch::builder::BatchBuilder;
 use crate::batch::column::Column;
 use crate::batch::spool::Spool;
 use crate::error::{Error, ErrorKind, Result};
+use crate::exec::context::StepContext;
+use crate::exec::event::{Counters, Event};
+use crate::exec::load::columns::{Specs, named_as_there, specs, typed};
+use crate::exec::load::odd::{self, Batch};
+use crate::exec::load::table::Defaults;
+use crate::exec::tables::named_table;
 use crate::python::NamedTable;
 use crate::sources::database::{Database, Load, TableName};
 use crate::sources::key::upsert_key;
@@ -34,7 +34,7 @@ pub struct Later {
 
 impl Later {
     /// The load of a table that a parser names.
-    pub fn named(run: &Run, scope: &Scope, named: NamedTable, defaults: &Defaults) -> Result<Later> {
+    pub fn named(context: &StepContext, named: NamedTable, defaults: &Defaults) -> Result<Later> {
         let missing = |key: &str| {
             Error::new(
                 ErrorKind::Data,
@@ -48,11 +48,11 @@ impl Later {
         let source = source.ok_or_else(|| missing("source"))?;
         let table = named.table.or_else(|| defaults.table.clone());
         let table = table.ok_or_else(|| missing("table"))?;
-        if run.apis.is_api(&source) {
+        if context.run.apis.is_api(&source) {
             let message = format!("source `{source}` is an API, and tables are in databases");
             return Err(Error::new(ErrorKind::Data, message));
         }
-        let database = scope.database(&source)?;
+        let database = context.scope.database(&source)?;
         let mode = match named.write_mode.as_deref() {
             None | Some("create" | "replace") => WriteMode::Replace,
             Some("append") => WriteMode::Append,
@@ -100,12 +100,7 @@ impl Later {
 }
 
 /// Writes all rows; none when there is nothing to write. Nothing is visible before the load's commit.
-pub async fn load(
-    run: &Run,
-    later: &Later,
-    mut spool: Spool,
-    counters: &Counters,
-) -> Result<Option<Box<dyn Load>>> {
+pub async fn load(context: &StepContext, later: &Later, mut spool: Spool) -> Result<Option<Box<dyn Load>>> {
     let database = &later.database;
     let there = match later.columns.is_none() || later.schema == SchemaPolicy::Evolve {
         true => database.columns(&later.table).await?,
@@ -113,13 +108,13 @@ pub async fn load(
     };
     let (keys, mut columns) = columns(&**database, later, &spool, there.as_deref())?;
     let place = (&**database, &later.table);
-    named_as_there(place, &keys, &mut columns, there.as_deref(), &run.events).await?;
+    named_as_there(place, &keys, &mut columns, there.as_deref(), &context.run.events).await?;
     if columns.is_empty() {
         let message = format!(
             "no rows came for table `{}`, which is not there: it has no columns to be made with",
             later.table
         );
-        run.events.emit(Event::Warning(message)).await;
+        context.emit(Event::Warning(message)).await;
         return Ok(None);
     }
     let mut mode = later.mode.clone();
@@ -157,7 +152,7 @@ pub async fn load(
         columns: &columns,
         keys,
     };
-    match write(&mut *load, later, into, spool, counters).await {
+    match write(&mut *load, later, into, spool, &context.counters).await {
         Ok(()) => Ok(Some(load)),
         Err(error) => {
             load.abort().await;

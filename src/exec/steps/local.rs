@@ -7,15 +7,12 @@ use async_trait::async_trait;
 use futures::StreamExt;
 use sequor_planner::ops::Transform;
 
-use super::columns::typed;
-use super::databases::Databases;
-use super::event::Counters;
-use super::run::Run;
-use super::scope::Scope;
-use super::sql::write_mode;
 use crate::batch::plain::conformed;
 use crate::batch::types::{Logical, arrow_schema, sql_name};
 use crate::error::{Error, ErrorKind, Result};
+use crate::exec::context::StepContext;
+use crate::exec::load::columns::typed;
+use crate::exec::load::write_mode;
 use crate::local;
 use crate::sources::database::{Database, Load, Rows, TableName};
 use crate::sources::key::upsert_key;
@@ -23,36 +20,29 @@ use crate::sources::sql::{column_list, twins_error};
 use sequor_planner::ops::WriteMode;
 
 /// Databases as a step sees them.
-struct InSight<'a> {
-    databases: &'a Databases,
-    scope: &'a Scope,
-}
+struct InSight<'a>(&'a StepContext);
 
 #[async_trait]
 impl local::Sources for InSight<'_> {
     fn find(&self, name: &str) -> Option<&str> {
-        self.databases.find(name)
+        self.0.run.databases.find(name)
     }
 
     async fn open(&self, source: &str) -> Result<Arc<dyn Database>> {
-        self.databases.get(source, self.scope).await
+        self.0.database(source).await
     }
 }
 
 /// Runs the query, and loads its rows.
 pub async fn transform(
-    run: &Arc<Run>,
+    context: &StepContext,
     step: &Transform,
     query: &str,
     target: &TableName,
-    (scope, counters): (&Scope, &Counters),
 ) -> Result<()> {
     let own = step.target.source.as_str();
-    let sources = InSight {
-        databases: &run.databases,
-        scope,
-    };
-    let database = run.databases.get(own, scope).await?;
+    let sources = InSight(context);
+    let database = context.database(own).await?;
     let mut mode = write_mode(&step.write_mode, &*database);
     let rows = local::query(query, own, &sources).await?;
     let specs: Vec<(String, String)> = rows
@@ -76,7 +66,7 @@ pub async fn transform(
     let mut load = database.begin_load(target, &columns, mode).await?;
     match write(&mut *load, rows, &arrow_schema(&columns)).await {
         Ok(()) => {
-            counters.add_rows(load.commit().await?);
+            context.counters.add_rows(load.commit().await?);
             Ok(())
         }
         Err(error) => {

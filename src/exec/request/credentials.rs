@@ -6,32 +6,22 @@ use sequor_planner::expr::Prop;
 use sequor_planner::syntax::{Auth as Given, GrantType, OAuth2 as GivenOAuth2};
 use url::Url;
 
-use super::api::Api;
-use super::run::Run;
-use super::scope::Scope;
 use crate::error::{Error, ErrorKind, Result};
+use crate::exec::api::Api;
+use crate::exec::context::StepContext;
 use crate::http::{Auth, AwsSigv4, Digest, Grant, OAuth1, OAuth2Settings};
 use crate::secret::Secret;
 
-struct Texts<'a> {
-    run: &'a Run,
-    scope: &'a Scope,
-}
+/// The texts of optional properties.
+struct Texts<'a>(&'a StepContext);
 
 impl Texts<'_> {
     async fn text(&self, prop: &Prop) -> Result<String> {
-        Ok(self
-            .run
-            .evaluator
-            .one(prop, &self.scope.world(), None)
-            .await?
-            .to_text())
+        self.0.text(prop).await
     }
 
     async fn secret(&self, prop: &Prop) -> Result<Secret> {
-        let secret = Secret::new(self.text(prop).await?);
-        self.run.redactor.add(&secret);
-        Ok(secret)
+        self.0.secret(prop).await
     }
 
     async fn optional(&self, prop: &Option<Prop>) -> Result<Option<String>> {
@@ -50,18 +40,18 @@ impl Texts<'_> {
 }
 
 /// The auth and the base url of a source.
-pub async fn evaluate(run: &Run, api: &Api, scope: &Scope) -> Result<(Option<Auth>, Option<String>)> {
+pub async fn evaluate(step: &StepContext, api: &Api) -> Result<(Option<Auth>, Option<String>)> {
     let Some(source) = &api.source else {
         return Ok((None, None));
     };
-    let texts = Texts { run, scope };
+    let texts = Texts(step);
     let base_url = texts.optional(&source.base_url).await?;
     let auth = match &source.auth {
         None => None,
         Some(Given::Basic { username, password }) => {
             let username = texts.text(username).await?;
             let password = texts.secret(password).await?;
-            run.redactor.add(&Auth::basic_pair(&username, &password));
+            step.run.redactor.add(&Auth::basic_pair(&username, &password));
             Some(Auth::Basic { username, password })
         }
         Some(Given::Bearer { token }) => Some(Auth::Bearer {
@@ -82,7 +72,7 @@ pub async fn evaluate(run: &Run, api: &Api, scope: &Scope) -> Result<(Option<Aut
         }
         Some(Given::OAuth2(given)) => {
             let settings = oauth2(&texts, given).await?;
-            Some(Auth::OAuth2(api.oauth2(settings, &run.redactor)))
+            Some(Auth::OAuth2(api.oauth2(settings, &step.run.redactor)))
         }
         Some(Given::OAuth1(given)) => {
             let token = match (&given.token, &given.token_secret) {

@@ -5,17 +5,17 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use sequor_planner::expr::Prop;
 
-use super::api::seconds;
-use super::http_step::Asking;
-use super::scope::Scope;
 use crate::error::{Error, ErrorKind, Result};
+use crate::exec::api::seconds;
+use crate::exec::request::context::RequestContext;
+use crate::exec::scope::Scope;
 use crate::http::{self, Body, Pages, Parts, Request};
 use crate::value::Value;
 
 /// Evaluates the request in the scope.
-pub async fn render(asking: &Asking, scope: &Scope, pages: Option<&Pages>) -> Result<Request> {
-    let given = &asking.http.request.request;
-    let source_headers = asking.api.source.as_ref().and_then(|s| s.headers.as_ref());
+pub async fn render(context: &RequestContext, scope: &Scope, pages: Option<&Pages>) -> Result<Request> {
+    let given = &context.http.request.request;
+    let source_headers = context.api.source.as_ref().and_then(|s| s.headers.as_ref());
     let optional = [
         given.parameters.as_ref(),
         source_headers,
@@ -28,7 +28,8 @@ pub async fn render(asking: &Asking, scope: &Scope, pages: Option<&Pages>) -> Re
         .chain(optional)
         .flatten()
         .collect();
-    let mut values = asking
+    let mut values = context
+        .step
         .run
         .evaluator
         .all(&props, &scope.world(), None)
@@ -48,7 +49,7 @@ pub async fn render(asking: &Asking, scope: &Scope, pages: Option<&Pages>) -> Re
         }
     }
     let parts = Parts {
-        base_url: asking.base_url.as_deref(),
+        base_url: context.base_url.as_deref(),
         url,
         method,
         parameters,
@@ -56,17 +57,17 @@ pub async fn render(asking: &Asking, scope: &Scope, pages: Option<&Pages>) -> Re
         body: body.map(|value| Body {
             format: given.body_format,
             value,
-            folder: &asking.run.folder,
+            folder: &context.step.run.folder,
         }),
         idempotency_key,
         timeout: given.timeout.map(seconds),
     };
     let mut request = http::build(parts)?;
-    asking
+    context
         .hosts
         .check(&request.url)
         .map_err(|e| e.at(&given.url_place))?;
-    if let Some(auth) = &asking.auth {
+    if let Some(auth) = &context.auth {
         auth.apply(&mut request)?;
     }
     Ok(request)

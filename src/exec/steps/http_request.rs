@@ -1,70 +1,44 @@
-//! An http_request step: prepares what all its requests share, then asks once, once per row or once per batch of rows.
+//! `http_request`: prepares what all its requests share, then asks once, once per row or once per batch of rows.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use sequor_planner::ops::{OnError, VariableScope, VariableSet};
-use sequor_planner::plan::{FanOut, HttpStep, Step};
+use sequor_planner::plan::{FanOut, HttpStep};
 
-use super::api::Api;
-use super::credentials;
-use super::event::{Counters, Event};
-use super::http_converse::converse;
-use super::http_fan_out;
-use super::rejects::{self, Rejects};
-use super::run::Run;
-use super::scope::{Layer, Scope};
-use super::sink::Sink;
-use super::turn::Variable;
-use super::variables;
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::{Auth, Hosts, Limits, Policy};
+use crate::exec::api::Api;
+use crate::exec::context::StepContext;
+use crate::exec::event::Event;
+use crate::exec::load::sink::Sink;
+use crate::exec::request::context::RequestContext;
+use crate::exec::request::conversation::converse;
+use crate::exec::request::rejects::{self, Rejects};
+use crate::exec::request::{credentials, fan_out};
+use crate::exec::scope::{Layer, Scope};
+use crate::exec::turn::Variable;
+use crate::exec::variables;
 use crate::value::Value;
 
-/// What all requests of a step share.
-pub struct Asking {
-    pub run: Arc<Run>,
-    pub step: String,
-    pub http: HttpStep,
-    pub api: Arc<Api>,
-    pub auth: Option<Auth>,
-    pub base_url: Option<String>,
-    pub success: Vec<u16>,
-    pub policy: Policy,
-    pub limits: Limits,
-    /// Where requests may go.
-    pub hosts: Hosts,
-    pub rejects: Option<Rejects>,
-    /// Set when a rule says to ask no more.
-    pub stopped: AtomicBool,
-    pub sink: Sink,
-    pub counters: Arc<Counters>,
-}
-
 /// Runs the step.
-pub async fn run(
-    run: Arc<Run>,
-    step: &Step,
-    http: &HttpStep,
-    scope: Scope,
-    counters: Arc<Counters>,
-) -> Result<()> {
+pub async fn run(step: &StepContext, http: &HttpStep) -> Result<()> {
+    let run = &step.run;
     let api = run
         .apis
-        .get(http.request.request.source.as_deref(), &scope)
+        .get(http.request.request.source.as_deref(), &step.scope)
         .await?;
-    let outer = scope.clone();
-    let init = initial(&run, &http.request.init, &scope).await?;
+    let init = initial(step, &http.request.init).await?;
     let own = Layer::new(init.clone());
     // The source's variables lie below the step's own.
-    let scope = source_scope(&run, &api, &scope).await?.with(own.clone());
-    let (auth, base_url) = credentials::evaluate(&run, &api, &scope).await?;
-    let mut sink = Sink::begin(&run, &http.request, &scope, &counters).await?;
-    let rejects = match (&http.rejects, run.debug.look) {
+    let scope = source_scope(step, &api).await?.with(own.clone());
+    let inside = step.in_scope(scope.clone());
+    let (auth, base_url) = credentials::evaluate(&inside, &api).await?;
+    let mut sink = Sink::begin(&inside, &http.request).await?;
+    let rejects = match (&http.rejects, run.preview.mode) {
         (Some(table), None) => Some(Rejects {
-            table: sink.add(&run, table, &rejects::COLUMNS, &scope).await?,
-            all: step.on_error == OnError::Reject,
+            table: sink.add(table, &rejects::COLUMNS).await?,
+            all: step.step.on_error == OnError::Reject,
             count: AtomicU64::new(0),
             what: match http.request.for_each.as_ref().and_then(|rows| rows.batch_size) {
                 Some(_) => ("batch", "batches"),
@@ -73,52 +47,50 @@ pub async fn run(
         }),
         _ => None,
     };
-    let asking = Arc::new(Asking {
-        step: step.id.clone(),
-        success: success(&run, http, &scope).await?,
+    let context = Arc::new(RequestContext {
+        success: success(&inside, http).await?,
         policy: api.policy(http.request.request.retry.as_ref()),
         limits: api.limits(&http.request.request),
         hosts: api.hosts(base_url.as_deref()),
         rejects,
         stopped: AtomicBool::new(false),
         http: http.clone(),
-        run: run.clone(),
+        step: inside,
         api,
         auth,
         base_url,
         sink,
-        counters,
     });
     match &http.fan_out {
-        FanOut::Single => converse(&asking, &scope, &own)
+        FanOut::Single => converse(&context, &scope, &own)
             .await
             .map_err(|failure| failure.error)?,
         FanOut::Concurrent { .. } | FanOut::Sequential { .. } => {
-            http_fan_out::run(&asking, &scope, &own, &init).await?;
+            fan_out::run(&context, &scope, &own, &init).await?;
         }
     }
     // Requests are over: this is the last holder.
-    let asking = Arc::into_inner(asking)
+    let context = Arc::into_inner(context)
         .ok_or_else(|| Error::new(ErrorKind::Internal, "requests outlived their step"))?;
-    if run.debug.look.is_some() {
+    if run.preview.mode.is_some() {
         return Ok(());
     }
-    if let (Some(rejects), Some(table)) = (&asking.rejects, &http.rejects)
-        && let Some(warning) = rejects.warning(&step.id, table.table.as_text().unwrap_or_default())
+    if let (Some(rejects), Some(table)) = (&context.rejects, &http.rejects)
+        && let Some(warning) = rejects.warning(step.id(), table.table.as_text().unwrap_or_default())
     {
-        run.events.emit(Event::Warning(warning)).await;
+        step.emit(Event::Warning(warning)).await;
     }
-    let set = to_publish(http, &own, &outer);
-    outer.stage(&set);
-    asking.sink.commit(&run).await?;
-    outer.publish(set);
+    let set = to_publish(http, &own, &step.scope);
+    step.scope.stage(&set);
+    context.sink.commit().await?;
+    step.scope.publish(set);
     Ok(())
 }
 
 /// `init.variables`: set once, before the first request.
-async fn initial(run: &Run, init: &[VariableSet], scope: &Scope) -> Result<HashMap<String, Value>> {
+async fn initial(step: &StepContext, init: &[VariableSet]) -> Result<HashMap<String, Value>> {
     let props: Vec<_> = init.iter().map(|v| &v.value).collect();
-    let values = run.evaluator.kept(&props, &scope.world(), None).await?;
+    let values = step.run.evaluator.kept(&props, &step.scope.world(), None).await?;
     let mut initial = HashMap::with_capacity(values.len());
     for (variable, value) in init.iter().zip(values) {
         let set = variables::expanded(variable, value)?;
@@ -128,23 +100,23 @@ async fn initial(run: &Run, init: &[VariableSet], scope: &Scope) -> Result<HashM
 }
 
 /// The scope with the variables of the http source.
-async fn source_scope(run: &Run, api: &Api, scope: &Scope) -> Result<Scope> {
+async fn source_scope(step: &StepContext, api: &Api) -> Result<Scope> {
     let Some(source) = api.source.as_ref().filter(|s| !s.variables.is_empty()) else {
-        return Ok(scope.clone());
+        return Ok(step.scope.clone());
     };
     let layer = Layer::new(HashMap::new());
-    let inner = scope.with(layer.clone());
+    let inner = step.in_scope(step.scope.with(layer.clone()));
     for variable in &source.variables {
-        let value = run.evaluator.one(&variable.value, &inner.world(), None).await?;
+        let value = inner.value(&variable.value).await?;
         for (name, value, _) in variables::expanded(variable, value)? {
             layer.set(&name, value);
         }
     }
-    Ok(inner)
+    Ok(inner.scope)
 }
 
 /// Statuses that are a success; none given: any 2xx.
-async fn success(run: &Run, http: &HttpStep, scope: &Scope) -> Result<Vec<u16>> {
+async fn success(step: &StepContext, http: &HttpStep) -> Result<Vec<u16>> {
     let Some(prop) = &http.request.response.success_status else {
         // Read by the step's own expressions, it is theirs to judge.
         return Ok(match http.any_status {
@@ -152,7 +124,7 @@ async fn success(run: &Run, http: &HttpStep, scope: &Scope) -> Result<Vec<u16>> 
             false => Vec::new(),
         });
     };
-    let value = run.evaluator.one(prop, &scope.world(), None).await?;
+    let value = step.value(prop).await?;
     let items = match value {
         Value::List(items) => items.to_vec(),
         Value::Null => Vec::new(),

@@ -1,0 +1,104 @@
+//! What one step runs with.
+
+use std::sync::Arc;
+
+use sequor_planner::expr::Prop;
+use sequor_planner::plan::{Region, Step};
+
+use super::event::{Counters, Event};
+use super::run::Run;
+use super::scheduler::{self, Prepared};
+use super::scope::Scope;
+use crate::error::Result;
+use crate::secret::Secret;
+use crate::sources::database::Database;
+use crate::value::Value;
+
+/// What one step runs with. Cheap to clone.
+#[derive(Clone)]
+pub struct StepContext {
+    /// What all steps of the run share.
+    pub run: Arc<Run>,
+    pub step: Arc<Step>,
+    /// What the step's expressions see.
+    pub scope: Scope,
+    pub counters: Arc<Counters>,
+    /// How many steps are around it.
+    pub depth: usize,
+}
+
+impl StepContext {
+    /// The step's id.
+    pub fn id(&self) -> &str {
+        &self.step.id
+    }
+
+    /// The same step with another scope.
+    pub fn in_scope(&self, scope: Scope) -> StepContext {
+        StepContext {
+            scope,
+            ..self.clone()
+        }
+    }
+
+    /// The value of a property.
+    ///
+    /// # Errors
+    /// As evaluating it.
+    pub async fn value(&self, prop: &Prop) -> Result<Value> {
+        self.run.evaluator.one(prop, &self.scope.world(), None).await
+    }
+
+    /// The value of a property as text.
+    ///
+    /// # Errors
+    /// As evaluating it.
+    pub async fn text(&self, prop: &Prop) -> Result<String> {
+        Ok(self.value(prop).await?.to_text())
+    }
+
+    /// The value of a property that no output shows from now on.
+    ///
+    /// # Errors
+    /// As evaluating it.
+    pub async fn secret(&self, prop: &Prop) -> Result<Secret> {
+        let secret = Secret::new(self.text(prop).await?);
+        self.run.redactor.add(&secret);
+        Ok(secret)
+    }
+
+    /// The database of a source.
+    ///
+    /// # Errors
+    /// As opening it.
+    pub async fn database(&self, source: &str) -> Result<Arc<dyn Database>> {
+        self.run.databases.get(source, &self.scope).await
+    }
+
+    /// Tells what happened.
+    pub async fn emit(&self, event: Event) {
+        self.run.events.emit(event).await;
+    }
+
+    /// Warns of something; secrets in the text are hidden.
+    pub async fn warn(&self, text: impl AsRef<str>) {
+        let text = self.run.redactor.redact(text.as_ref());
+        self.emit(Event::Warning(text)).await;
+    }
+
+    /// Runs steps inside this one to their end.
+    ///
+    /// # Errors
+    /// The first error of a step.
+    pub async fn steps(&self, region: &Region, scope: Scope) -> Result<()> {
+        self.prepared(Prepared::new(region), scope).await
+    }
+
+    /// As [`StepContext::steps`], for steps that run more than once.
+    ///
+    /// # Errors
+    /// The first error of a step.
+    pub async fn prepared(&self, region: Arc<Prepared>, scope: Scope) -> Result<()> {
+        scheduler::region(self.run.clone(), region, scope, self.depth + 1).await
+    }
+}

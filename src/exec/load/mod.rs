@@ -1,0 +1,14 @@
+//! Rows on their way into tables: the sink that a response fills, loads that wait for all rows, and what tables and columns
+//! are called.
+
+pub mod columns;
+mod filled;
+mod odd;
+pub mod sink;
+mod spooled;
+pub mod table;
+mod waiting;
+mod write_mode;
+
+pub use filled::Filled;
+pub use write_mode::write_mode;

@@ -1,0 +1,11 @@
+//! Requests to APIs: what a step's requests share, one conversation per row with its pages, and what is done with responses.
+
+pub mod context;
+pub mod conversation;
+pub mod credentials;
+pub mod fan_out;
+pub mod preview;
+pub mod rejects;
+mod render;
+mod response;
+mod rules;

@@ -1,0 +1,65 @@
+//! The operations: one file for each.
+
+mod execute;
+mod for_each;
+mod http_request;
+mod if_;
+mod local;
+mod migrate_schema;
+mod print;
+mod run_flow;
+mod set_variable;
+mod transform;
+mod try_;
+mod while_;
+
+use futures::future::BoxFuture;
+use sequor_planner::plan::Action;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::exec::context::StepContext;
+use crate::exec::run::Operations;
+
+/// Every operation of the language.
+pub struct All;
+
+impl Operations for All {
+    fn perform(&self, context: StepContext) -> BoxFuture<'static, Result<()>> {
+        Box::pin(perform(context))
+    }
+}
+
+async fn perform(context: StepContext) -> Result<()> {
+    let step = context.step.clone();
+    match &step.action {
+        Action::Http(http) => http_request::run(&context, http).await,
+        Action::Transform(transform) => transform::run(&context, transform).await,
+        Action::Execute(execute) => execute::run(&context, execute).await,
+        Action::SetVariable(set) => set_variable::run(&context, &set.set).await,
+        Action::Print(print) => print::run(&context, &print.message).await,
+        Action::If { branches, otherwise } => if_::run(&context, branches, otherwise).await,
+        Action::ForEach { rows, columns, body } => {
+            for_each::run(&context, rows, columns.as_ref(), body).await
+        }
+        Action::While {
+            condition,
+            body,
+            max_iterations,
+        } => while_::run(&context, condition, body, *max_iterations).await,
+        Action::Try {
+            steps,
+            catch,
+            finally,
+        } => try_::run(&context, steps, catch.as_ref(), finally).await,
+        Action::Group(body) => context.steps(body, context.scope.clone()).await,
+        Action::MigrateSchema(migrate) => migrate_schema::run(&context, migrate).await,
+        Action::EnterFlow {
+            frame, parameters, ..
+        } => run_flow::enter(&context, *frame, parameters.as_ref()).await,
+        // A call is planned before it is performed.
+        Action::Call { flow, .. } => Err(Error::new(
+            ErrorKind::Internal,
+            format!("the call of `{flow}` was not planned"),
+        )),
+    }
+}

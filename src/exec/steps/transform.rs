@@ -1,0 +1,97 @@
+//! `transform`.
+
+use sequor_planner::ops::{Engine, Transform};
+
+use super::execute::sql_text;
+use super::local;
+use crate::error::{Error, ErrorKind, Result};
+use crate::exec::context::StepContext;
+use crate::exec::event::Event;
+use crate::exec::load::table::table_name;
+use crate::exec::load::write_mode;
+use crate::sources::database::TableName;
+
+/// Runs a query where its data is; its result becomes the target.
+pub async fn run(context: &StepContext, step: &Transform) -> Result<()> {
+    let query = sql_text(context, &step.query).await?;
+    let query = query
+        .trim()
+        .trim_end_matches(|c: char| c == ';' || c.is_whitespace());
+    if query.is_empty() {
+        return Err(Error::new(ErrorKind::Project, "`query` is empty"));
+    }
+    let target = table_name(context, &step.target).await?;
+    context.scope.come().await?;
+    let here = match step.engine {
+        Engine::Across => !schemas_win(context, step, query).await?,
+        engine => engine.is_local(),
+    };
+    if here {
+        return local::transform(context, step, query, &target)
+            .await
+            .map_err(|e| {
+                e.at(&step.query_place)
+                    .context(format!("transform into `{target}`"))
+            });
+    }
+    let database = context.database(&step.target.source).await?;
+    let statements = sequor_planner::split_statements(query, database.dialect()).len();
+    if statements > 1 {
+        return Err(Error::new(
+            ErrorKind::Sql,
+            format!("`query` must be one query, and holds {statements} statements"),
+        )
+        .help("use `execute` for statements"));
+    }
+    let rows = database
+        .transform(query, &target, write_mode(&step.write_mode, &*database))
+        .await
+        .map_err(|e| {
+            e.at(&step.query_place)
+                .context(format!("transform into `{target}`"))
+        })?;
+    context.counters.add_rows(rows);
+    Ok(())
+}
+
+/// Whether the database of the target has the tables that a query names like those of other sources: its own schema is
+/// meant then.
+async fn schemas_win(context: &StepContext, step: &Transform, query: &str) -> Result<bool> {
+    let own = step.target.source.as_str();
+    let database = context.database(own).await?;
+    let Ok(found) = sequor_planner::sql::analyse(query, database.dialect()) else {
+        return Ok(false);
+    };
+    let mut both = Vec::new();
+    for table in &found.reads {
+        let Some(schema) = &table.namespace else { continue };
+        if context
+            .run
+            .databases
+            .find(schema)
+            .is_none_or(|source| source == own)
+        {
+            continue;
+        }
+        let name = TableName {
+            database: None,
+            namespace: Some(database.fold(schema)),
+            table: database.fold(&table.table),
+        };
+        // A database that has no such schema may say so by an error.
+        let there = database
+            .columns(&name)
+            .await
+            .is_ok_and(|columns| columns.is_some());
+        both.extend(there.then(|| format!("`{schema}.{}`", table.table)));
+    }
+    if both.is_empty() {
+        return Ok(false);
+    }
+    let message = format!(
+        "{} is taken as a table of {own}, which has such a schema, and not as one of the source of that name",
+        both.join(", ")
+    );
+    context.emit(Event::Warning(message)).await;
+    Ok(true)
+}
