@@ -1,24 +1,57 @@
 //! Sequor: flows in YAML, Jinja, Python and SQL, compiled to a plan and run concurrently.
 //!
-//! The compiler is the crate `sequor_planner`; this crate executes its plans. Data flows one way:
-//! [`exec`] runs the plan's steps; [`expr`] and [`python`] evaluate their properties; [`http`] asks APIs; [`batch`] makes
-//! Arrow of the answers; [`sources`] and [`staging`] load them, `local` runs queries
-//! over tables of several of them; [`report`] tells what happened. `cli` assembles the parts.
+//! The compiler is the crate `sequor_planner`; this crate executes its plans. [`engine`] is the front door:
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//! use sequor::engine::{CompileOptions, Location, Project, Session};
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let project = Arc::new(Project::open(&Location::of("examples/shopify_mailchimp"))?);
+//! let compiled = project.compile("main", &CompileOptions::default()).await?;
+//! let mut run = Session::new(&compiled.loaded).start(&compiled).await?;
+//! while let Some(event) = run.next_event().await {
+//!     println!("{}", serde_json::to_string(&*event)?);
+//! }
+//! println!("{}", run.wait().await?.status.as_str());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The modules stand below in the order of the data: each uses those above it, none those below. Where to look: paging ends
+//! in `http::paging`, rows are rejected in `exec::request::rejects`, secrets are hidden by [`secret`].
 
+/// Arrow batches: types of columns, and rows from JSON, CSV and XML.
 pub mod batch;
+/// The command line.
 pub mod cli;
+/// The front door: project, compilation, session, run.
 pub mod engine;
+/// What went wrong: kind, place and advice, and what follows from each kind.
 pub mod error;
+/// What a run tells, as data.
+pub mod event;
+/// Requests and responses of HTTP.
 pub mod exchange;
+/// Executing a plan: the scheduler, its steps, their requests and loads.
 pub mod exec;
+/// Evaluating properties: Jinja and Python.
 pub mod expr;
+/// Asking APIs: sending, limits, retries, authentication, paging, recordings.
 pub mod http;
+/// Queries over tables of several sources.
 mod local;
-pub mod project;
+/// The Python interpreter.
 pub mod python;
+/// Events as words: progress, lines, JSON.
 pub mod report;
+/// Texts that no output shows.
 pub mod secret;
+/// The contract of databases, and one folder for each of them.
 pub mod sources;
+/// The embedded database: DataFusion over Delta tables.
 pub mod staging;
+/// Values of expressions, rows of batches among them.
 pub mod value;
+/// What expressions can ask the run for.
 pub mod world;

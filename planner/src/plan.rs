@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
 use crate::effects::Resource;
 use crate::expr::Prop;
@@ -32,6 +33,15 @@ pub struct Plan {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub in_order: bool,
     pub root: Region,
+}
+
+impl Plan {
+    /// The SHA-256 of the plan's JSON, in hexadecimal: two plans with the same digest do the same.
+    pub fn digest(&self) -> String {
+        // A plan is data: nothing in it can fail to be JSON.
+        let json = serde_json::to_vec(self).unwrap_or_default();
+        format!("{:x}", Sha256::digest(json))
+    }
 }
 
 /// A source that the plan uses.

@@ -3,15 +3,15 @@
 use std::fmt;
 use std::sync::Arc;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A place in a file of the project: 1-based line and column (in characters).
 ///
 /// Values carry their place; equality of values ignores it, so `Place` compares equal to every other place.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Place {
     /// Path relative to the project, with `/`.
-    #[serde(serialize_with = "shared_text")]
+    #[serde(serialize_with = "shared_text", deserialize_with = "text_to_share")]
     pub file: Arc<str>,
     pub line: usize,
     pub column: usize,
@@ -20,6 +20,11 @@ pub struct Place {
     pub start: usize,
     #[serde(skip)]
     pub end: usize,
+}
+
+/// Reads shared text from the text it is.
+pub(crate) fn text_to_share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<str>, D::Error> {
+    String::deserialize(deserializer).map(Arc::from)
 }
 
 /// Serializes shared text as the text it is.

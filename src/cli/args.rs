@@ -136,6 +136,9 @@ pub struct Plan {
     /// Count the rows of for_each tables, to tell how many requests there will be
     #[arg(long)]
     pub estimate: bool,
+    /// Write the plan to a file, to be reviewed and then run: sequor run --plan FILE
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
     #[command(flatten)]
     pub selection: Selection,
     /// A variable, winning over every other place it is set
@@ -168,7 +171,11 @@ pub struct Selection {
 #[derive(Debug, ClapArgs)]
 pub struct Run {
     /// The flow, as its path below flows/ without .yaml
-    pub flow: String,
+    #[arg(required_unless_present = "plan")]
+    pub flow: Option<String>,
+    /// Run a plan that `sequor plan --out` wrote; refused when the project changed since
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["flow", "op_id", "select", "exclude", "in_order"])]
+    pub plan: Option<PathBuf>,
     /// A variable, winning over every other place it is set
     #[arg(long = "var", value_name = "NAME=VALUE")]
     pub variables: Vec<String>,

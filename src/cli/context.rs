@@ -2,14 +2,16 @@
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use indexmap::IndexMap;
-use sequor_planner::{Compiler, Diagnostic, Diagnostics, ProjectFiles, Severity};
+use sequor_planner::{Diagnostic, ProjectFiles, Severity};
 
 use super::args::Global;
+use crate::engine::{Location, Project};
 use crate::error::{Error, ErrorKind, Result};
-use crate::expr::Evaluator;
-use crate::project::{Location, Project};
+use crate::event::ErrorReport;
+use crate::report::{SourceText, render};
 use crate::value::Value;
 
 /// What all commands share.
@@ -49,11 +51,14 @@ impl Context {
         }
     }
 
-    /// Reads the project and its compiler.
-    pub fn compiler(&self, d: &mut Diagnostics) -> Result<(Project, Option<Compiler>)> {
-        let project = self.location.read()?;
-        let compiler = Compiler::read(&project.files, d);
-        Ok((project, compiler))
+    /// Reads the project.
+    pub fn project(&self) -> Result<Arc<Project>> {
+        Project::open(&self.location).map(Arc::new)
+    }
+
+    /// Shows an error on standard error.
+    pub fn complain(&self, error: &Error, source: &SourceText) {
+        crate::report::err(render(&ErrorReport::from(error), "", source, self.color));
     }
 
     /// Shows findings on standard error.
@@ -66,23 +71,6 @@ impl Context {
             crate::report::err(format!("{}\n", diagnostic.render(source, self.color)));
         }
     }
-}
-
-/// Reports templates that need Python's Jinja2 where it is not installed. The interpreter is asked only when there are some.
-///
-/// # Errors
-/// No interpreter.
-pub fn check_jinja2(d: &mut Diagnostics) -> Result<()> {
-    if !d.needs_jinja2() {
-        return Ok(());
-    }
-    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-    let evaluator = Evaluator::default();
-    let found = runtime.block_on(evaluator.python().module_file("jinja2".to_string()))?;
-    if found.is_none() {
-        d.jinja2_is_missing();
-    }
-    Ok(())
 }
 
 /// Reads `NAME=VALUE` pairs. Values are text.

@@ -2,20 +2,40 @@
 
 use sequor_planner::{Code, nearest};
 
-use super::Exit;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Exit, POLICIES, Result};
+
+/// A code of the compiler's findings, or of the errors of runs.
+struct Known {
+    code: &'static str,
+    title: &'static str,
+    explanation: &'static str,
+}
+
+fn all() -> Vec<Known> {
+    let findings = Code::ALL.iter().map(|code| Known {
+        code: code.as_str(),
+        title: code.title(),
+        explanation: code.explanation(),
+    });
+    let errors = POLICIES.iter().map(|policy| Known {
+        code: policy.code,
+        title: policy.title,
+        explanation: policy.explanation,
+    });
+    findings.chain(errors).collect()
+}
 
 /// Explains a code, or lists all of them.
 pub fn explain(code: Option<&str>) -> Result<Exit> {
+    let all = all();
     let Some(wanted) = code else {
-        for code in Code::ALL {
-            crate::report::out(format!("{}  {}", code.as_str(), code.title()));
+        for known in &all {
+            crate::report::out(format!("{}  {}", known.code, known.title));
         }
         return Ok(Exit::Done);
     };
-    let found = Code::ALL.iter().find(|c| c.as_str().eq_ignore_ascii_case(wanted));
-    let Some(code) = found else {
-        let near = nearest(wanted, Code::ALL.iter().map(|c| c.as_str()));
+    let Some(known) = all.iter().find(|known| known.code.eq_ignore_ascii_case(wanted)) else {
+        let near = nearest(wanted, all.iter().map(|known| known.code));
         let error = Error::new(ErrorKind::Project, format!("there is no code `{wanted}`"));
         return Err(match near {
             Some(near) => error.help(format!("did you mean `{near}`? `sequor explain` lists all codes")),
@@ -24,9 +44,9 @@ pub fn explain(code: Option<&str>) -> Result<Exit> {
     };
     crate::report::out(format!(
         "{}: {}\n\n{}",
-        code.as_str(),
-        code.title(),
-        code.explanation().trim()
+        known.code,
+        known.title,
+        known.explanation.trim()
     ));
     Ok(Exit::Done)
 }

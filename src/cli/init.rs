@@ -2,9 +2,8 @@
 
 use std::path::Path;
 
-use super::Exit;
 use super::context::Context;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Exit, Result};
 
 const FLOW: &str = r#"# A flow is a list of steps. Run it: sequor run hello
 - op: print

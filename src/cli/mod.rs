@@ -1,9 +1,8 @@
 //! The command line: one file per command. The only place that assembles the concrete parts.
 
 mod args;
+mod compile;
 mod context;
-mod engine;
-mod estimate;
 mod explain;
 mod init;
 mod log;
@@ -20,17 +19,8 @@ use clap::Parser;
 use args::{Args, Command, EnvCommand};
 use context::Context;
 
-use crate::error::ErrorKind;
-use crate::report::{SourceText, render};
-
-/// Exit codes, as documented: 0 done, 1 the flow failed, 2 project or command line wrong, 130 interrupted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exit {
-    Done = 0,
-    Failed = 1,
-    Wrong = 2,
-    Interrupted = 130,
-}
+use crate::error::Exit;
+use crate::report::SourceText;
 
 /// Runs the program.
 pub fn main() -> ExitCode {
@@ -53,12 +43,8 @@ pub fn main() -> ExitCode {
         Command::Query(args) => query::query(&context, args),
     };
     let exit = result.unwrap_or_else(|error| {
-        crate::report::err(render(&error, "", &SourceText::default(), context.color));
-        match error.kind() {
-            ErrorKind::Cancelled => Exit::Interrupted,
-            ErrorKind::Project => Exit::Wrong,
-            _ => Exit::Failed,
-        }
+        context.complain(&error, &SourceText::default());
+        error.kind().policy().exit
     });
     ExitCode::from(exit as u8)
 }

@@ -2,9 +2,8 @@
 
 use sequor_planner::SchemaOf;
 
-use super::Exit;
 use super::args::SchemaFile;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Exit, Result};
 
 /// Prints the JSON Schema of a kind of file.
 pub fn schema(file: SchemaFile) -> Result<Exit> {

@@ -2,32 +2,32 @@
 
 use sequor_planner::{Diagnostics, Severity};
 
-use super::Exit;
 use super::args::{DiagnosticFormat, Validate};
-use super::context::{Context, check_jinja2, tally};
-use crate::error::Result;
+use super::context::{Context, tally};
+use crate::engine::check_jinja2;
+use crate::error::{Exit, Result};
 
 /// Checks the project, or one flow: every mistake, not just the first.
 pub fn validate(context: &Context, args: &Validate) -> Result<Exit> {
     let mut d = Diagnostics::default();
-    let (project, compiler) = context.compiler(&mut d)?;
+    let project = context.project()?;
+    let loaded = project.load(Default::default(), &mut d)?;
     let mut checked = 0;
-    if let Some(compiler) = &compiler {
-        let kept = project.kept_variables(compiler)?;
-        let known = project.known_names(&kept, std::iter::empty());
+    if let Some(loaded) = &loaded {
         let flows: Vec<String> = match &args.flow {
             Some(flow) => vec![flow.clone()],
-            None => compiler.flows().map(str::to_string).collect(),
+            None => loaded.compiler.flows().map(str::to_string).collect(),
         };
         if args.flow.is_none() {
-            compiler.check_sources(&mut d);
+            loaded.compiler.check_sources(&mut d);
         }
         for flow in &flows {
-            compiler.plan(flow, &known, &mut d);
+            loaded.plan(flow, &mut d);
             checked += 1;
         }
     }
-    check_jinja2(&mut d)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    runtime.block_on(check_jinja2(&mut d))?;
     let failed = d.has_errors();
     let found = d.into_sorted();
     match args.format {

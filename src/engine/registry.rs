@@ -19,7 +19,7 @@ use crate::sources::mysql::MySql;
 use crate::sources::postgres::Postgres;
 use crate::sources::snowflake::{Account, Credential, Snowflake};
 use crate::sources::sqlite::Sqlite;
-use crate::staging::Staging;
+use crate::staging::{Memory, Staging};
 use crate::value::Value;
 use crate::world::World;
 
@@ -30,6 +30,8 @@ pub struct Opening<'a> {
     pub redactor: &'a Redactor,
     /// Where the staging database keeps its tables.
     pub staging: &'a Path,
+    /// What its queries may take.
+    pub memory: &'a Memory,
     /// The project's folder: paths in sources are relative to it.
     pub folder: &'a Path,
     /// Files of databases must be there; else they are made.
@@ -79,9 +81,9 @@ impl Opening<'_> {
 
     async fn database(&self, name: &str, source: &DatabaseSource, quoted: bool) -> Result<Arc<dyn Database>> {
         Ok(match source {
-            DatabaseSource::Staging => {
-                Arc::new(Staging::open_folder(&self.staging.join(name))?.quoted_names(quoted))
-            }
+            DatabaseSource::Staging => Arc::new(
+                Staging::open_folder_with(&self.staging.join(name), self.memory)?.quoted_names(quoted),
+            ),
             DatabaseSource::Postgres(server) => {
                 let login = self.login(server).await?;
                 let opened = Postgres::open(login.conn_str, login.username, login.password).await?;

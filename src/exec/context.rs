@@ -5,11 +5,12 @@ use std::sync::Arc;
 use sequor_planner::expr::Prop;
 use sequor_planner::plan::{Region, Step};
 
-use super::event::{Counters, Event};
+use super::event::{Counters, Emitter};
 use super::run::Run;
 use super::scheduler::{self, Prepared};
 use super::scope::Scope;
 use crate::error::Result;
+use crate::event::EventKind;
 use crate::secret::Secret;
 use crate::sources::database::Database;
 use crate::value::Value;
@@ -75,15 +76,23 @@ impl StepContext {
         self.run.databases.get(source, &self.scope).await
     }
 
+    /// Tells what happens in the step.
+    pub fn emitter(&self) -> Emitter {
+        Emitter {
+            events: self.run.events.clone(),
+            step: self.step.id.as_str().into(),
+        }
+    }
+
     /// Tells what happened.
-    pub async fn emit(&self, event: Event) {
-        self.run.events.emit(event).await;
+    pub async fn emit(&self, kind: EventKind) {
+        self.run.events.emit(Some(self.id()), kind).await;
     }
 
     /// Warns of something; secrets in the text are hidden.
     pub async fn warn(&self, text: impl AsRef<str>) {
         let text = self.run.redactor.redact(text.as_ref());
-        self.emit(Event::Warning(text)).await;
+        self.emit(EventKind::Warning { text }).await;
     }
 
     /// Runs steps inside this one to their end.

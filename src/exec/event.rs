@@ -1,12 +1,12 @@
-//! What the executor tells about itself: events, turned into words elsewhere.
+//! Telling what happens: counts of steps, and the listeners of a run.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::mpsc;
+use uuid::Uuid;
 
-use crate::error::Error;
+use crate::event::{EVENT_VERSION, Event, EventKind, StepReport, Tally, Totals};
 
 /// Counts of one step, readable while it runs.
 #[derive(Debug, Default)]
@@ -14,16 +14,6 @@ pub struct Counters {
     rows: AtomicU64,
     requests: AtomicU64,
     retries: AtomicU64,
-}
-
-/// A reading of [`Counters`].
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Totals {
-    /// Rows written to tables.
-    pub rows: u64,
-    /// Requests sent, without retries.
-    pub requests: u64,
-    pub retries: u64,
 }
 
 impl Counters {
@@ -46,64 +36,106 @@ impl Counters {
     }
 }
 
-/// How a step ended.
-#[derive(Debug, Clone)]
-pub enum Outcome {
-    Done,
-    /// The error; none when a step inside it failed, which told it already.
-    Failed(Option<Error>),
-    /// A `try` around it takes the error.
-    Caught(Option<Error>),
-    /// Never started, since this step failed before.
-    Skipped {
-        because: String,
-    },
-    /// Stopped by an interrupt.
-    Cancelled,
+/// Events waiting for a listener.
+const WAITING: usize = 256;
+
+/// Someone who hears events.
+pub struct Listener {
+    sender: mpsc::Sender<Arc<Event>>,
+    /// Whether the run waits for it.
+    every: bool,
 }
 
-/// One thing that happened.
-#[derive(Debug, Clone)]
-pub enum Event {
-    Started {
-        step: Arc<str>,
-        op: &'static str,
-        title: Option<String>,
-        /// How many for_each blocks and branches it stands in.
-        depth: usize,
-        counters: Arc<Counters>,
-    },
-    Finished {
-        step: Arc<str>,
-        op: &'static str,
-        depth: usize,
-        outcome: Outcome,
-        totals: Totals,
-        took: Duration,
-    },
-    /// The text of a `print`.
-    Printed(String),
-    Warning(String),
+impl Listener {
+    /// A listener that hears every event: where it is slow, the run waits.
+    pub fn every() -> (Listener, mpsc::Receiver<Arc<Event>>) {
+        let (sender, receiver) = mpsc::channel(WAITING);
+        (Listener { sender, every: true }, receiver)
+    }
+
+    /// A listener that misses events while it is behind.
+    pub fn lossy() -> (Listener, mpsc::Receiver<Arc<Event>>) {
+        let (sender, receiver) = mpsc::channel(WAITING);
+        (Listener { sender, every: false }, receiver)
+    }
 }
 
-/// Where events go. A slow listener slows the run instead of filling memory.
+/// Where the events of a run go. Cheap to clone.
 #[derive(Clone)]
-pub struct Events(mpsc::Sender<Event>);
+pub struct Events(Arc<Hub>);
+
+struct Hub {
+    run: Uuid,
+    listeners: Vec<Listener>,
+    tally: Mutex<Tally>,
+}
 
 impl Events {
-    /// A channel for events.
-    pub fn channel() -> (Events, mpsc::Receiver<Event>) {
-        let (sender, receiver) = mpsc::channel(256);
-        (Events(sender), receiver)
+    /// The events of a run.
+    pub fn new(run: Uuid, listeners: Vec<Listener>) -> Events {
+        Events(Arc::new(Hub {
+            run,
+            listeners,
+            tally: Mutex::default(),
+        }))
     }
 
-    /// Tells what is good to know, unless the listener is behind.
-    pub(super) fn try_emit(&self, event: Event) {
-        let _ = self.0.try_send(event);
+    fn event(&self, step: Option<&str>, kind: EventKind) -> Arc<Event> {
+        let event = Event {
+            version: EVENT_VERSION,
+            run: self.0.run,
+            at: chrono::Utc::now(),
+            step: step.map(str::to_string),
+            attempt: 1,
+            kind,
+        };
+        let mut tally = self.0.tally.lock().unwrap_or_else(PoisonError::into_inner);
+        tally.add(&event);
+        Arc::new(event)
     }
 
-    pub(super) async fn emit(&self, event: Event) {
-        // Nobody listens: nothing is lost that anyone wanted.
-        let _ = self.0.send(event).await;
+    /// Tells every listener, and waits for those that hear everything.
+    pub async fn emit(&self, step: Option<&str>, kind: EventKind) {
+        let event = self.event(step, kind);
+        for listener in &self.0.listeners {
+            // One that has gone away wants nothing.
+            match listener.every {
+                true => drop(listener.sender.send(event.clone()).await),
+                false => drop(listener.sender.try_send(event.clone())),
+            }
+        }
+    }
+
+    /// Tells what is good to know, where nothing can be waited for: listeners that are behind miss it.
+    pub fn try_emit(&self, step: Option<&str>, kind: EventKind) {
+        let event = self.event(step, kind);
+        for listener in &self.0.listeners {
+            drop(listener.sender.try_send(event.clone()));
+        }
+    }
+
+    /// What steps did so far.
+    pub fn steps(&self) -> Vec<StepReport> {
+        let tally = self.0.tally.lock().unwrap_or_else(PoisonError::into_inner);
+        tally.steps()
+    }
+}
+
+/// Tells what happens in one step. Cheap to clone.
+#[derive(Clone)]
+pub struct Emitter {
+    pub events: Events,
+    pub step: Arc<str>,
+}
+
+impl Emitter {
+    /// Tells what happened.
+    pub async fn emit(&self, kind: EventKind) {
+        self.events.emit(Some(&self.step), kind).await;
+    }
+
+    /// Warns. The text must hold no secret.
+    pub async fn warn(&self, text: impl Into<String>) {
+        self.emit(EventKind::Warning { text: text.into() }).await;
     }
 }

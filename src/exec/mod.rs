@@ -22,7 +22,7 @@ mod variables;
 
 pub use apis::{Apis, Transports};
 pub use databases::{Databases, Opener};
-pub use event::{Counters, Event, Events, Outcome, Totals};
+pub use event::{Events, Listener};
 pub use preview::{Preview, PreviewMode, records};
 pub use run::{Run, execute};
 pub use scope::Scope;

@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::value::Row;
 
 /// What a run only shows.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub struct Preview {
     /// Rows that take the place of those of a request's table.
     pub records: Option<Vec<Row>>,

@@ -19,6 +19,7 @@ use super::variables::Variables;
 use crate::error::Result;
 use crate::expr::Evaluator;
 use crate::secret::Redactor;
+use crate::staging::Memory;
 
 /// What operations do.
 pub trait Operations: Send + Sync {
@@ -38,6 +39,8 @@ pub struct Run {
     pub databases: Arc<Databases>,
     pub apis: Apis,
     pub evaluator: Arc<Evaluator>,
+    /// What queries that run here may take.
+    pub memory: Memory,
     pub redactor: Redactor,
     /// The project's folder: bodies may hold its files.
     pub folder: PathBuf,

@@ -11,12 +11,12 @@ use petgraph::visit::EdgeRef;
 use sequor_planner::plan::{Region, Step, Until};
 use tokio::task::{AbortHandle, Id, JoinSet};
 
-use super::event::{Event, Outcome};
 use super::run::Run;
 use super::scope::Scope;
 use super::step::{End, step_to_end};
 use super::turn::{Signal, Turns};
 use crate::error::{Error, ErrorKind, Result};
+use crate::event::{EventKind, StepStatus, Totals};
 
 /// A region ready to run, as often as need be.
 pub struct Prepared {
@@ -202,16 +202,16 @@ impl<'r> Pass<'r> {
                 false if self.waits(culprit, at) => format!("it depends on {failed}, which failed"),
                 false => format!("{failed} failed before it"),
             };
-            run.events
-                .emit(Event::Finished {
-                    step: step.id.as_str().into(),
-                    op: step.op,
-                    depth,
-                    outcome: Outcome::Skipped { because },
-                    totals: Default::default(),
-                    took: Default::default(),
-                })
-                .await;
+            let skipped = EventKind::StepFinished {
+                op: step.op.to_string(),
+                depth,
+                status: StepStatus::Skipped,
+                totals: Totals::default(),
+                seconds: 0.0,
+                error: None,
+                because: Some(because),
+            };
+            run.events.emit(Some(&step.id), skipped).await;
         }
     }
 

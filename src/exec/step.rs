@@ -1,17 +1,19 @@
 //! One step, from its start to its end.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sequor_planner::ops::OnError;
 use sequor_planner::plan::Step;
+use tokio::time::MissedTickBehavior;
 
 use super::context::StepContext;
-use super::event::{Counters, Event, Outcome};
+use super::event::Counters;
 use super::run::Run;
 use super::scope::Scope;
 use super::unfold;
 use crate::error::{Error, ErrorKind, Result};
+use crate::event::{ErrorReport, EventKind, StepStatus, Totals};
 
 /// How a step ended.
 pub enum End {
@@ -26,16 +28,12 @@ pub enum End {
 /// Runs one step and tells about it.
 pub async fn step_to_end(run: Arc<Run>, step: Arc<Step>, scope: Scope, depth: usize) -> End {
     let counters = Arc::new(Counters::default());
-    let name: Arc<str> = step.id.as_str().into();
-    run.events
-        .emit(Event::Started {
-            step: name.clone(),
-            op: step.op,
-            title: step.title.clone(),
-            depth,
-            counters: counters.clone(),
-        })
-        .await;
+    let begun = EventKind::StepStarted {
+        op: step.op.to_string(),
+        title: step.title.clone(),
+        depth,
+    };
+    run.events.emit(Some(&step.id), begun).await;
     let started = Instant::now();
     let scope = scope.in_frame(step.frame);
     let context = StepContext {
@@ -49,7 +47,7 @@ pub async fn step_to_end(run: Arc<Run>, step: Arc<Step>, scope: Scope, depth: us
     let result = tokio::select! {
         // Dropping what runs takes it back: a load that was not committed never was.
         () = run.cancel.cancelled() => Err(interrupted()),
-        result = perform(context) => result,
+        result = with_progress(&context) => result,
     };
     let result = result.map_err(|e| e.map_text(|text| run.redactor.redact(text)).at(&step.place));
     // What became of the step shows in its turn: a step before it may fail yet.
@@ -68,25 +66,28 @@ pub async fn step_to_end(run: Arc<Run>, step: Arc<Step>, scope: Scope, depth: us
             come.and(result)
         }
     };
-    let outcome = match &result {
-        Ok(()) => Outcome::Done,
-        Err(e) if e.kind() == ErrorKind::Cancelled => Outcome::Cancelled,
-        Err(e) if e.kind() == ErrorKind::TakenBack => Outcome::Skipped {
-            because: "a step before it failed: what it did here is taken back".into(),
-        },
-        Err(e) if scope.caught() => Outcome::Caught((!e.is_told()).then(|| e.clone())),
-        Err(e) => Outcome::Failed((!e.is_told()).then(|| e.clone())),
+    let (status, because) = match &result {
+        Ok(()) => (StepStatus::Done, None),
+        Err(e) if e.kind() == ErrorKind::Cancelled => (StepStatus::Cancelled, None),
+        Err(e) if e.kind() == ErrorKind::TakenBack => {
+            let because = "a step before it failed: what it did here is taken back";
+            (StepStatus::Skipped, Some(because.to_string()))
+        }
+        Err(_) if scope.caught() => (StepStatus::Caught, None),
+        Err(_) => (StepStatus::Failed, None),
     };
-    run.events
-        .emit(Event::Finished {
-            step: name,
-            op: step.op,
-            depth,
-            outcome,
-            totals: counters.read(),
-            took: started.elapsed(),
-        })
-        .await;
+    let failed = matches!(status, StepStatus::Caught | StepStatus::Failed);
+    let error = result.as_ref().err().filter(|e| failed && !e.is_told());
+    let ended = EventKind::StepFinished {
+        op: step.op.to_string(),
+        depth,
+        status,
+        totals: counters.read(),
+        seconds: started.elapsed().as_secs_f64(),
+        error: error.map(ErrorReport::from),
+        because,
+    };
+    run.events.emit(Some(&step.id), ended).await;
     match result {
         Ok(()) => End::Over,
         Err(error) if error.kind() == ErrorKind::TakenBack => End::TakenBack,
@@ -98,6 +99,32 @@ pub async fn step_to_end(run: Arc<Run>, step: Arc<Step>, scope: Scope, depth: us
             End::Over
         }
         Err(error) => End::Failed(error.told()),
+    }
+}
+
+/// How often a step that works tells its counts.
+const PROGRESS: Duration = Duration::from_millis(500);
+
+/// Performs the step, and tells its counts meanwhile where they change.
+async fn with_progress(context: &StepContext) -> Result<()> {
+    let mut performing = std::pin::pin!(perform(context.clone()));
+    let mut ticks = tokio::time::interval(PROGRESS);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // The first tick comes at once.
+    ticks.tick().await;
+    let mut last = Totals::default();
+    loop {
+        tokio::select! {
+            biased;
+            result = &mut performing => return result,
+            _ = ticks.tick() => {
+                let totals = context.counters.read();
+                if totals != last {
+                    context.emit(EventKind::Progress { totals }).await;
+                    last = totals;
+                }
+            }
+        }
     }
 }
 

@@ -28,7 +28,7 @@ pub use pace::Pace;
 pub use paging::Pages;
 pub use policy::{Growth, Policy};
 pub use recording::{Recorder, Recordings, Replay};
-pub use send::{Blame, Judge, Limits, Sending, Sent, Verdict};
+pub use send::{Judge, Limits, Sending, Sent, Verdict};
 pub use tls::TlsFiles;
 pub use transport::Transport;
 pub use width::Width;

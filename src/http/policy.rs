@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ConstantBuilder, ExponentialBuilder};
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Retry};
 use crate::exchange::Request;
 
 /// How waits between attempts grow.
@@ -75,11 +75,12 @@ impl Policy {
 
     /// Whether the request may be sent again. One that is not idempotent only when the first was surely not carried out.
     pub(super) fn again(&self, error: &Error, request: &Request, told_to_wait: bool) -> bool {
-        let worth = match error.kind() {
-            ErrorKind::Connect | ErrorKind::Broken => self.on_connect,
-            ErrorKind::Timeout => self.on_timeout,
-            ErrorKind::Status(status) => self.statuses.contains(&status),
-            _ => false,
+        let worth = match (error.kind().policy().retry, error.kind()) {
+            (Retry::Never, _) => false,
+            (Retry::Connect, _) => self.on_connect,
+            (Retry::Timeout, _) => self.on_timeout,
+            (Retry::Status, ErrorKind::Status(status)) => self.statuses.contains(&status),
+            (Retry::Status, _) => false,
         };
         let harmless = request.is_idempotent()
             || self.non_idempotent

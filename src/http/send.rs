@@ -15,7 +15,7 @@ use super::told::{self, LONGEST};
 use super::transport::Transport;
 use super::width::{Answer, Width};
 use crate::batch::json::start;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Blame, Error, ErrorKind, Result};
 use crate::exchange::{Request, Response};
 
 /// What the requests of a source share.
@@ -58,13 +58,6 @@ pub struct Sent {
     pub status: Option<u16>,
     /// Whose failure it is, where a rule says so.
     pub blame: Option<Blame>,
-}
-
-/// Whose failure a rule says that it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Blame {
-    Row,
-    Step,
 }
 
 /// How requests of a step are sent.

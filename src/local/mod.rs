@@ -19,7 +19,7 @@ use datafusion::sql::resolve::resolve_table_references;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::database::{Database, Rows, TableName};
 use crate::sources::naming::Naming;
-use crate::staging::{parse_query, plan_over, session, sql_error};
+use crate::staging::{Memory, parse_query, plan_over, session, sql_error};
 use names::Capitals;
 use remote::Remote;
 
@@ -31,11 +31,14 @@ pub trait Sources: Sync {
 
     /// Its database.
     async fn open(&self, source: &str) -> Result<Arc<dyn Database>>;
+
+    /// What queries may take.
+    fn memory(&self) -> &Memory;
 }
 
 /// Runs a query. `own`: the source that tables are in which name none.
 pub async fn query(sql: &str, own: &str, sources: &dyn Sources) -> Result<Rows> {
-    let session = session()?;
+    let session = session(sources.memory())?;
     let mut statement = parse_query(sql)?;
     let spelled = names::tables(&statement);
     let named = PlannerStatement::Statement(Box::new(statement.clone()));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use sequor_planner::ProjectFiles;
 
 use super::paint;
-use crate::error::Error;
+use crate::event::ErrorReport;
 
 /// The project's files, for showing lines of them.
 #[derive(Clone, Default)]
@@ -41,9 +41,13 @@ impl SourceText {
 }
 
 /// Renders an error; `prefix` names who failed ("step fetch: ").
-pub fn render(error: &Error, prefix: &str, source: &SourceText, color: bool) -> String {
-    let mut out = format!("{}: {prefix}{error}", paint("error", "1;31", color));
-    if let Some(place) = error.place().filter(|_| !source.brief) {
+pub fn render(error: &ErrorReport, prefix: &str, source: &SourceText, color: bool) -> String {
+    let mut out = format!(
+        "{}: {prefix}{}",
+        paint(&format!("error[{}]", error.code), "1;31", color),
+        error.message
+    );
+    if let Some(place) = error.place.as_ref().filter(|_| !source.brief) {
         let _ = write!(out, "\n  {} {place}", paint("-->", "1;34", color));
         if let Some(text) = source.line(&place.file, place.line) {
             let number = place.line.to_string();
@@ -65,10 +69,10 @@ pub fn render(error: &Error, prefix: &str, source: &SourceText, color: bool) -> 
             }
         }
     }
-    if let Some(advice) = error.advice() {
+    if let Some(advice) = &error.help {
         let _ = write!(out, "\n  {}: {advice}", paint("help", "1;36", color));
     }
-    match error.traceback() {
+    match &error.traceback {
         Some(trace) if source.traceback && !trace.is_empty() => {
             let _ = write!(out, "\n{}", trace.trim_end());
         }

@@ -1,53 +1,14 @@
-//! Events as JSON lines, for programs.
-
-use serde_json::json;
+//! Events as JSON lines, for programs: exactly the events, one object a line. The last is the report of the run.
 
 use super::Show;
-use crate::error::Error;
-use crate::exec::{Event, Outcome};
+use crate::event::Event;
 
 /// One object per event on standard output.
 pub struct Json;
 
 impl Show for Json {
     fn event(&mut self, event: &Event) {
-        let object = match event {
-            Event::Started { step, op, title, .. } => {
-                json!({"event": "started", "step": &**step, "op": op, "title": title})
-            }
-            Event::Finished {
-                step,
-                op,
-                outcome,
-                totals,
-                took,
-                ..
-            } => {
-                let (status, error, because) = match outcome {
-                    Outcome::Done => ("done", None, None),
-                    Outcome::Failed(error) => ("failed", error.as_ref().map(error_json), None),
-                    Outcome::Caught(error) => ("caught", error.as_ref().map(error_json), None),
-                    Outcome::Skipped { because } => ("skipped", None, Some(because)),
-                    Outcome::Cancelled => ("cancelled", None, None),
-                };
-                json!({
-                    "event": "finished", "step": &**step, "op": op, "status": status, "rows": totals.rows,
-                    "requests": totals.requests, "retries": totals.retries, "seconds": took.as_secs_f64(),
-                    "error": error, "because": because,
-                })
-            }
-            Event::Printed(text) => json!({"event": "printed", "text": text}),
-            Event::Warning(text) => json!({"event": "warning", "text": text}),
-        };
-        crate::report::out(format!("{object}"));
+        // Nothing in an event can't be JSON.
+        super::out(serde_json::to_string(event).unwrap_or_default());
     }
-}
-
-/// An error as JSON.
-pub fn error_json(error: &Error) -> serde_json::Value {
-    json!({
-        "message": error.to_string(),
-        "place": error.place().map(ToString::to_string),
-        "help": error.advice(),
-    })
 }

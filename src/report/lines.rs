@@ -2,8 +2,8 @@
 
 use super::error::{SourceText, render};
 use super::out::{err, out};
-use super::{Show, done, paint};
-use crate::exec::{Event, Outcome};
+use super::{Show, done, paint, summary};
+use crate::event::{Event, EventKind, StepStatus};
 
 /// Writes what happens to standard error, and what the flow prints to standard output.
 pub struct Lines {
@@ -31,62 +31,57 @@ impl Show for Lines {
 
 /// An event as a line, and whether it belongs on standard output.
 pub fn line(event: &Event, color: bool, quiet: bool, source: &SourceText) -> Option<(String, bool)> {
-    match event {
-        Event::Printed(text) => Some((text.clone(), true)),
-        Event::Warning(text) => Some((format!("{}: {text}", paint("warning", "1;33", color)), false)),
-        Event::Started {
-            depth: 0,
-            step,
-            op,
-            title,
-            ..
-        } if !quiet => {
+    let step = event.step.as_deref().unwrap_or_default();
+    let err = |line: String| Some((line, false));
+    match &event.kind {
+        EventKind::Printed { text } => Some((text.clone(), true)),
+        EventKind::Warning { text } => err(format!("{}: {text}", paint("warning", "1;33", color))),
+        EventKind::StepStarted { depth: 0, op, title } if !quiet => {
             let title = title.as_ref().map(|t| format!("  {t}")).unwrap_or_default();
-            Some((
-                format!("{} {step} [{op}]{title}", paint("start  ", "36", color)),
-                false,
-            ))
+            err(format!("{} {step} [{op}]{title}", paint("start  ", "36", color)))
         }
-        Event::Finished {
-            step,
+        EventKind::StepFinished {
             depth,
-            outcome,
+            status,
             totals,
-            took,
+            seconds,
+            error,
+            because,
             ..
-        } => match outcome {
-            Outcome::Done if *depth == 0 && !quiet => {
-                let seconds = took.as_secs_f64();
-                let what = done(*totals);
-                let what = if what.is_empty() {
-                    String::new()
-                } else {
-                    format!("  {what},")
+        } => match (status, error) {
+            (StepStatus::Done, _) if *depth == 0 && !quiet => {
+                let what = match done(*totals) {
+                    what if what.is_empty() => what,
+                    what => format!("  {what},"),
                 };
-                Some((
-                    format!("{} {step}{what} {seconds:.2} s", paint("done   ", "32", color)),
-                    false,
-                ))
+                let word = paint("done   ", "32", color);
+                err(format!("{word} {step}{what} {seconds:.2} s"))
             }
-            Outcome::Failed(Some(error)) => {
-                Some((render(error, &format!("step {step}: "), source, color), false))
-            }
-            Outcome::Caught(Some(error)) if !quiet => {
+            (StepStatus::Failed, Some(error)) => err(render(error, &format!("step {step}: "), source, color)),
+            (StepStatus::Caught, Some(error)) if !quiet => {
                 let text = render(error, &format!("step {step} (caught): "), source, color);
-                Some((text.replacen("error", "warning", 1), false))
+                err(text.replacen("error", "warning", 1))
             }
-            Outcome::Failed(None) if !quiet => {
-                Some((format!("{} {step}", paint("failed ", "31", color)), false))
+            (StepStatus::Failed, None) if !quiet => err(format!("{} {step}", paint("failed ", "31", color))),
+            (StepStatus::Skipped, _) if !quiet => {
+                let because = because.as_deref().unwrap_or_default();
+                err(format!("{} {step}: {because}", paint("skipped", "33", color)))
             }
-            Outcome::Skipped { because } if !quiet => Some((
-                format!("{} {step}: {because}", paint("skipped", "33", color)),
-                false,
-            )),
-            Outcome::Cancelled if !quiet => {
-                Some((format!("{} {step}", paint("stopped", "33", color)), false))
-            }
+            (StepStatus::Cancelled, _) if !quiet => err(format!("{} {step}", paint("stopped", "33", color))),
             _ => None,
         },
-        Event::Started { .. } => None,
+        EventKind::RunFinished(report) if !quiet => {
+            let table = summary::table(report, color);
+            let table = match table.is_empty() {
+                true => table,
+                false => format!("\n{table}\n"),
+            };
+            let (flow, status) = (&report.flow, report.status.as_str());
+            err(format!(
+                "{table}\nFlow {flow}: {status} in {:.2} s",
+                report.seconds
+            ))
+        }
+        _ => None,
     }
 }

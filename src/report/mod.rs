@@ -7,15 +7,14 @@ mod out;
 mod summary;
 mod terminal;
 
-use std::time::Duration;
+use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use crate::exec::Event;
+use crate::event::{Event, Totals};
 
 pub use error::{SourceText, render};
 pub use out::{err, out};
-pub use summary::Summary;
 
 /// How a run is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,44 +33,22 @@ pub enum Style {
 trait Show: Send {
     /// An event happened.
     fn event(&mut self, event: &Event);
-    /// Some time passed.
-    fn tick(&mut self) {}
     /// All is over.
     fn end(&mut self) {}
 }
 
-/// How often progress moves.
-const TICK: Duration = Duration::from_millis(120);
-
-/// Shows events until the run is over; gives the summary.
-pub async fn show(
-    mut events: mpsc::Receiver<Event>,
-    style: Style,
-    color: bool,
-    source: SourceText,
-) -> Summary {
+/// Shows events until the run is over.
+pub async fn show(mut events: mpsc::Receiver<Arc<Event>>, style: Style, color: bool, source: SourceText) {
     let mut shown: Box<dyn Show> = match style {
         Style::Terminal => Box::new(terminal::Terminal::new(color, source)),
         Style::Lines => Box::new(lines::Lines::new(color, false, source)),
         Style::Quiet => Box::new(lines::Lines::new(color, true, source)),
         Style::Json => Box::new(json::Json),
     };
-    let mut summary = Summary::default();
-    let mut ticks = tokio::time::interval(TICK);
-    loop {
-        tokio::select! {
-            event = events.recv() => match event {
-                Some(event) => {
-                    summary.add(&event);
-                    shown.event(&event);
-                }
-                None => break,
-            },
-            _ = ticks.tick() => shown.tick(),
-        }
+    while let Some(event) = events.recv().await {
+        shown.event(&event);
     }
     shown.end();
-    summary
 }
 
 /// A count with its noun.
@@ -104,7 +81,7 @@ fn paint(text: &str, code: &str, color: bool) -> String {
 }
 
 /// What a step did, in words: "120 rows, 3 requests, 1 retry".
-fn done(totals: crate::exec::Totals) -> String {
+fn done(totals: Totals) -> String {
     let mut parts = Vec::new();
     if totals.rows > 0 {
         parts.push(count(totals.rows, "row"));

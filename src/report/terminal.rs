@@ -1,7 +1,6 @@
 //! Progress on a terminal: a spinner per running step with its counts.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
@@ -9,12 +8,12 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use super::error::SourceText;
 use super::lines::line;
 use super::{Show, done};
-use crate::exec::{Counters, Event};
+use crate::event::{Event, EventKind};
 
 /// Lines for what is over, spinners for what runs.
 pub struct Terminal {
     bars: MultiProgress,
-    running: HashMap<Arc<str>, (ProgressBar, Arc<Counters>)>,
+    running: HashMap<String, ProgressBar>,
     style: ProgressStyle,
     color: bool,
     source: SourceText,
@@ -39,14 +38,9 @@ impl Terminal {
 
 impl Show for Terminal {
     fn event(&mut self, event: &Event) {
-        match event {
-            Event::Started {
-                step,
-                depth: 0,
-                title,
-                counters,
-                ..
-            } => {
+        let step = event.step.as_deref().unwrap_or_default();
+        match &event.kind {
+            EventKind::StepStarted { depth: 0, title, .. } => {
                 let bar = self
                     .bars
                     .add(ProgressBar::new_spinner().with_style(self.style.clone()));
@@ -55,14 +49,21 @@ impl Show for Terminal {
                     None => step.to_string(),
                 });
                 bar.enable_steady_tick(Duration::from_millis(120));
-                self.running.insert(step.clone(), (bar, counters.clone()));
+                self.running.insert(step.to_string(), bar);
                 return;
             }
-            Event::Finished { step, depth: 0, .. } => {
-                if let Some((bar, _)) = self.running.remove(step) {
+            EventKind::Progress { totals } => {
+                if let Some(bar) = self.running.get(step) {
+                    bar.set_message(done(*totals));
+                }
+                return;
+            }
+            EventKind::StepFinished { depth: 0, .. } => {
+                if let Some(bar) = self.running.remove(step) {
                     bar.finish_and_clear();
                 }
             }
+            EventKind::RunFinished(_) => self.end(),
             _ => {}
         }
         if let Some((line, to_stdout)) = line(event, self.color, false, &self.source) {
@@ -73,14 +74,8 @@ impl Show for Terminal {
         }
     }
 
-    fn tick(&mut self) {
-        for (bar, counters) in self.running.values() {
-            bar.set_message(done(counters.read()));
-        }
-    }
-
     fn end(&mut self) {
-        for (_, (bar, _)) in self.running.drain() {
+        for (_, bar) in self.running.drain() {
             bar.finish_and_clear();
         }
     }

@@ -13,6 +13,7 @@ use url::Url;
 
 use super::commit::{Change, commit, current_schema};
 use super::convert::Mapping;
+use super::memory::Memory;
 use super::names::{TableId, quote};
 use super::query::{self, Query};
 use super::session::session;
@@ -39,7 +40,7 @@ pub struct Staging {
 
 impl Staging {
     /// Opens the database at an object-store URL. A local folder is created when missing; no table is looked at.
-    pub fn open(location: &Url) -> Result<Self> {
+    pub fn open(location: &Url, memory: &Memory) -> Result<Self> {
         let mut root = location.clone();
         if !root.path().ends_with('/') {
             root.set_path(&format!("{}/", location.path()));
@@ -51,17 +52,22 @@ impl Staging {
         }
         Ok(Staging {
             tables: Arc::new(Tables::new(root)),
-            session: Arc::new(session()?),
+            session: Arc::new(session(memory)?),
             naming: Naming::Lower,
         })
     }
 
-    /// Opens the database in a local folder.
+    /// Opens the database in a local folder, with memory of its own.
     pub fn open_folder(folder: &Path) -> Result<Self> {
+        Staging::open_folder_with(folder, &Memory::new(None, None)?)
+    }
+
+    /// Opens the database in a local folder. Its queries share `memory` with others.
+    pub fn open_folder_with(folder: &Path, memory: &Memory) -> Result<Self> {
         let absolute = std::path::absolute(folder)?;
         let url = Url::from_directory_path(&absolute);
         let url = url.map_err(|()| not_a_location(&absolute.display()))?;
-        Staging::open(&url)
+        Staging::open(&url, memory)
     }
 
     /// The database with names kept as they are written, where its source says `identifiers: quoted`.

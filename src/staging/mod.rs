@@ -17,6 +17,7 @@ mod decimals;
 mod error;
 mod insert;
 mod load;
+mod memory;
 mod modify;
 mod names;
 mod near;
@@ -33,6 +34,7 @@ mod upsert;
 mod writer;
 
 pub use database::Staging;
+pub use memory::Memory;
 // Queries over other tables read SQL as these do.
 pub(crate) use error::sql as sql_error;
 pub(crate) use query::plan_over;

@@ -8,12 +8,13 @@ use datafusion::execution::session_state::SessionState;
 use datafusion::prelude::SessionConfig;
 
 use super::error;
+use super::memory::Memory;
 use super::names::{CATALOG, DEFAULT_NAMESPACE};
 use super::types::SqlTypes;
 use crate::error::Result;
 
 /// A session without tables; each statement brings its own catalog.
-pub fn session() -> Result<SessionState> {
+pub fn session(memory: &Memory) -> Result<SessionState> {
     let mut config = SessionConfig::new()
         .with_create_default_catalog_and_schema(false)
         .with_default_catalog_and_schema(CATALOG, DEFAULT_NAMESPACE)
@@ -28,6 +29,7 @@ pub fn session() -> Result<SessionState> {
     options.execution.parquet.schema_force_view_types = false;
     let mut state = SessionStateBuilder::new()
         .with_config(config)
+        .with_runtime_env(memory.runtime())
         .with_default_features()
         .with_type_planner(Arc::new(SqlTypes))
         .build();

@@ -2,7 +2,7 @@
 
 use serde_json::Number;
 
-use super::maps::{bytes, map, seconds};
+use super::maps::{bytes_of, map, seconds};
 use super::shape::{EXPRESSION, Form, Key, Shape};
 use super::tree::{Node, Scalar, Value};
 use crate::codes::Code;
@@ -205,7 +205,7 @@ impl<'a> Keys<'a> {
         let help = "a number of bytes, or text like 500KB, 64MB, 1GB";
         self.measured(name, "a size above 0", help, d, |value| match value {
             Scalar::Number(n) => n.as_u64().filter(|n| *n > 0),
-            Scalar::Text { text, .. } => bytes(text).filter(|n| *n > 0),
+            Scalar::Text { text, .. } => bytes_of(text).filter(|n| *n > 0),
             _ => None,
         })
     }

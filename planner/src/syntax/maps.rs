@@ -29,7 +29,7 @@ pub(super) fn seconds(text: &str) -> Option<f64> {
 }
 
 /// Bytes of a size as people write it; `MB` and `MiB` are the same, 1024 x 1024.
-pub(super) fn bytes(text: &str) -> Option<u64> {
+pub fn bytes_of(text: &str) -> Option<u64> {
     let text = text.trim();
     let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(split);

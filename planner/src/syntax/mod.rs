@@ -26,7 +26,7 @@ pub use limits::{
     BackoffType, Concurrency, LIMITS, REQUEST_LIMITS, RateLimit, RetryOn, RetrySpec, read_concurrency,
     read_rate_limit, read_retry,
 };
-pub use maps::{both_forms, map, tagged};
+pub use maps::{both_forms, bytes_of, map, tagged};
 pub use network::{Network, Tls};
 pub use project::{
     DEFAULT_ENV, ENVIRONMENT, PROJECT, Project, read_default_env, read_environment, read_project,

@@ -5,7 +5,7 @@ use sequor_planner::ops::{Columns, ResponseTable};
 use crate::batch::column::Column;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::context::StepContext;
-use crate::exec::event::{Event, Events};
+use crate::exec::event::Emitter;
 use crate::sources::database::{Database, TableName};
 use crate::value::Value;
 
@@ -129,7 +129,7 @@ pub async fn named_as_there(
     given: &[String],
     columns: &mut [Column],
     there: Option<&[Column]>,
-    events: &Events,
+    emitter: &Emitter,
 ) -> Result<()> {
     let folded = columns
         .iter()
@@ -150,7 +150,7 @@ pub async fn named_as_there(
                     "table `{table}`: its column `{given}` is found by SQL as \"{given}\" only; without quotes it would be `{}`",
                     column.name
                 );
-                events.emit(Event::Warning(warning)).await;
+                emitter.warn(warning).await;
                 column.name.clone_from(given);
             }
             None => {}

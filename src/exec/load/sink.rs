@@ -13,7 +13,6 @@ use crate::batch::spool::Spool;
 use crate::batch::target::RowTarget;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::context::StepContext;
-use crate::exec::event::Event;
 use crate::exec::load::columns::{Specs, declared, typed};
 use crate::exec::load::filled::{Filled, never_seen};
 use crate::exec::load::odd::Batch;
@@ -204,7 +203,7 @@ impl Sink {
             if let RowTarget::Typed(builder) = &target.rows
                 && let Some(warning) = never_seen(&target.name, builder)
             {
-                context.emit(Event::Warning(warning)).await;
+                context.warn(warning).await;
             }
             match (target.loading, target.rows) {
                 (Loading::Now { sender, loader }, _) => {
@@ -294,7 +293,7 @@ async fn loading(
         columns,
         given: keys,
         mode,
-        events: context.run.events.clone(),
+        emitter: context.emitter(),
     };
     let (at, told) = (place.clone(), shown.clone());
     let loader = match context.scope.has_come() {

@@ -10,7 +10,7 @@ use crate::batch::column::Column;
 use crate::batch::spool::Spool;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::context::StepContext;
-use crate::exec::event::{Counters, Event};
+use crate::exec::event::Counters;
 use crate::exec::load::columns::{Specs, named_as_there, specs, typed};
 use crate::exec::load::odd::{self, Batch};
 use crate::exec::load::table::Defaults;
@@ -108,13 +108,13 @@ pub async fn load(context: &StepContext, later: &Later, mut spool: Spool) -> Res
     };
     let (keys, mut columns) = columns(&**database, later, &spool, there.as_deref())?;
     let place = (&**database, &later.table);
-    named_as_there(place, &keys, &mut columns, there.as_deref(), &context.run.events).await?;
+    named_as_there(place, &keys, &mut columns, there.as_deref(), &context.emitter()).await?;
     if columns.is_empty() {
         let message = format!(
             "no rows came for table `{}`, which is not there: it has no columns to be made with",
             later.table
         );
-        context.emit(Event::Warning(message)).await;
+        context.warn(message).await;
         return Ok(None);
     }
     let mut mode = later.mode.clone();

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use crate::batch::column::Column;
 use crate::batch::types::arrow_schema;
 use crate::error::Result;
-use crate::exec::event::Events;
+use crate::exec::event::Emitter;
 use crate::exec::load::columns::named_as_there;
 use crate::exec::load::odd::{self, Batch};
 use crate::exec::scope::Scope;
@@ -28,14 +28,14 @@ pub struct Beginning {
     pub given: Vec<String>,
     pub mode: WriteMode,
     /// Where warnings go.
-    pub events: Events,
+    pub emitter: Emitter,
 }
 
 impl Beginning {
     /// Begins it. Names that the database folds are looked up in the table that is there.
     pub async fn begin(&mut self) -> Result<Box<dyn Load>> {
         let place = (&*self.database, &self.target);
-        named_as_there(place, &self.given, &mut self.columns, None, &self.events).await?;
+        named_as_there(place, &self.given, &mut self.columns, None, &self.emitter).await?;
         self.database
             .begin_load(&self.target, &self.columns, self.mode.clone())
             .await

@@ -7,9 +7,9 @@ use futures::stream::{self, Stream, StreamExt};
 use sequor_planner::plan::FanOut;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Blame, Error, ErrorKind, Result};
+use crate::event::EventKind;
 use crate::exchange::Response;
-use crate::exec::event::Event;
 use crate::exec::preview::PreviewMode;
 use crate::exec::request::context::RequestContext;
 use crate::exec::request::preview;
@@ -17,7 +17,7 @@ use crate::exec::request::render::render;
 use crate::exec::request::response::{self, Taken};
 use crate::exec::request::rules::Rules;
 use crate::exec::scope::{Layer, Scope};
-use crate::http::{Blame, Judge, Pages, Request, Sending, Verdict};
+use crate::http::{Judge, Pages, Request, Sending, Verdict};
 
 /// Why a conversation failed.
 pub struct Failure {
@@ -122,7 +122,7 @@ async fn advance(
         .map_err(|e| at_url(context, e))?;
     if let (false, Some(missing)) = (more, pages.missing(response)) {
         let message = format!("{}: {missing}", context.step.id());
-        context.step.emit(Event::Warning(message)).await;
+        context.step.warn(message).await;
     }
     Ok(more)
 }
@@ -218,7 +218,8 @@ async fn ask(
                 context.step.id(),
                 wait.as_secs_f64().ceil()
             );
-            context.step.run.events.try_emit(Event::Warning(message));
+            let warning = EventKind::Warning { text: message };
+            context.step.run.events.try_emit(Some(context.step.id()), warning);
         },
         judge: Some(judge).filter(|_| !context.http.request.response.rules.is_empty()),
     };

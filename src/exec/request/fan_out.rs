@@ -11,7 +11,6 @@ use sequor_planner::plan::FanOut;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::exec::event::Event;
 use crate::exec::load::table::relation;
 use crate::exec::request::context::RequestContext;
 use crate::exec::request::conversation::converse;
@@ -108,7 +107,7 @@ pub async fn run(
             "{}: a rule stopped it: further rows were not asked for",
             context.step.id()
         );
-        context.step.emit(Event::Warning(message)).await;
+        context.step.warn(message).await;
     }
     for (name, (_, value)) in latest {
         own.set(&name, value);

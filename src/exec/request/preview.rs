@@ -5,8 +5,8 @@ use std::fmt::Write;
 use serde_json::{Map, Value as Json};
 
 use crate::error::Result;
+use crate::event::EventKind;
 use crate::exchange::Request;
-use crate::exec::event::Event;
 use crate::exec::preview::PreviewMode;
 use crate::exec::request::context::RequestContext;
 use crate::exec::scope::Layer;
@@ -107,5 +107,5 @@ pub async fn show_parsed(context: &RequestContext, parsed: &Parsed, own: &Layer,
 
 async fn print(context: &RequestContext, text: &str) {
     let text = context.step.run.redactor.redact(text);
-    context.step.emit(Event::Printed(text)).await;
+    context.step.emit(EventKind::Printed { text }).await;
 }

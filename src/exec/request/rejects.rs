@@ -5,10 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::batch::cell::Cell;
 use crate::batch::target::RowTarget;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Blame, Error, ErrorKind, Result};
 use crate::exec::load::sink::Sink;
 use crate::exec::request::conversation::Failure;
-use crate::http::Blame;
 use crate::python::ParserTables;
 use crate::value::Value;
 
@@ -35,22 +34,13 @@ pub struct Rejects {
 impl Rejects {
     /// Whether the failure is the row's alone.
     pub fn take(&self, failure: &Failure) -> bool {
-        let kind = failure.error.kind();
-        // What befalls every row is no row's fault.
-        let common = matches!(
-            kind,
-            ErrorKind::Unauthorized
-                | ErrorKind::Project
-                | ErrorKind::Cancelled
-                | ErrorKind::Internal
-                | ErrorKind::Io
-                | ErrorKind::Sql
-                | ErrorKind::NoTable
-                | ErrorKind::Replay
-        );
         match failure.blame {
             Some(blame) => blame == Blame::Row,
-            None => self.all && failure.before_response && !common,
+            // What befalls every row is no row's fault.
+            None => {
+                let blame = failure.error.kind().policy().blame;
+                self.all && failure.before_response && blame == Blame::Row
+            }
         }
     }
 

@@ -9,7 +9,6 @@ use crate::batch::target::RowTarget;
 use crate::batch::{json, rows};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::Response;
-use crate::exec::event::Event;
 use crate::exec::load::Filled;
 use crate::exec::preview::PreviewMode;
 use crate::exec::request::context::RequestContext;
@@ -82,7 +81,7 @@ pub async fn take(
             context.step.id(),
             parsed.ignored.join("`, `")
         );
-        context.step.emit(Event::Warning(message)).await;
+        context.step.warn(message).await;
     }
     let again = match (&given.while_, &parsed.again) {
         (Some(prop), _) => Some(

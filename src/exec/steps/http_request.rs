@@ -10,7 +10,6 @@ use sequor_planner::plan::{FanOut, HttpStep};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::api::Api;
 use crate::exec::context::StepContext;
-use crate::exec::event::Event;
 use crate::exec::load::sink::Sink;
 use crate::exec::request::context::RequestContext;
 use crate::exec::request::conversation::converse;
@@ -78,7 +77,7 @@ pub async fn run(step: &StepContext, http: &HttpStep) -> Result<()> {
     if let (Some(rejects), Some(table)) = (&context.rejects, &http.rejects)
         && let Some(warning) = rejects.warning(step.id(), table.table.as_text().unwrap_or_default())
     {
-        step.emit(Event::Warning(warning)).await;
+        step.warn(warning).await;
     }
     let set = to_publish(http, &own, &step.scope);
     step.scope.stage(&set);

@@ -17,6 +17,7 @@ use crate::local;
 use crate::sources::database::{Database, Load, Rows, TableName};
 use crate::sources::key::upsert_key;
 use crate::sources::sql::{column_list, twins_error};
+use crate::staging::Memory;
 use sequor_planner::ops::WriteMode;
 
 /// Databases as a step sees them.
@@ -30,6 +31,10 @@ impl local::Sources for InSight<'_> {
 
     async fn open(&self, source: &str) -> Result<Arc<dyn Database>> {
         self.0.database(source).await
+    }
+
+    fn memory(&self) -> &Memory {
+        &self.0.run.memory
     }
 }
 

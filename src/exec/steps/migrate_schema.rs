@@ -4,7 +4,6 @@ use sequor_planner::ops::MigrateSchema;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::context::StepContext;
-use crate::exec::event::Event;
 use crate::exec::load::columns::{named_as_there, specs, typed};
 use crate::exec::load::table::table_name;
 use crate::exec::tables::collect;
@@ -30,7 +29,7 @@ pub async fn run(context: &StepContext, step: &MigrateSchema) -> Result<()> {
     let given: Vec<String> = listed.into_iter().map(|(name, _)| name).collect();
     if there.is_some() {
         let place = (&*database, &target);
-        named_as_there(place, &given, &mut wanted, there.as_deref(), &context.run.events).await?;
+        named_as_there(place, &given, &mut wanted, there.as_deref(), &context.emitter()).await?;
     }
     let result = match there {
         None => {
@@ -48,7 +47,7 @@ pub async fn run(context: &StepContext, step: &MigrateSchema) -> Result<()> {
                         old.sql.to_lowercase(),
                         new.sql.to_lowercase()
                     );
-                    context.emit(Event::Warning(message)).await;
+                    context.warn(message).await;
                 }
             }
             let add: Vec<_> = wanted

@@ -6,7 +6,6 @@ use super::execute::sql_text;
 use super::local;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::context::StepContext;
-use crate::exec::event::Event;
 use crate::exec::load::table::table_name;
 use crate::exec::load::write_mode;
 use crate::sources::database::TableName;
@@ -92,6 +91,6 @@ async fn schemas_win(context: &StepContext, step: &Transform, query: &str) -> Re
         "{} is taken as a table of {own}, which has such a schema, and not as one of the source of that name",
         both.join(", ")
     );
-    context.emit(Event::Warning(message)).await;
+    context.warn(message).await;
     Ok(true)
 }

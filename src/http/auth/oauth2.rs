@@ -14,7 +14,7 @@ use url::Url;
 
 use super::super::transport::Transport;
 use super::{Signer, sensitive};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::exchange::{Request, Response};
 use crate::secret::{Redactor, Secret};
 
@@ -118,9 +118,8 @@ impl OAuth2 {
     async fn ask(&self, transport: &dyn Transport, grant: &Grant) -> Result<Token> {
         let request = self.request(grant)?;
         let again = |error: &Error| match error.kind() {
-            ErrorKind::Connect | ErrorKind::Broken | ErrorKind::Timeout => true,
             ErrorKind::Status(status) => status == 429 || status >= 500,
-            _ => false,
+            kind => kind.policy().retry != Retry::Never,
         };
         // Asking for a token twice does no harm.
         let ask = || async { self.read(&transport.send(STEP, &request).await?, grant) };

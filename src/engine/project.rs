@@ -1,6 +1,5 @@
 //! A project on disk, and its home: the files the compiler reads, the variables kept between runs.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
@@ -27,52 +26,13 @@ pub struct Project {
 }
 
 impl Location {
-    /// Reads all files of the project. Mistakes in them are the compiler's to tell.
-    pub fn read(&self) -> Result<Project> {
-        if !self.project.join("project.yaml").is_file() {
-            return Err(Error::new(
-                ErrorKind::Project,
-                format!("there is no project.yaml in {}", self.project.display()),
-            )
-            .help("run in a project's folder, name it with --project-dir, or make one: sequor init DIR"));
+    /// A project in a folder, with the home `~/.sequor`.
+    pub fn of(project: impl Into<PathBuf>) -> Location {
+        Location {
+            project: project.into(),
+            home: std::env::home_dir().unwrap_or_default().join(".sequor"),
+            env: None,
         }
-        let mut files = ProjectFiles {
-            project: Some(self.file("project.yaml")?),
-            ..ProjectFiles::default()
-        };
-        for (folder, into) in [("flows", &mut files.flows), ("sources", &mut files.sources)] {
-            let root = self.project.join(folder);
-            let mut found = Vec::new();
-            yaml_files(&root, &mut found).map_err(|e| unreadable(&root, &e))?;
-            found.sort();
-            for path in found {
-                let relative = path.strip_prefix(&root).unwrap_or(&path).with_extension("");
-                let name: Vec<String> = relative
-                    .components()
-                    .map(|c| c.as_os_str().to_string_lossy().into_owned())
-                    .collect();
-                let shown = path
-                    .strip_prefix(&self.project)
-                    .unwrap_or(&path)
-                    .to_string_lossy()
-                    .replace('\\', "/");
-                into.insert(name.join("/"), self.file(&shown)?);
-            }
-        }
-        let env = self.environment()?;
-        if let Some(env) = &env {
-            let path = self.env_file(env);
-            let text = std::fs::read_to_string(&path).map_err(|e| self.no_environment(env, &path, &e))?;
-            files.environment = Some(File {
-                path: path.to_string_lossy().into(),
-                text,
-            });
-        }
-        Ok(Project {
-            files,
-            env,
-            location: self.clone(),
-        })
     }
 
     /// The file of an environment.
@@ -134,6 +94,57 @@ impl Location {
 }
 
 impl Project {
+    /// Reads all files of a project. Mistakes in them are the compiler's to tell.
+    ///
+    /// # Errors
+    /// No project in the folder, no such environment, files that can't be read.
+    pub fn open(location: &Location) -> Result<Project> {
+        if !location.project.join("project.yaml").is_file() {
+            return Err(Error::new(
+                ErrorKind::Project,
+                format!("there is no project.yaml in {}", location.project.display()),
+            )
+            .help("run in a project's folder, name it with --project-dir, or make one: sequor init DIR"));
+        }
+        let mut files = ProjectFiles {
+            project: Some(location.file("project.yaml")?),
+            ..ProjectFiles::default()
+        };
+        for (folder, into) in [("flows", &mut files.flows), ("sources", &mut files.sources)] {
+            let root = location.project.join(folder);
+            let mut found = Vec::new();
+            yaml_files(&root, &mut found).map_err(|e| unreadable(&root, &e))?;
+            found.sort();
+            for path in found {
+                let relative = path.strip_prefix(&root).unwrap_or(&path).with_extension("");
+                let name: Vec<String> = relative
+                    .components()
+                    .map(|c| c.as_os_str().to_string_lossy().into_owned())
+                    .collect();
+                let shown = path
+                    .strip_prefix(&location.project)
+                    .unwrap_or(&path)
+                    .to_string_lossy()
+                    .replace('\\', "/");
+                into.insert(name.join("/"), location.file(&shown)?);
+            }
+        }
+        let env = location.environment()?;
+        if let Some(env) = &env {
+            let path = location.env_file(env);
+            let text = std::fs::read_to_string(&path).map_err(|e| location.no_environment(env, &path, &e))?;
+            files.environment = Some(File {
+                path: path.to_string_lossy().into(),
+                text,
+            });
+        }
+        Ok(Project {
+            files,
+            env,
+            location: location.clone(),
+        })
+    }
+
     /// The project's folder: paths in its files are relative to it.
     pub fn folder(&self) -> &Path {
         &self.location.project
@@ -196,15 +207,6 @@ impl Project {
 
     fn variables_file(&self, compiler: &Compiler) -> PathBuf {
         self.state(&compiler.project.name).join("variables.yaml")
-    }
-
-    /// The names of the variables kept, for the compiler's checks.
-    pub fn known_names<'n>(
-        &self,
-        kept: &'n IndexMap<String, Value>,
-        overrides: impl Iterator<Item = &'n String>,
-    ) -> BTreeSet<String> {
-        kept.keys().chain(overrides).cloned().collect()
     }
 }
 

@@ -1,10 +1,14 @@
 //! The one error type of the engine: a kind, what happened, where, and what to do about it.
 
+mod policy;
+
 use std::fmt;
 
 use sequor_planner::Place;
 
-/// What went wrong, as a class. Retry policy ([`crate::http::Policy`]) and default advice ([`ErrorKind::advice`]) hang on it.
+pub use policy::{Blame, Exit, POLICIES, Policy, Retry};
+
+/// What went wrong, as a class. What follows from it stands in [`POLICIES`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
     /// Project files, environment or command line are wrong.
@@ -49,32 +53,6 @@ pub enum ErrorKind {
     TakenBack,
     /// A bug in this program.
     Internal,
-}
-
-impl ErrorKind {
-    /// What to try, when the place that failed knows nothing better.
-    pub fn advice(self) -> Option<&'static str> {
-        match self {
-            ErrorKind::Broken => {
-                Some("the server or something on the way closed the connection; run again later")
-            }
-            ErrorKind::Connect => Some("check that the server runs and that host and port are right"),
-            ErrorKind::Timeout => {
-                Some("the server is slow or unreachable; `timeout` in the source sets how long to wait")
-            }
-            ErrorKind::Unauthorized => Some("check the credentials in the source and in the environment"),
-            ErrorKind::Status(404) => Some("check the url: host, path and API version"),
-            ErrorKind::Status(429) => {
-                Some("the API limits its rate: set `rate_limit` or a lower `concurrency` in the source")
-            }
-            ErrorKind::Status(500..=599) => Some("the API itself failed; run again later"),
-            ErrorKind::NoTable => {
-                Some("check the table's name and source, and that the step which fills it ran")
-            }
-            ErrorKind::Internal => Some("this is a bug in sequor: please report it with the flow"),
-            _ => None,
-        }
-    }
 }
 
 /// An error of the engine.

@@ -1,0 +1,52 @@
+//! Compiling, as several commands do it: findings are shown.
+
+use std::path::Path;
+
+use super::args::Selection;
+use super::context::{Context, overrides, tally};
+use crate::engine::{CompileError, CompileOptions, Compiled, PlanFile, Project};
+use crate::error::Result;
+
+/// What a command line says about compiling.
+pub fn options(variables: &[String], selection: &Selection) -> Result<CompileOptions> {
+    Ok(CompileOptions {
+        variables: overrides(variables)?,
+        select: selection.op_id.iter().chain(&selection.select).cloned().collect(),
+        exclude: selection.exclude.clone(),
+        in_order: false,
+    })
+}
+
+/// Compiles a flow; none, after showing why, when there are errors.
+pub async fn compile(context: &Context, flow: &str, options: &CompileOptions) -> Result<Option<Compiled>> {
+    let project = context.project()?;
+    let compiled = project.compile(flow, options).await;
+    shown(context, &project, compiled)
+}
+
+/// Compiles the plan of a file; none, after showing why, when there are errors.
+pub async fn reviewed(context: &Context, file: &Path, variables: &[String]) -> Result<Option<Compiled>> {
+    let reviewed = PlanFile::read(file)?;
+    let project = context.project()?;
+    let compiled = reviewed.compile(&project, overrides(variables)?).await;
+    shown(context, &project, compiled)
+}
+
+fn shown(
+    context: &Context,
+    project: &Project,
+    compiled: Result<Compiled, CompileError>,
+) -> Result<Option<Compiled>> {
+    match compiled {
+        Ok(compiled) => {
+            context.show(&compiled.findings, &project.files);
+            Ok(Some(compiled))
+        }
+        Err(CompileError::Findings(found)) => {
+            context.show(&found, &project.files);
+            crate::report::err(tally(&found));
+            Ok(None)
+        }
+        Err(CompileError::Error(error)) => Err(error),
+    }
+}

@@ -1,0 +1,70 @@
+//! How many requests a plan will make: the rows of its for_each tables, counted.
+
+use std::collections::BTreeMap;
+
+use futures::StreamExt;
+use sequor_planner::ops::TableRef;
+use sequor_planner::plan::Action;
+
+use super::compile::Compiled;
+use super::parts::Parts;
+use super::session::Session;
+use crate::error::Result;
+use crate::sources::database::TableName;
+
+impl Session {
+    /// Fills in how many requests the steps of a plan will make. A table that is not there yet leaves its step without.
+    ///
+    /// # Errors
+    /// As assembling the session.
+    pub async fn estimate(&self, compiled: &mut Compiled) -> Result<()> {
+        let mut tables = Vec::new();
+        compiled.plan.root.each(&mut |step| {
+            if let Action::Http(http) = &step.action {
+                let rows = http.request.for_each.as_ref().map(|rows| rows.table.clone());
+                tables.push((step.id.clone(), rows));
+            }
+        });
+        let parts = Parts::new(&compiled.loaded, compiled.plan.frames, &self.options)?;
+        let mut counted = BTreeMap::new();
+        for (id, table) in tables {
+            let count = match table {
+                Some(table) => count(&parts, &table).await,
+                None => Some(1),
+            };
+            counted.extend(count.map(|count| (id, count)));
+        }
+        for database in parts.databases.take() {
+            database.close().await;
+        }
+        compiled.plan.root.each_mut(&mut |step| {
+            let estimate = counted.get(&step.id).copied();
+            if let Action::Http(http) = &mut step.action {
+                http.estimated_requests = estimate;
+            }
+        });
+        Ok(())
+    }
+}
+
+/// The rows of a table whose name is known.
+async fn count(parts: &Parts, table: &TableRef) -> Option<u64> {
+    let database = parts.databases.get(&table.source, &parts.scope()).await.ok()?;
+    let name = |prop: &Option<sequor_planner::expr::Prop>| match prop {
+        None => Some(None),
+        Some(prop) => Some(Some(database.fold(prop.as_text()?))),
+    };
+    let table = TableName {
+        database: name(&table.database)?,
+        namespace: name(&table.namespace)?,
+        table: database.fold(table.table.as_text()?),
+    };
+    let sql = format!("SELECT count(*) AS n FROM {}", database.quoted(&table));
+    let mut rows = database.query(&sql).await.ok()?;
+    let batch = rows.batches.next().await?.ok()?;
+    let row = crate::value::Row::new(std::sync::Arc::new(batch), 0);
+    match row.get("n")? {
+        crate::value::Value::Int(n) => u64::try_from(n).ok(),
+        _ => None,
+    }
+}

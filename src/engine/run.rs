@@ -1,0 +1,133 @@
+//! A run under way.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sequor_planner::plan::Plan;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::compile::Loaded;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::{ErrorReport, Event, EventKind, RunReport, RunStatus};
+use crate::exec::{Events, Run, execute};
+
+/// How long running steps get to stop in order after they were told to.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// How long connections get to close.
+const CLOSING: Duration = Duration::from_secs(2);
+
+/// A run under way. Dropped, it goes on; [`RunHandle::cancel`] stops it.
+pub struct RunHandle {
+    cancel: CancellationToken,
+    events: Option<mpsc::Receiver<Arc<Event>>>,
+    task: JoinHandle<RunReport>,
+}
+
+impl RunHandle {
+    pub(super) fn start(
+        loaded: Loaded,
+        plan: Arc<Plan>,
+        run: Arc<Run>,
+        events: Events,
+        receiver: mpsc::Receiver<Arc<Event>>,
+    ) -> RunHandle {
+        let cancel = run.cancel.clone();
+        let task = tokio::spawn(to_end(loaded, plan, run, events));
+        RunHandle {
+            cancel,
+            events: Some(receiver),
+            task,
+        }
+    }
+
+    /// The events of the run, from its first: the run waits for the one who reads them. None when they were taken before.
+    pub fn events(&mut self) -> Option<mpsc::Receiver<Arc<Event>>> {
+        self.events.take()
+    }
+
+    /// The next event; none when the run is over, or when [`RunHandle::events`] gave them away.
+    pub async fn next_event(&mut self) -> Option<Arc<Event>> {
+        self.events.as_mut()?.recv().await
+    }
+
+    /// Tells the run to stop: steps take back what did not take effect, within 10 seconds.
+    pub fn cancel(&self) {
+        self.cancel.cancel();
+    }
+
+    /// What [`RunHandle::cancel`] does, for others to hold.
+    pub fn canceller(&self) -> CancellationToken {
+        self.cancel.clone()
+    }
+
+    /// Waits for the end. Events that nobody took are dropped.
+    ///
+    /// # Errors
+    /// A bug: the run's task ended without a report.
+    pub async fn wait(self) -> Result<RunReport> {
+        drop(self.events);
+        let report = self.task.await;
+        report.map_err(|e| {
+            Error::new(
+                ErrorKind::Internal,
+                format!("the run ended without a report: {e}"),
+            )
+        })
+    }
+}
+
+/// Executes the plan, closes what is open, keeps the variables.
+async fn to_end(loaded: Loaded, plan: Arc<Plan>, run: Arc<Run>, events: Events) -> RunReport {
+    let started = Instant::now();
+    let begun = EventKind::RunStarted {
+        flow: plan.flow.clone(),
+        plan: plan.digest(),
+        environment: loaded.project.env.clone(),
+        program: env!("CARGO_PKG_VERSION").to_string(),
+    };
+    events.emit(None, begun).await;
+    let result = executed(&plan, &run).await;
+    for database in run.databases.take() {
+        // A statement under way after an interrupt keeps its connection: the server ends it when we are gone.
+        let _ = tokio::time::timeout(CLOSING, database.close()).await;
+    }
+    let variables = run.variables.project();
+    drop(run);
+    let kept = loaded
+        .project
+        .keep_variables_if_changed(&loaded.compiler, &loaded.kept, &variables);
+    let result = result.and(kept);
+    let status = match &result {
+        Ok(()) => RunStatus::Done,
+        Err(e) if e.kind() == ErrorKind::Cancelled => RunStatus::Interrupted,
+        Err(_) => RunStatus::Failed,
+    };
+    if let Err(error) = &result {
+        tracing::error!(flow = %plan.flow, %error, "step failed");
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    tracing::info!(flow = %plan.flow, status = status.as_str(), seconds, "run ended");
+    let report = RunReport {
+        flow: plan.flow.clone(),
+        status,
+        seconds,
+        steps: events.steps(),
+        error: result.as_ref().err().map(ErrorReport::from),
+    };
+    events.emit(None, EventKind::RunFinished(report.clone())).await;
+    report
+}
+
+async fn executed(plan: &Plan, run: &Arc<Run>) -> Result<()> {
+    let mut executing = std::pin::pin!(execute(run.clone(), plan));
+    tokio::select! {
+        result = &mut executing => result,
+        () = run.cancel.cancelled() => {
+            let stopped = tokio::time::timeout(GRACE, &mut executing).await;
+            stopped.unwrap_or_else(|_| Err(Error::new(ErrorKind::Cancelled, "interrupted")))
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! A session: the parts that carry out plans of a project, put together.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use sequor_planner::did_you_mean;
+use sequor_planner::plan::{Action, Plan};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::compile::{Compiled, Loaded};
+use super::parts::{self, Parts};
+use super::run::RunHandle;
+use crate::error::{Error, ErrorKind, Result};
+use crate::exec::{Events, Listener, Opener, Preview};
+use crate::expr::Evaluator;
+use crate::sources::database::{Database, Rows};
+
+/// What carries out plans of a project. The parts put in here take the place of those that are made by default.
+pub struct Session {
+    loaded: Loaded,
+    listeners: Vec<Listener>,
+    pub(super) options: Options,
+}
+
+/// The parts that are not the default.
+#[derive(Default)]
+pub(super) struct Options {
+    pub record: Option<PathBuf>,
+    pub replay: Option<PathBuf>,
+    pub files_exist: bool,
+    pub preview: Preview,
+    pub databases: Option<Arc<dyn Opener>>,
+    pub interpreter: Option<Arc<Evaluator>>,
+}
+
+impl Session {
+    /// A session over a project.
+    pub fn new(loaded: &Loaded) -> Session {
+        Session {
+            loaded: loaded.clone(),
+            listeners: Vec::new(),
+            options: Options::default(),
+        }
+    }
+
+    /// Keeps every request and response as files in a folder, secrets removed.
+    pub fn record(mut self, folder: Option<PathBuf>) -> Session {
+        self.options.record = folder;
+        self
+    }
+
+    /// Answers requests from the recordings in a folder; the network is not touched.
+    pub fn replay(mut self, folder: Option<PathBuf>) -> Session {
+        self.options.replay = folder;
+        self
+    }
+
+    /// Only shows requests, or what parsers give.
+    pub fn preview(mut self, preview: Preview) -> Session {
+        self.options.preview = preview;
+        self
+    }
+
+    /// Opens databases in another way.
+    pub fn databases(mut self, opener: Arc<dyn Opener>) -> Session {
+        self.options.databases = Some(opener);
+        self
+    }
+
+    /// Evaluates expressions with an interpreter that is there already.
+    pub fn interpreter(mut self, evaluator: Arc<Evaluator>) -> Session {
+        self.options.interpreter = Some(evaluator);
+        self
+    }
+
+    /// Adds a listener to the events of the run.
+    pub fn listener(mut self, listener: Listener) -> Session {
+        self.listeners.push(listener);
+        self
+    }
+
+    /// Starts a run of a compiled flow. Databases and APIs that can be opened before the first step are.
+    ///
+    /// Must be called where a Tokio runtime of several threads is entered.
+    ///
+    /// # Errors
+    /// What is found wrong before the first step: a setting, a server that can't be reached.
+    pub async fn start(mut self, compiled: &Compiled) -> Result<RunHandle> {
+        let mut plan = compiled.plan.clone();
+        self.check_preview(&plan)?;
+        if self.options.preview.mode.is_some() {
+            plan.root = std::mem::take(&mut plan.root).only_requests();
+        }
+        let (own, receiver) = Listener::every();
+        self.listeners.push(own);
+        let id = Uuid::now_v7();
+        let events = Events::new(id, std::mem::take(&mut self.listeners));
+        let parts = Parts::new(&self.loaded, plan.frames, &self.options)?;
+        let cancel = CancellationToken::new();
+        let run = parts.run(&self.loaded, &plan, &self.options, events.clone(), cancel.clone());
+        parts::open_at_start(&self.loaded, &plan, &self.options, &run).await?;
+        Ok(RunHandle::start(
+            self.loaded,
+            Arc::new(plan),
+            run,
+            events,
+            receiver,
+        ))
+    }
+
+    /// Whether there is anything to preview.
+    fn check_preview(&self, plan: &Plan) -> Result<()> {
+        let preview = &self.options.preview;
+        let with_record = preview.records.is_some();
+        let mut requests = 0;
+        plan.root.each(&mut |step| {
+            if let Action::Http(http) = &step.action {
+                requests += usize::from(!with_record || http.request.for_each.is_some());
+            }
+        });
+        if requests > 0 || (preview.mode.is_none() && !with_record) {
+            return Ok(());
+        }
+        let message = match with_record {
+            true => "no http_request with a `for_each` is selected: nothing takes the test record",
+            false => "no http_request is selected: there is nothing to preview",
+        };
+        Err(Error::new(ErrorKind::Project, message))
+    }
+
+    /// The database of a source, outside of any run. A database in a file is not made by this.
+    ///
+    /// # Errors
+    /// No such source, an API, a database that can't be opened.
+    pub async fn database(&mut self, source: &str) -> Result<Arc<dyn Database>> {
+        let sources = &self.loaded.compiler.sources;
+        let Some(found) = sources.get(source) else {
+            let error = Error::new(ErrorKind::Project, format!("no source is named `{source}`"));
+            return Err(
+                match did_you_mean(source, "sources", sources.keys().map(String::as_str)) {
+                    Some(help) => error.help(help),
+                    None => error,
+                },
+            );
+        };
+        if found.dialect().is_none() {
+            let message = format!("source `{source}` is an API, and a database is needed here");
+            return Err(Error::new(ErrorKind::Project, message));
+        }
+        self.options.files_exist = true;
+        let parts = Parts::new(&self.loaded, 1, &self.options)?;
+        parts.databases.get(source, &parts.scope()).await
+    }
+
+    /// The rows of a query, streamed.
+    ///
+    /// # Errors
+    /// As [`Session::database`], and what the database says.
+    pub async fn query(&mut self, source: &str, sql: &str) -> Result<Rows> {
+        self.database(source).await?.query(sql).await
+    }
+}

@@ -1,0 +1,106 @@
+//! The report of a run: what each step did, put together from the events.
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+use super::{ErrorReport, Event, EventKind, StepStatus, Totals};
+use crate::error::Exit;
+
+/// How a run ended, and what its steps did.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunReport {
+    pub flow: String,
+    pub status: RunStatus,
+    pub seconds: f64,
+    /// The steps in the order they ended; one inside a loop stands once.
+    pub steps: Vec<StepReport>,
+    /// Why it failed.
+    pub error: Option<ErrorReport>,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunStatus {
+    Done,
+    Failed,
+    Interrupted,
+}
+
+impl RunStatus {
+    /// What the program exits with.
+    pub fn exit(self) -> Exit {
+        match self {
+            RunStatus::Done => Exit::Done,
+            RunStatus::Failed => Exit::Failed,
+            RunStatus::Interrupted => Exit::Interrupted,
+        }
+    }
+
+    /// The status as JSON and people read it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RunStatus::Done => "done",
+            RunStatus::Failed => "failed",
+            RunStatus::Interrupted => "interrupted",
+        }
+    }
+}
+
+/// What a step did, all its iterations together.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepReport {
+    pub step: String,
+    pub op: String,
+    /// One failure among many iterations is what counts.
+    pub status: StepStatus,
+    #[serde(flatten)]
+    pub totals: Totals,
+    pub seconds: f64,
+    /// How often it ran.
+    pub runs: u64,
+}
+
+/// Adds up what steps did.
+#[derive(Debug, Default)]
+pub struct Tally(IndexMap<String, StepReport>);
+
+impl Tally {
+    /// Adds what an event tells.
+    pub fn add(&mut self, event: &Event) {
+        let (
+            Some(step),
+            EventKind::StepFinished {
+                op,
+                status,
+                totals,
+                seconds,
+                ..
+            },
+        ) = (&event.step, &event.kind)
+        else {
+            return;
+        };
+        let line = self.0.entry(step.clone()).or_insert_with(|| StepReport {
+            step: step.clone(),
+            op: op.clone(),
+            status: *status,
+            totals: Totals::default(),
+            seconds: 0.0,
+            runs: 0,
+        });
+        if line.status == StepStatus::Done {
+            line.status = *status;
+        }
+        line.totals.rows += totals.rows;
+        line.totals.requests += totals.requests;
+        line.totals.retries += totals.retries;
+        line.seconds += seconds;
+        line.runs += 1;
+    }
+
+    /// The steps so far.
+    pub fn steps(&self) -> Vec<StepReport> {
+        self.0.values().cloned().collect()
+    }
+}
