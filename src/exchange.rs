@@ -106,3 +106,14 @@ impl Response {
             .map_or_else(|| self.unnamed().to_string(), |c| c.trim_matches('"').to_string())
     }
 }
+
+/// The first characters of a response, for messages.
+pub fn excerpt(text: &[u8]) -> String {
+    if text.is_empty() {
+        return "(empty)".into();
+    }
+    let shown = String::from_utf8_lossy(&text[..text.len().min(160)]);
+    let line: Vec<&str> = shown.split_whitespace().collect();
+    let dots = if text.len() > 160 { "..." } else { "" };
+    format!("{}{dots}", line.join(" "))
+}

@@ -4,6 +4,7 @@
 
 mod batch;
 mod contract;
+mod engine;
 mod flows;
 mod language;
 mod staging;

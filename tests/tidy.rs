@@ -39,10 +39,10 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("secret", &[]),
     ("exchange", &[]),
-    ("batch", &["error"]),
+    ("batch", &["error", "exchange"]),
     ("value", &["batch"]),
     ("world", &["error", "value"]),
-    ("http", &["batch", "error", "exchange", "secret", "value"]),
+    ("http", &["error", "exchange", "secret", "value"]),
     ("python", &["batch", "error", "exchange", "value", "world"]),
     ("expr", &["error", "exchange", "python", "value", "world"]),
     ("sources", &["batch", "error", "secret"]),
@@ -93,7 +93,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     (
         "engine",
         &[
-            "error", "event", "exec", "expr", "secret", "sources", "staging", "value", "world",
+            "batch", "error", "event", "exec", "expr", "secret", "sources", "staging", "value", "world",
         ],
     ),
     ("report", &["event"]),

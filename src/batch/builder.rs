@@ -42,11 +42,11 @@ pub struct BatchBuilder {
     /// Whether there were such before.
     odd_before: bool,
     /// Values of columns that the row had a value for already: the last counts, as in every reader of JSON.
-    later: Vec<Later>,
+    repeated: Vec<Repeated>,
 }
 
 /// A value in place of one that is built already.
-struct Later {
+struct Repeated {
     column: usize,
     row: usize,
     cell: Cell<'static>,
@@ -102,7 +102,7 @@ impl BatchBuilder {
             lenient: false,
             odd: Vec::new(),
             odd_before: false,
-            later: Vec::new(),
+            repeated: Vec::new(),
         })
     }
 
@@ -178,15 +178,15 @@ impl BatchBuilder {
         let row = self.rows;
         let number = self.before + row as u64 + 1;
         self.odd.retain(|odd| (odd.column, odd.row) != (column, row));
-        self.later
-            .retain(|later| (later.column, later.row) != (column, row));
+        self.repeated
+            .retain(|repeated| (repeated.column, repeated.row) != (column, row));
         let known = &mut self.columns[column];
         let mut alone = Values::new(self.schema.field(column).data_type())?;
         match alone.push(&cell, known.logical, self.lenient) {
             Ok(bytes) => {
                 self.bytes += bytes;
                 let cell = cell.into_owned();
-                self.later.push(Later { column, row, cell });
+                self.repeated.push(Repeated { column, row, cell });
                 Ok(())
             }
             Err(reason) if self.lenient && cell::readable(&cell) && !reason.contains("range") => {
@@ -250,19 +250,19 @@ impl BatchBuilder {
         Ok(Some(RecordBatch::try_new(self.schema.clone(), arrays)?))
     }
 
-    /// Puts the later values into the arrays of a batch.
+    /// Puts the repeated values into the arrays of a batch.
     fn replace_later(&mut self, arrays: &mut [ArrayRef]) -> Result<()> {
-        let mut later = std::mem::take(&mut self.later);
-        later.sort_by_key(|l| (l.column, l.row));
-        for of_column in later.chunk_by(|a, b| a.column == b.column) {
-            let Some(Later { column, .. }) = of_column.first() else {
+        let mut repeated = std::mem::take(&mut self.repeated);
+        repeated.sort_by_key(|l| (l.column, l.row));
+        for of_column in repeated.chunk_by(|a, b| a.column == b.column) {
+            let Some(Repeated { column, .. }) = of_column.first() else {
                 continue;
             };
             let rows = arrays[*column].len();
             let mut values = Values::new(self.schema.field(*column).data_type())?;
             let mut mask = vec![false; rows];
             let mut next = 0;
-            for Later { row, cell, .. } in of_column {
+            for Repeated { row, cell, .. } in of_column {
                 (next..*row).for_each(|_| values.push_null());
                 next = row + 1;
                 mask[*row] = true;

@@ -9,6 +9,7 @@ use super::builder::BatchBuilder;
 use super::cell::Cell;
 use super::target::RowTarget;
 use crate::error::{Error, ErrorKind, Result};
+use crate::exchange::excerpt;
 
 /// Appends the rows found at `path` of a JSON text: a list of objects. The number of rows.
 ///
@@ -272,7 +273,7 @@ impl Location<'_> {
     }
 
     fn error(&self, message: String) -> Error {
-        Error::new(ErrorKind::Data, message).help(format!("the response starts with: {}", start(self.text)))
+        Error::new(ErrorKind::Data, message).help(format!("the response starts with: {}", excerpt(self.text)))
     }
 
     fn no_key(&self, depth: usize, wanted: &str, keys: &[String]) -> Error {
@@ -312,15 +313,4 @@ impl Location<'_> {
             error.description(&Jiter::new(self.text))
         ))
     }
-}
-
-/// The first characters of a response, for messages.
-pub fn start(text: &[u8]) -> String {
-    if text.is_empty() {
-        return "(empty)".into();
-    }
-    let shown = String::from_utf8_lossy(&text[..text.len().min(160)]);
-    let line: Vec<&str> = shown.split_whitespace().collect();
-    let dots = if text.len() > 160 { "..." } else { "" };
-    format!("{}{dots}", line.join(" "))
 }

@@ -14,8 +14,10 @@ use crate::error::{Error, ErrorKind, Result};
 pub fn find<'t>(text: &'t [u8], path: &str) -> Result<Vec<&'t [u8]>> {
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
     let not_json = |e: serde_json::Error| {
-        Error::new(ErrorKind::Data, format!("the response is not valid JSON: {e}"))
-            .help(format!("the response starts with: {}", super::json::start(text)))
+        Error::new(ErrorKind::Data, format!("the response is not valid JSON: {e}")).help(format!(
+            "the response starts with: {}",
+            crate::exchange::excerpt(text)
+        ))
     };
     let path = JsonPath::parse(path)
         .map_err(|e| Error::new(ErrorKind::Internal, format!("`{path}` is not a JSONPath: {e}")))?;

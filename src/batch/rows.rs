@@ -48,7 +48,7 @@ fn found(
         if !object.starts_with(b"{") {
             let message = format!(
                 "`{path}` finds {} where rows must be objects",
-                json::start(object)
+                crate::exchange::excerpt(object)
             );
             return Err(Error::new(ErrorKind::Data, message));
         }

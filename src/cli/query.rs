@@ -23,8 +23,8 @@ pub fn query(context: &Context, args: &args::Query) -> Result<Exit> {
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let database = Session::new(&loaded).database(&args.source).await?;
-        let mut rows = database.query(&args.sql).await?;
+        let mut session = Session::new(&loaded);
+        let mut rows = session.query(&args.source, &args.sql).await?;
         let mut batches = Vec::new();
         let mut count = 0;
         while let Some(batch) = rows.batches.next().await {
@@ -41,7 +41,7 @@ pub fn query(context: &Context, args: &args::Query) -> Result<Exit> {
             batches.push(arrow::array::RecordBatch::new_empty(rows.schema.clone()));
         }
         crate::report::out(pretty_format_batches(&batches)?);
-        database.close().await;
+        session.close().await;
         Ok(Exit::Done)
     })
 }

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::compile::Loaded;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::{ErrorReport, Event, EventKind, RunReport, RunStatus};
+use crate::event::{ErrorReport, Event, EventKind, RunReport, RunStatus, seconds};
 use crate::exec::{Events, Run, execute};
 
 /// How long running steps get to stop in order after they were told to.
@@ -108,7 +108,7 @@ async fn to_end(loaded: Loaded, plan: Arc<Plan>, run: Arc<Run>, events: Events) 
     if let Err(error) = &result {
         tracing::error!(flow = %plan.flow, %error, "step failed");
     }
-    let seconds = started.elapsed().as_secs_f64();
+    let seconds = seconds(started.elapsed());
     tracing::info!(flow = %plan.flow, status = status.as_str(), seconds, "run ended");
     let report = RunReport {
         flow: plan.flow.clone(),

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use futures::StreamExt;
 use sequor_planner::did_you_mean;
 use sequor_planner::plan::{Action, Plan};
 use tokio_util::sync::CancellationToken;
@@ -11,6 +12,7 @@ use uuid::Uuid;
 use super::compile::{Compiled, Loaded};
 use super::parts::{self, Parts};
 use super::run::RunHandle;
+use crate::batch::bounds::check_digits;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::{Events, Listener, Opener, Preview};
 use crate::expr::Evaluator;
@@ -20,6 +22,8 @@ use crate::sources::database::{Database, Rows};
 pub struct Session {
     loaded: Loaded,
     listeners: Vec<Listener>,
+    /// Databases that were opened outside of any run.
+    open: Vec<Arc<dyn Database>>,
     pub(super) options: Options,
 }
 
@@ -40,6 +44,7 @@ impl Session {
         Session {
             loaded: loaded.clone(),
             listeners: Vec::new(),
+            open: Vec::new(),
             options: Options::default(),
         }
     }
@@ -150,7 +155,16 @@ impl Session {
         }
         self.options.files_exist = true;
         let parts = Parts::new(&self.loaded, 1, &self.options)?;
-        parts.databases.get(source, &parts.scope()).await
+        let database = parts.databases.get(source, &parts.scope()).await?;
+        self.open.push(database.clone());
+        Ok(database)
+    }
+
+    /// Closes the databases that were opened outside of any run.
+    pub async fn close(&mut self) {
+        for database in self.open.drain(..) {
+            database.close().await;
+        }
     }
 
     /// The rows of a query, streamed.
@@ -158,6 +172,15 @@ impl Session {
     /// # Errors
     /// As [`Session::database`], and what the database says.
     pub async fn query(&mut self, source: &str, sql: &str) -> Result<Rows> {
-        self.database(source).await?.query(sql).await
+        let rows = self.database(source).await?.query(sql).await?;
+        // What is shown or written elsewhere must be what the database has.
+        let batches = rows.batches.map(|batch| {
+            let batch = batch?;
+            check_digits(&batch).map(|()| batch)
+        });
+        Ok(Rows {
+            schema: rows.schema,
+            batches: batches.boxed(),
+        })
     }
 }

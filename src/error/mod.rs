@@ -69,7 +69,7 @@ struct Inner {
     place: Option<Place>,
     context: Vec<String>,
     trace: Option<String>,
-    told: bool,
+    reported: bool,
 }
 
 /// The engine's result.
@@ -86,7 +86,7 @@ impl Error {
                 place: None,
                 context: Vec::new(),
                 trace: None,
-                told: false,
+                reported: false,
             }),
         }
     }
@@ -127,14 +127,14 @@ impl Error {
     }
 
     /// Marks the error as reported by the step where it happened: the steps around need not repeat it.
-    pub fn told(mut self) -> Self {
-        self.inner.told = true;
+    pub fn reported(mut self) -> Self {
+        self.inner.reported = true;
         self
     }
 
     /// Whether a step has reported it.
-    pub fn is_told(&self) -> bool {
-        self.inner.told
+    pub fn is_reported(&self) -> bool {
+        self.inner.reported
     }
 
     /// The class of the error.

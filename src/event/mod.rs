@@ -3,6 +3,8 @@
 
 mod report;
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use sequor_planner::Place;
 use serde::{Deserialize, Serialize};
@@ -78,6 +80,11 @@ pub enum EventKind {
     },
     /// The last event of a run.
     RunFinished(RunReport),
+}
+
+/// A time in seconds, to the microsecond: so that it is read back as it was written.
+pub fn seconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e6).round() / 1e6
 }
 
 /// How a step ended.

@@ -95,7 +95,7 @@ impl Tally {
         line.totals.rows += totals.rows;
         line.totals.requests += totals.requests;
         line.totals.retries += totals.retries;
-        line.seconds += seconds;
+        line.seconds = ((line.seconds + seconds) * 1e6).round() / 1e6;
         line.runs += 1;
     }
 

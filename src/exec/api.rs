@@ -6,7 +6,9 @@ use std::time::Duration;
 use sequor_planner::ops::Request;
 use sequor_planner::syntax::{BackoffType, Concurrency, HttpSource, RateLimit, RetryOn, RetrySpec};
 
-use crate::http::{Growth, Hosts, Limits, OAuth2, OAuth2Settings, Pace, Policy, Transport, Width};
+use crate::http::{
+    ConcurrencyLimiter, Growth, Hosts, Limits, OAuth2, OAuth2Settings, Policy, RateLimiter, Transport,
+};
 use crate::secret::Redactor;
 
 /// An API as the steps of a run share it.
@@ -32,8 +34,8 @@ impl Api {
         Api {
             transport,
             limits: Limits {
-                width: Arc::new(width(concurrency)),
-                pace: Arc::new(pace(rate)),
+                concurrency: Arc::new(concurrency_limiter(concurrency)),
+                rate: Arc::new(rate_limiter(rate)),
             },
             source,
             policy,
@@ -45,13 +47,13 @@ impl Api {
     pub fn limits(&self, own: &Request) -> Limits {
         let shared = &self.limits;
         Limits {
-            width: match own.concurrency {
-                Some(concurrency) => Arc::new(width(concurrency)),
-                None => shared.width.clone(),
+            concurrency: match own.concurrency {
+                Some(concurrency) => Arc::new(concurrency_limiter(concurrency)),
+                None => shared.concurrency.clone(),
             },
-            pace: match &own.rate_limit {
-                Some(rate) => Arc::new(shared.pace.beside(pace(Some(rate)))),
-                None => shared.pace.clone(),
+            rate: match &own.rate_limit {
+                Some(rate) => Arc::new(shared.rate.together_with(rate_limiter(Some(rate)))),
+                None => shared.rate.clone(),
             },
         }
     }
@@ -83,15 +85,15 @@ impl Api {
     }
 }
 
-fn width(concurrency: Concurrency) -> Width {
+fn concurrency_limiter(concurrency: Concurrency) -> ConcurrencyLimiter {
     match concurrency {
-        Concurrency::Fixed(width) => Width::fixed(width),
-        Concurrency::Auto => Width::auto(concurrency.most()),
+        Concurrency::Fixed(most) => ConcurrencyLimiter::fixed(most),
+        Concurrency::Auto => ConcurrencyLimiter::auto(concurrency.most()),
     }
 }
 
-fn pace(rate: Option<&RateLimit>) -> Pace {
-    Pace::new(
+fn rate_limiter(rate: Option<&RateLimit>) -> RateLimiter {
+    RateLimiter::new(
         rate.map(|rate| (rate.requests, seconds(rate.per))),
         rate.map_or(1, |rate| rate.burst),
     )

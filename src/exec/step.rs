@@ -13,7 +13,7 @@ use super::run::Run;
 use super::scope::Scope;
 use super::unfold;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::{ErrorReport, EventKind, StepStatus, Totals};
+use crate::event::{ErrorReport, EventKind, StepStatus, Totals, seconds};
 
 /// How a step ended.
 pub enum End {
@@ -77,13 +77,13 @@ pub async fn step_to_end(run: Arc<Run>, step: Arc<Step>, scope: Scope, depth: us
         Err(_) => (StepStatus::Failed, None),
     };
     let failed = matches!(status, StepStatus::Caught | StepStatus::Failed);
-    let error = result.as_ref().err().filter(|e| failed && !e.is_told());
+    let error = result.as_ref().err().filter(|e| failed && !e.is_reported());
     let ended = EventKind::StepFinished {
         op: step.op.to_string(),
         depth,
         status,
         totals: counters.read(),
-        seconds: started.elapsed().as_secs_f64(),
+        seconds: seconds(started.elapsed()),
         error: error.map(ErrorReport::from),
         because,
     };
@@ -98,7 +98,7 @@ pub async fn step_to_end(run: Arc<Run>, step: Arc<Step>, scope: Scope, depth: us
         {
             End::Over
         }
-        Err(error) => End::Failed(error.told()),
+        Err(error) => End::Failed(error.reported()),
     }
 }
 

@@ -69,8 +69,8 @@ impl Live {
             Error::new(ErrorKind::Data, message)
                 .help("ask for smaller pages, or allow more by `max_response_size` in the source")
         };
-        let told = response.content_length().unwrap_or(0);
-        if usize::try_from(told).unwrap_or(usize::MAX) > self.max_response {
+        let announced = response.content_length().unwrap_or(0);
+        if usize::try_from(announced).unwrap_or(usize::MAX) > self.max_response {
             return Err(too_large());
         }
         let mut chunks = response.bytes_stream();

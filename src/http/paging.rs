@@ -9,8 +9,8 @@ use sequor_planner::ops::{PageKind, Pagination};
 use url::Url;
 
 use super::detect::detect;
-use crate::batch::json::start;
 use crate::error::{Error, ErrorKind, Result};
+use crate::exchange::excerpt;
 use crate::exchange::{Request, Response};
 use crate::value::Value;
 use crate::value::json::value_at;
@@ -293,7 +293,7 @@ fn count(body: &[u8], path: &[PathStep]) -> Result<u64> {
             "the total of `pagination` must be a number, and `{}` of the response is {found}",
             path.join(".")
         );
-        Error::new(ErrorKind::Data, message).help(format!("the response starts with: {}", start(body)))
+        Error::new(ErrorKind::Data, message).help(format!("the response starts with: {}", excerpt(body)))
     })
 }
 

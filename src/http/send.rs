@@ -6,23 +6,23 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 
 use super::auth::Auth;
+use super::concurrency_limiter::{Answer, ConcurrencyLimiter};
 use super::hosts::Hosts;
 use super::live::shown;
-use super::pace::Pace;
 use super::policy::Policy;
+use super::rate_limiter::RateLimiter;
 use super::redirect;
-use super::told::{self, LONGEST};
 use super::transport::Transport;
-use super::width::{Answer, Width};
-use crate::batch::json::start;
+use super::wait::{self, LONGEST_WAIT};
 use crate::error::{Blame, Error, ErrorKind, Result};
+use crate::exchange::excerpt;
 use crate::exchange::{Request, Response};
 
 /// What the requests of a source share.
 pub struct Limits {
     /// How many are under way at the same time, whatever step makes them.
-    pub width: Arc<Width>,
-    pub pace: Arc<Pace>,
+    pub concurrency: Arc<ConcurrencyLimiter>,
+    pub rate: Arc<RateLimiter>,
 }
 
 /// What a response means, where a rule says so.
@@ -71,7 +71,7 @@ pub struct Sending<'a> {
     pub success: &'a [u16],
     /// Where redirects may go.
     pub hosts: &'a Hosts,
-    /// Is told of waits that an API asks for.
+    /// Called with each wait that an API asks for.
     pub waiting: &'a (dyn Fn(Duration) + Sync),
     pub judge: Option<&'a dyn Judge>,
 }
@@ -87,10 +87,11 @@ impl Sending<'_> {
             attempts += 1;
             let response = self.attempt(request).await.map(Arc::new);
             status = response.as_ref().ok().map(|r| r.status);
-            let told = response.as_ref().ok().and_then(|r| told::retry_after(r));
-            if let Some(wait) = told.or_else(|| response.as_ref().ok().and_then(|r| told::exhausted(r)))
-                && wait <= LONGEST
-                && self.limits.pace.hold(wait)
+            let asked_to_wait = response.as_ref().ok().and_then(|r| wait::retry_after(r));
+            if let Some(wait) =
+                asked_to_wait.or_else(|| response.as_ref().ok().and_then(|r| wait::exhausted(r)))
+                && wait <= LONGEST_WAIT
+                && self.limits.rate.hold(wait)
             {
                 (self.waiting)(wait);
             }
@@ -109,8 +110,11 @@ impl Sending<'_> {
                 }
                 Err(failure) => failure,
             };
-            let too_long = told.filter(|wait| *wait > LONGEST);
-            let again = failure.again || self.policy.again(&failure.error, request, told.is_some());
+            let too_long = asked_to_wait.filter(|wait| *wait > LONGEST_WAIT);
+            let again = failure.again
+                || self
+                    .policy
+                    .again(&failure.error, request, asked_to_wait.is_some());
             let wait = match too_long {
                 None if again && failure.blame.is_none() => {
                     waits.get_or_insert_with(|| self.policy.waits()).next()
@@ -136,14 +140,14 @@ impl Sending<'_> {
                     blame: failure.blame,
                 };
             };
-            tokio::time::sleep(wait.max(told.unwrap_or_default())).await;
+            tokio::time::sleep(wait.max(asked_to_wait.unwrap_or_default())).await;
         }
     }
 
     async fn attempt(&self, request: &Request) -> Result<Response> {
         let limits = self.limits;
-        let _place = limits.width.enter().await?;
-        limits.pace.ready().await;
+        let _place = limits.concurrency.enter().await?;
+        limits.rate.ready().await;
         let sent = Instant::now();
         let result = self.follow(request).await;
         let answer = match &result {
@@ -152,7 +156,7 @@ impl Sending<'_> {
             Err(error) if error.kind() == ErrorKind::Timeout => Answer::Overload,
             Err(_) => Answer::Other,
         };
-        limits.width.learn(sent, answer);
+        limits.concurrency.learn(sent, answer);
         result
     }
 
@@ -204,7 +208,7 @@ impl Sending<'_> {
                 "{} answered {}: {why}: {}",
                 shown(request),
                 response.status,
-                start(&response.body)
+                excerpt(&response.body)
             );
             Failure::from(Error::new(ErrorKind::Refused, message))
         };
@@ -272,7 +276,7 @@ fn check(response: &Response, request: &Request, success: &[u16]) -> Result<()> 
     let message = format!(
         "{} answered {status} {reason}{wanted}: {}",
         shown(request),
-        start(&response.body)
+        excerpt(&response.body)
     );
     Err(match status {
         401 | 403 => Error::new(ErrorKind::Unauthorized, message),

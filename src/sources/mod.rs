@@ -3,11 +3,11 @@
 pub mod adbc;
 mod bind;
 pub mod blocking;
+pub mod buffered;
 mod casts;
 pub mod database;
 pub mod duckdb;
 mod failure;
-pub mod held;
 pub mod key;
 mod loading;
 pub mod location;

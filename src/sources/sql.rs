@@ -91,7 +91,7 @@ impl Keyed<'_> {
     }
 
     /// Gives a row when several of the side table have the same key.
-    pub fn twins(&self) -> String {
+    pub fn duplicates(&self) -> String {
         let (key, side) = (self.key_list(), self.side);
         format!("SELECT {key} FROM {side} GROUP BY {key} HAVING count(*) > 1 LIMIT 1")
     }
@@ -163,7 +163,7 @@ impl UpsertSql<'_> {
 }
 
 /// What is said of a query that gives several rows with the same key.
-pub fn twins_error(key: &[String]) -> Error {
+pub fn duplicate_keys_error(key: &[String]) -> Error {
     let message = format!(
         "the query gives several rows with the same `{}`",
         key.join("`, `")

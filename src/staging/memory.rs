@@ -16,7 +16,10 @@ const SHARE: u64 = 70;
 
 /// The memory and the files of queries. Cloning shares them.
 #[derive(Clone)]
-pub struct Memory(Arc<RuntimeEnv>);
+pub struct Memory {
+    runtime: Arc<RuntimeEnv>,
+    limit: usize,
+}
 
 impl Memory {
     /// At most `limit` bytes in memory; none: 70 % of what the machine or the container gives. More goes to files in
@@ -35,12 +38,19 @@ impl Memory {
             .with_memory_pool(Arc::new(FairSpillPool::new(limit)))
             .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(mode))
             .build_arc();
-        runtime.map(Memory).map_err(error::sql)
+        let runtime = runtime.map_err(error::sql)?;
+        Ok(Memory { runtime, limit })
     }
 
     /// As DataFusion takes it.
     pub(super) fn runtime(&self) -> Arc<RuntimeEnv> {
-        self.0.clone()
+        self.runtime.clone()
+    }
+
+    /// What each sort keeps back for merging what it wrote to files, in bytes: DataFusion's own, and little of a small limit,
+    /// since several sort at the same time.
+    pub(super) fn merge_reservation(&self) -> usize {
+        (self.limit / 32).min(10 << 20)
     }
 }
 

@@ -16,6 +16,7 @@ mod database;
 mod decimals;
 mod error;
 mod insert;
+mod joins;
 mod load;
 mod memory;
 mod modify;

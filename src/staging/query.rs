@@ -18,6 +18,7 @@ use super::codes::by_codes;
 use super::convert::Mapping;
 use super::decimals::read_fast;
 use super::error;
+use super::joins::sorting_instead;
 use super::output;
 use super::tables::{Pin, Tables};
 use super::types::plain_schema;
@@ -55,7 +56,13 @@ pub async fn plan_over(
     let optimized = session.optimize(&logical).and_then(read_fast);
     let optimized = optimized.map_err(error::sql)?;
     let plan = session.query_planner().create_physical_plan(&optimized, &session);
-    let plan = by_codes(plan.await.map_err(error::sql)?, &session).await;
+    let mut plan = plan.await.map_err(error::sql)?;
+    if let Some(sorting) = sorting_instead(&plan, &session) {
+        session = sorting;
+        let sorted = session.query_planner().create_physical_plan(&optimized, &session);
+        plan = sorted.await.map_err(error::sql)?;
+    }
+    let plan = by_codes(plan, &session).await;
     let plan = plan.map_err(error::sql)?;
     Ok(Query {
         plan,
@@ -96,7 +103,7 @@ impl Query {
         let stream = execute_stream(self.plan, self.session.task_ctx()).map_err(error::sql)?;
         let pins = self.pins;
         let batches = stream.map(move |batch| {
-            // Held by the stream for as long as it is read.
+            // BufferedRows by the stream for as long as it is read.
             let _pinned = &pins;
             batch.map_err(error::sql)
         });

@@ -27,6 +27,7 @@ pub fn session(memory: &Memory) -> Result<SessionState> {
     // What `now()` gives is a moment, not the clock of some wall.
     options.execution.time_zone = Some("UTC".to_string());
     options.execution.parquet.schema_force_view_types = false;
+    options.execution.sort_spill_reservation_bytes = memory.merge_reservation();
     let mut state = SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(memory.runtime())

@@ -26,7 +26,7 @@ pub struct Tables {
 /// What this process does with one table.
 #[derive(Default)]
 struct State {
-    /// Held by who commits to the table.
+    /// BufferedRows by who commits to the table.
     writing: Arc<tokio::sync::Mutex<()>>,
     /// Shared with every reader.
     reading: Arc<()>,

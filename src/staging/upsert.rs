@@ -17,7 +17,7 @@ use crate::batch::types::arrow_schema;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::database::Load;
 use crate::sources::key::upsert_key;
-use crate::sources::sql::{null_error, twins_error};
+use crate::sources::sql::{duplicate_keys_error, null_error};
 use sequor_planner::ops::WriteMode;
 
 /// The load of an upsert: rows are kept in a scratch table until all are there.
@@ -75,7 +75,7 @@ pub async fn query(db: &Staging, sql: &str, id: TableId, mut mode: WriteMode) ->
     let upsert = Upsert { id, schema, key };
     let scratch = Scratch::of_query(db, sql, &upsert.schema).await?;
     let rows = scratch.rows;
-    let merged = match upsert.refuse_twins(db, &scratch).await {
+    let merged = match upsert.refuse_duplicate_keys(db, &scratch).await {
         Ok(()) => upsert.merge(db, &scratch).await,
         Err(error) => Err(error),
     };
@@ -96,12 +96,12 @@ impl Upsert {
 
     /// # Errors
     /// New rows with the same key: which would count is not known.
-    async fn refuse_twins(&self, db: &Staging, scratch: &Scratch) -> Result<()> {
+    async fn refuse_duplicate_keys(&self, db: &Staging, scratch: &Scratch) -> Result<()> {
         let (key, new) = (self.key_list(), scratch.id.sql());
-        let twins = format!("SELECT {key} FROM {new} GROUP BY {key} HAVING count(*) > 1 LIMIT 1");
-        match Upsert::any(db, &twins).await? {
+        let duplicates = format!("SELECT {key} FROM {new} GROUP BY {key} HAVING count(*) > 1 LIMIT 1");
+        match Upsert::any(db, &duplicates).await? {
             false => Ok(()),
-            true => Err(twins_error(&self.key)),
+            true => Err(duplicate_keys_error(&self.key)),
         }
     }
 

@@ -32,7 +32,7 @@ async fn every_mode() {
             .unwrap();
         assert_eq!(rows, 2, "{}", open.name);
         assert_eq!(table(db, &t).await, ["1|a", "2|B", "3|c"], "{}", open.name);
-        let twins = db
+        let duplicates = db
             .transform(
                 "select 3 as id, 'x' as name union all select 3, 'y'",
                 &t,
@@ -40,7 +40,7 @@ async fn every_mode() {
             )
             .await;
         assert!(
-            message(twins, &open)
+            message(duplicates, &open)
                 .to_lowercase()
                 .contains("several rows with the same `id`"),
             "{}",

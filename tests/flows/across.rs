@@ -96,9 +96,9 @@ fn modes_and_what_the_plan_says() {
         database.rows("select email, clicks from metrics order by 1"),
         ["ada@x|3", "grace@x|1"]
     );
-    let twins =
+    let duplicates =
         "select o.email, e.clicks from shop.orders o cross join stage.events e where o.email is not null";
-    project.write("flows/main.yaml", &flow("shop", keys, twins));
+    project.write("flows/main.yaml", &flow("shop", keys, duplicates));
     project
         .sequor(&["run", "main"])
         .fails(1, &["several rows with the same `email`"]);

@@ -129,7 +129,7 @@ fn a_transform_upserts_and_refuses_twins() {
                 rows
             );
         }
-        let twins = [
+        let duplicates = [
             (
                 "select 'd' as email, 1 as total union all select 'd', 2",
                 "several rows with the same `email`",
@@ -143,7 +143,7 @@ fn a_transform_upserts_and_refuses_twins() {
                 "`primary_key` names `email`, which is not one of the columns",
             ),
         ];
-        for (query, says) in twins {
+        for (query, says) in duplicates {
             project.write("flows/sums.yaml", &upsert(query));
             project.sequor(&["run", "sums"]).fails(1, &[says]);
         }

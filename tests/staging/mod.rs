@@ -5,6 +5,7 @@
 mod dialect;
 mod groups;
 mod loads;
+mod memory;
 mod statements;
 mod support;
 mod tables;

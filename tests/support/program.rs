@@ -49,6 +49,11 @@ impl Project {
         self.folder.path().to_path_buf()
     }
 
+    /// The home folder of its runs.
+    pub fn home(&self) -> PathBuf {
+        self.path().join("home")
+    }
+
     /// Adds a file.
     pub fn file(self, name: &str, text: &str) -> Project {
         self.write(name, text);

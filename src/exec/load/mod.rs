@@ -2,10 +2,10 @@
 //! are called.
 
 pub mod columns;
+mod deferred;
 mod filled;
 mod odd;
 pub mod sink;
-mod spooled;
 pub mod table;
 mod waiting;
 mod write_mode;

@@ -14,9 +14,9 @@ use crate::batch::target::RowTarget;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::context::StepContext;
 use crate::exec::load::columns::{Specs, declared, typed};
+use crate::exec::load::deferred::{self, DeferredLoad};
 use crate::exec::load::filled::{Filled, never_seen};
 use crate::exec::load::odd::Batch;
-use crate::exec::load::spooled::{self, Later};
 use crate::exec::load::table::{Defaults, table_name};
 use crate::exec::load::waiting::{self, Beginning};
 use crate::exec::load::write_mode;
@@ -57,11 +57,11 @@ struct Target {
 }
 
 enum Loading {
-    Now {
+    Streaming {
         sender: mpsc::Sender<Batch>,
         loader: Option<Loader>,
     },
-    Later(Box<Later>),
+    Deferred(Box<DeferredLoad>),
 }
 
 impl Sink {
@@ -146,8 +146,8 @@ impl Sink {
     fn sender(&self, table: usize) -> Option<mpsc::Sender<Batch>> {
         let tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
         match &tables.targets.get(table)?.loading {
-            Loading::Now { sender, .. } => Some(sender.clone()),
-            Loading::Later(_) => None,
+            Loading::Streaming { sender, .. } => Some(sender.clone()),
+            Loading::Deferred(_) => None,
         }
     }
 
@@ -156,7 +156,7 @@ impl Sink {
         let loader = {
             let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
             match tables.targets.get_mut(table).map(|t| &mut t.loading) {
-                Some(Loading::Now { loader, .. }) => loader.take(),
+                Some(Loading::Streaming { loader, .. }) => loader.take(),
                 _ => None,
             }
         };
@@ -206,7 +206,7 @@ impl Sink {
                 context.warn(warning).await;
             }
             match (target.loading, target.rows) {
-                (Loading::Now { sender, loader }, _) => {
+                (Loading::Streaming { sender, loader }, _) => {
                     drop(sender);
                     let Some(loader) = loader else { continue };
                     let load = loader
@@ -214,16 +214,16 @@ impl Sink {
                         .map_err(|e| Error::new(ErrorKind::Internal, format!("a load broke down: {e}")))?;
                     loads.push((target.name, load?));
                 }
-                (Loading::Later(later), RowTarget::Open(spool)) => {
-                    let load = spooled::load(&context, &later, spool).await;
+                (Loading::Deferred(waiting), RowTarget::Open(spool)) => {
+                    let load = deferred::load(&context, &waiting, spool).await;
                     let load = load.map_err(|e| match e.kind() {
                         // Errors of values name their table themselves.
-                        ErrorKind::Value | ErrorKind::Data => e.at(&later.place),
-                        _ => e.context(format!("table `{}`", later.table)).at(&later.place),
+                        ErrorKind::Value | ErrorKind::Data => e.at(&waiting.place),
+                        _ => e.context(format!("table `{}`", waiting.table)).at(&waiting.place),
                     })?;
                     loads.extend(load.map(|load| (target.name, load)));
                 }
-                (Loading::Later(_), RowTarget::Typed(_)) => {}
+                (Loading::Deferred(_), RowTarget::Typed(_)) => {}
             }
         }
         for (name, load) in loads {
@@ -257,7 +257,7 @@ async fn target(context: &StepContext, table: &ResponseTable) -> Result<Target> 
         specs => specs,
     };
     Ok(Target {
-        loading: Loading::Later(Box::new(Later {
+        loading: Loading::Deferred(Box::new(DeferredLoad {
             table: name.clone(),
             database,
             columns: specs,
@@ -295,7 +295,7 @@ async fn loading(
         mode,
         emitter: context.emitter(),
     };
-    let (at, told) = (place.clone(), shown.clone());
+    let (at, name_for_errors) = (place.clone(), shown.clone());
     let loader = match context.scope.has_come() {
         true => {
             let load = beginning.begin().await;
@@ -311,13 +311,13 @@ async fn loading(
         written?.map_err(|e| match e.kind() {
             // Errors of values name their table themselves.
             ErrorKind::Value if e.message().starts_with("table `") => e.at(&at),
-            _ => e.context(format!("table `{told}`")).at(&at),
+            _ => e.context(format!("table `{name_for_errors}`")).at(&at),
         })
     }));
     Ok(Target {
         name: table,
         rows: RowTarget::Typed(builder),
-        loading: Loading::Now {
+        loading: Loading::Streaming {
             sender,
             loader: Some(loader),
         },
@@ -340,18 +340,18 @@ impl ParserTables for Tables {
                     Error::new(ErrorKind::Data, message).help(near.unwrap_or_default())
                 });
         }
-        let later = Later::named(&self.context, named, &self.defaults)?;
+        let load = DeferredLoad::named(&self.context, named, &self.defaults)?;
         let known = self.targets.iter().position(|t| match &t.loading {
-            Loading::Later(known) => known.is_same(&later),
-            Loading::Now { .. } => false,
+            Loading::Deferred(known) => known.is_same(&load),
+            Loading::Streaming { .. } => false,
         });
         if let Some(at) = known {
             return Ok(at);
         }
         self.targets.push(Target {
-            name: later.table.table.clone(),
+            name: load.table.table.clone(),
             rows: RowTarget::Open(Spool::default()),
-            loading: Loading::Later(Box::new(later)),
+            loading: Loading::Deferred(Box::new(load)),
         });
         Ok(self.targets.len() - 1)
     }

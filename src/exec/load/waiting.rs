@@ -15,8 +15,8 @@ use crate::exec::event::Emitter;
 use crate::exec::load::columns::named_as_there;
 use crate::exec::load::odd::{self, Batch};
 use crate::exec::scope::Scope;
+use crate::sources::buffered::BufferedRows;
 use crate::sources::database::{Database, Load, TableName};
-use crate::sources::held::Held;
 use sequor_planner::ops::WriteMode;
 
 /// A load that is about to begin.
@@ -92,7 +92,7 @@ pub async fn write_in_turn(
     scope: Scope,
     mut batches: mpsc::Receiver<Batch>,
 ) -> Result<Box<dyn Load>> {
-    let mut held = Held::new(arrow_schema(&beginning.columns));
+    let mut held = BufferedRows::new(arrow_schema(&beginning.columns));
     let mut more = true;
     let mut turn = std::pin::pin!(scope.come());
     loop {

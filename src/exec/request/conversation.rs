@@ -136,12 +136,12 @@ async fn at_once(
     pages: &mut Pages,
     first: &Response,
 ) -> Conversed<bool> {
-    let Some(concurrency) = context.http.pages_at_once else {
+    let Some(most) = context.http.pages_at_once else {
         return Ok(true);
     };
-    let width = match context.http.fan_out {
-        // Rows are at the same time already: together they share the source's width.
-        FanOut::Concurrent { .. } | FanOut::Single => concurrency.most(),
+    let concurrency = match context.http.fan_out {
+        // Rows are at the same time already: together they share the source's limit.
+        FanOut::Concurrent { .. } | FanOut::Single => most.most(),
         FanOut::Sequential { .. } => 1,
     };
     let Some(rest) = pages.rest(first).map_err(|e| at_url(context, e))? else {
@@ -161,7 +161,7 @@ async fn at_once(
                 joined.map_err(|e| Error::new(ErrorKind::Internal, format!("a request broke down: {e}")))?
             }
         })
-        .buffered(width);
+        .buffered(concurrency);
     let more = in_order(context, scope, own, pages, responses).await;
     // What ends before the last page stops those behind it. They hold what the step is done with, until they are gone.
     tasks.close();

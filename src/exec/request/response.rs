@@ -119,7 +119,7 @@ fn accepted(response: &Response, success: Option<&[u16]>) -> Result<()> {
             let message = format!(
                 "{} answered {status}: {}",
                 response.url,
-                json::start(&response.body)
+                crate::exchange::excerpt(&response.body)
             );
             Err(Error::new(ErrorKind::Status(status), message))
         }

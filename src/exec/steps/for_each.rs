@@ -12,7 +12,7 @@ use crate::exec::context::StepContext;
 use crate::exec::load::table::relation;
 use crate::exec::scheduler::Prepared;
 use crate::exec::scope::Layer;
-use crate::sources::held::held;
+use crate::sources::buffered::buffered;
 use crate::value::{Row, Value};
 
 /// Runs the body once per row, in order.
@@ -26,7 +26,7 @@ pub async fn run(
     let table = relation(context, &rows.table).await?;
     let database = context.database(&rows.table.source).await?;
     // The steps take their time, and may replace the very table.
-    let mut batches = held(table.scan(&*database, columns).await?).await?.batches;
+    let mut batches = buffered(table.scan(&*database, columns).await?).await?.batches;
     while let Some(batch) = batches.next().await {
         let batch = Arc::new(batch?);
         for index in 0..batch.num_rows() {

@@ -16,7 +16,7 @@ use crate::exec::load::write_mode;
 use crate::local;
 use crate::sources::database::{Database, Load, Rows, TableName};
 use crate::sources::key::upsert_key;
-use crate::sources::sql::{column_list, twins_error};
+use crate::sources::sql::{column_list, duplicate_keys_error};
 use crate::staging::Memory;
 use sequor_planner::ops::WriteMode;
 
@@ -66,7 +66,7 @@ pub async fn transform(
             .filter(|(column, _)| key.contains(&column.name))
             .map(|(_, (name, _))| name.as_str())
             .collect();
-        refuse_twins(query, own, &sources, &named).await?;
+        refuse_duplicate_keys(query, own, &sources, &named).await?;
     }
     let mut load = database.begin_load(target, &columns, mode).await?;
     match write(&mut *load, rows, &arrow_schema(&columns)).await {
@@ -91,14 +91,15 @@ async fn write(load: &mut dyn Load, rows: Rows, schema: &SchemaRef) -> Result<()
 
 /// # Errors
 /// Rows of the query with the same key: which would count is not known.
-async fn refuse_twins(query: &str, own: &str, sources: &InSight<'_>, key: &[&str]) -> Result<()> {
+async fn refuse_duplicate_keys(query: &str, own: &str, sources: &InSight<'_>, key: &[&str]) -> Result<()> {
     let list = column_list(key.iter().copied());
-    let twins = format!("SELECT {list} FROM ({query}\n) AS q GROUP BY {list} HAVING count(*) > 1 LIMIT 1");
-    let mut batches = local::query(&twins, own, sources).await?.batches;
+    let duplicates =
+        format!("SELECT {list} FROM ({query}\n) AS q GROUP BY {list} HAVING count(*) > 1 LIMIT 1");
+    let mut batches = local::query(&duplicates, own, sources).await?.batches;
     while let Some(batch) = batches.next().await {
         if batch?.num_rows() > 0 {
             let key: Vec<String> = key.iter().map(ToString::to_string).collect();
-            return Err(twins_error(&key));
+            return Err(duplicate_keys_error(&key));
         }
     }
     Ok(())

@@ -46,7 +46,7 @@ pub struct OAuth2Settings {
 pub struct OAuth2 {
     pub settings: OAuth2Settings,
     redactor: Redactor,
-    /// Held while a token is fetched: however many requests wait, one asks.
+    /// BufferedRows while a token is fetched: however many requests wait, one asks.
     token: tokio::sync::Mutex<Option<Token>>,
 }
 
@@ -182,7 +182,7 @@ impl OAuth2 {
                     Some(description) => format!("{}: {description}", refusal.error),
                     None => refusal.error,
                 },
-                Err(_) => crate::batch::json::start(&response.body),
+                Err(_) => crate::exchange::excerpt(&response.body),
             };
             let message = format!("{endpoint} answered {}: {reason}", response.status);
             return Err(match response.status {

@@ -19,7 +19,7 @@ use crate::sources::database::{Database, Load, Rows, Session, TableName};
 use crate::sources::key::upsert_key;
 use crate::sources::naming::Naming;
 use crate::sources::reading::reads;
-use crate::sources::sql::{Keyed, alterations, quote, twins_error};
+use crate::sources::sql::{Keyed, alterations, duplicate_keys_error, quote};
 use sequor_planner::ops::WriteMode;
 
 /// A database that only its driver knows.
@@ -172,8 +172,8 @@ impl Database for Adbc {
                     )?;
                     let key = upsert_key(&mut mode, names.iter().map(String::as_str))?;
                     let keyed = Keyed { side: &side, key };
-                    if !key.is_empty() && connections.any(connection, &keyed.twins())? {
-                        return Err(twins_error(key));
+                    if !key.is_empty() && connections.any(connection, &keyed.duplicates())? {
+                        return Err(duplicate_keys_error(key));
                     }
                     let rows = count(connections, connection, &side)?;
                     let cast: Vec<String> = names.iter().map(|name| quote(name)).collect();

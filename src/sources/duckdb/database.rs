@@ -10,7 +10,7 @@ use futures::StreamExt;
 use sequor_planner::Dialect;
 
 use super::find::{Places, driver};
-use super::load::{SIDE, Target, begin, refuse_twins, settle, side};
+use super::load::{SIDE, Target, begin, refuse_duplicate_keys, settle, side};
 use super::types;
 use crate::batch::column::Column;
 use crate::batch::origin;
@@ -348,7 +348,7 @@ impl Database for DuckDb {
                         )?;
                         let key = upsert_key(&mut mode, columns.iter().map(String::as_str))?;
                         if !key.is_empty() {
-                            refuse_twins(connections, connection, &side, key)?;
+                            refuse_duplicate_keys(connections, connection, &side, key)?;
                         }
                         let rows = adbc::count(connections, connection, &side_sql)?;
                         let into = Target {

@@ -9,7 +9,9 @@ use crate::error::{Error, Result};
 use crate::sources::adbc::{Connection, Connections, Ingest, Plan};
 use crate::sources::database::TableName;
 use crate::sources::key::upsert_key;
-use crate::sources::sql::{Keyed, UpsertSql, column_list, definitions, null_error, quote, twins_error};
+use crate::sources::sql::{
+    Keyed, UpsertSql, column_list, definitions, duplicate_keys_error, null_error, quote,
+};
 use sequor_planner::ops::WriteMode;
 
 /// What the names of side tables begin with.
@@ -89,16 +91,16 @@ pub fn begin(
 
 /// # Errors
 /// Rows of the side table with the same key.
-pub fn refuse_twins(
+pub fn refuse_duplicate_keys(
     connections: &Connections,
     connection: &mut Connection,
     side: &TableName,
     key: &[String],
 ) -> Result<()> {
     let side = quoted(side);
-    match connections.any(connection, &Keyed { side: &side, key }.twins())? {
+    match connections.any(connection, &Keyed { side: &side, key }.duplicates())? {
         false => Ok(()),
-        true => Err(twins_error(key)),
+        true => Err(duplicate_keys_error(key)),
     }
 }
 

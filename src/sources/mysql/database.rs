@@ -26,7 +26,7 @@ use crate::sources::database::{Database, Load, Rows, Session, TableName};
 use crate::sources::key::upsert_key;
 use crate::sources::naming::Naming;
 use crate::sources::reading::one;
-use crate::sources::sql::twins_error;
+use crate::sources::sql::duplicate_keys_error;
 use sequor_planner::ops::WriteMode;
 
 /// A MySQL or MariaDB database.
@@ -207,9 +207,10 @@ impl Database for MySql {
             if !key.is_empty() {
                 let list = column_list(key.iter().map(String::as_str));
                 let side = quoted(&side);
-                let twins = format!("SELECT {list} FROM {side} GROUP BY {list} HAVING count(*) > 1 LIMIT 1");
-                if any(&mut connection, &twins).await? {
-                    return Err(twins_error(key));
+                let duplicates =
+                    format!("SELECT {list} FROM {side} GROUP BY {list} HAVING count(*) > 1 LIMIT 1");
+                if any(&mut connection, &duplicates).await? {
+                    return Err(duplicate_keys_error(key));
                 }
             }
             let settled = Side {

@@ -203,7 +203,7 @@ impl Database for Postgres {
                     columns: &names,
                     key,
                 };
-                upsert.refuse_twins(&mut tx).await?;
+                upsert.refuse_duplicate_keys(&mut tx).await?;
                 if !exists(&mut tx, target).await? {
                     let (side, target) = (sql::table(&side), sql::table(target));
                     run(

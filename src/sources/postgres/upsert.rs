@@ -6,7 +6,7 @@ use super::database::run;
 use super::sql;
 use crate::error::Result;
 use crate::sources::database::TableName;
-use crate::sources::sql::{Keyed, UpsertSql, null_error, twins_error};
+use crate::sources::sql::{Keyed, UpsertSql, duplicate_keys_error, null_error};
 
 /// One upsert.
 pub struct Upsert<'a> {
@@ -42,10 +42,10 @@ impl Upsert<'_> {
 
     /// # Errors
     /// Rows of the side table with the same key: which would count is not known.
-    pub async fn refuse_twins(&self, connection: &mut PgConnection) -> Result<()> {
-        match run(connection, &self.rows(&sql::table(self.side)).twins()).await? {
+    pub async fn refuse_duplicate_keys(&self, connection: &mut PgConnection) -> Result<()> {
+        match run(connection, &self.rows(&sql::table(self.side)).duplicates()).await? {
             0 => Ok(()),
-            _ => Err(twins_error(self.key)),
+            _ => Err(duplicate_keys_error(self.key)),
         }
     }
 

@@ -38,7 +38,7 @@ pub fn of(sql: &str) -> Result<ColumnType> {
 
 /// How a column of a result is given out.
 pub fn field(field: &Field, plain: Field) -> Field {
-    match (told(field).as_deref(), plain.data_type()) {
+    match (reported(field).as_deref(), plain.data_type()) {
         (Some("variant" | "object"), _) => Logical::Json.mark(plain),
         (Some("array"), _) => Logical::Array.mark(plain),
         // INTEGER is NUMBER(38,0); what it holds fits, or is an error.
@@ -50,7 +50,7 @@ pub fn field(field: &Field, plain: Field) -> Field {
 }
 
 /// Snowflake's own name of a column's type: where it stands depends on whether there are rows.
-fn told(field: &Field) -> Option<String> {
+fn reported(field: &Field) -> Option<String> {
     let metadata = field.metadata();
     let name = metadata
         .get("SNOWFLAKE_TYPE")

@@ -23,7 +23,7 @@ use crate::sources::key::upsert_key;
 use crate::sources::location::Location;
 use crate::sources::naming::Naming;
 use crate::sources::reading::one;
-use crate::sources::sql::{Keyed, alterations, quote, twins_error};
+use crate::sources::sql::{Keyed, alterations, duplicate_keys_error, quote};
 use sequor_planner::ops::WriteMode;
 
 /// Connections at most that read at the same time.
@@ -172,8 +172,8 @@ impl Database for Sqlite {
         let names = texts(&mut connection, names).await?;
         let key = upsert_key(&mut mode, names.iter().map(String::as_str))?;
         let keyed = Keyed { side: SIDE, key };
-        if !key.is_empty() && !texts(&mut connection, &keyed.twins()).await?.is_empty() {
-            return Err(twins_error(key));
+        if !key.is_empty() && !texts(&mut connection, &keyed.duplicates()).await?.is_empty() {
+            return Err(duplicate_keys_error(key));
         }
         let mut definitions = Vec::with_capacity(names.len());
         for (at, name) in names.iter().enumerate() {

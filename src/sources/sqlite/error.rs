@@ -7,11 +7,11 @@ use crate::sources::failure;
 
 /// What SQLite says.
 pub fn explain(error: &sqlx::Error) -> Error {
-    failure::explain(error, told)
+    failure::explain(error, reported)
 }
 
 /// Result codes: https://www.sqlite.org/rescode.html
-fn told(error: &dyn DatabaseError) -> Error {
+fn reported(error: &dyn DatabaseError) -> Error {
     let message = error.message().to_string();
     // An extended code has the primary one in its last byte.
     let code = error.code().and_then(|code| code.parse::<u32>().ok());

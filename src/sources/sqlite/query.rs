@@ -17,8 +17,8 @@ use crate::batch::cell::Cell;
 use crate::batch::column::Column;
 use crate::batch::types::{ColumnType, Logical, arrow_schema};
 use crate::error::{Error, ErrorKind, Result};
+use crate::sources::buffered::BufferedRows;
 use crate::sources::database::Rows;
-use crate::sources::held::Held;
 
 /// Rows of a batch. Of the first, the values say what columns are that declare no type.
 const BATCH_ROWS: usize = 4096;
@@ -69,7 +69,7 @@ pub async fn rows(connection: &mut SqliteConnection, sql: &str) -> Result<Rows> 
             }
         }
     };
-    let mut held = Held::new(shown_schema(&columns));
+    let mut held = BufferedRows::new(shown_schema(&columns));
     loop {
         if builder.is_full()
             && let Some(batch) = builder.take()?

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-/// A pace of requests. Each takes a slot of its own in advance, so that one that starts late takes nothing from the
+/// A rate of requests. Each takes a slot of its own in advance, so that one that starts late takes nothing from the
 /// others: the rate is reached and never passed.
-pub struct Pace {
+pub struct RateLimiter {
     rate: Option<Rate>,
     hold: Arc<Hold>,
 }
@@ -42,9 +42,9 @@ impl Hold {
     }
 }
 
-impl Pace {
-    /// A pace of `requests` in `per`; `burst` at once after a pause. None: as fast as they come.
-    pub fn new(limit: Option<(f64, Duration)>, burst: u64) -> Pace {
+impl RateLimiter {
+    /// A rate of `requests` in `per`; `burst` at once after a pause. None: as fast as they come.
+    pub fn new(limit: Option<(f64, Duration)>, burst: u64) -> RateLimiter {
         let rate = limit.map(|(requests, per)| {
             let interval = Duration::try_from_secs_f64(per.as_secs_f64() / requests);
             let interval = interval.map_or(LONGEST_INTERVAL, |interval| interval.min(LONGEST_INTERVAL));
@@ -58,15 +58,15 @@ impl Pace {
                 per: interval * most,
             }
         });
-        Pace {
+        RateLimiter {
             rate,
             hold: Arc::default(),
         }
     }
 
-    /// Another pace at the same API: it waits, too, when the API asks to.
-    pub fn beside(&self, other: Pace) -> Pace {
-        Pace {
+    /// Another rate at the same API: it waits, too, when the API asks to.
+    pub fn together_with(&self, other: RateLimiter) -> RateLimiter {
+        RateLimiter {
             rate: other.rate,
             hold: self.hold.clone(),
         }
@@ -161,13 +161,13 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn never_more_in_any_stretch() {
         let (most, per) = (20, Duration::from_millis(200));
-        let pace = Arc::new(Pace::new(Some((most as f64, per)), 5));
+        let limiter = Arc::new(RateLimiter::new(Some((most as f64, per)), 5));
         let start = Instant::now();
         let tasks: Vec<_> = (0..120)
             .map(|number| {
-                let pace = pace.clone();
+                let limiter = limiter.clone();
                 tokio::spawn(async move {
-                    let went = pace.turn().await;
+                    let went = limiter.turn().await;
                     // Some hold up the thread that others wait for.
                     if number % 7 == 0 {
                         std::thread::sleep(Duration::from_millis(15));
@@ -189,12 +189,12 @@ mod tests {
 
     #[tokio::test]
     async fn limits_that_are_no_whole_numbers_and_absurd_ones() {
-        let pace = Pace::new(Some((2.5, Duration::from_secs(1))), 1);
-        let rate = pace.rate.as_ref().unwrap();
+        let limiter = RateLimiter::new(Some((2.5, Duration::from_secs(1))), 1);
+        let rate = limiter.rate.as_ref().unwrap();
         // Looking back must not slow down what the slots allow: 2 in 0.8 seconds, not 2 in a second.
         assert_eq!((rate.most, rate.per), (2, Duration::from_millis(800)));
         for (requests, per) in [(1e-300, Duration::MAX), (1e300, Duration::from_nanos(1))] {
-            Pace::new(Some((requests, per)), u64::MAX).turn().await;
+            RateLimiter::new(Some((requests, per)), u64::MAX).turn().await;
         }
     }
 }

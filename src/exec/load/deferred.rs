@@ -20,8 +20,8 @@ use crate::sources::database::{Database, Load, TableName};
 use crate::sources::key::upsert_key;
 use sequor_planner::ops::WriteMode;
 
-/// A load to be begun later.
-pub struct Later {
+/// A load that begins when all its rows are there.
+pub struct DeferredLoad {
     pub database: Arc<dyn Database>,
     pub table: TableName,
     /// None: from the data.
@@ -32,9 +32,9 @@ pub struct Later {
     pub place: Place,
 }
 
-impl Later {
+impl DeferredLoad {
     /// The load of a table that a parser names.
-    pub fn named(context: &StepContext, named: NamedTable, defaults: &Defaults) -> Result<Later> {
+    pub fn named(context: &StepContext, named: NamedTable, defaults: &Defaults) -> Result<DeferredLoad> {
         let missing = |key: &str| {
             Error::new(
                 ErrorKind::Data,
@@ -75,7 +75,7 @@ impl Later {
             }
         };
         let columns = named.columns.as_ref().map(specs).transpose()?;
-        Ok(Later {
+        Ok(DeferredLoad {
             schema: match columns {
                 Some(_) => SchemaPolicy::Discard,
                 None => SchemaPolicy::Evolve,
@@ -94,33 +94,37 @@ impl Later {
     }
 
     /// Whether it is the same table.
-    pub fn is_same(&self, other: &Later) -> bool {
+    pub fn is_same(&self, other: &DeferredLoad) -> bool {
         Arc::ptr_eq(&self.database, &other.database) && self.table == other.table
     }
 }
 
 /// Writes all rows; none when there is nothing to write. Nothing is visible before the load's commit.
-pub async fn load(context: &StepContext, later: &Later, mut spool: Spool) -> Result<Option<Box<dyn Load>>> {
-    let database = &later.database;
-    let there = match later.columns.is_none() || later.schema == SchemaPolicy::Evolve {
-        true => database.columns(&later.table).await?,
+pub async fn load(
+    context: &StepContext,
+    deferred: &DeferredLoad,
+    mut spool: Spool,
+) -> Result<Option<Box<dyn Load>>> {
+    let database = &deferred.database;
+    let there = match deferred.columns.is_none() || deferred.schema == SchemaPolicy::Evolve {
+        true => database.columns(&deferred.table).await?,
         false => None,
     };
-    let (keys, mut columns) = columns(&**database, later, &spool, there.as_deref())?;
-    let place = (&**database, &later.table);
+    let (keys, mut columns) = columns(&**database, deferred, &spool, there.as_deref())?;
+    let place = (&**database, &deferred.table);
     named_as_there(place, &keys, &mut columns, there.as_deref(), &context.emitter()).await?;
     if columns.is_empty() {
         let message = format!(
             "no rows came for table `{}`, which is not there: it has no columns to be made with",
-            later.table
+            deferred.table
         );
         context.warn(message).await;
         return Ok(None);
     }
-    let mut mode = later.mode.clone();
+    let mut mode = deferred.mode.clone();
     upsert_key(&mut mode, columns.iter().map(|c| c.name.as_str()))?;
     let new: Vec<Column> = match &there {
-        Some(there) if !later.mode.replaces() => {
+        Some(there) if !deferred.mode.replaces() => {
             let known = |c: &&Column| !there.iter().any(|t| t.name == c.name);
             columns.iter().filter(known).cloned().collect()
         }
@@ -128,7 +132,7 @@ pub async fn load(context: &StepContext, later: &Later, mut spool: Spool) -> Res
     };
     if !new.is_empty() {
         // The table grows before its rows are loaded: that they fit is seen first.
-        let builder = BatchBuilder::new(later.table.table.as_str(), keys.clone(), &columns)?;
+        let builder = BatchBuilder::new(deferred.table.table.as_str(), keys.clone(), &columns)?;
         let mut builder = builder.lenient(database.reads_texts());
         let mut replay = spool.replay()?;
         loop {
@@ -137,22 +141,22 @@ pub async fn load(context: &StepContext, later: &Later, mut spool: Spool) -> Res
             if let Some(rows) = builder.take()?
                 && !odd.is_empty()
             {
-                let table = later.table.table.as_str();
+                let table = deferred.table.table.as_str();
                 odd::read(&**database, table, &columns, Batch { rows, odd }).await?;
             }
             if !more {
                 break;
             }
         }
-        database.alter(&later.table, &new, &[]).await?;
+        database.alter(&deferred.table, &new, &[]).await?;
     }
-    let mut load = database.begin_load(&later.table, &columns, mode).await?;
+    let mut load = database.begin_load(&deferred.table, &columns, mode).await?;
     let into = Into {
         database: &**database,
         columns: &columns,
         keys,
     };
-    match write(&mut *load, later, into, spool, &context.counters).await {
+    match write(&mut *load, deferred, into, spool, &context.counters).await {
         Ok(()) => Ok(Some(load)),
         Err(error) => {
             load.abort().await;
@@ -171,7 +175,7 @@ struct Into<'a> {
 
 async fn write(
     load: &mut dyn Load,
-    later: &Later,
+    deferred: &DeferredLoad,
     into: Into<'_>,
     mut spool: Spool,
     counters: &Counters,
@@ -181,7 +185,7 @@ async fn write(
         columns,
         keys,
     } = into;
-    let table = later.table.table.as_str();
+    let table = deferred.table.table.as_str();
     let mut builder = BatchBuilder::new(table, keys, columns)?.lenient(database.reads_texts());
     let mut replay = spool.replay()?;
     loop {
@@ -202,12 +206,12 @@ async fn write(
 /// stay or there are none.
 fn columns(
     database: &dyn Database,
-    later: &Later,
+    deferred: &DeferredLoad,
     spool: &Spool,
     there: Option<&[Column]>,
 ) -> Result<(Vec<String>, Vec<Column>)> {
     let naming = database.naming();
-    let declared = later.columns.as_deref().unwrap_or_default();
+    let declared = deferred.columns.as_deref().unwrap_or_default();
     if declared.is_empty() && spool.rows() == 0 {
         let columns = there.map(<[Column]>::to_vec).unwrap_or_default();
         return Ok((columns.iter().map(|c| c.name.clone()).collect(), columns));
@@ -223,14 +227,14 @@ fn columns(
     };
     for (name, sql) in seen {
         let known = fixed.is_none_or(|fixed| naming.knows(fixed, name));
-        match later.schema {
+        match deferred.schema {
             SchemaPolicy::Discard if !known => {}
-            SchemaPolicy::Freeze if !known => return Err(frozen(later, name)),
+            SchemaPolicy::Freeze if !known => return Err(frozen(deferred, name)),
             _ => specs.push((name.to_string(), sql.to_string())),
         }
     }
     let mut columns = typed(database, &specs)?;
-    let stays = !later.mode.replaces() || later.schema != SchemaPolicy::Evolve;
+    let stays = !deferred.mode.replaces() || deferred.schema != SchemaPolicy::Evolve;
     if stays {
         for column in &mut columns[declared.len()..] {
             if let Some(known) = naming.find(there.unwrap_or_default(), &column.name) {
@@ -239,7 +243,7 @@ fn columns(
         }
     }
     let mut keys: Vec<String> = specs.into_iter().map(|(key, _)| key).collect();
-    if later.mode.replaces() && later.schema != SchemaPolicy::Evolve && declared.is_empty() {
+    if deferred.mode.replaces() && deferred.schema != SchemaPolicy::Evolve && declared.is_empty() {
         // The table keeps its columns, whichever of them the rows have.
         for known in there.into_iter().flatten() {
             if naming.find(&columns, &known.name).is_none() {
@@ -252,10 +256,10 @@ fn columns(
 }
 
 /// What is said of a field that a table may not get a column for.
-fn frozen(later: &Later, field: &str) -> Error {
+fn frozen(deferred: &DeferredLoad, field: &str) -> Error {
     let message = format!(
         "the rows have `{field}`, which table `{}` has no column for",
-        later.table
+        deferred.table
     );
     Error::new(ErrorKind::Data, message).help(
         "`schema: freeze` keeps the columns as they are: declare the column, or use `schema: evolve` to add it, `discard` to leave it out",

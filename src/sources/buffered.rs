@@ -18,8 +18,8 @@ use crate::error::{Error, Result};
 const IN_MEMORY: usize = 8 * 1024 * 1024;
 
 /// Reads all rows: the same rows, from here.
-pub async fn held(rows: Rows) -> Result<Rows> {
-    let mut held = Held::new(rows.schema);
+pub async fn buffered(rows: Rows) -> Result<Rows> {
+    let mut held = BufferedRows::new(rows.schema);
     let mut batches = rows.batches;
     while let Some(batch) = batches.next().await {
         held.push(batch?).await?;
@@ -28,7 +28,7 @@ pub async fn held(rows: Rows) -> Result<Rows> {
 }
 
 /// Rows being kept.
-pub struct Held {
+pub struct BufferedRows {
     schema: SchemaRef,
     kept: Vec<RecordBatch>,
     size: usize,
@@ -36,10 +36,10 @@ pub struct Held {
     file: Option<Writer>,
 }
 
-impl Held {
+impl BufferedRows {
     /// No rows yet.
-    pub fn new(schema: SchemaRef) -> Held {
-        Held {
+    pub fn new(schema: SchemaRef) -> BufferedRows {
+        BufferedRows {
             schema,
             kept: Vec::new(),
             size: 0,
@@ -129,7 +129,7 @@ mod tests {
                 schema: schema.clone(),
                 batches: stream::iter(batches).boxed(),
             };
-            let mut batches = held(rows).await.unwrap().batches;
+            let mut batches = buffered(rows).await.unwrap().batches;
             let mut next = 0;
             while let Some(batch) = batches.next().await {
                 for value in batch.unwrap().column(0).as_primitive::<Int64Type>().values() {

@@ -11,30 +11,30 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// Where the search for the best width starts.
+/// Where the search for the best limit starts.
 const FIRST: f64 = 4.0;
 
 /// Answers slower than the fastest by this are no sign yet: small times vary by themselves.
 const SLACK: Duration = Duration::from_millis(5);
 
 /// How many requests are under way at the same time.
-pub struct Width {
+pub struct ConcurrencyLimiter {
     permits: Semaphore,
     search: Option<Mutex<Search>>,
 }
 
-/// What is known about the best width.
+/// What is known about the best limit.
 struct Search {
-    width: f64,
+    limit: f64,
     most: f64,
     /// Permits that there are, those in use included.
     given: usize,
     /// Permits to be taken back when they are returned.
     owed: usize,
-    /// Whether the width still grows by one with each answer.
+    /// Whether the limit still grows by one with each answer.
     starting: bool,
     fastest: Duration,
-    /// Answers to requests sent before the last decrease say nothing about the width since.
+    /// Answers to requests sent before the last decrease say nothing about the limit since.
     decreased: Instant,
 }
 
@@ -44,31 +44,31 @@ pub enum Answer {
     Good,
     /// A 429, a 503 or a time-out.
     Overload,
-    /// Anything else tells nothing about the width.
+    /// Anything else tells nothing about the limit.
     Other,
 }
 
 /// A request's place among those under way.
 pub struct Place<'a> {
-    width: &'a Width,
+    limit: &'a ConcurrencyLimiter,
     permit: Option<SemaphorePermit<'a>>,
 }
 
-impl Width {
+impl ConcurrencyLimiter {
     /// Always so many.
-    pub fn fixed(width: usize) -> Width {
-        Width {
-            permits: Semaphore::new(width),
+    pub fn fixed(limit: usize) -> ConcurrencyLimiter {
+        ConcurrencyLimiter {
+            permits: Semaphore::new(limit),
             search: None,
         }
     }
 
     /// As many as are good, up to `most`.
-    pub fn auto(most: usize) -> Width {
-        Width {
+    pub fn auto(most: usize) -> ConcurrencyLimiter {
+        ConcurrencyLimiter {
             permits: Semaphore::new(FIRST as usize),
             search: Some(Mutex::new(Search {
-                width: FIRST,
+                limit: FIRST,
                 most: most as f64,
                 given: FIRST as usize,
                 owed: 0,
@@ -84,7 +84,7 @@ impl Width {
         let permit = self.permits.acquire().await;
         let permit = permit.map_err(|_| Error::new(ErrorKind::Internal, "the source is closed"))?;
         Ok(Place {
-            width: self,
+            limit: self,
             permit: Some(permit),
         })
     }
@@ -99,7 +99,7 @@ impl Width {
         let Some(mut search) = self.search() else { return };
         let crowded = self.permits.available_permits() == 0;
         search.learn(sent, Instant::now(), answer, crowded);
-        let wanted = search.width as usize;
+        let wanted = search.limit as usize;
         let there = search.given - search.owed;
         if wanted > there {
             // Those owed need not be taken back, then.
@@ -118,7 +118,7 @@ impl Width {
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        let Some(mut search) = self.width.search() else {
+        let Some(mut search) = self.limit.search() else {
             return;
         };
         if search.owed > 0
@@ -146,8 +146,8 @@ impl Search {
                 match (slow, since, crowded) {
                     (true, true, _) => self.decrease(0.9, now),
                     (false, _, true) => {
-                        let more = if self.starting { 1.0 } else { 1.0 / self.width };
-                        self.width = (self.width + more).min(self.most);
+                        let more = if self.starting { 1.0 } else { 1.0 / self.limit };
+                        self.limit = (self.limit + more).min(self.most);
                     }
                     _ => {}
                 }
@@ -156,7 +156,7 @@ impl Search {
     }
 
     fn decrease(&mut self, by: f64, now: Instant) {
-        self.width = (self.width * by).max(1.0);
+        self.limit = (self.limit * by).max(1.0);
         self.starting = false;
         self.decreased = now;
     }
@@ -167,35 +167,35 @@ impl Search {
 mod tests {
     use super::*;
 
-    fn permits(width: &Width) -> usize {
-        let search = width.search().unwrap();
+    fn permits(limit: &ConcurrencyLimiter) -> usize {
+        let search = limit.search().unwrap();
         search.given - search.owed
     }
 
     #[tokio::test]
     async fn grows_while_answers_are_fast_and_shrinks_when_refused() {
-        let width = Width::auto(64);
+        let limit = ConcurrencyLimiter::auto(64);
         for _ in 0..100 {
             let mut places = Vec::new();
-            while width.permits.available_permits() > 0 {
-                places.push(width.enter().await.unwrap());
+            while limit.permits.available_permits() > 0 {
+                places.push(limit.enter().await.unwrap());
             }
             let sent = Instant::now();
-            places.iter().for_each(|_| width.learn(sent, Answer::Good));
+            places.iter().for_each(|_| limit.learn(sent, Answer::Good));
         }
-        assert_eq!(permits(&width), 64);
+        assert_eq!(permits(&limit), 64);
         let mut places = Vec::new();
-        while width.permits.available_permits() > 0 {
-            places.push(width.enter().await.unwrap());
+        while limit.permits.available_permits() > 0 {
+            places.push(limit.enter().await.unwrap());
         }
         let sent = Instant::now();
         // One round of refusals counts once.
-        places.iter().for_each(|_| width.learn(sent, Answer::Overload));
-        assert_eq!(permits(&width), 32);
+        places.iter().for_each(|_| limit.learn(sent, Answer::Overload));
+        assert_eq!(permits(&limit), 32);
         drop(places);
-        assert_eq!(width.permits.available_permits(), 32);
+        assert_eq!(limit.permits.available_permits(), 32);
         // Answers that tell nothing change nothing.
-        width.learn(Instant::now(), Answer::Other);
-        assert_eq!(permits(&width), 32);
+        limit.learn(Instant::now(), Answer::Other);
+        assert_eq!(permits(&limit), 32);
     }
 }

@@ -7,7 +7,7 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 use crate::exchange::Response;
 
 /// The longest wait that is obeyed; what asks for more has to be run again later.
-pub const LONGEST: Duration = Duration::from_secs(3600);
+pub const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
 /// How long to wait before asking again (RFC 9110, 10.2.3: seconds, or a date).
 pub fn retry_after(response: &Response) -> Option<Duration> {
