@@ -36,7 +36,14 @@ pub fn sql(error: DataFusionError) -> Error {
             Error::new(ErrorKind::Sql, message)
                 .help("it works in WHERE; in the SELECT list use a join, or `(select count(*) ...) > 0`")
         }
+        Root::DataFusion(error @ DataFusionError::ResourcesExhausted(_)) => {
+            Error::new(ErrorKind::Sql, clean(&error.strip_backtrace()))
+                .help("SEQUOR_MEMORY says how much memory queries may take: SEQUOR_MEMORY=8GB")
+        }
         Root::DataFusion(error) => Error::new(ErrorKind::Sql, clean(&error.strip_backtrace())),
+        Root::Arrow(
+            error @ (ArrowError::CastError(_) | ArrowError::ParseError(_) | ArrowError::DivideByZero),
+        ) => Error::new(ErrorKind::Value, clean(&error.to_string())),
         Root::Arrow(error) => Error::new(ErrorKind::Sql, clean(&error.to_string())),
         Root::Schema(error) => Error::new(ErrorKind::Sql, clean(&error.to_string())),
     }

@@ -9,7 +9,7 @@ pub use text::text;
 use std::collections::BTreeSet;
 
 use crate::expr::Prop;
-use crate::ops::{OnError, TableRef};
+use crate::ops::{OnError, TableRef, WriteMode};
 use crate::plan::{Action, FanOut, Step};
 use crate::syntax::Concurrency;
 
@@ -55,6 +55,16 @@ fn table(table: &TableRef) -> String {
         name.push_str(&short(part));
     }
     format!("{name}.{}", short(&table.table))
+}
+
+/// What becomes of a table that rows are written to.
+fn written(target: &TableRef, mode: &WriteMode) -> String {
+    let name = table(target);
+    match mode {
+        WriteMode::Replace => format!("replaces {name}"),
+        WriteMode::Append => format!("adds rows to {name}"),
+        WriteMode::Upsert(key) => format!("upserts {name} by {}", key.join(", ")),
+    }
 }
 
 /// What a step does, in one line.
@@ -127,7 +137,7 @@ fn summary(step: &Step) -> String {
 fn at_once(concurrency: Concurrency) -> String {
     match concurrency {
         Concurrency::Fixed(n) => format!("up to {n} at the same time"),
-        Concurrency::Auto => "as many at the same time as the API bears".into(),
+        Concurrency::Auto => "as many at the same time as the API takes".into(),
     }
 }
 
@@ -171,7 +181,7 @@ fn notes(step: &Step) -> Vec<String> {
                     (Some(_), _) => "by Python",
                     (None, None) => "by the parser",
                 };
-                notes.push(format!("loads {}, rows {native}", table(&t.target)));
+                notes.push(format!("{}, rows {native}", written(&t.target, &t.write_mode)));
             }
             if let Some(rejects) = &http.rejects {
                 notes.push(format!("rows whose request fails go to {}", table(rejects)));
@@ -185,11 +195,14 @@ fn notes(step: &Step) -> Vec<String> {
         } => notes.push(columns(used)),
         Action::Transform(t) if t.engine.is_local() => {
             notes.push(format!(
-                "SQL runs here, in DataFusion; loads {}",
-                table(&t.target)
+                "SQL runs here, in DataFusion; {}",
+                written(&t.target, &t.write_mode)
             ));
         }
-        Action::Transform(t) => notes.push(format!("SQL runs in {}", t.target.source)),
+        Action::Transform(t) => {
+            let written = written(&t.target, &t.write_mode);
+            notes.push(format!("SQL runs in {}; {written}", t.target.source));
+        }
         Action::Execute(e) => notes.push(format!("SQL runs in {}", e.source)),
         _ => {}
     }
