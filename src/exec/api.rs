@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use sequor_planner::ops::Request;
-use sequor_planner::syntax::{BackoffType, Concurrency, HttpSource, RateLimit, RetryOn, RetrySpec};
+use sequor_planner::ops::RequestSpec;
+use sequor_planner::syntax::{BackoffType, Concurrency, HttpSource, RateLimitSpec, RetryOn, RetrySpec};
 
 use crate::http::{
     ConcurrencyLimiter, Growth, Hosts, Limits, OAuth2, OAuth2Settings, Policy, RateLimiter, Transport,
@@ -44,7 +44,7 @@ impl Api {
     }
 
     /// The limits of a step's requests: the source's, save where the request has its own.
-    pub fn limits(&self, own: &Request) -> Limits {
+    pub fn limits(&self, own: &RequestSpec) -> Limits {
         let shared = &self.limits;
         Limits {
             concurrency: match own.concurrency {
@@ -92,7 +92,7 @@ fn concurrency_limiter(concurrency: Concurrency) -> ConcurrencyLimiter {
     }
 }
 
-fn rate_limiter(rate: Option<&RateLimit>) -> RateLimiter {
+fn rate_limiter(rate: Option<&RateLimitSpec>) -> RateLimiter {
     RateLimiter::new(
         rate.map(|rate| (rate.requests, seconds(rate.per))),
         rate.map_or(1, |rate| rate.burst),

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::Operation;
 use super::common::{COMMON, FlowAction, OnError};
-use super::http_response::{self, RESPONSE, Response};
+use super::http_response::{self, RESPONSE, ResponseSpec};
 use super::messages::{VariableScope, VariableSet, variables_of};
 use super::pagination::{self, PAGINATIONS, Pagination};
 use super::rules::{Rule, RuleAction};
@@ -14,7 +14,7 @@ use crate::diagnostic::{Diagnostics, did_you_mean, nearest};
 use crate::expr::Prop;
 use crate::span::Place;
 use crate::syntax::{
-    Concurrency, Form, Key, Keys, Node, REQUEST_LIMITS, RateLimit, RetrySpec, Shape, read_concurrency,
+    Concurrency, Form, Key, Keys, Node, REQUEST_LIMITS, RateLimitSpec, RetrySpec, Shape, read_concurrency,
     read_rate_limit, read_retry,
 };
 
@@ -42,7 +42,7 @@ const BODY_FORMATS: [(&str, BodyFormat); 6] = [
 
 /// The request as the flow says it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Request {
+pub struct RequestSpec {
     /// The http source that gives auth and variables.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
@@ -71,7 +71,7 @@ pub struct Request {
     pub concurrency: Option<Concurrency>,
     /// A limit of its own, in place of the source's.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub rate_limit: Option<RateLimit>,
+    pub rate_limit: Option<RateLimitSpec>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry: Option<RetrySpec>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -89,8 +89,8 @@ pub struct HttpRequest {
     pub init: Vec<VariableSet>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub for_each: Option<RowsOf>,
-    pub request: Request,
-    pub response: Response,
+    pub request: RequestSpec,
+    pub response: ResponseSpec,
     #[serde(skip)]
     pub place: Place,
 }
@@ -256,13 +256,13 @@ fn read(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<FlowAction> {
     let request = keys.node("request").and_then(|node| read_request(node, d));
     let response = match (keys.node("response"), keys.prop("response", d)) {
         // `response_expression`: one function for all of it, the first form that 1.x had of a parser.
-        (_, Some(parser @ Prop::Python { .. })) => Some(Response {
+        (_, Some(parser @ Prop::Python { .. })) => Some(ResponseSpec {
             parser: Some(parser),
             whole: true,
-            ..Response::default()
+            ..ResponseSpec::default()
         }),
         (Some(node), _) => http_response::read(node, d),
-        (None, _) => Some(Response::default()),
+        (None, _) => Some(ResponseSpec::default()),
     };
     if let (Some(request), Some(response)) = (&request, &response)
         && request.pagination.is_some()
@@ -290,7 +290,7 @@ fn read(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<FlowAction> {
     })))
 }
 
-fn read_request(node: &Node, d: &mut Diagnostics) -> Option<Request> {
+fn read_request(node: &Node, d: &mut Diagnostics) -> Option<RequestSpec> {
     let keys = Keys::new(node, &REQUEST, d)?;
     let source = keys.name("source", d);
     let url = keys.prop("url", d);
@@ -326,7 +326,7 @@ fn read_request(node: &Node, d: &mut Diagnostics) -> Option<Request> {
         .help("leave `in` out, or give the `method` that the API asks for");
     }
     let (source, source_place) = source.unzip();
-    Some(Request {
+    Some(RequestSpec {
         source,
         source_place,
         url: url?,

@@ -75,7 +75,7 @@ const ROW_FORMATS: [(&str, RowFormat); 4] = [
 
 /// What is done with a response.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct Response {
+pub struct ResponseSpec {
     /// Statuses that are a success; any 2xx when not given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub success_status: Option<Prop>,
@@ -173,7 +173,7 @@ pub(super) static RESPONSE: Shape = Shape {
     ],
 };
 
-pub(super) fn read(node: &Node, d: &mut Diagnostics) -> Option<Response> {
+pub(super) fn read(node: &Node, d: &mut Diagnostics) -> Option<ResponseSpec> {
     let keys = Keys::new(node, &RESPONSE, d)?;
     let success_status = keys.prop("success_status", d);
     if let Some(Prop::Literal(statuses)) = &success_status {
@@ -197,7 +197,7 @@ pub(super) fn read(node: &Node, d: &mut Diagnostics) -> Option<Response> {
                 .help("give all its columns in one entry");
         }
     }
-    Some(Response {
+    Some(ResponseSpec {
         success_status,
         format,
         rules: keys.list("rules", d, rules::read),

@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use crate::effects::Resource;
 use crate::expr::{Prop, Returned};
 use crate::names::name_parts;
-use crate::ops::{Columns, Execute, FlowAction, FlowStep, Response, ResponseTable, TableRef, each_step};
+use crate::ops::{Columns, Execute, FlowAction, FlowStep, ResponseSpec, ResponseTable, TableRef, each_step};
 use crate::sql::{self, SqlTable};
 use crate::syntax::Source;
 
@@ -60,7 +60,7 @@ impl KnownTables {
     }
 
     /// A parser that fills tables which are not declared.
-    fn parser(&mut self, response: &Response, sources: &IndexMap<String, Source>) {
+    fn parser(&mut self, response: &ResponseSpec, sources: &IndexMap<String, Source>) {
         let Some(returns) = response.parser.as_ref().and_then(Prop::returns) else {
             return;
         };

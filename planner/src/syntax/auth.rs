@@ -7,19 +7,19 @@ use crate::expr::{Prop, Uses};
 
 /// How requests of a source prove who they are.
 #[derive(Debug, Clone)]
-pub enum Auth {
+pub enum AuthSpec {
     Basic { username: Prop, password: Prop },
     Bearer { token: Prop },
     ApiKey { name: Prop, value: Prop, in_query: bool },
     Digest { username: Prop, password: Prop },
-    OAuth2(Box<OAuth2>),
-    OAuth1(Box<OAuth1>),
-    AwsSigv4(Box<AwsSigv4>),
+    OAuth2(Box<OAuth2Spec>),
+    OAuth1(Box<OAuth1Spec>),
+    AwsSigv4(Box<AwsSigv4Spec>),
 }
 
 /// `auth` of type oauth1.
 #[derive(Debug, Clone)]
-pub struct OAuth1 {
+pub struct OAuth1Spec {
     pub consumer_key: Prop,
     pub consumer_secret: Prop,
     pub token: Option<Prop>,
@@ -31,7 +31,7 @@ pub struct OAuth1 {
 
 /// `auth` of type aws_sigv4.
 #[derive(Debug, Clone)]
-pub struct AwsSigv4 {
+pub struct AwsSigv4Spec {
     pub access_key_id: Prop,
     pub secret_access_key: Prop,
     pub session_token: Option<Prop>,
@@ -49,7 +49,7 @@ pub enum GrantType {
 
 /// `auth` of type oauth2.
 #[derive(Debug, Clone)]
-pub struct OAuth2 {
+pub struct OAuth2Spec {
     pub grant: GrantType,
     pub token_endpoint: Prop,
     pub client_id: Prop,
@@ -60,11 +60,11 @@ pub struct OAuth2 {
     pub scope: Option<Prop>,
 }
 
-impl Auth {
+impl AuthSpec {
     /// Adds what the credentials use.
     pub fn collect(&self, uses: &mut Uses) {
         let (needed, optional): (Vec<&Prop>, Vec<&Option<Prop>>) = match self {
-            Auth::OAuth2(a) => (
+            AuthSpec::OAuth2(a) => (
                 vec![&a.token_endpoint, &a.client_id],
                 vec![
                     &a.client_secret,
@@ -74,19 +74,19 @@ impl Auth {
                     &a.scope,
                 ],
             ),
-            Auth::OAuth1(a) => (
+            AuthSpec::OAuth1(a) => (
                 vec![&a.consumer_key, &a.consumer_secret],
                 vec![&a.token, &a.token_secret, &a.realm],
             ),
-            Auth::AwsSigv4(a) => (
+            AuthSpec::AwsSigv4(a) => (
                 vec![&a.access_key_id, &a.secret_access_key, &a.region, &a.service],
                 vec![&a.session_token],
             ),
-            Auth::Basic { username, password } | Auth::Digest { username, password } => {
+            AuthSpec::Basic { username, password } | AuthSpec::Digest { username, password } => {
                 (vec![username, password], Vec::new())
             }
-            Auth::Bearer { token } => (vec![token], Vec::new()),
-            Auth::ApiKey { name, value, .. } => (vec![name, value], Vec::new()),
+            AuthSpec::Bearer { token } => (vec![token], Vec::new()),
+            AuthSpec::ApiKey { name, value, .. } => (vec![name, value], Vec::new()),
         };
         needed.into_iter().for_each(|p| p.collect(uses));
         optional.into_iter().flatten().for_each(|p| p.collect(uses));
@@ -229,7 +229,7 @@ pub static AUTH: &[(&str, &Shape)] = &[
 ];
 
 /// Reads `auth`.
-pub fn read_auth(node: &Node, d: &mut Diagnostics) -> Option<Auth> {
+pub fn read_auth(node: &Node, d: &mut Diagnostics) -> Option<AuthSpec> {
     let (kind, shape, _) = tagged(node, "`auth`", "type", AUTH, Code::BadValue, d)?;
     let keys = Keys::new(node, shape, d)?;
     if kind == "oauth2" {
@@ -239,14 +239,14 @@ pub fn read_auth(node: &Node, d: &mut Diagnostics) -> Option<Auth> {
     Some(match kind {
         "digest_auth" => {
             let (username, password) = (text("username", d), text("password", d));
-            Auth::Digest {
+            AuthSpec::Digest {
                 username: username?,
                 password: password?,
             }
         }
         "basic_auth" => {
             let (username, password) = (text("username", d), text("password", d));
-            Auth::Basic {
+            AuthSpec::Basic {
                 username: username?,
                 // Many APIs take a key as the user, and no password.
                 password: password.unwrap_or_else(|| Prop::Literal("".into())),
@@ -263,7 +263,7 @@ pub fn read_auth(node: &Node, d: &mut Diagnostics) -> Option<Auth> {
                 return None;
             }
             let (consumer_key, consumer_secret) = (text("consumer_key", d), text("consumer_secret", d));
-            Auth::OAuth1(Box::new(OAuth1 {
+            AuthSpec::OAuth1(Box::new(OAuth1Spec {
                 token: text("token", d),
                 token_secret: text("token_secret", d),
                 realm: text("realm", d),
@@ -275,7 +275,7 @@ pub fn read_auth(node: &Node, d: &mut Diagnostics) -> Option<Auth> {
         "aws_sigv4" => {
             let (access_key_id, secret_access_key) = (text("access_key_id", d), text("secret_access_key", d));
             let (region, service) = (text("region", d), text("service", d));
-            Auth::AwsSigv4(Box::new(AwsSigv4 {
+            AuthSpec::AwsSigv4(Box::new(AwsSigv4Spec {
                 session_token: text("session_token", d),
                 access_key_id: access_key_id?,
                 secret_access_key: secret_access_key?,
@@ -283,13 +283,13 @@ pub fn read_auth(node: &Node, d: &mut Diagnostics) -> Option<Auth> {
                 service: service?,
             }))
         }
-        "bearer_token" => Auth::Bearer {
+        "bearer_token" => AuthSpec::Bearer {
             token: text("token", d)?,
         },
         _ => {
             let (name, value) = (text("key_name", d), text("key_value", d));
             let in_query = keys.choice("add_to", d) == Some("query");
-            Auth::ApiKey {
+            AuthSpec::ApiKey {
                 name: name?,
                 value: value?,
                 in_query,
@@ -305,7 +305,7 @@ pub const GRANTS: [(&str, &[&str]); 3] = [
     ("refresh_token", &["refresh_token"]),
 ];
 
-fn read_oauth2(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<Auth> {
+fn read_oauth2(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<AuthSpec> {
     let word = keys.choice("grant_type", d);
     let needed = GRANTS.iter().find(|(grant, _)| Some(*grant) == word);
     for key in needed
@@ -320,7 +320,7 @@ fn read_oauth2(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<Auth> {
         d.error(Code::MissingKey, keys.place().clone(), message);
     }
     let mut text = |key: &str| keys.prop(key, d);
-    let oauth2 = OAuth2 {
+    let oauth2 = OAuth2Spec {
         grant: match word? {
             "client_credentials" => GrantType::ClientCredentials,
             "refresh_token" => GrantType::RefreshToken,
@@ -334,5 +334,5 @@ fn read_oauth2(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<Auth> {
         token_endpoint: text("token_endpoint")?,
         client_id: text("client_id")?,
     };
-    Some(Auth::OAuth2(Box::new(oauth2)))
+    Some(AuthSpec::OAuth2(Box::new(oauth2)))
 }

@@ -8,7 +8,7 @@ use crate::diagnostic::Diagnostics;
 
 /// `rate_limit`: so many requests per time, shared by all steps on the source.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct RateLimit {
+pub struct RateLimitSpec {
     pub requests: f64,
     /// Seconds.
     pub per: f64,
@@ -247,9 +247,9 @@ pub fn read_concurrency(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<Concurre
 }
 
 /// Reads `rate_limit`.
-pub fn read_rate_limit(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<RateLimit> {
+pub fn read_rate_limit(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<RateLimitSpec> {
     let keys = Keys::new(keys.node("rate_limit")?, &RATE_LIMIT, d)?;
-    Some(RateLimit {
+    Some(RateLimitSpec {
         per: keys.duration("per", d).unwrap_or(1.0),
         burst: keys.whole("burst", d).unwrap_or(1),
         requests: keys.positive("requests", d)?,

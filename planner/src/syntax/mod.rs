@@ -17,13 +17,13 @@ mod tags;
 mod tree;
 mod yaml;
 
-pub use auth::{Auth, AwsSigv4, GRANTS, GrantType, OAuth1, OAuth2};
+pub use auth::{AuthSpec, AwsSigv4Spec, GRANTS, GrantType, OAuth1Spec, OAuth2Spec};
 pub use database::{
     AdbcSource, DatabaseSource, DuckDbSource, SNOWFLAKE_CREDENTIALS, Server, SnowflakeSource,
 };
 pub use keys::Keys;
 pub use limits::{
-    BackoffType, Concurrency, LIMITS, REQUEST_LIMITS, RateLimit, RetryOn, RetrySpec, read_concurrency,
+    BackoffType, Concurrency, LIMITS, REQUEST_LIMITS, RateLimitSpec, RetryOn, RetrySpec, read_concurrency,
     read_rate_limit, read_retry,
 };
 pub use maps::{both_forms, bytes_of, map, tagged};

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::auth::{AUTH, Auth, read_auth};
+use super::auth::{AUTH, AuthSpec, read_auth};
 use super::database::{self, DatabaseSource, read_database};
 use super::limits::{
-    Concurrency, LIMITS, RateLimit, RetrySpec, read_concurrency, read_rate_limit, read_retry,
+    Concurrency, LIMITS, RateLimitSpec, RetrySpec, read_concurrency, read_rate_limit, read_retry,
 };
 use super::network::{NETWORK, Network, read_network};
 use super::{Form, Key, Keys, Shape, Value, parse, tagged};
@@ -39,11 +39,11 @@ pub struct HttpSource {
     pub base_url: Option<Prop>,
     pub variables: Vec<VariableSet>,
     pub headers: Option<Prop>,
-    pub auth: Option<Auth>,
+    pub auth: Option<AuthSpec>,
     /// Seconds a request may take, connection and body included.
     pub timeout: Option<f64>,
     pub concurrency: Concurrency,
-    pub rate_limit: Option<RateLimit>,
+    pub rate_limit: Option<RateLimitSpec>,
     pub retry: Option<RetrySpec>,
     pub network: Network,
 }

@@ -209,7 +209,7 @@ async fn ask(
         limits: &context.limits,
         policy: &context.policy,
         auth: context.auth.as_ref(),
-        step: &context.step.id(),
+        step: context.step.id(),
         success: &context.success,
         hosts: &context.hosts,
         waiting: &|wait| {

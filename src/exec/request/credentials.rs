@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sequor_planner::expr::Prop;
-use sequor_planner::syntax::{Auth as Given, GrantType, OAuth2 as GivenOAuth2};
+use sequor_planner::syntax::{AuthSpec, GrantType, OAuth2Spec};
 use url::Url;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -48,16 +48,16 @@ pub async fn evaluate(step: &StepContext, api: &Api) -> Result<(Option<Auth>, Op
     let base_url = texts.optional(&source.base_url).await?;
     let auth = match &source.auth {
         None => None,
-        Some(Given::Basic { username, password }) => {
+        Some(AuthSpec::Basic { username, password }) => {
             let username = texts.text(username).await?;
             let password = texts.secret(password).await?;
             step.run.redactor.add(&Auth::basic_pair(&username, &password));
             Some(Auth::Basic { username, password })
         }
-        Some(Given::Bearer { token }) => Some(Auth::Bearer {
+        Some(AuthSpec::Bearer { token }) => Some(Auth::Bearer {
             token: texts.secret(token).await?,
         }),
-        Some(Given::ApiKey {
+        Some(AuthSpec::ApiKey {
             name,
             value,
             in_query,
@@ -66,15 +66,15 @@ pub async fn evaluate(step: &StepContext, api: &Api) -> Result<(Option<Auth>, Op
             value: texts.secret(value).await?,
             in_query: *in_query,
         }),
-        Some(Given::Digest { username, password }) => {
+        Some(AuthSpec::Digest { username, password }) => {
             let (username, password) = (texts.text(username).await?, texts.secret(password).await?);
             Some(Auth::Digest(Arc::new(Digest::new(username, password))))
         }
-        Some(Given::OAuth2(given)) => {
+        Some(AuthSpec::OAuth2(given)) => {
             let settings = oauth2(&texts, given).await?;
             Some(Auth::OAuth2(api.oauth2(settings, &step.run.redactor)))
         }
-        Some(Given::OAuth1(given)) => {
+        Some(AuthSpec::OAuth1(given)) => {
             let token = match (&given.token, &given.token_secret) {
                 (None, None) => None,
                 (token, secret) => Some((
@@ -93,7 +93,7 @@ pub async fn evaluate(step: &StepContext, api: &Api) -> Result<(Option<Auth>, Op
                 sha256: given.sha256,
             })))
         }
-        Some(Given::AwsSigv4(given)) => Some(Auth::AwsSigv4(Arc::new(AwsSigv4 {
+        Some(AuthSpec::AwsSigv4(given)) => Some(Auth::AwsSigv4(Arc::new(AwsSigv4 {
             access_key_id: texts.text(&given.access_key_id).await?,
             secret_access_key: texts.secret(&given.secret_access_key).await?,
             session_token: texts.optional_secret(&given.session_token).await?,
@@ -104,7 +104,7 @@ pub async fn evaluate(step: &StepContext, api: &Api) -> Result<(Option<Auth>, Op
     Ok((auth, base_url))
 }
 
-async fn oauth2(texts: &Texts<'_>, given: &GivenOAuth2) -> Result<OAuth2Settings> {
+async fn oauth2(texts: &Texts<'_>, given: &OAuth2Spec) -> Result<OAuth2Settings> {
     let missing = |key: &str| {
         Error::new(
             ErrorKind::Project,
