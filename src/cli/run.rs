@@ -78,7 +78,7 @@ async fn run_compiled(
             return Ok(error.kind().policy().exit);
         }
     };
-    stop_at_interrupt(run.canceller());
+    stop_at_interrupt(run.canceller())?;
     if let Some(events) = run.events() {
         show(events, style, context.color, source).await;
     }

@@ -123,6 +123,9 @@ impl Parts {
     }
 }
 
+/// Less is not enough for the batches of a query.
+const LEAST_MEMORY: u64 = 16 << 20;
+
 /// The memory that `SEQUOR_MEMORY` allows queries that run here: bytes, or text like `512MB`.
 ///
 /// # Errors
@@ -135,7 +138,11 @@ fn memory_limit() -> Result<Option<u64>> {
         return Ok(None);
     };
     match sequor_planner::syntax::bytes_of(&text) {
-        Some(limit) if limit > 0 => Ok(Some(limit)),
+        Some(limit) if limit >= LEAST_MEMORY => Ok(Some(limit)),
+        Some(_) => {
+            let message = format!("SEQUOR_MEMORY is `{text}`: queries need 16MB at least");
+            Err(Error::new(ErrorKind::Project, message).help("give a number of bytes, or text like 512MB"))
+        }
         _ => {
             let message = format!("SEQUOR_MEMORY is `{text}`, which is no size");
             Err(Error::new(ErrorKind::Project, message).help("give a number of bytes, or text like 512MB"))

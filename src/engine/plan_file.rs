@@ -173,10 +173,16 @@ fn changed(what: &str, then: &BTreeMap<String, String>, now: &BTreeMap<String, S
 
 fn files(project: &Project) -> BTreeMap<String, String> {
     let files = &project.files;
-    let single = [&files.project, &files.environment].into_iter().flatten();
-    let all = single.chain(files.flows.values()).chain(files.sources.values());
-    all.map(|file| (file.path.to_string(), digest(&[&file.text])))
-        .collect()
+    let all = files.project.iter().chain(files.flows.values());
+    let all = all.chain(files.sources.values());
+    let mut digests: BTreeMap<String, String> = all
+        .map(|file| (file.path.to_string(), digest(&[&file.text])))
+        .collect();
+    // Where the home folder is does not matter.
+    if let (Some(name), Some(file)) = (&project.env, &files.environment) {
+        digests.insert(format!("envs/{name}.yaml"), digest(&[&file.text]));
+    }
+    digests
 }
 
 fn variables(given: &IndexMap<String, Value>, salt: &BTreeMap<String, String>) -> BTreeMap<String, String> {

@@ -1,18 +1,37 @@
 //! Signals that end a run.
 
+use std::time::Duration;
+
 use tokio_util::sync::CancellationToken;
 
-use crate::error::Exit;
+use crate::error::{Exit, Result};
 
-/// Stops a run at an interrupt, and the process at a second one. Ends with the task that this returns, when it is aborted.
-pub fn stop_at_interrupt(cancel: CancellationToken) -> tokio::task::AbortHandle {
-    let task = tokio::spawn(async move {
+/// How long a run that was told to stop may take, its connections included. What computes without a pause is ended then.
+const MOST: Duration = Duration::from_secs(15);
+
+/// Stops a run at an interrupt, and ends the process at a second one, or when the run does not stop.
+///
+/// It listens on a thread of its own: the threads of the run may all be computing.
+///
+/// # Errors
+/// The thread can't be made.
+pub fn stop_at_interrupt(cancel: CancellationToken) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let listen = async move {
         interrupted().await;
         cancel.cancel();
-        interrupted().await;
+        tokio::select! {
+            () = interrupted() => {}
+            () = tokio::time::sleep(MOST) => {}
+        }
         std::process::exit(Exit::Interrupted as i32);
-    });
-    task.abort_handle()
+    };
+    std::thread::Builder::new()
+        .name("signals".into())
+        .spawn(move || runtime.block_on(listen))?;
+    Ok(())
 }
 
 /// Waits for an interrupt: Ctrl-C, or the signal that schedulers and containers end a process with.

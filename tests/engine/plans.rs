@@ -140,3 +140,34 @@ fn what_is_estimated_is_no_difference() {
         .sequor(&["run", "--plan", "plan.json"])
         .fails(1, &["SQ1002"]);
 }
+
+#[test]
+fn an_environment_is_known_by_its_name() {
+    let project = Project::new()
+        .file("home/envs/dev.yaml", "variables: {n: 5}\n")
+        .file("flows/main.yaml", "- {op: print, message: \"{{ var('n') }}\"}\n");
+    let planned = project.sequor(&["plan", "main", "--env", "dev", "--out", "plan.json"]);
+    assert_eq!(planned.code, 0, "{}", planned.all());
+    std::fs::rename(project.home(), project.path().join("elsewhere")).unwrap();
+    let run = || {
+        std::process::Command::new(env!("CARGO_BIN_EXE_sequor"))
+            .current_dir(project.path())
+            .args([
+                "--home-dir",
+                "elsewhere",
+                "run",
+                "--plan",
+                "plan.json",
+                "--env",
+                "dev",
+            ])
+            .output()
+            .unwrap()
+    };
+    assert_eq!(String::from_utf8_lossy(&run().stdout), "5\n");
+    project.write("elsewhere/envs/dev.yaml", "variables: {n: 6}\n");
+    let refused = run();
+    assert_eq!(refused.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(said.contains("file `envs/dev.yaml` changed"), "{said}");
+}

@@ -356,7 +356,7 @@ fn concurrency_auto_finds_what_the_api_bears() {
     project.run("fill");
     let plan = project.sequor(&["plan", "main"]).stdout;
     assert!(
-        plan.contains("as many at the same time as the API bears"),
+        plan.contains("as many at the same time as the API takes"),
         "{plan}"
     );
     project.run("main");

@@ -94,3 +94,25 @@ fn what_databases_do_ends_with_the_run() {
         }
     }
 }
+
+#[test]
+fn what_computes_without_a_pause_ends_with_the_process() {
+    let query = "select sum(a.value * b.value % 7) as s from generate_series(1, 1000000) a, generate_series(1, 1000000) b";
+    let project = Project::new().file(
+        "flows/f.yaml",
+        &format!("- {{op: transform, source: stage, target_table: t, query: \"{query}\"}}\n"),
+    );
+    let child = project
+        .command(&["run", "f"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("starts");
+    std::thread::sleep(Duration::from_millis(1500));
+    let first = std::process::Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(first.expect("sent").success());
+    std::thread::sleep(Duration::from_millis(500));
+    let output = interrupt(child, "TERM");
+    assert_eq!(output.status.code(), Some(130), "{output:?}");
+}

@@ -100,8 +100,10 @@ pub async fn error(db: &Staging, sql: &str) -> Error {
     }
 }
 
+/// The error of SQL, or of a value that a cast or an operator refuses.
 pub async fn sql_error(db: &Staging, sql: &str) -> String {
     let error = error(db, sql).await;
-    assert_eq!(error.kind(), ErrorKind::Sql, "{sql}: {error}");
+    let kinds = [ErrorKind::Sql, ErrorKind::Value];
+    assert!(kinds.contains(&error.kind()), "{sql}: {error}");
     error.to_string()
 }
