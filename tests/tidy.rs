@@ -52,7 +52,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     (
         "exec",
         &[
-            "batch", "error", "event", "expr", "http", "secret", "sources", "staging", "value", "world",
+            "batch", "error", "event", "expr", "http", "secret", "sources", "local", "value", "world",
         ],
     ),
     (
@@ -86,7 +86,6 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "exec/request",
             "local",
             "sources",
-            "staging",
             "value",
         ],
     ),

@@ -137,17 +137,13 @@ fn memory_limit() -> Result<Option<u64>> {
     else {
         return Ok(None);
     };
-    match sequor_planner::syntax::bytes_of(&text) {
-        Some(limit) if limit >= LEAST_MEMORY => Ok(Some(limit)),
-        Some(_) => {
-            let message = format!("SEQUOR_MEMORY is `{text}`: queries need 16MB at least");
-            Err(Error::new(ErrorKind::Project, message).help("give a number of bytes, or text like 512MB"))
-        }
-        _ => {
-            let message = format!("SEQUOR_MEMORY is `{text}`, which is no size");
-            Err(Error::new(ErrorKind::Project, message).help("give a number of bytes, or text like 512MB"))
-        }
-    }
+    let wrong = match sequor_planner::syntax::bytes_of(&text) {
+        Some(limit) if limit >= LEAST_MEMORY => return Ok(Some(limit)),
+        Some(_) => ": queries need 16MB at least",
+        None => ", which is no size",
+    };
+    let message = format!("SEQUOR_MEMORY is `{text}`{wrong}");
+    Err(Error::new(ErrorKind::Project, message).help("give a number of bytes, or text like 512MB"))
 }
 
 /// Opens what can be opened before the first step: what can't be reached is found out before anything is done.

@@ -11,7 +11,7 @@ use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
 use super::compile::{CompileError, CompileOptions, Compiled};
-use super::project::Project;
+use super::project::{Project, replace_file};
 use crate::error::{Error, ErrorKind, Result};
 use crate::value::Value;
 
@@ -84,17 +84,7 @@ impl PlanFile {
     pub fn write(&self, path: &Path) -> Result<()> {
         let text = serde_json::to_string_pretty(self);
         let text = text.map_err(|e| Error::new(ErrorKind::Internal, e.to_string()))?;
-        let draft = path.with_extension(format!("{}.draft", std::process::id()));
-        let written = std::fs::write(&draft, text).and_then(|()| std::fs::rename(&draft, path));
-        written.map_err(|e| {
-            let message = format!("the plan {} can't be written: {e}", path.display());
-            Error::new(ErrorKind::Io, message)
-        })
-    }
-
-    /// The flow that is planned.
-    pub fn flow(&self) -> &str {
-        &self.flow
+        replace_file(path, &text)
     }
 
     /// Compiles the plan again, from the project as it is now. `given`: the variables of this run.

@@ -186,9 +186,7 @@ impl Project {
             let message = format!("variable `{name}` can't be kept: {why}");
             Error::new(ErrorKind::Variable, message).help("keep it inside the flow with `scope: local`")
         })?;
-        let draft = path.with_extension(format!("yaml.{}", std::process::id()));
-        std::fs::write(&draft, text).map_err(|e| unwritable(&draft, &e))?;
-        std::fs::rename(&draft, &path).map_err(|e| unwritable(&path, &e))
+        replace_file(&path, &text)
     }
 
     /// As [`Project::keep_variables`], and nothing is written when nothing changed.
@@ -232,6 +230,15 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Error {
         ErrorKind::Project,
         format!("{} can't be read: {error}", path.display()),
     )
+}
+
+/// Writes a file as a whole or not at all: a crash leaves the old or the new one.
+pub fn replace_file(path: &Path, text: &str) -> Result<()> {
+    let mut draft = path.as_os_str().to_os_string();
+    draft.push(format!(".{}", std::process::id()));
+    let draft = PathBuf::from(draft);
+    std::fs::write(&draft, text).map_err(|e| unwritable(path, &e))?;
+    std::fs::rename(&draft, path).map_err(|e| unwritable(path, &e))
 }
 
 fn unwritable(path: &Path, error: &dyn std::fmt::Display) -> Error {

@@ -18,8 +18,8 @@ use super::scope::Scope;
 use super::variables::Variables;
 use crate::error::Result;
 use crate::expr::Evaluator;
+use crate::local::Memory;
 use crate::secret::Redactor;
-use crate::staging::Memory;
 
 /// What operations do.
 pub trait Operations: Send + Sync {

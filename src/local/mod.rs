@@ -19,7 +19,8 @@ use datafusion::sql::resolve::resolve_table_references;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::database::{Database, Rows, TableName};
 use crate::sources::naming::Naming;
-use crate::staging::{Memory, parse_query, plan_over, session, sql_error};
+pub use crate::staging::Memory;
+use crate::staging::{parse_query, plan_over, session, sql_error};
 use names::Capitals;
 use remote::Remote;
 

@@ -25,7 +25,7 @@ pub fn sorting_instead(plan: &Arc<dyn ExecutionPlan>, session: &SessionState) ->
     let MemoryLimit::Finite(limit) = session.runtime_env().memory_pool.memory_limit() else {
         return None;
     };
-    if !holds_more(plan, limit / PARTS) {
+    if !holds_more(plan, limit / PARTS, &StatisticsContext::new()) {
         return None;
     }
     let mut session = session.clone();
@@ -34,17 +34,20 @@ pub fn sorting_instead(plan: &Arc<dyn ExecutionPlan>, session: &SessionState) ->
 }
 
 /// Whether a hash join in the plan will hold more bytes than that.
-fn holds_more(plan: &Arc<dyn ExecutionPlan>, most: usize) -> bool {
+fn holds_more(plan: &Arc<dyn ExecutionPlan>, most: usize, statistics: &StatisticsContext) -> bool {
     let here = plan
         .downcast_ref::<HashJoinExec>()
-        .and_then(|join| held_bytes(join.left()))
+        .and_then(|join| held_bytes(join.left(), statistics))
         .is_some_and(|bytes| bytes > most);
-    here || plan.children().into_iter().any(|child| holds_more(child, most))
+    here || plan
+        .children()
+        .into_iter()
+        .any(|child| holds_more(child, most, statistics))
 }
 
 /// About how many bytes the rows of a plan take; none where nobody knows.
-fn held_bytes(plan: &Arc<dyn ExecutionPlan>) -> Option<usize> {
-    let statistics = StatisticsContext::new().compute(&**plan, &StatisticsArgs::new());
+fn held_bytes(plan: &Arc<dyn ExecutionPlan>, known: &StatisticsContext) -> Option<usize> {
+    let statistics = known.compute(&**plan, &StatisticsArgs::new());
     let statistics = statistics.ok()?;
     let rows = match statistics.num_rows {
         Precision::Exact(rows) | Precision::Inexact(rows) => rows,

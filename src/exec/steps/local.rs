@@ -17,7 +17,6 @@ use crate::local;
 use crate::sources::database::{Database, Load, Rows, TableName};
 use crate::sources::key::upsert_key;
 use crate::sources::sql::{column_list, duplicate_keys_error};
-use crate::staging::Memory;
 use sequor_planner::ops::WriteMode;
 
 /// Databases as a step sees them.
@@ -33,7 +32,7 @@ impl local::Sources for InSight<'_> {
         self.0.database(source).await
     }
 
-    fn memory(&self) -> &Memory {
+    fn memory(&self) -> &local::Memory {
         &self.0.run.memory
     }
 }
