@@ -1,5 +1,6 @@
 //! Events are data: they are read back as they were written, and everyone who listens hears them.
 
+use indoc::indoc;
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -125,7 +126,12 @@ async fn nobody_has_to_listen_and_a_run_can_be_cancelled() {
     let folder = tokio::task::spawn_blocking(|| {
         Project::new().file(
             "flows/main.yaml",
-            "- op: while\n  condition_expression: 'True'\n  steps:\n    - {op: print, message: round}\n",
+            indoc! {"
+                - op: while
+                  condition_expression: 'True'
+                  steps:
+                    - {op: print, message: round}
+            "},
         )
     });
     let folder = folder.await.unwrap();

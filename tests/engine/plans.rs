@@ -1,6 +1,7 @@
 //! `plan --out` and `run --plan`: what was reviewed is what runs, or nothing.
 
 use crate::support::program::Project;
+use indoc::indoc;
 
 fn project() -> Project {
     let project = Project::new()
@@ -129,7 +130,11 @@ fn a_plan_names_its_flow_itself() {
 fn what_is_estimated_is_no_difference() {
     let project = project().file(
         "flows/push.yaml",
-        "- op: http_request\n  for_each: {source: stage, table: t, as: r}\n  request: {url: \"http://127.0.0.1:1/{{ var('r')['n'] }}\"}\n",
+        indoc! {r#"
+            - op: http_request
+              for_each: {source: stage, table: t, as: r}
+              request: {url: "http://127.0.0.1:1/{{ var('r')['n'] }}"}
+        "#},
     );
     project.sequor(&["run", "main", "--var", "n=7"]);
     let planned = project.sequor(&["plan", "push", "--estimate", "--out", "plan.json"]);

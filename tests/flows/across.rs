@@ -3,6 +3,7 @@
 use crate::support::databases;
 use crate::support::postgres::Database;
 use crate::support::program::Project;
+use indoc::formatdoc;
 
 const FILL: &str = r#"
 - op: execute
@@ -20,8 +21,15 @@ const FILL: &str = r#"
 const QUERY: &str = "select e.email, e.clicks, sum(o.total) as total, count(*) as n from shop.orders o join events e on e.email = o.email where o.id < 4 and o.day >= date '2024-05-01' group by e.email, e.clicks";
 
 fn flow(target: &str, keys: &str, query: &str) -> String {
-    format!(
-        "- op: transform\n  id: join\n  source: {target}\n  target_table: metrics\n{keys}  query: |\n    {query}\n"
+    formatdoc!(
+        "
+            - op: transform
+              id: join
+              source: {target}
+              target_table: metrics
+            {keys}  query: |
+                {query}
+        "
     )
 }
 

@@ -1,5 +1,6 @@
 //! Digest and OAuth 2.0, checked on the wire.
 
+use indoc::{formatdoc, indoc};
 use std::collections::HashMap;
 use std::process::Command;
 use std::sync::Mutex;
@@ -8,8 +9,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::support::program::Project;
 use crate::support::server::{Asked, Reply, Server, json};
 
-const ROWS: &str = "- op: execute\n  source: stage\n  statement: create table rows as select * from generate_series(1, 40)\n";
-const PUSH: &str = "- op: http_request\n  id: push\n  for_each: {source: stage, table: rows, as: row}\n  request: {source: api, url: /x, method: PUT}\n";
+const ROWS: &str = indoc! {"
+    - op: execute
+      source: stage
+      statement: create table rows as select * from generate_series(1, 40)
+"};
+const PUSH: &str = indoc! {"
+    - op: http_request
+      id: push
+      for_each: {source: stage, table: rows, as: row}
+      request: {source: api, url: /x, method: PUT}
+"};
 
 fn project(server: &Server, auth: &str) -> Project {
     let source = format!(
@@ -23,7 +33,10 @@ fn project(server: &Server, auth: &str) -> Project {
         .file("flows/main.yaml", PUSH)
         .file(
             "flows/one.yaml",
-            "- op: http_request\n  request: {source: api, url: /x?a=1}\n",
+            indoc! {"
+                - op: http_request
+                  request: {source: api, url: /x?a=1}
+            "},
         );
     project.run("fill");
     project
@@ -153,7 +166,16 @@ fn tokens_are_renewed_before_they_expire_and_once_when_refused() {
     let (server, given, grants) = tokens("4");
     let project = project(&server, PASSWORD).file(
         "flows/both.yaml",
-        &format!("{PUSH}- op: set_variable\n  set: {{x_expression: \"__import__('time').sleep(2.2)\"}}\n  depends_on: []\n- op: http_request\n  id: again\n  request: {{source: api, url: \"/x?{{{{ var('x') }}}}\", method: PUT}}\n"),
+        &formatdoc!(
+            r#"
+            {PUSH}- op: set_variable
+              set: {{x_expression: "__import__('time').sleep(2.2)"}}
+              depends_on: []
+            - op: http_request
+              id: again
+              request: {{source: api, url: "/x?{{{{ var('x') }}}}", method: PUT}}
+        "#
+        ),
     );
     project.run("both");
     assert_eq!(given.load(Ordering::SeqCst), 2);

@@ -3,12 +3,20 @@
 use crate::support::postgres::Database;
 use crate::support::program::Project;
 use crate::support::server::{Reply, Server, json};
+use indoc::{formatdoc, indoc};
 
 /// A fetch into table `t` (which holds one row, 42, before) that must fail and say `says`; on both databases.
 fn fetch_fails(answer: fn(&str) -> Reply, path: &str, table: &str, says: &[&str]) {
     let server = Server::start(move |asked| answer(asked.path.as_str()));
-    let flow = format!(
-        "- op: http_request\n  id: fetch\n  request: {{url: \"{}{path}\"}}\n  response:\n    tables:\n      - {table}\n",
+    let flow = formatdoc!(
+        r#"
+            - op: http_request
+              id: fetch
+              request: {{url: "{}{path}"}}
+              response:
+                tables:
+                  - {table}
+        "#,
         server.url
     );
     for database in [None, Some(Database::new())] {
@@ -157,7 +165,10 @@ fn nobody_listens() {
         )
         .file(
             "sources/pg.yaml",
-            "type: postgres\nconn_str: postgresql+psycopg2://u:hidden-pw@127.0.0.1:9/db\n",
+            indoc! {"
+                type: postgres
+                conn_str: postgresql+psycopg2://u:hidden-pw@127.0.0.1:9/db
+            "},
         );
     project
         .sequor(&["run", "f"])
@@ -169,7 +180,13 @@ fn nobody_listens() {
 
 #[test]
 fn python_and_sql_errors() {
-    let flow = "- op: print\n  id: p\n  message_expression: |\n    a = 1\n    return a / 0\n";
+    let flow = indoc! {"
+        - op: print
+          id: p
+          message_expression: |
+            a = 1
+            return a / 0
+    "};
     let project = Project::new().file("flows/p.yaml", flow);
     project.sequor(&["run", "p"]).fails(
         1,
@@ -230,8 +247,14 @@ fn queries_read_and_transforms_are_one_query() {
 fn numbers_out_of_range_and_keys_that_no_row_has() {
     let server = Server::start(|_| json(r#"{"rows": [{"id": 1e400}]}"#));
     let table = |column: &str| {
-        format!(
-            "- op: http_request\n  request: {{url: \"{}/\"}}\n  response:\n    tables:\n      - {{source: stage, table: t, columns: {{{column}}}, data_expression: \"response.json()['rows']\"}}\n",
+        formatdoc!(
+            r#"
+                - op: http_request
+                  request: {{url: "{}/"}}
+                  response:
+                    tables:
+                      - {{source: stage, table: t, columns: {{{column}}}, data_expression: "response.json()['rows']"}}
+            "#,
             server.url
         )
     };
@@ -252,13 +275,30 @@ fn an_error_inside_others_is_told_once_and_one_of_their_own_too() {
     let project = Project::new()
         .file(
             "flows/own.yaml",
-            "- op: if\n  id: choose\n  conditions:\n    - condition_expression: 1 / 0\n      then:\n        - {op: print, message: x}\n",
+            indoc! {"
+                - op: if
+                  id: choose
+                  conditions:
+                    - condition_expression: 1 / 0
+                      then:
+                        - {op: print, message: x}
+            "},
         )
         .file(
             "flows/inner.yaml",
-            "- op: if\n  id: choose\n  conditions:\n    - condition: true\n      then:\n        - {op: print, id: p, message_expression: 1 / 0}\n",
+            indoc! {"
+                - op: if
+                  id: choose
+                  conditions:
+                    - condition: true
+                      then:
+                        - {op: print, id: p, message_expression: 1 / 0}
+            "},
         )
-        .file("flows/rows.yaml", "- {op: for_each, source: stage, table: missing, as: r, steps: []}\n");
+        .file(
+            "flows/rows.yaml",
+            "- {op: for_each, source: stage, table: missing, as: r, steps: []}\n",
+        );
     project
         .sequor(&["run", "own"])
         .fails(1, &["step choose: ", "ZeroDivisionError", "flows/own.yaml:4:"]);

@@ -1,6 +1,7 @@
 //! Commands beside `run`: explain, schema, validate for CI, estimates.
 
 use crate::support::program::Project;
+use indoc::indoc;
 
 #[test]
 fn findings_for_github_and_their_explanation() {
@@ -50,7 +51,11 @@ fn requests_are_counted_where_the_table_is_there() {
         .file("sources/api.yaml", "type: http\nbase_url: http://127.0.0.1:9\n")
         .file(
             "flows/fill.yaml",
-            "- op: execute\n  source: stage\n  statement: create table people as select 1 as id union all select 2 union all select 3\n",
+            indoc! {"
+                - op: execute
+                  source: stage
+                  statement: create table people as select 1 as id union all select 2 union all select 3
+            "},
         )
         .file(
             "flows/main.yaml",
@@ -89,11 +94,19 @@ fn credentials_stay_out_of_previews() {
     let project = Project::new()
         .file(
             "sources/api.yaml",
-            "type: http\nbase_url: http://127.0.0.1:9\nauth: {type: bearer_token, token: \"{{ var('t') }}\"}\n",
+            indoc! {r#"
+                type: http
+                base_url: http://127.0.0.1:9
+                auth: {type: bearer_token, token: "{{ var('t') }}"}
+            "#},
         )
         .file(
             "flows/main.yaml",
-            "- op: http_request\n  id: push\n  request: {source: api, url: /x, method: POST, body: {a: 1}}\n",
+            indoc! {"
+                - op: http_request
+                  id: push
+                  request: {source: api, url: /x, method: POST, body: {a: 1}}
+            "},
         );
     for option in [
         "--debug-httprequest-preview-trace",

@@ -1,5 +1,6 @@
 //! Names and options that only the run knows, flows that call themselves, databases whose address holds variables.
 
+use indoc::{formatdoc, indoc};
 use std::fmt::Write;
 
 use crate::support::postgres::Database;
@@ -181,8 +182,16 @@ fn tables_as_a_list_that_python_makes() {
     let server = Server::start(|_: &Asked| json(r#"[{"id": 1}, {"id": 2}]"#));
     let project = Project::new().file(
         "flows/main.yaml",
-        &format!(
-            "- op: http_request\n  request: {{url: \"{}/x\"}}\n  response:\n    tables_expression: |\n      names = ['a', 'b']\n      return [{{'source': 'stage', 'table': n, 'columns': {{'id': 'integer'}}, 'data_expression': 'response.json()'}} for n in names]\n- op: print\n  message: \"{{{{ query_scalar('stage', 'select count(*) from a') }}}} {{{{ query_scalar('stage', 'select count(*) from b') }}}}\"\n",
+        &formatdoc!(r#"
+                - op: http_request
+                  request: {{url: "{}/x"}}
+                  response:
+                    tables_expression: |
+                      names = ['a', 'b']
+                      return [{{'source': 'stage', 'table': n, 'columns': {{'id': 'integer'}}, 'data_expression': 'response.json()'}} for n in names]
+                - op: print
+                  message: "{{{{ query_scalar('stage', 'select count(*) from a') }}}} {{{{ query_scalar('stage', 'select count(*) from b') }}}}"
+            "#,
             server.url
         ),
     );
@@ -237,7 +246,11 @@ fn in_a_source_an_option_must_be_plain() {
     let project = Project::new()
         .file(
             "sources/api.yaml",
-            "type: http\nbase_url: https://x.example\nconcurrency_expression: 1 + 1\n",
+            indoc! {"
+                type: http
+                base_url: https://x.example
+                concurrency_expression: 1 + 1
+            "},
         )
         .file(
             "flows/main.yaml",
@@ -307,7 +320,10 @@ fn an_address_may_name_the_tenant() {
     let project = Project::new()
         .file(
             "sources/own.yaml",
-            "type: sqlite\nconn_str: \"sqlite:///tenant_{{ var('tenant')['id'] }}.db\"\n",
+            indoc! {r#"
+                type: sqlite
+                conn_str: "sqlite:///tenant_{{ var('tenant')['id'] }}.db"
+            "#},
         )
         .file(
             "flows/prepare.yaml",
@@ -318,27 +334,6 @@ fn an_address_may_name_the_tenant() {
     let ran = project.run("main");
     let all: Vec<String> = (1..=20).map(|n: u32| n.to_string()).collect();
     assert_eq!(ran.stdout.lines().collect::<Vec<_>>(), all);
-}
-
-#[test]
-fn two_sources_of_one_server_keep_their_order() {
-    let database = Database::new();
-    let server = Server::start(|_: &Asked| {
-        json(r#"[{"id": 1}, {"id": 2}]"#).after(std::time::Duration::from_millis(300))
-    });
-    let flow = format!(
-        "- op: http_request\n  request: {{url: \"{}/x\"}}\n  response:\n    tables:\n      - {{source: one, table: t, columns: {{id: integer}}, data_expression: response.json()}}\n- op: transform\n  source: two\n  target_table: u\n  query: select count(*) as n from t\n",
-        server.url
-    );
-    let project = Project::new()
-        .file("sources/one.yaml", &database.source())
-        .file("sources/two.yaml", &database.source())
-        .file("flows/main.yaml", &flow);
-    project.run("main");
-    assert_eq!(database.rows("select n from u"), ["2"]);
-    // What the plan knows of one, it knows of the other.
-    let plan = project.sequor(&["plan", "main"]).stdout;
-    assert!(plan.contains("waits for http_request_1"), "{plan}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What flows do with tables, in every kind of database.
 
+use indoc::{formatdoc, indoc};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::support::databases;
@@ -84,8 +85,15 @@ fn for_each_sees_the_rows_of_before() {
 }
 
 fn growing(keys: &str) -> String {
-    format!(
-        "- op: http_request\n  id: get\n  request: {{source: api, url: /x}}\n  response:\n    tables:\n      - {{source: db, table: grown, data_path: $, {keys}}}\n"
+    formatdoc!(
+        "
+            - op: http_request
+              id: get
+              request: {{source: api, url: /x}}
+              response:
+                tables:
+                  - {{source: db, table: grown, data_path: $, {keys}}}
+        "
     )
 }
 
@@ -203,12 +211,19 @@ fn what_is_wrong_is_told() {
         .fails(2, &["begins with sqlite:///", "sources/db.yaml:1"]);
     for (source, code, says) in [
         (
-            "type: sqlite\nconn_str: sqlite:///a.db\nusername: x\n",
+            indoc! {"
+                type: sqlite
+                conn_str: sqlite:///a.db
+                username: x
+            "},
             2,
             "unknown key `username`",
         ),
         (
-            "type: mysql\nconn_str: mysql://u:p4ss-w0rd@127.0.0.1:1/x\n",
+            indoc! {"
+                type: mysql
+                conn_str: mysql://u:p4ss-w0rd@127.0.0.1:1/x
+            "},
             1,
             "MySQL at 127.0.0.1:1",
         ),
@@ -223,12 +238,23 @@ fn what_is_wrong_is_told() {
             "needs `password`, `private_key_path` or `token`",
         ),
         (
-            "type: snowflake\naccount: x\nuser: y\npassword: a\ntoken: b\n",
+            indoc! {"
+                type: snowflake
+                account: x
+                user: y
+                password: a
+                token: b
+            "},
             2,
             "both `password` and `token` are given",
         ),
         (
-            "type: snowflake\naccount: x\nuser: y\nprivate_key_path: missing.p8\n",
+            indoc! {"
+                type: snowflake
+                account: x
+                user: y
+                private_key_path: missing.p8
+            "},
             2,
             "the private key",
         ),
@@ -263,7 +289,11 @@ fn a_query_makes_no_database() {
     let sources = [
         (
             "sqlite",
-            "type: sqlite\nconn_str: sqlite:///data/mistyped.db\n".to_string(),
+            indoc! {"
+                type: sqlite
+                conn_str: sqlite:///data/mistyped.db
+            "}
+            .to_string(),
         ),
         (
             "duckdb",

@@ -3,11 +3,21 @@
 use crate::support::postgres::Database;
 use crate::support::program::Project;
 use crate::support::server::{Server, json};
+use indoc::formatdoc;
 
 fn project(database: &Database, columns: &str, rows: &'static str) -> Project {
     let server = Server::start(move |_| json(rows));
-    let flow = format!(
-        "- op: http_request\n  request: {{url: \"{}/x\"}}\n  response:\n    tables:\n      - source: db\n        table: t\n        columns: {columns}\n        data_expression: response.json()\n",
+    let flow = formatdoc!(
+        r#"
+            - op: http_request
+              request: {{url: "{}/x"}}
+              response:
+                tables:
+                  - source: db
+                    table: t
+                    columns: {columns}
+                    data_expression: response.json()
+        "#,
         server.url
     );
     // The server lives as long as the test.
@@ -132,7 +142,14 @@ fn what_stands_before_a_go_is_one_transaction() {
         let indented = statement.replace('\n', "\n    ");
         Project::new().file("sources/db.yaml", &database.source()).file(
             "flows/main.yaml",
-            &format!("- op: execute\n  source: db\n  statement: |\n    {indented}\n"),
+            &formatdoc!(
+                "
+                - op: execute
+                  source: db
+                  statement: |
+                    {indented}
+            "
+            ),
         )
     };
     flow("delete from t;\ninsert into t select 1/0;\ngo")
@@ -154,8 +171,19 @@ fn a_table_does_not_grow_for_rows_that_do_not_fit() {
     database.execute("create table t (d date); insert into t values ('2024-01-01')");
     let rows = r#"[{"d": "Jan 2, 2024", "new": 1}, {"d": "someday", "new": 2}]"#;
     let server = Server::start(move |_| json(rows));
-    let flow = format!(
-        "- op: http_request\n  request: {{url: \"{}/x\"}}\n  response:\n    tables:\n      - source: db\n        table: t\n        columns: {{d: date}}\n        schema: evolve\n        write_mode: append\n        data_expression: response.json()\n",
+    let flow = formatdoc!(
+        r#"
+            - op: http_request
+              request: {{url: "{}/x"}}
+              response:
+                tables:
+                  - source: db
+                    table: t
+                    columns: {{d: date}}
+                    schema: evolve
+                    write_mode: append
+                    data_expression: response.json()
+        "#,
         server.url
     );
     let project = Project::new()

@@ -3,6 +3,7 @@
 use crate::support::duckdb;
 use crate::support::program::Project;
 use crate::support::server::{Asked, Server, json};
+use indoc::{formatdoc, indoc};
 
 fn project(server: &Server, flow: &str) -> Project {
     Project::new()
@@ -15,8 +16,15 @@ fn project(server: &Server, flow: &str) -> Project {
 }
 
 fn load(columns: &str) -> String {
-    format!(
-        "- op: http_request\n  id: get\n  request: {{source: api, url: /x}}\n  response:\n    tables:\n      - {{source: duck, table: t, {columns}data_path: $}}\n"
+    formatdoc!(
+        "
+            - op: http_request
+              id: get
+              request: {{source: api, url: /x}}
+              response:
+                tables:
+                  - {{source: duck, table: t, {columns}data_path: $}}
+        "
     )
 }
 
@@ -53,7 +61,13 @@ fn values_of_every_type_come_back_as_they_went() {
     // As Python sees them.
     project.write(
         "flows/back.yaml",
-        "- op: print\n  message_expression: |\n    rows = [r for r in table('duck', 't') if r['i'] is not None]\n    r = rows[0]\n    return repr([r['b'], r['n'], r['w'], r['f'], r['day'], r['at'], r['j']['a'], str(r['u'])[:4]])\n",
+        indoc! {"
+            - op: print
+              message_expression: |
+                rows = [r for r in table('duck', 't') if r['i'] is not None]
+                r = rows[0]
+                return repr([r['b'], r['n'], r['w'], r['f'], r['day'], r['at'], r['j']['a'], str(r['u'])[:4]])
+        "},
     );
     let ran = project.run("back");
     let seen = "[9007199254740993, Decimal('1.10'), Decimal('12345678901234567890.123456789'), True, datetime.date(2024, 2, 29), datetime.datetime(2024, 2, 29, 12, 34, 56, 789012), [1, 1.5, None], '6f1a']";
@@ -87,7 +101,13 @@ fn a_load_is_whole_or_not_at_all_and_views_stay() {
     let project = project(&server, &load("columns: {id: integer}, "));
     project.write(
         "flows/views.yaml",
-        "- op: execute\n  source: duck\n  statement: |\n    create table t as select 1 as id;\n    create view v as select id + 1 as next from t\n",
+        indoc! {"
+            - op: execute
+              source: duck
+              statement: |
+                create table t as select 1 as id;
+                create view v as select id + 1 as next from t
+        "},
     );
     project.run("views");
     let paged =
@@ -125,7 +145,21 @@ fn many_rows_stream_through() {
     });
     let project = project(
         &server,
-        "- op: execute\n  source: duck\n  statement: create or replace table big as select i as id from range(20000) t(i)\n- op: http_request\n  for_each: {source: duck, table: big, as: batch, batch_size: 500}\n  request: {source: api, url: /x, method: POST, body_expression: \"[r['id'] for r in var('batch')]\"}\n  response:\n    tables:\n      - {source: duck, namespace: main, table: back, columns: {id: bigint}, data_path: $}\n- op: transform\n  source: duck\n  query: select count(*) as n, sum(id)::bigint as total from back\n  target_table: counted\n",
+        indoc! {r#"
+            - op: execute
+              source: duck
+              statement: create or replace table big as select i as id from range(20000) t(i)
+            - op: http_request
+              for_each: {source: duck, table: big, as: batch, batch_size: 500}
+              request: {source: api, url: /x, method: POST, body_expression: "[r['id'] for r in var('batch')]"}
+              response:
+                tables:
+                  - {source: duck, namespace: main, table: back, columns: {id: bigint}, data_path: $}
+            - op: transform
+              source: duck
+              query: select count(*) as n, sum(id)::bigint as total from back
+              target_table: counted
+        "#},
     );
     project.run("main");
     assert_eq!(project.rows("duck", "select * from counted"), ["20000|199990000"]);
@@ -137,7 +171,15 @@ fn two_sources_with_the_same_file_are_one_database() {
     let server = Server::start(|_: &Asked| json("[]"));
     let project = project(
         &server,
-        "- op: execute\n  source: duck\n  statement: create table a as select 1 as id\n- op: execute\n  id: second\n  source: same\n  statement: create table b as select 2 as id\n",
+        indoc! {"
+            - op: execute
+              source: duck
+              statement: create table a as select 1 as id
+            - op: execute
+              id: second
+              source: same
+              statement: create table b as select 2 as id
+        "},
     );
     project.write(
         "sources/same.yaml",
@@ -154,7 +196,11 @@ fn two_sources_with_the_same_file_are_one_database() {
     std::fs::remove_file(project.path().join("sources/same.yaml")).expect("removed");
     project.write(
         "flows/main.yaml",
-        "- op: execute\n  source: duck\n  statement: create table c as select 1 as id\n",
+        indoc! {"
+            - op: execute
+              source: duck
+              statement: create table c as select 1 as id
+        "},
     );
     project.sequor(&["run", "main"]).fails(1, &["read-only"]);
 }
@@ -164,7 +210,12 @@ fn errors_name_the_target() {
     let server = Server::start(|_: &Asked| json("[]"));
     let project = project(
         &server,
-        "- op: transform\n  source: duck\n  query: selec 1\n  target_table: t\n",
+        indoc! {"
+            - op: transform
+              source: duck
+              query: selec 1
+              target_table: t
+        "},
     );
     let ran = project.sequor(&["run", "main"]);
     ran.fails(1, &["Parser Error"]);
@@ -176,14 +227,23 @@ fn what_is_missing_is_told() {
     let server = Server::start(|_: &Asked| json("[]"));
     let project = project(
         &server,
-        "- op: transform\n  source: duck\n  query: select * from nowhere\n  target_table: t\n",
+        indoc! {"
+            - op: transform
+              source: duck
+              query: select * from nowhere
+              target_table: t
+        "},
     );
     project
         .sequor(&["run", "main"])
         .fails(1, &["Table with name nowhere does not exist", "main.yaml:3"]);
     project.write(
         "sources/duck.yaml",
-        "type: duckdb\nconn_str: duckdb:///x.db\ndriver: none.so\n",
+        indoc! {"
+            type: duckdb
+            conn_str: duckdb:///x.db
+            driver: none.so
+        "},
     );
     project
         .sequor(&["run", "main"])
@@ -238,7 +298,14 @@ fn the_library_is_found_by_an_adbc_manifest() {
 fn a_query_among_statements_is_carried_out() {
     let project = Project::new().file("sources/db.yaml", &duckdb::source()).file(
         "flows/f.yaml",
-        "- op: execute\n  source: db\n  statement: |\n    create sequence s;\n    select nextval('s') from range(3);\n    create table t as select nextval('s') as n\n",
+        indoc! {"
+            - op: execute
+              source: db
+              statement: |
+                create sequence s;
+                select nextval('s') from range(3);
+                create table t as select nextval('s') as n
+        "},
     );
     project.run("f");
     assert_eq!(project.rows("db", "select n from t"), ["4"]);
@@ -251,7 +318,11 @@ fn an_expression_opens_a_database_whose_address_holds_variables() {
     let project = Project::new()
         .file(
             "sources/duck.yaml",
-            &format!("type: duckdb\nconn_str: \"duckdb:///{{{{ var('tenant') }}}}.duckdb\"\n{driver}\n"),
+            &formatdoc!(r#"
+                type: duckdb
+                conn_str: "duckdb:///{{{{ var('tenant') }}}}.duckdb"
+                {driver}
+            "#),
         )
         .file(
             "flows/main.yaml",

@@ -1,5 +1,6 @@
 //! A server that breaks the rules: nothing is lost, and nothing is sent twice where that may do harm.
 
+use indoc::{formatdoc, indoc};
 use std::time::{Duration, Instant};
 
 use crate::support::faults::{Act, Faults, good, whole};
@@ -10,19 +11,38 @@ fn push(server: &Faults, request: &str) -> Project {
     let project = Project::new()
         .file(
             "sources/api.yaml",
-            &format!(
-                "type: http\nbase_url: {}\ntimeout: 2\nretry: {{max_attempts: 20, backoff: {{initial: 10ms}}}}\n",
+            &formatdoc!(
+                "
+                    type: http
+                    base_url: {}
+                    timeout: 2
+                    retry: {{max_attempts: 20, backoff: {{initial: 10ms}}}}
+                ",
                 server.url
             ),
         )
         .file(
             "flows/fill.yaml",
-            "- op: execute\n  source: stage\n  statement: create table rows as select value as id from generate_series(1, 50)\n",
+            indoc! {"
+                - op: execute
+                  source: stage
+                  statement: create table rows as select value as id from generate_series(1, 50)
+            "},
         )
         .file(
             "flows/main.yaml",
-            &format!(
-                "- op: http_request\n  id: push\n  for_each: {{source: stage, table: rows, as: row}}\n  request:\n    source: api\n    url_expression: f\"/rows/{{var('row')['id']}}\"\n{request}  response:\n    tables:\n      - {{source: stage, table: sent, columns: {{id: integer}}, data_path: rows}}\n"
+            &formatdoc!(
+                r#"
+                    - op: http_request
+                      id: push
+                      for_each: {{source: stage, table: rows, as: row}}
+                      request:
+                        source: api
+                        url_expression: f"/rows/{{var('row')['id']}}"
+                    {request}  response:
+                        tables:
+                          - {{source: stage, table: sent, columns: {{id: integer}}, data_path: rows}}
+                "#
             ),
         );
     project.run("fill");
@@ -145,14 +165,25 @@ fn get(server: &Faults, timeout: &str) -> (Ran, Duration) {
     let project = Project::new()
         .file(
             "sources/api.yaml",
-            &format!(
-                "type: http\nbase_url: {}\ntimeout: {timeout}\nretry: {{max_attempts: 2, backoff: {{initial: 10ms}}}}\n",
+            &formatdoc!(
+                "
+                    type: http
+                    base_url: {}
+                    timeout: {timeout}
+                    retry: {{max_attempts: 2, backoff: {{initial: 10ms}}}}
+                ",
                 server.url
             ),
         )
         .file(
             "flows/main.yaml",
-            "- op: http_request\n  request: {source: api, url: /x}\n  response:\n    tables:\n      - {source: stage, table: t, columns: {id: integer}, data_path: rows}\n",
+            indoc! {"
+                - op: http_request
+                  request: {source: api, url: /x}
+                  response:
+                    tables:
+                      - {source: stage, table: t, columns: {id: integer}, data_path: rows}
+            "},
         );
     let start = Instant::now();
     (project.sequor(&["run", "main"]), start.elapsed())

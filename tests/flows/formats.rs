@@ -1,5 +1,6 @@
 //! Responses in every format, packing and charset, and those that are too large.
 
+use indoc::formatdoc;
 use std::io::Write;
 
 use base64::Engine as _;
@@ -12,11 +13,21 @@ use crate::support::server::{Asked, Reply, Server, answer, json};
 /// A flow that loads `table` from what the server gives.
 fn project(url: &str, source: &str, response: &str, table: &str) -> Project {
     Project::new()
-        .file("sources/api.yaml", &format!("type: http\nbase_url: {url}\n{source}"))
+        .file(
+            "sources/api.yaml",
+            &format!("type: http\nbase_url: {url}\n{source}"),
+        )
         .file(
             "flows/main.yaml",
-            &format!(
-                "- op: http_request\n  id: get\n  request: {{source: api, url: /x}}\n  response:\n{response}    tables:\n      - {{source: stage, table: t, {table}}}\n"
+            &formatdoc!(
+                "
+                    - op: http_request
+                      id: get
+                      request: {{source: api, url: /x}}
+                      response:
+                    {response}    tables:
+                          - {{source: stage, table: t, {table}}}
+                "
             ),
         )
 }

@@ -1,5 +1,6 @@
 //! Requests and responses: auth, bodies, paging, parsers, retries.
 
+use indoc::formatdoc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::support::postgres::Database;
@@ -10,8 +11,14 @@ use crate::support::server::{Server, json};
 fn auth_kinds_reach_the_wire_and_no_output() {
     let server = Server::start(|_| json(r#"{"ok": true}"#));
     let source = |auth: &str| format!("type: http\nbase_url: {}\nauth: {auth}\n", server.url);
-    let request =
-        |source: &str| format!("- op: http_request\n  request: {{source: {source}, url: /{source}}}\n");
+    let request = |source: &str| {
+        formatdoc!(
+            "
+            - op: http_request
+              request: {{source: {source}, url: /{source}}}
+        "
+        )
+    };
     let project = Project::new()
         .file(
             "sources/basic.yaml",
@@ -212,8 +219,11 @@ fn a_reading_request_is_tried_again_and_a_writing_one_is_not() {
         _ => json("{}"),
     });
     let step = |method: &str| {
-        format!(
-            "- op: http_request\n  request: {{url: {}/x, method: {method}}}\n",
+        formatdoc!(
+            "
+                - op: http_request
+                  request: {{url: {}/x, method: {method}}}
+            ",
             server.url
         )
     };

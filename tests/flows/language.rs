@@ -2,12 +2,16 @@
 
 use crate::support::postgres::Database;
 use crate::support::program::Project;
+use indoc::indoc;
 
 #[test]
 fn jinja_prints_as_python_does() {
     let project = Project::new().file("home/envs/e.yaml", "variables: {n: null, t: true, f: 1.50, s: hi, l: [1, 2]}\n").file(
         "flows/f.yaml",
-        "- op: print\n  message: \"{{ var('n') }} {{ var('t') }} {{ var('f') }} {{ var('s') | upper }} {{ var('l')[1] }} {{ is_var_defined('n') }} {{ is_var_defined('s') }}\"\n",
+        indoc! {r#"
+            - op: print
+              message: "{{ var('n') }} {{ var('t') }} {{ var('f') }} {{ var('s') | upper }} {{ var('l')[1] }} {{ is_var_defined('n') }} {{ is_var_defined('s') }}"
+        "#},
     );
     let ran = project.sequor(&["run", "f", "--env", "e", "-q"]);
     assert_eq!(ran.stdout, "None True 1.5 HI 2 False True\n", "{}", ran.stderr);
@@ -49,7 +53,10 @@ fn control_flow_and_called_flows() {
         )
         .file(
             "flows/sub/young.yaml",
-            "- op: print\n  message: \"{{ var('who') }} is young, {{ is_var_defined('person') }}\"\n",
+            indoc! {r#"
+                - op: print
+                  message: "{{ var('who') }} is young, {{ is_var_defined('person') }}"
+            "#},
         );
     let ran = project.run("main");
     assert_eq!(
@@ -141,7 +148,13 @@ fn a_broken_flow_concerns_only_those_who_run_it() {
         .file("flows/caller.yaml", "- {op: run_flow, flow: bad}\n")
         .file(
             "flows/nested.yaml",
-            "- op: block\n  id: b\n  steps:\n    - {op: print, id: x, message: x}\n    - {op: print, id: y, message: y}\n",
+            indoc! {"
+                - op: block
+                  id: b
+                  steps:
+                    - {op: print, id: x, message: x}
+                    - {op: print, id: y, message: y}
+            "},
         );
     assert_eq!(project.run("good").stdout, "good\n");
     project

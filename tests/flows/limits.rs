@@ -1,5 +1,6 @@
 //! Limits and retries of http sources, seen from the server's side.
 
+use indoc::{formatdoc, indoc};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -25,7 +26,15 @@ fn project(server: &Server, source: &str, request: &str) -> Project {
         )
         .file(
             "flows/main.yaml",
-            &format!("- op: http_request\n  id: ask\n  request:\n    source: api\n    url: /x\n{request}"),
+            &formatdoc!(
+                "
+                - op: http_request
+                  id: ask
+                  request:
+                    source: api
+                    url: /x
+                {request}"
+            ),
         )
 }
 
@@ -45,11 +54,19 @@ fn all_requests_of_a_source_wait_when_one_is_told_to() {
     let project = project(&server, "concurrency: 1\n", "")
         .file(
             "flows/fill.yaml",
-            "- op: execute\n  source: stage\n  statement: create table rows as select * from generate_series(1, 5)\n",
+            indoc! {"
+                - op: execute
+                  source: stage
+                  statement: create table rows as select * from generate_series(1, 5)
+            "},
         )
         .file(
             "flows/main.yaml",
-            "- op: http_request\n  for_each: {source: stage, table: rows, as: row}\n  request: {source: api, url: /x}\n",
+            indoc! {"
+                - op: http_request
+                  for_each: {source: stage, table: rows, as: row}
+                  request: {source: api, url: /x}
+            "},
         );
     project.run("fill");
     project.run("main");
@@ -72,7 +89,12 @@ fn the_last_request_of_a_window_makes_the_others_wait() {
     });
     let project = project(&server, "", "  response: {while_expression: var('n') == 1}\n").file(
         "flows/main.yaml",
-        "- op: http_request\n  request: {source: api, url: /a}\n- op: http_request\n  request: {source: api, url: /b, method: PUT}\n",
+        indoc! {"
+            - op: http_request
+              request: {source: api, url: /a}
+            - op: http_request
+              request: {source: api, url: /b, method: PUT}
+        "},
     );
     project.run("main");
     let asked = server.asked();
@@ -125,15 +147,30 @@ fn what_may_have_been_carried_out_is_not_sent_again() {
 #[test]
 fn the_rate_is_never_passed() {
     let server = Server::start(|_| json("{}").after(Duration::from_millis(50)));
-    let project = project(&server, "concurrency: 32\nrate_limit: {requests: 50, per: second}\n", "")
-        .file(
-            "flows/fill.yaml",
-            "- op: execute\n  source: stage\n  statement: create table rows as select * from generate_series(1, 75)\n",
-        )
-        .file(
-            "flows/main.yaml",
-            "- op: http_request\n  for_each: {source: stage, table: rows, as: row}\n  request: {source: api, url: /x, method: PUT}\n",
-        );
+    let project = project(
+        &server,
+        indoc! {"
+        concurrency: 32
+        rate_limit: {requests: 50, per: second}
+    "},
+        "",
+    )
+    .file(
+        "flows/fill.yaml",
+        indoc! {"
+                - op: execute
+                  source: stage
+                  statement: create table rows as select * from generate_series(1, 75)
+            "},
+    )
+    .file(
+        "flows/main.yaml",
+        indoc! {"
+                - op: http_request
+                  for_each: {source: stage, table: rows, as: row}
+                  request: {source: api, url: /x, method: PUT}
+            "},
+    );
     project.run("fill");
     project.run("main");
     let mut times: Vec<_> = server.asked().iter().map(|a| a.at).collect();
@@ -160,7 +197,11 @@ fn a_request_has_a_time_of_its_own() {
 #[test]
 fn limits_that_make_no_sense_are_told() {
     let server = failing(0, || json("[]"));
-    let source = "rate_limit: {requests: 0, per: fortnight}\nretry: {on: [sunday], statuses: [1], backof: {}}\ntimeout: soon\n";
+    let source = indoc! {"
+        rate_limit: {requests: 0, per: fortnight}
+        retry: {on: [sunday], statuses: [1], backof: {}}
+        timeout: soon
+    "};
     project(&server, source, "").sequor(&["validate"]).fails(
         2,
         &[

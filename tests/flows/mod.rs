@@ -20,6 +20,7 @@ mod limits;
 mod names;
 mod network;
 mod order;
+mod pages_at_once;
 mod pagination;
 mod paging;
 mod python;

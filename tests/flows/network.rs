@@ -3,13 +3,19 @@
 use crate::support::program::{Project, Ran};
 use crate::support::server::{Asked, Server, answer, json};
 use crate::support::tls::{Authority, TlsServer};
+use indoc::formatdoc;
 
 fn project(source: &str, request: &str) -> Project {
     Project::new()
         .file("sources/api.yaml", &format!("type: http\n{source}"))
         .file(
             "flows/main.yaml",
-            &format!("- op: http_request\n  request: {{source: api, {request}}}\n"),
+            &formatdoc!(
+                "
+                - op: http_request
+                  request: {{source: api, {request}}}
+            "
+            ),
         )
 }
 
@@ -37,7 +43,12 @@ fn a_certificate_of_the_client() {
     let base = format!("base_url: {}\n", server.url);
     let run = |tls: &str| -> Ran {
         let project = project(
-            &format!("{base}tls: {{ca_cert: ca.pem{tls}}}\nretry: {{max_attempts: 1}}\n"),
+            &formatdoc!(
+                "
+                {base}tls: {{ca_cert: ca.pem{tls}}}
+                retry: {{max_attempts: 1}}
+            "
+            ),
             "url: /x",
         );
         project.write("ca.pem", &authority.ca);
@@ -201,8 +212,12 @@ fn a_row_can_not_send_requests_elsewhere() {
             .header("location", &format!("{elsewhere}/stolen")),
         _ => json("{}"),
     });
-    let source = format!(
-        "base_url: {}\nallowed_hosts: [api.shop.test, \"*.cdn.test\"]\nauth: {{type: bearer_token, token: s3cret}}\n",
+    let source = formatdoc!(
+        r#"
+            base_url: {}
+            allowed_hosts: [api.shop.test, "*.cdn.test"]
+            auth: {{type: bearer_token, token: s3cret}}
+        "#,
         server.url
     );
     let run = |url: &str| project(&source, &format!("url: \"{url}\"")).sequor(&["run", "main"]);

@@ -1,9 +1,11 @@
 //! What runs at the same time, what waits, and what happens after a failure.
 
+use indoc::formatdoc;
 use std::time::{Duration, Instant};
 
+use crate::support::postgres::Database;
 use crate::support::program::Project;
-use crate::support::server::{Server, json};
+use crate::support::server::{Asked, Server, json};
 
 fn fetch(id: &str, url: &str, table: &str) -> String {
     format!(
@@ -356,4 +358,35 @@ fn what_fails_in_a_try_is_caught_when_what_was_before_it_is_done() {
         project.run("main").stdout,
         "caught after yes\nat the end\nbehind\n"
     );
+}
+
+#[test]
+fn two_sources_of_one_server_keep_their_order() {
+    let database = Database::new();
+    let server = Server::start(|_: &Asked| {
+        json(r#"[{"id": 1}, {"id": 2}]"#).after(std::time::Duration::from_millis(300))
+    });
+    let flow = formatdoc!(
+        r#"
+            - op: http_request
+              request: {{url: "{}/x"}}
+              response:
+                tables:
+                  - {{source: one, table: t, columns: {{id: integer}}, data_expression: response.json()}}
+            - op: transform
+              source: two
+              target_table: u
+              query: select count(*) as n from t
+        "#,
+        server.url
+    );
+    let project = Project::new()
+        .file("sources/one.yaml", &database.source())
+        .file("sources/two.yaml", &database.source())
+        .file("flows/main.yaml", &flow);
+    project.run("main");
+    assert_eq!(database.rows("select n from u"), ["2"]);
+    // What the plan knows of one, it knows of the other.
+    let plan = project.sequor(&["plan", "main"]).stdout;
+    assert!(plan.contains("waits for http_request_1"), "{plan}");
 }

@@ -2,14 +2,26 @@
 
 use crate::support::program::Project;
 use crate::support::server::{Asked, Server, json};
+use indoc::{formatdoc, indoc};
 
 fn project(server: &Server, pagination: &str, response: &str) -> Project {
     Project::new()
-        .file("sources/api.yaml", &format!("type: http\nbase_url: {}\n", server.url))
+        .file(
+            "sources/api.yaml",
+            &format!("type: http\nbase_url: {}\n", server.url),
+        )
         .file(
             "flows/main.yaml",
-            &format!(
-                "- op: http_request\n  id: pages\n  request:\n    source: api\n    url: /x\n    pagination: {pagination}\n  response:\n{response}"
+            &formatdoc!(
+                "
+                    - op: http_request
+                      id: pages
+                      request:
+                        source: api
+                        url: /x
+                        pagination: {pagination}
+                      response:
+                    {response}"
             ),
         )
 }
@@ -90,11 +102,14 @@ fn each_row_has_pages_of_its_own() {
         };
         json(format!(r#"{{"rows": [{}]}}"#, rows.join(",")))
     });
-    let project = project(&server, "{type: page_number}", TABLE)
-        .file(
-            "flows/fill.yaml",
-            "- op: execute\n  source: stage\n  statement: create table owners as select value as id from generate_series(1, 9)\n",
-        );
+    let project = project(&server, "{type: page_number}", TABLE).file(
+        "flows/fill.yaml",
+        indoc! {"
+                - op: execute
+                  source: stage
+                  statement: create table owners as select value as id from generate_series(1, 9)
+            "},
+    );
     project.replace(
         "flows/main.yaml",
         "  request:\n",

@@ -2,16 +2,26 @@
 
 use crate::support::program::Project;
 use crate::support::server::{Asked, Server, json};
+use indoc::formatdoc;
 
 const LOAD: &str =
     "  response:\n    tables:\n      - {source: stage, table: t, columns: {id: integer}, data_path: rows}\n";
 
 fn project(server: &Server, pagination: &str) -> Project {
     Project::new()
-        .file("sources/api.yaml", &format!("type: http\nbase_url: {}\n", server.url))
+        .file(
+            "sources/api.yaml",
+            &format!("type: http\nbase_url: {}\n", server.url),
+        )
         .file(
             "flows/main.yaml",
-            &format!("- op: http_request\n  id: get\n  request: {{source: api, url: /x, pagination: {pagination}}}\n{LOAD}"),
+            &formatdoc!(
+                "
+                - op: http_request
+                  id: get
+                  request: {{source: api, url: /x, pagination: {pagination}}}
+                {LOAD}"
+            ),
         )
 }
 
@@ -178,8 +188,11 @@ fn a_stop_among_pages_at_the_same_time() {
     for (action, loaded) in [("stop", "5"), ("skip", "4")] {
         project.write(
             "flows/main.yaml",
-            &format!(
-                "- op: http_request\n  id: get\n  request: {{source: api, url: /x, pagination: {{type: page_number, total_pages_path: pages}}}}\n{}",
+            &formatdoc!("
+                    - op: http_request
+                      id: get
+                      request: {{source: api, url: /x, pagination: {{type: page_number, total_pages_path: pages}}}}
+                    {}",
                 LOAD.replace(
                     "  response:\n",
                     &format!("  response:\n    rules:\n      - {{when_expression: \"response.json()['last']\", action: {action}}}\n"),

@@ -1,5 +1,6 @@
 //! The interpreter: imports, virtualenvs, the 1.x form, and an interrupt while it works.
 
+use indoc::indoc;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -9,7 +10,12 @@ use crate::support::program::{Project, interrupt};
 fn packages_of_the_active_virtualenv_can_be_imported() {
     let project = Project::new().file(
         "flows/f.yaml",
-        "- op: print\n  message_expression: |\n    import only_here, sys, json\n    return only_here.word + ' ' + str(sys.prefix.endswith('venv'))\n",
+        indoc! {"
+            - op: print
+              message_expression: |
+                import only_here, sys, json
+                return only_here.word + ' ' + str(sys.prefix.endswith('venv'))
+        "},
     );
     let made = Command::new("python3")
         .args(["-m", "venv", "--without-pip"])
@@ -77,7 +83,14 @@ fn every_form_of_an_expression() {
 fn an_interrupt_stops_in_order() {
     let project = Project::new().file(
         "flows/f.yaml",
-        "- {op: print, message: now}\n- op: print\n  message_expression: |\n    import time\n    time.sleep(30)\n- {op: print, message: never}\n",
+        indoc! {"
+            - {op: print, message: now}
+            - op: print
+              message_expression: |
+                import time
+                time.sleep(30)
+            - {op: print, message: never}
+        "},
     );
     let child = project
         .command(&["run", "f"])

@@ -1,5 +1,6 @@
 //! `response.rules`, `on_error: reject`, and the table of rejects.
 
+use indoc::{formatdoc, indoc};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::support::postgres::Database;
@@ -10,21 +11,33 @@ fn project(server: &Server, step: &str) -> Project {
     let project = Project::new()
         .file(
             "sources/api.yaml",
-            &format!(
-                "type: http\nbase_url: {}\nretry: {{max_attempts: 3, backoff: {{initial: 5ms}}}}\n",
+            &formatdoc!("
+                    type: http
+                    base_url: {}
+                    retry: {{max_attempts: 3, backoff: {{initial: 5ms}}}}
+                ",
                 server.url
             ),
         )
         .file(
             "flows/fill.yaml",
-            "- op: execute\n  source: stage\n  statement: create table rows as select value as id, 'n' || value as name from generate_series(1, 9)\n",
+            indoc! {"
+                - op: execute
+                  source: stage
+                  statement: create table rows as select value as id, 'n' || value as name from generate_series(1, 9)
+            "},
         )
         .file("flows/main.yaml", step);
     project.run("fill");
     project
 }
 
-const PUSH: &str = "- op: http_request\n  id: push\n  for_each: {source: stage, table: rows, as: row}\n  request: {source: api, method: POST, url: \"/{{ var('row').id }}\", body: {id: \"{{ var('row').id }}\"}}\n";
+const PUSH: &str = indoc! {r#"
+    - op: http_request
+      id: push
+      for_each: {source: stage, table: rows, as: row}
+      request: {source: api, method: POST, url: "/{{ var('row').id }}", body: {id: "{{ var('row').id }}"}}
+"#};
 
 fn number(asked: &Asked) -> u32 {
     asked.path.trim_start_matches('/').parse().expect("a number")
@@ -37,7 +50,16 @@ fn retry_until_it_works() {
         0 | 1 => json(r#"{"ok": false, "error": "locked"}"#),
         _ => json(r#"{"ok": true, "rows": [{"id": 1}]}"#),
     });
-    let step = "- op: http_request\n  id: ask\n  request: {source: api, url: /1, method: POST}\n  response:\n    rules:\n      - {when_expression: \"not response.json()['ok']\", action: retry, message_expression: \"response.json()['error']\"}\n    tables:\n      - {source: stage, table: t, columns: {id: integer}, data_path: rows}\n";
+    let step = indoc! {r#"
+        - op: http_request
+          id: ask
+          request: {source: api, url: /1, method: POST}
+          response:
+            rules:
+              - {when_expression: "not response.json()['ok']", action: retry, message_expression: "response.json()['error']"}
+            tables:
+              - {source: stage, table: t, columns: {id: integer}, data_path: rows}
+    "#};
     let project = project(&server, step);
     project.run("main");
     // The flow says so: also for a POST.
@@ -60,8 +82,13 @@ fn fail_and_skip() {
     });
     let tables = "    tables:\n      - {source: stage, table: t, columns: {id: integer}, data_path: rows}\n";
     let rules = |first: &str| {
-        format!(
-            "{PUSH}  response:\n    rules:\n      - {first}\n      - {{when_expression: response.status_code == 404, action: skip}}\n{tables}"
+        formatdoc!(
+            "
+                {PUSH}  response:
+                    rules:
+                      - {first}
+                      - {{when_expression: response.status_code == 404, action: skip}}
+                {tables}"
         )
     };
     let error = "when_expression: response.json().get('status') == 'error'";
@@ -100,7 +127,11 @@ fn rows_whose_request_fails_are_kept() {
             .file("sources/pg.yaml", &format!("type: postgres\nconn_str: {}\n", database.url))
             .file(
                 "flows/copy.yaml",
-                "- op: execute\n  source: pg\n  statement: create table rows as select i as id, 'n' || i as name from generate_series(1, 9) i\n",
+                indoc! {"
+                    - op: execute
+                      source: pg
+                      statement: create table rows as select i as id, 'n' || i as name from generate_series(1, 9) i
+                "},
             );
         if source == "pg" {
             project.run("copy");
@@ -162,7 +193,14 @@ fn what_befalls_every_row_is_no_reject() {
     );
     project.write(
         "flows/main.yaml",
-        "- op: http_request\n  on_error: reject\n  request: {source: api, url: /1}\n- op: print\n  message: x\n  on_error: reject\n",
+        indoc! {"
+            - op: http_request
+              on_error: reject
+              request: {source: api, url: /1}
+            - op: print
+              message: x
+              on_error: reject
+        "},
     );
     project.sequor(&["validate"]).fails(
         2,
@@ -174,7 +212,14 @@ fn what_befalls_every_row_is_no_reject() {
     );
     project.write(
         "flows/main.yaml",
-        "- op: http_request\n  request: {source: api, url: /1}\n  response:\n    rules:\n      - {when: maybe, action: reject}\n      - {action: retri}\n",
+        indoc! {"
+            - op: http_request
+              request: {source: api, url: /1}
+              response:
+                rules:
+                  - {when: maybe, action: reject}
+                  - {action: retri}
+        "},
     );
     project.sequor(&["validate"]).fails(
         2,
@@ -196,7 +241,15 @@ fn stop_asks_no_more() {
             page == 3
         ))
     });
-    let step = "- op: http_request\n  request: {source: api, url: /1, pagination: {type: page_number, max_pages: 50}}\n  response:\n    rules:\n      - {when_expression: \"response.json()['last']\", action: stop}\n    tables:\n      - {source: stage, table: t, columns: {id: integer}, data_path: rows}\n";
+    let step = indoc! {r#"
+        - op: http_request
+          request: {source: api, url: /1, pagination: {type: page_number, max_pages: 50}}
+          response:
+            rules:
+              - {when_expression: "response.json()['last']", action: stop}
+            tables:
+              - {source: stage, table: t, columns: {id: integer}, data_path: rows}
+    "#};
     let project = project(&server, step);
     project.run("main");
     assert_eq!(
@@ -206,8 +259,12 @@ fn stop_asks_no_more() {
     assert_eq!(server.asked().len(), 3);
     // Rows behind the one that says so are not asked for.
     let server = Server::start(|asked: &Asked| json(format!(r#"{{"full": {}}}"#, number(asked) == 4)));
-    let step = format!(
-        "{PUSH}  response:\n    rules:\n      - {{when_expression: \"response.json()['full']\", action: stop}}\n"
+    let step = formatdoc!(
+        r#"
+            {PUSH}  response:
+                rules:
+                  - {{when_expression: "response.json()['full']", action: stop}}
+        "#
     );
     let project = self::project(&server, &step);
     project.replace("sources/api.yaml", "type: http\n", "type: http\nconcurrency: 1\n");
@@ -221,7 +278,13 @@ fn stop_asks_no_more() {
         ran.all()
     );
     // A failure by a rule is the step's, also where rows are rejected.
-    let step = format!("{PUSH}  response:\n    rules:\n      - {{when: true, action: fail}}\n");
+    let step = formatdoc!(
+        "
+        {PUSH}  response:
+            rules:
+              - {{when: true, action: fail}}
+    "
+    );
     project.write(
         "flows/main.yaml",
         &step.replace("  for_each", "  on_error: reject\n  for_each"),
@@ -238,7 +301,13 @@ fn a_rule_for_good_responses_leaves_bad_ones_to_their_status() {
         0 => json("<html>").status(502),
         _ => json(r#"{"ok": true}"#),
     });
-    let step = "- op: http_request\n  request: {source: api, url: /1}\n  response:\n    rules:\n      - {when_expression: \"not response.json()['ok']\", action: fail}\n";
+    let step = indoc! {r#"
+        - op: http_request
+          request: {source: api, url: /1}
+          response:
+            rules:
+              - {when_expression: "not response.json()['ok']", action: fail}
+    "#};
     let project = project(&server, step);
     project.run("main");
     assert_eq!(server.asked().len(), 2);

@@ -1,5 +1,6 @@
 //! Signed requests, checked on the wire by a second implementation of the signatures, in Python's standard library.
 
+use indoc::{formatdoc, indoc};
 use std::process::Command;
 
 use crate::support::program::Project;
@@ -71,7 +72,12 @@ fn project(server: &Server, auth: &str, request: &str) -> Project {
         )
         .file(
             "flows/main.yaml",
-            &format!("- op: http_request\n  request: {{source: api, {request}}}\n"),
+            &formatdoc!(
+                "
+                - op: http_request
+                  request: {{source: api, {request}}}
+            "
+            ),
         )
 }
 
@@ -226,7 +232,13 @@ fn an_echo_of_the_credentials_stays_good_json_in_a_recording() {
     let project = project(&server, auth, "url: /a");
     project.write(
         "flows/main.yaml",
-        "- op: http_request\n  request: {source: api, url: /a}\n  response:\n    tables:\n      - {source: stage, table: t, columns: {id: integer}, data_path: rows}\n",
+        indoc! {"
+            - op: http_request
+              request: {source: api, url: /a}
+              response:
+                tables:
+                  - {source: stage, table: t, columns: {id: integer}, data_path: rows}
+        "},
     );
     let ran = project.sequor(&["run", "main", "--record", "kept"]);
     assert_eq!(ran.code, 0, "{}", ran.all());

@@ -1,5 +1,6 @@
 //! `write_mode: upsert`, in every database: rows take the place of those with the same key.
 
+use indoc::{formatdoc, indoc};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::support::databases;
@@ -9,11 +10,21 @@ use crate::support::server::{Asked, Server, json};
 /// A flow that upserts what the server gives, run once per answer.
 fn project(server: &Server, source: Option<&str>, table: &str) -> Project {
     let project = Project::new()
-        .file("sources/api.yaml", &format!("type: http\nbase_url: {}\n", server.url))
+        .file(
+            "sources/api.yaml",
+            &format!("type: http\nbase_url: {}\n", server.url),
+        )
         .file(
             "flows/main.yaml",
-            &format!(
-                "- op: http_request\n  id: get\n  request: {{source: api, url: /x}}\n  response:\n    tables:\n      - {{source: stage, table: t, write_mode: upsert, {table}}}\n"
+            &formatdoc!(
+                "
+                    - op: http_request
+                      id: get
+                      request: {{source: api, url: /x}}
+                      response:
+                        tables:
+                          - {{source: stage, table: t, write_mode: upsert, {table}}}
+                "
             ),
         );
     if let Some(source) = source {
@@ -74,7 +85,13 @@ fn a_key_of_several_columns_and_columns_that_the_rows_lack() {
         let project = project(&server, database, table);
         project.write(
             "flows/fill.yaml",
-            "- op: execute\n  source: stage\n  statement: |\n    create table t (shop varchar(10), nr integer, name varchar(10), note varchar(10));\n    insert into t values ('a', 1, 'old', 'kept'), ('a', 2, 'other', 'kept too')\n",
+            indoc! {"
+                - op: execute
+                  source: stage
+                  statement: |
+                    create table t (shop varchar(10), nr integer, name varchar(10), note varchar(10));
+                    insert into t values ('a', 1, 'old', 'kept'), ('a', 2, 'other', 'kept too')
+            "},
         );
         project.run("fill");
         project.run("main");
@@ -108,8 +125,15 @@ fn a_transform_upserts_and_refuses_twins() {
         let server = answers(&["[]"]);
         let project = project(&server, database, COLUMNS);
         let upsert = |query: &str| {
-            format!(
-                "- op: transform\n  source: stage\n  target_table: sums\n  write_mode: upsert\n  primary_key: [email]\n  query: {query}\n"
+            formatdoc!(
+                "
+                    - op: transform
+                      source: stage
+                      target_table: sums
+                      write_mode: upsert
+                      primary_key: [email]
+                      query: {query}
+                "
             )
         };
         for (query, rows) in [
@@ -200,7 +224,13 @@ fn a_parser_names_the_key() {
         let project = project(&server, database, COLUMNS);
         project.write(
             "flows/main.yaml",
-            "- op: http_request\n  request: {source: api, url: /x}\n  response:\n    parser_expression: |\n      return {\"tables\": [{\"source\": \"stage\", \"table\": \"t\", \"write_mode\": \"upsert\", \"primary_key\": [\"id\"], \"data\": response.json()}]}\n",
+            indoc! {r#"
+                - op: http_request
+                  request: {source: api, url: /x}
+                  response:
+                    parser_expression: |
+                      return {"tables": [{"source": "stage", "table": "t", "write_mode": "upsert", "primary_key": ["id"], "data": response.json()}]}
+            "#},
         );
         project.run("main");
         project.run("main");
@@ -218,8 +248,15 @@ fn many_at_once_lose_nothing() {
         let server = answers(&["[]"]);
         let project = project(&server, database, COLUMNS);
         let flow = |part: u32| {
-            format!(
-                "- op: transform\n  source: stage\n  target_table: counts\n  write_mode: upsert\n  primary_key: [id]\n  query: {}\n",
+            formatdoc!(
+                "
+                    - op: transform
+                      source: stage
+                      target_table: counts
+                      write_mode: upsert
+                      primary_key: [id]
+                      query: {}
+                ",
                 (part..part + 3)
                     .map(|id| format!("select {id} as id, {part} as part"))
                     .collect::<Vec<_>>()

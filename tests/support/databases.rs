@@ -1,12 +1,17 @@
 //! Every kind of database that needs no driver of its own in the program, empty, as a source's file.
 
 use super::{duckdb, installed, mysql, postgres, snowflake};
+use indoc::formatdoc;
 
 /// The source of any ADBC driver.
 pub fn adbc(driver: &str, uri: &str) -> String {
     let driver = installed::driver(driver);
-    format!(
-        "type: adbc\ndriver: {}\noptions: {{uri: \"{uri}\"}}\n",
+    formatdoc!(
+        r#"
+            type: adbc
+            driver: {}
+            options: {{uri: "{uri}"}}
+        "#,
         driver.display()
     )
 }

@@ -1,9 +1,14 @@
 //! DuckDB, by the library that `tests/setup.sh drivers` installs.
+use indoc::formatdoc;
 
 /// A source whose database is a file of the test's project.
 pub fn source() -> String {
-    format!(
-        "type: duckdb\nconn_str: duckdb:///test.db\ndriver: {}\n",
+    formatdoc!(
+        "
+            type: duckdb
+            conn_str: duckdb:///test.db
+            driver: {}
+        ",
         library()
     )
 }
