@@ -3,6 +3,10 @@
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     pyo3_build_config::use_pyo3_cfgs();
+    if std::env::var_os("CARGO_FEATURE_EMBED").is_none() {
+        // The interpreter is the process's own.
+        return;
+    }
     // The rpath goes into every artefact of this package: binary, tests and benches.
     pyo3_build_config::add_libpython_rpath_link_args();
     let config = pyo3_build_config::get();

@@ -52,7 +52,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     (
         "exec",
         &[
-            "batch", "error", "event", "expr", "http", "secret", "sources", "local", "value", "world",
+            "error", "event", "expr", "http", "secret", "sources", "local", "value", "world",
         ],
     ),
     (
@@ -84,6 +84,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "exec",
             "exec/load",
             "exec/request",
+            "http",
             "local",
             "sources",
             "value",

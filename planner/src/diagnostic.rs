@@ -1,12 +1,9 @@
 //! Diagnostics: what the compiler tells the user about the project, and how it is shown.
 
-use std::ops::Range;
-
-use annotate_snippets::renderer::DecorStyle;
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use serde::Serialize;
 
 use crate::codes::Code;
+use crate::drawing::Drawing;
 use crate::span::Place;
 
 /// How bad it is: an error keeps the flow from running, a warning does not.
@@ -180,52 +177,15 @@ impl Diagnostic {
     /// The diagnostic as a person reads it: message, `file:line:column`, source line with a caret, help.
     /// `source` is the text of the file the diagnostic is in.
     pub fn render(&self, source: Option<&str>, color: bool) -> String {
-        let level = match self.severity {
-            Severity::Error => Level::ERROR,
-            Severity::Warning => Level::WARNING,
+        let drawing = Drawing {
+            severity: self.severity,
+            code: self.code.as_str(),
+            message: &self.message,
+            place: self.place.as_ref(),
+            help: self.help.as_deref(),
         };
-        let mut group = Group::with_title(level.primary_title(&self.message).id(self.code.as_str()));
-        if let Some(place) = &self.place {
-            match source.and_then(|source| Some((source, span(place, source)?))) {
-                Some((source, span)) => {
-                    group = group.element(
-                        Snippet::source(source)
-                            .path(place.file.to_string())
-                            .annotation(AnnotationKind::Primary.span(span)),
-                    );
-                }
-                None => {
-                    group = group.element(
-                        annotate_snippets::Origin::path(place.file.to_string())
-                            .line(place.line)
-                            .char_column(place.column),
-                    );
-                }
-            }
-        }
-        if let Some(help) = &self.help {
-            group = group.element(Level::HELP.message(help));
-        }
-        let renderer = if color {
-            Renderer::styled()
-        } else {
-            Renderer::plain()
-        };
-        renderer.decor_style(DecorStyle::Ascii).render(&[group])
+        drawing.render(source, color)
     }
-}
-
-/// The bytes of a place in its file; those of the whole line when only that is known.
-fn span(place: &Place, source: &str) -> Option<Range<usize>> {
-    if place.end <= source.len() {
-        // The span of a block of text reaches to where the next value begins.
-        let text = source.get(place.start..place.end.max(place.start))?;
-        return Some(place.start..place.start + text.trim_end().len());
-    }
-    let line = source.lines().nth(place.line.checked_sub(1)?)?;
-    let start = line.as_ptr().addr() - source.as_ptr().addr();
-    let indent = line.len() - line.trim_start().len();
-    Some(start + indent..start + line.trim_end().len().max(indent))
 }
 
 /// The candidate nearest to `name`, when it is near enough to be a slip of the keyboard.

@@ -1,7 +1,7 @@
 //! What an http_request reads and writes, and how its requests may follow each other.
 
 use crate::effects::{Effects, Resource, Scope};
-use crate::expr::{Prop, Returned, Uses, has_template};
+use crate::expr::{EachProp, Prop, Returned, Uses, has_template};
 use crate::ops::{Columns, HttpRequest, TableDefaults, TableRef, VariableScope, VariableSet};
 use crate::plan::{FanOut, HttpStep};
 use crate::resolve::target;
@@ -124,11 +124,7 @@ pub fn plan(
 /// What evaluating the request uses.
 pub fn request_uses(request: &HttpRequest, source: Option<&HttpSource>) -> Uses {
     let mut uses = source.map(HttpSource::uses).unwrap_or_default();
-    let r = &request.request;
-    r.url.collect(&mut uses);
-    r.method.collect(&mut uses);
-    let parts = [&r.parameters, &r.headers, &r.body, &r.idempotency_key];
-    parts.into_iter().flatten().for_each(|p| p.collect(&mut uses));
+    request.request.each_prop(&mut |prop| prop.collect(&mut uses));
     uses
 }
 

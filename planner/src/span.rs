@@ -15,11 +15,28 @@ pub struct Place {
     pub file: Arc<str>,
     pub line: usize,
     pub column: usize,
-    /// Byte range in the file, for showing the source line.
-    #[serde(skip)]
+    /// Byte range in the file, for showing the source line; one that no file has, where only the line is known.
+    #[serde(skip, default = "unknown")]
     pub start: usize,
-    #[serde(skip)]
+    #[serde(skip, default = "unknown")]
     pub end: usize,
+}
+
+/// A place that is not known.
+impl Default for Place {
+    fn default() -> Self {
+        Place {
+            file: Arc::from(""),
+            line: 0,
+            column: 0,
+            start: unknown(),
+            end: unknown(),
+        }
+    }
+}
+
+fn unknown() -> usize {
+    usize::MAX
 }
 
 /// Reads shared text from the text it is.

@@ -16,6 +16,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use sequor_planner::expr::EachProp;
 use sequor_planner::{Code, Compiler, Diagnostic, File, ProjectFiles, compile, explain, plan::Plan};
 
 const FLOW: &str = "main";
@@ -97,7 +98,25 @@ fn cases() -> Vec<(String, String)> {
 type Compiled = (Option<(Compiler, Plan)>, Vec<Diagnostic>);
 
 fn compiled(files: &ProjectFiles, flow: &str) -> Compiled {
-    compile(files, flow, &BTreeSet::new())
+    let compiled = compile(files, flow, &BTreeSet::new());
+    if let (Some((_, plan)), _) = &compiled {
+        reads_back(plan);
+    }
+    compiled
+}
+
+/// A plan that was written and read is the same plan: it is written the same, and its code uses the same.
+pub fn reads_back(plan: &Plan) {
+    let written = serde_json::to_value(plan).unwrap();
+    let mut read = Plan::from_json(written.clone()).unwrap_or_else(|e| panic!("{e}: {written:#}"));
+    assert_eq!(serde_json::to_value(&read).unwrap(), written);
+    let mut uses = Vec::new();
+    plan.root
+        .each(&mut |step| step.each_prop(&mut |prop| uses.push(format!("{:?}", prop.uses()))));
+    let mut uses_read = Vec::new();
+    read.root
+        .each_mut(&mut |step| step.each_prop(&mut |prop| uses_read.push(format!("{:?}", prop.uses()))));
+    assert_eq!(uses_read, uses);
 }
 
 /// Diagnostics and plan as a person reads them.

@@ -321,7 +321,10 @@ fn errors(step: &Json, source: Option<&Json>) -> Vec<String> {
             .insert("own".into(), file("sources/own.yaml", source));
     }
     let known = BTreeSet::from(["computed".to_string(), "a".to_string()]);
-    let (_, found) = compile(&files, "main", &known);
+    let (compiled, found) = compile(&files, "main", &known);
+    if let Some((_, plan)) = &compiled {
+        super::reads_back(plan);
+    }
     let errors = found.iter().filter(|d| d.severity == Severity::Error);
     errors.map(|d| d.message.clone()).collect()
 }

@@ -2,6 +2,9 @@
 
 use std::path::Path;
 
+use sequor_planner::plan::Plan;
+use sequor_planner::{PlanOptions, Stage};
+
 use super::args::Selection;
 use super::context::{Context, overrides, tally};
 use crate::engine::{CompileError, CompileOptions, Compiled, PlanFile, Project};
@@ -11,9 +14,11 @@ use crate::error::Result;
 pub fn options(variables: &[String], selection: &Selection) -> Result<CompileOptions> {
     Ok(CompileOptions {
         variables: overrides(variables)?,
-        select: selection.op_id.iter().chain(&selection.select).cloned().collect(),
-        exclude: selection.exclude.clone(),
-        in_order: false,
+        plan: PlanOptions {
+            select: selection.op_id.iter().chain(&selection.select).cloned().collect(),
+            exclude: selection.exclude.clone(),
+            in_order: false,
+        },
     })
 }
 
@@ -21,6 +26,18 @@ pub fn options(variables: &[String], selection: &Selection) -> Result<CompileOpt
 pub async fn compile(context: &Context, flow: &str, options: &CompileOptions) -> Result<Option<Compiled>> {
     let project = context.project()?;
     let compiled = project.compile(flow, options).await;
+    shown(context, &project, compiled)
+}
+
+/// The same; `stage` gets each stage of the compiler.
+pub async fn in_stages(
+    context: &Context,
+    flow: &str,
+    options: &CompileOptions,
+    stage: &mut (dyn FnMut(Stage, &Plan) + Send),
+) -> Result<Option<Compiled>> {
+    let project = context.project()?;
+    let compiled = project.compile_in_stages(flow, options, stage).await;
     shown(context, &project, compiled)
 }
 

@@ -1,11 +1,13 @@
 //! `sequor plan`.
 
-use sequor_planner::explain;
+use sequor_planner::plan::Plan;
+use sequor_planner::{Stage, explain};
+use similar::TextDiff;
 
 use super::args::{self, PlanFormat};
 use super::compile;
 use super::context::Context;
-use crate::engine::{PlanFile, Session};
+use crate::engine::{CompileOptions, PlanFile, Session};
 use crate::error::{Error, ErrorKind, Exit, Result};
 use crate::report::out;
 
@@ -17,6 +19,9 @@ pub fn plan(context: &Context, args: &args::Plan) -> Result<Exit> {
     };
     let runtime = runtime.enable_all().build()?;
     let options = compile::options(&args.variables, &args.selection)?;
+    if args.stages {
+        return runtime.block_on(stages(context, args, &options));
+    }
     let Some(mut compiled) = runtime.block_on(compile::compile(context, &args.flow, &options))? else {
         return Ok(Exit::Wrong);
     };
@@ -38,4 +43,45 @@ pub fn plan(context: &Context, args: &args::Plan) -> Result<Exit> {
         }
     }
     Ok(Exit::Done)
+}
+
+/// Shows the plan behind each stage of the compiler.
+async fn stages(context: &Context, args: &args::Plan, options: &CompileOptions) -> Result<Exit> {
+    if !matches!(args.format, PlanFormat::Text | PlanFormat::Json) {
+        return Err(
+            Error::new(ErrorKind::Project, "--stages shows text or JSON").help("use --format text or json")
+        );
+    }
+    let mut seen: Vec<(Stage, serde_json::Result<String>)> = Vec::new();
+    let mut stage = |stage: Stage, plan: &Plan| seen.push((stage, serde_json::to_string_pretty(plan)));
+    let compiled = compile::in_stages(context, &args.flow, options, &mut stage).await?;
+    let mut before: Option<String> = None;
+    let mut all = Vec::new();
+    for (stage, plan) in seen {
+        let plan = plan.map_err(|e| Error::new(ErrorKind::Internal, e.to_string()))?;
+        if args.format == PlanFormat::Json {
+            let plan: serde_json::Value =
+                serde_json::from_str(&plan).map_err(|e| Error::new(ErrorKind::Internal, e.to_string()))?;
+            all.push(serde_json::json!({"stage": stage.name, "about": stage.about, "plan": plan}));
+            continue;
+        }
+        out(format!("-- {}: {}", stage.name, stage.about));
+        match &before {
+            None => out(&plan),
+            Some(before) if *before == plan => out("   (nothing changes)"),
+            Some(before) => {
+                let changes = TextDiff::from_lines(before, &plan);
+                out(changes.unified_diff().context_radius(3).to_string().trim_end());
+            }
+        }
+        before = Some(plan);
+    }
+    if args.format == PlanFormat::Json {
+        let all = serde_json::to_string_pretty(&all);
+        out(all.map_err(|e| Error::new(ErrorKind::Internal, e.to_string()))?);
+    }
+    Ok(match compiled {
+        Some(_) => Exit::Done,
+        None => Exit::Wrong,
+    })
 }

@@ -17,7 +17,7 @@ pub fn run(context: &Context, args: &args::Run) -> Result<Exit> {
             (Some(file), _) => compile::reviewed(context, file, &args.variables).await?,
             (None, flow) => {
                 let mut options = compile::options(&args.variables, &args.selection)?;
-                options.in_order = args.in_order;
+                options.plan.in_order = args.in_order;
                 // Clap wants one of both.
                 let flow = flow.as_deref().unwrap_or_default();
                 compile::compile(context, flow, &options).await?

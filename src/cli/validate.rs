@@ -1,6 +1,6 @@
 //! `sequor validate`.
 
-use sequor_planner::{Diagnostics, Severity};
+use sequor_planner::{Diagnostics, PlanOptions, Severity};
 
 use super::args::{DiagnosticFormat, Validate};
 use super::context::{Context, tally};
@@ -22,7 +22,8 @@ pub fn validate(context: &Context, args: &Validate) -> Result<Exit> {
             loaded.compiler.check_sources(&mut d);
         }
         for flow in &flows {
-            loaded.plan(flow, &mut d);
+            // Nothing is selected, so that nothing can be missing.
+            let _ = loaded.plan(flow, &PlanOptions::default(), &mut d, &mut |_, _| {});
             checked += 1;
         }
     }

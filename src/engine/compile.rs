@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 use sequor_planner::plan::Plan;
-use sequor_planner::{Compiler, Diagnostic, Diagnostics};
+use sequor_planner::{Compiler, Diagnostic, Diagnostics, PlanOptions, SelectError, Stage};
 
 use super::project::Project;
 use crate::error::{Error, ErrorKind, Result};
@@ -17,12 +17,8 @@ use crate::value::Value;
 pub struct CompileOptions {
     /// Variables that win over every other place they are set.
     pub variables: IndexMap<String, Value>,
-    /// Only the steps with these ids; empty: all.
-    pub select: Vec<String>,
-    /// Not the steps with these ids.
-    pub exclude: Vec<String>,
-    /// Whether steps and requests go one by one, in the order of the flow.
-    pub in_order: bool,
+    /// Which steps are planned, and how they follow each other.
+    pub plan: PlanOptions,
 }
 
 /// Why there is no plan.
@@ -104,22 +100,33 @@ impl Project {
         flow: &str,
         options: &CompileOptions,
     ) -> Result<Compiled, CompileError> {
+        self.compile_in_stages(flow, options, &mut |_, _| {}).await
+    }
+
+    /// The same; `stage` gets each stage of the compiler and the plan as it is behind it.
+    ///
+    /// # Errors
+    /// As [`Project::compile`].
+    pub async fn compile_in_stages(
+        self: &Arc<Self>,
+        flow: &str,
+        options: &CompileOptions,
+        stage: &mut (dyn FnMut(Stage, &Plan) + Send),
+    ) -> Result<Compiled, CompileError> {
         let mut d = Diagnostics::default();
         let loaded = self.load(options.variables.clone(), &mut d)?;
-        let planned = loaded.and_then(|loaded| {
-            let plan = loaded.plan(flow, &mut d)?;
-            Some((loaded, plan))
-        });
+        let planned = match loaded {
+            None => None,
+            Some(loaded) => {
+                let plan = loaded.plan(flow, &options.plan, &mut d, stage);
+                plan.map_err(select_error)?.map(|plan| (loaded, plan))
+            }
+        };
         check_jinja2(&mut d).await?;
         let failed = d.has_errors();
         let findings = d.into_sorted();
         let Some((loaded, plan)) = planned.filter(|_| !failed) else {
             return Err(CompileError::Findings(findings));
-        };
-        let plan = select(plan, options)?;
-        let plan = match options.in_order {
-            true => plan.in_flow_order(),
-            false => plan,
         };
         Ok(Compiled {
             loaded,
@@ -130,14 +137,23 @@ impl Project {
 }
 
 impl Loaded {
-    /// Plans a flow; none, with the reasons in `d`, where it can't be.
-    pub fn plan(&self, flow: &str, d: &mut Diagnostics) -> Option<Plan> {
+    /// Plans a flow; none, with the reasons in `d`, where it can't be. `stage` gets each stage of the compiler.
+    ///
+    /// # Errors
+    /// Steps are selected that are not there, or none is.
+    pub fn plan(
+        &self,
+        flow: &str,
+        options: &PlanOptions,
+        d: &mut Diagnostics,
+        stage: &mut (dyn FnMut(Stage, &Plan) + Send),
+    ) -> Result<Option<Plan>, SelectError> {
         let known = self.kept.keys().chain(self.overrides.keys()).cloned().collect();
         // A flow in a name with its ending is what shells complete.
         let flow = flow.trim_start_matches("./");
         let flow = flow.strip_prefix("flows/").unwrap_or(flow);
         let flow = flow.strip_suffix(".yaml").unwrap_or(flow);
-        self.compiler.plan(flow, &known, d)
+        self.compiler.plan_in_stages(flow, &known, options, d, stage)
     }
 }
 
@@ -157,22 +173,18 @@ pub async fn check_jinja2(d: &mut Diagnostics) -> Result<()> {
     Ok(())
 }
 
-fn select(plan: Plan, options: &CompileOptions) -> Result<Plan> {
-    let all = plan.root.steps.len();
-    let selected = plan
-        .select(&options.select, &options.exclude)
-        .map_err(|unknown| {
-            let error = Error::new(ErrorKind::Project, format!("no step has the id `{}`", unknown.id));
-            match unknown.help {
+fn select_error(error: SelectError) -> Error {
+    match error {
+        SelectError::UnknownStep { id, help } => {
+            let error = Error::new(ErrorKind::Project, format!("no step has the id `{id}`"));
+            match help {
                 Some(help) => error.help(help),
                 None => error,
             }
-        })?;
-    if all > 0 && selected.root.steps.is_empty() {
-        return Err(Error::new(
+        }
+        SelectError::NothingLeft => Error::new(
             ErrorKind::Project,
             "no step is left: --exclude takes out all that is selected",
-        ));
+        ),
     }
-    Ok(selected)
 }

@@ -14,7 +14,7 @@ use super::compile::Loaded;
 use super::registry::{Files, Opening};
 use super::session::Options;
 use crate::error::{Error, ErrorKind, Result};
-use crate::exec::{AllOperations, Apis, Databases, Events, Opener, Run, Scope, Transports, Variables};
+use crate::exec::{Apis, Databases, Events, Opener, Run, Scope, Transports, Variables};
 use crate::expr::Evaluator;
 use crate::secret::Redactor;
 use crate::sources::database::Database;
@@ -106,7 +106,7 @@ impl Parts {
         cancel: CancellationToken,
     ) -> Arc<Run> {
         Arc::new(Run {
-            operations: Arc::new(AllOperations),
+            operations: Arc::new(options.preview.clone()),
             compiler: loaded.compiler.clone(),
             in_order: plan.in_order,
             variables: self.variables,
@@ -117,7 +117,6 @@ impl Parts {
             memory: self.memory,
             folder: self.folder,
             events,
-            preview: options.preview.clone(),
             cancel,
         })
     }

@@ -5,7 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use sequor_planner::plan::PLAN_VERSION;
+use sequor_planner::PlanOptions;
+use sequor_planner::plan::{PLAN_VERSION, Plan};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
@@ -46,9 +47,9 @@ impl PlanFile {
             version: PLAN_VERSION,
             program: env!("CARGO_PKG_VERSION").to_string(),
             flow: compiled.plan.flow.clone(),
-            select: options.select.clone(),
-            exclude: options.exclude.clone(),
-            in_order: options.in_order,
+            select: options.plan.select.clone(),
+            exclude: options.plan.exclude.clone(),
+            in_order: options.plan.in_order,
             environment: project.env.clone(),
             variables: variables(&options.variables, &files),
             files,
@@ -74,7 +75,11 @@ impl PlanFile {
                 "has the version {found}, and this program reads {PLAN_VERSION}"
             )));
         }
-        serde_json::from_value(json).map_err(|e| wrong(format!("is not one that was written by --out: {e}")))
+        let not_ours = |e| wrong(format!("is not one that was written by --out: {e}"));
+        let file: PlanFile = serde_json::from_value(json).map_err(not_ours)?;
+        // What is no plan is found now, not as a difference from the one that is planned.
+        Plan::from_json(file.plan.clone()).map_err(not_ours)?;
+        Ok(file)
     }
 
     /// Writes a file, as a whole or not at all.
@@ -106,9 +111,11 @@ impl PlanFile {
         }
         let options = CompileOptions {
             variables: given,
-            select: self.select.clone(),
-            exclude: self.exclude.clone(),
-            in_order: self.in_order,
+            plan: PlanOptions {
+                select: self.select.clone(),
+                exclude: self.exclude.clone(),
+                in_order: self.in_order,
+            },
         };
         let compiled = project.compile(&self.flow, &options).await?;
         let mut reviewed = self.plan.clone();

@@ -12,7 +12,6 @@ use super::apis::Apis;
 use super::context::StepContext;
 use super::databases::Databases;
 use super::event::Events;
-use super::preview::Preview;
 use super::scheduler::{self, Prepared};
 use super::scope::Scope;
 use super::variables::Variables;
@@ -45,8 +44,6 @@ pub struct Run {
     /// The project's folder: bodies may hold its files.
     pub folder: PathBuf,
     pub events: Events,
-    /// What is only shown.
-    pub preview: Preview,
     /// Stops the run in order.
     pub cancel: CancellationToken,
 }

@@ -9,6 +9,10 @@ mod object;
 mod parser;
 mod rows;
 mod session;
+#[cfg(feature = "embed")]
+mod start;
+#[cfg(not(feature = "embed"))]
+#[path = "found.rs"]
 mod start;
 
 pub use call::Call;

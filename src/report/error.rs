@@ -4,9 +4,8 @@ use std::collections::HashMap;
 use std::fmt::Write;
 use std::sync::Arc;
 
-use sequor_planner::ProjectFiles;
+use sequor_planner::{Drawing, ProjectFiles, Severity};
 
-use super::paint;
 use crate::event::ErrorReport;
 
 /// The project's files, for showing lines of them.
@@ -35,43 +34,24 @@ impl SourceText {
         }
     }
 
-    fn line(&self, file: &str, line: usize) -> Option<&str> {
-        self.files.get(file)?.lines().nth(line.checked_sub(1)?)
+    fn text(&self, file: &str) -> Option<&str> {
+        self.files.get(file).map(String::as_str)
     }
 }
 
 /// Renders an error; `prefix` names who failed ("step fetch: ").
 pub fn render(error: &ErrorReport, prefix: &str, source: &SourceText, color: bool) -> String {
-    let mut out = format!(
-        "{}: {prefix}{}",
-        paint(&format!("error[{}]", error.code), "1;31", color),
-        error.message
-    );
-    if let Some(place) = error.place.as_ref().filter(|_| !source.brief) {
-        let _ = write!(out, "\n  {} {place}", paint("-->", "1;34", color));
-        if let Some(text) = source.line(&place.file, place.line) {
-            let number = place.line.to_string();
-            let bar = paint("|", "1;34", color);
-            let _ = write!(
-                out,
-                "\n {} {bar} {}",
-                paint(&number, "1;34", color),
-                text.trim_end()
-            );
-            if place.column > 1 {
-                let caret = paint("^", "1;31", color);
-                let _ = write!(
-                    out,
-                    "\n {} {bar} {}{caret}",
-                    " ".repeat(number.len()),
-                    " ".repeat(place.column - 1)
-                );
-            }
-        }
-    }
-    if let Some(advice) = &error.help {
-        let _ = write!(out, "\n  {}: {advice}", paint("help", "1;36", color));
-    }
+    let message = format!("{prefix}{}", error.message);
+    let place = error.place.as_ref().filter(|_| !source.brief);
+    let drawing = Drawing {
+        severity: Severity::Error,
+        code: &error.code,
+        message: &message,
+        place,
+        help: error.help.as_deref(),
+    };
+    let text = place.and_then(|place| source.text(&place.file));
+    let mut out = drawing.render(text, color);
     match &error.traceback {
         Some(trace) if source.traceback && !trace.is_empty() => {
             let _ = write!(out, "\n{}", trace.trim_end());

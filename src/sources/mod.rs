@@ -9,6 +9,7 @@ pub mod database;
 pub mod duckdb;
 mod failure;
 pub mod key;
+pub mod landing;
 mod loading;
 pub mod location;
 pub mod mysql;

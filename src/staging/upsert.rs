@@ -17,7 +17,7 @@ use crate::batch::types::arrow_schema;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::database::Load;
 use crate::sources::key::upsert_key;
-use crate::sources::sql::{duplicate_keys_error, null_error};
+use crate::sources::landing::{duplicate_keys_error, null_error};
 use sequor_planner::ops::WriteMode;
 
 /// The load of an upsert: rows are kept in a scratch table until all are there.

@@ -18,6 +18,7 @@ pub fn text(plan: &Plan) -> String {
     if !sources.is_empty() {
         let _ = writeln!(out, "Sources: {}", sources.join(", "));
     }
+    python(plan, &mut out);
     region(&plan.root, 0, &mut out);
     let (steps, outside) = count(&plan.root);
     let _ = write!(
@@ -39,6 +40,17 @@ pub fn text(plan: &Plan) -> String {
         ),
     };
     out
+}
+
+/// What needs the Python interpreter.
+fn python(plan: &Plan, out: &mut String) {
+    if plan.python.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "Python: {}", plural(plan.python.len(), "expression"));
+    for code in &plan.python {
+        let _ = writeln!(out, "  {}: {} ({})", code.step, code.property, code.place);
+    }
 }
 
 fn count(region: &Region) -> (usize, usize) {

@@ -8,13 +8,13 @@
 use std::collections::HashMap;
 
 use ruff_python_ast::{CmpOp, Expr, ExprCall, InterpolatedStringElement, ModModule, Number, Operator, Stmt};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::python::{literal_string, variable_call};
 
 /// A native form of Python code.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Lowered {
     /// `response.json()` followed by constant subscripts.
@@ -22,14 +22,14 @@ pub enum Lowered {
     /// An expression.
     Expression {
         /// Values that get a name before, in order.
-        #[serde(skip_serializing_if = "Vec::is_empty")]
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
         named: Vec<Native>,
         value: Native,
     },
 }
 
 /// One subscript.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum PathStep {
     Key(String),
@@ -37,7 +37,7 @@ pub enum PathStep {
 }
 
 /// An expression in native form.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Native {
     Constant(Json),

@@ -1,6 +1,7 @@
 //! Values that are computed when a step runs: literal, Jinja or Python. Read and analysed here, never evaluated.
 
 mod aliases;
+mod each;
 mod jinja;
 mod lower;
 mod prop;
@@ -10,6 +11,8 @@ mod returns;
 mod template;
 mod uses;
 
+pub use each::EachProp;
+pub(crate) use each::{each_prop, each_prop_of_variants};
 pub use jinja::{Blank, MARKER, blank, is_native_template};
 pub use lower::{Lowered, Native, PathStep};
 pub use prop::{Code, Prop, computed, entries, has_template, literal, python};

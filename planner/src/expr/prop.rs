@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
+
+use ruff_python_ast::ModModule;
 
 use super::lower::{self, Lowered};
 use super::returns::{self, Returns};
@@ -11,16 +13,16 @@ use super::uses::Uses;
 use super::{jinja, python as python_code};
 use crate::codes::Code as DiagnosticCode;
 use crate::diagnostic::Diagnostics;
-use crate::span::{Place, shared_text};
+use crate::span::{Place, shared_text, text_to_share};
 use crate::syntax::{EXPRESSION, Node, Scalar, Value, both_forms};
 
 /// Text in a language, and where it stands.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Code {
     /// The property's name, as written ("url_expression").
-    #[serde(serialize_with = "shared_text")]
+    #[serde(serialize_with = "shared_text", deserialize_with = "text_to_share")]
     pub property: Arc<str>,
-    #[serde(serialize_with = "shared_text")]
+    #[serde(serialize_with = "shared_text", deserialize_with = "text_to_share")]
     pub text: Arc<str>,
     pub place: Place,
     /// The line of the file on which the text's first line stands.
@@ -45,7 +47,7 @@ impl Code {
 }
 
 /// A property's value.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Prop {
     /// A value without templates.
@@ -57,7 +59,7 @@ pub enum Prop {
         #[serde(skip)]
         uses: Arc<Uses>,
         /// Whether Python's Jinja2 renders it: the native engine does not know all of it.
-        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         python: bool,
     },
     /// Python: evaluates to any value.
@@ -70,7 +72,7 @@ pub enum Prop {
         #[serde(skip)]
         returns: Arc<Returns>,
         /// The same in a form that needs no interpreter, where the code is simple enough.
-        #[serde(skip_serializing_if = "Option::is_none")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         lowered: Option<Lowered>,
     },
     /// A map with computed entries.
@@ -113,6 +115,30 @@ impl Prop {
         }
     }
 
+    /// Gives Python its native form, here and in the values inside.
+    pub fn lower(&mut self) {
+        match self {
+            Prop::Literal(_) | Prop::Jinja { .. } => {}
+            Prop::Python { code, lowered, .. } => *lowered = native(code),
+            Prop::Map(entries) => entries.iter_mut().for_each(|(_, p)| p.lower()),
+            Prop::List(items) => items.iter_mut().for_each(Prop::lower),
+        }
+    }
+
+    /// Calls `f` with the code of each part that needs the Python interpreter.
+    pub fn each_python<'p>(&'p self, f: &mut dyn FnMut(&'p Code)) {
+        match self {
+            Prop::Literal(_) => {}
+            Prop::Jinja { code, python, .. } if *python => f(code),
+            Prop::Python {
+                code, lowered: None, ..
+            } => f(code),
+            Prop::Jinja { .. } | Prop::Python { .. } => {}
+            Prop::Map(entries) => entries.iter().for_each(|(_, p)| p.each_python(f)),
+            Prop::List(items) => items.iter().for_each(|p| p.each_python(f)),
+        }
+    }
+
     /// Whether evaluating it needs the Python interpreter.
     pub fn needs_python(&self) -> bool {
         match self {
@@ -123,6 +149,53 @@ impl Prop {
             Prop::List(items) => items.iter().any(Prop::needs_python),
         }
     }
+}
+
+impl Prop {
+    /// Finds out again what was left out when the value was written: what its code uses and returns.
+    pub fn restore(&mut self) {
+        let mut d = Diagnostics::default();
+        match self {
+            Prop::Literal(_) => {}
+            Prop::Jinja { code, uses, .. } => {
+                code.first_line = code.place.line;
+                if let Some((found, _)) = jinja::analyse(code, &mut d) {
+                    *uses = Arc::new(found);
+                }
+            }
+            Prop::Python {
+                code, uses, returns, ..
+            } => {
+                code.first_line = code.place.line;
+                if let Some((found, tree)) = analysed(code, &mut d) {
+                    *uses = Arc::new(found);
+                    *returns = Arc::new(returns::analyse(&tree));
+                }
+            }
+            Prop::Map(entries) => entries.iter_mut().for_each(|(_, p)| p.restore()),
+            Prop::List(items) => items.iter_mut().for_each(Prop::restore),
+        }
+    }
+}
+
+/// What Python code uses, the Jinja in it too, and its tree.
+fn analysed(code: &Code, d: &mut Diagnostics) -> Option<(Uses, ModModule)> {
+    let mut uses = Uses::default();
+    if has_template(&code.text) {
+        uses.merge(&jinja::analyse(code, d)?.0);
+    }
+    let tree = python_code::parse(code, d)?;
+    python_code::analyse(&tree, &mut uses);
+    Some((uses, tree))
+}
+
+/// The native form of Python code, if it has one.
+fn native(code: &Code) -> Option<Lowered> {
+    if has_template(&code.text) {
+        return None;
+    }
+    // What is wrong with it was told when it was read.
+    lower::lower(&python_code::parse(code, &mut Diagnostics::default())?)
 }
 
 /// Whether text holds Jinja.
@@ -296,26 +369,16 @@ pub fn python(property: &str, node: &Node, d: &mut Diagnostics) -> Option<Prop> 
         place: node.place.clone(),
         first_line,
     };
-    let mut uses = Uses::default();
-    if has_template(&code.text) {
-        uses.merge(&jinja::analyse(&code, d)?.0);
-    }
-    let tree = python_code::parse(&code, d)?;
+    let (uses, tree) = analysed(&code, d)?;
     if !python_code::returns(&tree) {
         let message = format!("the Python of `{property}` returns nothing, so its value is null");
         d.warning(DiagnosticCode::NoReturn, code.place_of(0), message)
             .help("end it with `return ...`");
     }
-    python_code::analyse(&tree, &mut uses);
-    let lowered = if has_template(&code.text) {
-        None
-    } else {
-        lower::lower(&tree)
-    };
     Some(Prop::Python {
         code,
         uses: Arc::new(uses),
         returns: Arc::new(returns::analyse(&tree)),
-        lowered,
+        lowered: None,
     })
 }

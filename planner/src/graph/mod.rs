@@ -11,16 +11,8 @@ use petgraph::algo::toposort;
 use petgraph::algo::tred::{dag_to_toposorted_adjacency_list, dag_transitive_reduction_closure};
 use petgraph::graph::{DiGraph, NodeIndex};
 
-use crate::plan::{Edge, Step, Until};
+use crate::plan::{AskedEdge, Edge, Step, Until};
 use crate::servers::Servers;
-
-/// An edge that the flow asks for, or that follows from its structure.
-pub struct Extra {
-    pub from: usize,
-    pub to: usize,
-    pub until: Until,
-    pub reason: String,
-}
 
 /// The pairs of steps, earlier first, of which one waits for the other.
 type Pairs = BTreeMap<(usize, usize), Until>;
@@ -38,7 +30,7 @@ fn add(pairs: &mut Pairs, from: usize, to: usize, until: Until) {
 /// Joins two steps, earlier first, by an edge where the later one can't do its work before: it reads what the earlier
 /// one writes, one of them can't be held back, or `extra` says so. That what steps do takes effect in the order of the
 /// flow needs no edges. Edges that follow from others are left out.
-pub fn edges(steps: &[Step], extra: &[Extra], servers: &Servers) -> Vec<Edge> {
+pub fn edges(steps: &[Step], extra: &[AskedEdge], servers: &Servers) -> Vec<Edge> {
     let mut pairs = Pairs::new();
     for edge in extra {
         add(&mut pairs, edge.from, edge.to, edge.until);

@@ -1,13 +1,19 @@
 //! Why one step waits for another, in words.
 
-use super::Extra;
 use super::history::{holds_back, orders};
 use crate::effects::Resource;
+use crate::plan::AskedEdge;
 use crate::plan::Step;
 use crate::servers::Servers;
 
 /// Why step `to` waits for step `from`.
-pub fn reasons(steps: &[Step], extra: &[Extra], servers: &Servers, from: usize, to: usize) -> Vec<String> {
+pub fn reasons(
+    steps: &[Step],
+    extra: &[AskedEdge],
+    servers: &Servers,
+    from: usize,
+    to: usize,
+) -> Vec<String> {
     let given = extra.iter().filter(|e| (e.from, e.to) == (from, to));
     let mut reasons: Vec<String> = given.map(|e| e.reason.clone()).collect();
     let (earlier, later) = (&steps[from], &steps[to]);

@@ -1,6 +1,6 @@
 //! Columns of tables, and their types.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::codes::Code;
 use crate::diagnostic::Diagnostics;
@@ -9,7 +9,7 @@ use crate::span::Place;
 use crate::syntax::{EXPRESSION, Form, Key, Keys, Node, Scalar, Shape, Value};
 
 /// A column's name and type, as written.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ColumnSpec {
     pub name: String,
     #[serde(rename = "type")]
@@ -19,7 +19,7 @@ pub struct ColumnSpec {
 }
 
 /// Which columns a table gets.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Columns {
     Declared(Vec<ColumnSpec>),

@@ -1,6 +1,6 @@
 //! What every step has, whatever its operation.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::control::{Branch, ForEach, RunFlow, Try, While};
 use super::deferred::Deferred;
@@ -48,7 +48,7 @@ pub static COMMON: Shape = Shape {
 };
 
 /// What a failure of a step means.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnError {
     /// The flow fails.

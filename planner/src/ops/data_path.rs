@@ -1,6 +1,6 @@
 //! `data_path`: where the rows are in a response.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json_path::JsonPath;
 
 use crate::codes::Code;
@@ -9,7 +9,7 @@ use crate::expr::PathStep;
 use crate::syntax::Keys;
 
 /// Where the rows are in a response.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DataPath {
     /// Keys and positions, read without a tree of the whole.

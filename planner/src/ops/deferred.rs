@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::diagnostic::{Deferral, Diagnostics};
@@ -12,10 +12,10 @@ use crate::span::Place;
 use crate::syntax::{EXPRESSION, Node, Value, plain};
 
 /// A key whose value must be known to plan the step, and is known only when it starts.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DeferredKey {
     /// Without `_expression`.
-    pub key: &'static str,
+    pub key: String,
     pub value: Prop,
     /// Where the key stands: what it is found by in the step's text.
     #[serde(skip)]
@@ -42,7 +42,7 @@ impl Deferred {
                 false => expr::literal(name, value, d),
             };
             Some(DeferredKey {
-                key: deferral.key,
+                key: deferral.key.to_string(),
                 value: value?,
                 at: deferral.at,
                 is_text: deferral.is_text,
@@ -94,7 +94,7 @@ fn fill(node: &mut Node, key: &DeferredKey, value: &Json) {
         Value::List(items) => items.iter_mut().for_each(|item| fill(item, key, value)),
         Value::Map(entries) => {
             for (name, place, inner) in entries.iter_mut() {
-                match is_it(name, place, (key.key, &key.at)) {
+                match is_it(name, place, (&key.key, &key.at)) {
                     true => {
                         *inner = Node::of_json(value, &inner.place);
                         // What Jinja gives is text; here it is read as the file's own would be.
@@ -110,10 +110,10 @@ fn fill(node: &mut Node, key: &DeferredKey, value: &Json) {
             }
             // What stood beside the expression said nothing.
             let filled =
-                |(name, place, _): &(String, Place, Node)| name != key.key || place.start == key.at.start;
+                |(name, place, _): &(String, Place, Node)| *name != key.key || place.start == key.at.start;
             if entries
                 .iter()
-                .any(|(name, place, _)| name == key.key && place.start == key.at.start)
+                .any(|(name, place, _)| *name == key.key && place.start == key.at.start)
             {
                 entries.retain(filled);
             }

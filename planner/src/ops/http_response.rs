@@ -1,6 +1,6 @@
 //! The `response` of an http_request: which status is a success, and where its data goes.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::columns::{COLUMNS, Columns, read_columns};
 use super::data_path::{self, DataPath};
@@ -15,19 +15,19 @@ use crate::span::Place;
 use crate::syntax::{Form, Key, Keys, Node, Shape};
 
 /// A table filled from a response.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ResponseTable {
     pub target: TableRef,
     pub columns: Columns,
     /// A list of objects; none when a parser gives the rows.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<Prop>,
     /// Where the rows are, instead.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_path: Option<DataPath>,
     pub write_mode: WriteMode,
     /// What becomes of fields that the table has no column for.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<SchemaPolicy>,
     #[serde(skip)]
     pub place: Place,
@@ -35,7 +35,7 @@ pub struct ResponseTable {
 
 /// What becomes of fields in the data that a table has no column for. When it is not said: columns that are declared are
 /// all there are (`discard`), those that come from the data grow with it (`evolve`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SchemaPolicy {
     /// The table gets a column.
@@ -54,7 +54,7 @@ const SCHEMA_POLICIES: [(&str, SchemaPolicy); 3] = [
 ];
 
 /// How rows are written in a response.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RowFormat {
     Json,
@@ -74,32 +74,32 @@ const ROW_FORMATS: [(&str, RowFormat); 4] = [
 ];
 
 /// What is done with a response.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ResponseSpec {
     /// Statuses that are a success; any 2xx when not given.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub success_status: Option<Prop>,
     /// How rows are written; as its content type says when not given.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<RowFormat>,
     /// What else tells success from failure.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<Rule>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tables: Vec<ResponseTable>,
     /// What tables that a parser names leave out.
-    #[serde(skip_serializing_if = "TableDefaults::is_empty")]
+    #[serde(default, skip_serializing_if = "TableDefaults::is_empty")]
     pub defaults: TableDefaults,
     /// One function for tables, variables and `while` together.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parser: Option<Prop>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub variables: Vec<VariableSet>,
     /// Whether the parser is all of the response: `response_expression`.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub whole: bool,
     /// True: ask again, with the request evaluated anew.
-    #[serde(rename = "while", skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "while", default, skip_serializing_if = "Option::is_none")]
     pub while_: Option<Prop>,
     #[serde(skip)]
     pub while_place: Option<Place>,

@@ -1,6 +1,6 @@
 //! `set_variable` and `print`.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Operation;
 use super::common::{COMMON, FlowAction};
@@ -10,7 +10,7 @@ use crate::expr::{self, Prop};
 use crate::syntax::{EXPRESSION, Form, Key, Keys, Node, Shape, Value, both_forms};
 
 /// How long a variable lives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum VariableScope {
     /// One run of one flow; inside an http_request, that step.
@@ -20,14 +20,14 @@ pub enum VariableScope {
 }
 
 /// One variable to be set.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct VariableSet {
     pub name: String,
     pub value: Prop,
     pub scope: VariableScope,
     /// Whether the value is a map of variables, whose names only the run knows: `variables_expression`. Then `name` says
     /// below which of its keys they are; below none when it is empty.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub many: bool,
 }
 
@@ -44,13 +44,13 @@ impl VariableSet {
 }
 
 /// `set_variable`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SetVariable {
     pub set: Vec<VariableSet>,
 }
 
 /// `print`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Print {
     pub message: Prop,
 }

@@ -1,6 +1,6 @@
 //! `migrate_schema`: a table gets the columns that the rows of another table list.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Operation;
 use super::common::{COMMON, FlowAction};
@@ -8,7 +8,7 @@ use super::table::TableRef;
 use crate::syntax::{Form, Key, Shape};
 
 /// `migrate_schema`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MigrateSchema {
     pub target: TableRef,
     /// The table whose rows are the columns: `name`, `type`.

@@ -10,6 +10,7 @@ mod http_response;
 mod messages;
 mod migrate_schema;
 mod pagination;
+mod props;
 mod rules;
 mod sql;
 mod table;

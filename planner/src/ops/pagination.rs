@@ -1,6 +1,6 @@
 //! `pagination`: how an API gives its rows page by page.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::data_path;
 use crate::codes::Code;
@@ -9,14 +9,14 @@ use crate::expr::PathStep;
 use crate::syntax::{Form, Key, Keys, Node, Shape, tagged};
 
 /// How the next page is asked for.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Pagination {
     pub kind: PageKind,
     /// Pages at most.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_pages: Option<u64>,
     /// Whether the parameters go into the body instead of the query string.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub in_body: bool,
 }
 
@@ -33,7 +33,7 @@ impl Pagination {
 }
 
 /// What tells the next page.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PageKind {
     /// Pages have numbers.

@@ -1,6 +1,6 @@
 //! `response.rules`: what a response means that its status does not say.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::codes::Code;
 use crate::diagnostic::Diagnostics;
@@ -9,7 +9,7 @@ use crate::span::Place;
 use crate::syntax::{Form, Key, Keys, Node, Shape};
 
 /// What is done with a response.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RuleAction {
     /// The request is sent again, as often as `retry` allows.
@@ -33,12 +33,12 @@ const ACTIONS: [(&str, RuleAction); 5] = [
 ];
 
 /// A condition on responses and what follows from it. The first rule that holds counts, before the status does.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rule {
     pub when: Prop,
     pub action: RuleAction,
     /// What is reported.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<Prop>,
     #[serde(skip)]
     pub place: Place,

@@ -1,6 +1,6 @@
 //! `transform` and `execute`: SQL that a database runs.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Operation;
 use super::common::{COMMON, FlowAction};
@@ -11,13 +11,13 @@ use crate::span::Place;
 use crate::syntax::{Form, Key, Shape};
 
 /// `transform`: the target becomes the result of a query.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Transform {
     pub query: Prop,
     pub target: TableRef,
     pub write_mode: WriteMode,
     /// Where it runs.
-    #[serde(skip_serializing_if = "Engine::is_warehouse")]
+    #[serde(default, skip_serializing_if = "Engine::is_warehouse")]
     pub engine: Engine,
     /// Where the query stands.
     #[serde(skip)]
@@ -25,7 +25,7 @@ pub struct Transform {
 }
 
 /// What runs the query of a transform.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Engine {
     /// What the tables that it names are: the compiler settles it.
@@ -36,7 +36,6 @@ pub enum Engine {
     /// DataFusion, over tables of any source.
     Local,
     /// The same, since the query names tables of other sources - unless the database has schemas of those names.
-    #[serde(rename = "local")]
     Across,
 }
 
@@ -55,7 +54,7 @@ impl Engine {
 const ENGINES: [(&str, Engine); 2] = [("warehouse", Engine::Warehouse), ("local", Engine::Local)];
 
 /// `execute`: statements.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Execute {
     pub source: String,
     pub statement: Prop,

@@ -1,6 +1,6 @@
 //! Tables as steps name them.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::codes::Code;
 use crate::diagnostic::Diagnostics;
@@ -9,12 +9,12 @@ use crate::span::Place;
 use crate::syntax::{Form, Key, Keys, Shape};
 
 /// A table of a source. Source is known when planning; the rest may be computed.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TableRef {
     pub source: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub database: Option<Prop>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<Prop>,
     pub table: Prop,
     #[serde(skip)]
@@ -22,14 +22,14 @@ pub struct TableRef {
 }
 
 /// The rows of a table, one by one, under a name.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RowsOf {
     pub table: TableRef,
     /// The variable that holds the row.
     #[serde(rename = "as")]
     pub variable: String,
     /// So many rows at once: the variable holds a list of them.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch_size: Option<u64>,
 }
 
@@ -73,17 +73,17 @@ pub static ROWS: Shape = Shape {
 };
 
 /// Parts of a table's name that entries inherit.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct TableDefaults {
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
     #[serde(skip)]
-    source_place: Option<Place>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) source_place: Option<Place>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub database: Option<Prop>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<Prop>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub table: Option<Prop>,
 }
 

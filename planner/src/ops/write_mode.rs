@@ -1,6 +1,6 @@
 //! What becomes of the rows that a table has: `write_mode` and `primary_key`.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::columns::Columns;
 use crate::codes::Code;
@@ -8,7 +8,7 @@ use crate::diagnostic::{Diagnostics, did_you_mean};
 use crate::syntax::{Form, Key, Keys, Shape};
 
 /// What a step does with the rows its target has.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WriteMode {
     /// The table becomes exactly the new rows.

@@ -5,57 +5,63 @@ use std::collections::HashMap;
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::Dfs;
 
+use super::Facts;
 use crate::diagnostic::did_you_mean;
 use crate::graph;
 use crate::plan::{Action, Edge, Plan, Region, Until};
 
-/// An id that no step has.
+/// Why steps can't be chosen.
 #[derive(Debug)]
-pub struct UnknownStep {
-    pub id: String,
-    pub help: Option<String>,
+pub enum SelectError {
+    /// An id that no step has.
+    UnknownStep { id: String, help: Option<String> },
+    /// What is selected is all excluded.
+    NothingLeft,
 }
 
-impl Plan {
-    /// Only the steps with the ids in `only` (all, when it is empty), without those in `without`. An id names a step,
-    /// or the block or called flow whose steps begin with it.
-    ///
-    /// # Errors
-    /// An id that no step of the flow's own level has.
-    pub fn select(mut self, only: &[String], without: &[String]) -> Result<Plan, UnknownStep> {
-        if only.is_empty() && without.is_empty() {
-            return Ok(self);
+/// Only the steps with the ids in `select` (all, when it is empty), without those in `exclude`. An id names a step, or the
+/// block or called flow whose steps begin with it.
+///
+/// # Errors
+/// An id that no step of the flow's own level has; no step is left.
+pub fn select(plan: &mut Plan, facts: &Facts<'_>) -> Result<(), SelectError> {
+    let (only, without) = (&facts.options.select, &facts.options.exclude);
+    if only.is_empty() && without.is_empty() {
+        return Ok(());
+    }
+    let below = |step: &str, id: &str| step.strip_prefix(id).is_some_and(|rest| rest.starts_with('/'));
+    let inside = |step: &str, id: &str| step.strip_suffix(id).is_some_and(|path| path.ends_with('/'));
+    let names = |step: &str, id: &str| step == id || below(step, id) || inside(step, id);
+    for id in only.iter().chain(without) {
+        let copy = format!("{id}#2");
+        if plan.root.steps.iter().any(|s| s.id == copy) {
+            return Err(SelectError::UnknownStep {
+                help: Some(format!(
+                    "several steps have it: give each its own id, or say `{copy}` for the second"
+                )),
+                id: id.clone(),
+            });
         }
-        let below = |step: &str, id: &str| step.strip_prefix(id).is_some_and(|rest| rest.starts_with('/'));
-        let inside = |step: &str, id: &str| step.strip_suffix(id).is_some_and(|path| path.ends_with('/'));
-        let names = |step: &str, id: &str| step == id || below(step, id) || inside(step, id);
-        for id in only.iter().chain(without) {
-            let copy = format!("{id}#2");
-            if self.root.steps.iter().any(|s| s.id == copy) {
-                return Err(UnknownStep {
-                    help: Some(format!(
-                        "several steps have it: give each its own id, or say `{copy}` for the second"
-                    )),
-                    id: id.clone(),
-                });
-            }
-            if !self.root.steps.iter().any(|s| names(&s.id, id)) {
-                let known = self.root.steps.iter().map(|s| s.id.as_str());
-                return Err(UnknownStep {
-                    help: did_you_mean(id, "steps", known),
-                    id: id.clone(),
-                });
-            }
+        if !plan.root.steps.iter().any(|s| names(&s.id, id)) {
+            let known = plan.root.steps.iter().map(|s| s.id.as_str());
+            return Err(SelectError::UnknownStep {
+                help: did_you_mean(id, "steps", known),
+                id: id.clone(),
+            });
         }
-        let chosen = |step: &str, ids: &[String]| ids.iter().any(|id| names(step, id));
-        let kept: Vec<bool> = self
-            .root
-            .steps
-            .iter()
-            .map(|s| (only.is_empty() || chosen(&s.id, only)) && !chosen(&s.id, without))
-            .collect();
-        self.root = keep(self.root, &kept);
-        Ok(self)
+    }
+    let chosen = |step: &str, ids: &[String]| ids.iter().any(|id| names(step, id));
+    let kept: Vec<bool> = plan
+        .root
+        .steps
+        .iter()
+        .map(|s| (only.is_empty() || chosen(&s.id, only)) && !chosen(&s.id, without))
+        .collect();
+    let all = kept.len();
+    plan.root = keep(std::mem::take(&mut plan.root), &kept);
+    match all > 0 && plan.root.steps.is_empty() {
+        true => Err(SelectError::NothingLeft),
+        false => Ok(()),
     }
 }
 
@@ -108,5 +114,10 @@ fn keep(region: Region, kept: &[bool]) -> Region {
         .map(|(s, _)| s)
         .collect();
     let stages = graph::stages(steps.len(), &edges);
-    Region { steps, edges, stages }
+    Region {
+        steps,
+        edges,
+        stages,
+        ..Region::default()
+    }
 }

@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;
 
+use super::{Facts, SelectError};
 use crate::effects::Resource;
 use crate::expr::{Prop, Returned};
 use crate::names::name_parts;
 use crate::ops::{Columns, Execute, FlowAction, FlowStep, ResponseSpec, ResponseTable, TableRef, each_step};
+use crate::plan::Plan;
 use crate::sql::{self, SqlTable};
 use crate::syntax::Source;
 
@@ -114,9 +116,9 @@ impl KnownTables {
 pub fn collect(steps: &[FlowStep], sources: &IndexMap<String, Source>, known: &mut KnownTables) {
     each_step(steps, &mut |step| {
         // Which source, and which tables, only the run knows.
-        let anywhere = |key: &&str| matches!(*key, "source" | "target_source" | "tables");
-        let mut keys = step.deferred.iter().flat_map(|d| &d.keys).map(|k| k.key);
-        if keys.any(|key| anywhere(&key)) {
+        let anywhere = |key: &str| matches!(key, "source" | "target_source" | "tables");
+        let mut keys = step.deferred.iter().flat_map(|d| &d.keys).map(|k| k.key.as_str());
+        if keys.any(anywhere) {
             known.opaque.extend(sources.keys().cloned());
         }
         made_by(step, sources, known);
@@ -145,18 +147,28 @@ fn made_by(step: &FlowStep, sources: &IndexMap<String, Source>, known: &mut Know
     }
 }
 
-/// Adds what reading views reads.
-pub fn look_behind(reads: &mut BTreeSet<Resource>, sources: &IndexMap<String, Source>, known: &KnownTables) {
-    let behind: Vec<Resource> = reads
-        .iter()
-        .filter_map(|resource| match resource {
-            Resource::Table { source, table, .. } => {
-                let has_views = sources.get(source)?.dialect()?.has_views();
-                let is_table = known.tables.contains(&(source.clone(), table.to_lowercase()));
-                (has_views && !is_table).then(|| Resource::Source(source.clone()))
-            }
-            _ => None,
-        })
-        .collect();
-    reads.extend(behind);
+/// Adds to each step what reading views reads.
+pub fn look_behind(plan: &mut Plan, facts: &Facts<'_>) -> Result<(), SelectError> {
+    plan.root.each_mut(&mut |step| {
+        let behind: Vec<Resource> = step.reads.iter().filter_map(|read| behind(read, facts)).collect();
+        let all: BTreeSet<Resource> = std::mem::take(&mut step.reads)
+            .into_iter()
+            .chain(behind)
+            .collect();
+        step.reads = all.into_iter().collect();
+    });
+    Ok(())
+}
+
+/// What reading a table reads besides, where it may be a view.
+fn behind(read: &Resource, facts: &Facts<'_>) -> Option<Resource> {
+    let Resource::Table { source, table, .. } = read else {
+        return None;
+    };
+    let has_views = facts.sources.get(source)?.dialect()?.has_views();
+    let is_table = facts
+        .tables
+        .tables
+        .contains(&(source.clone(), table.to_lowercase()));
+    (has_views && !is_table).then(|| Resource::Source(source.clone()))
 }

@@ -9,7 +9,7 @@ use crate::codes::Code;
 use crate::diagnostic::did_you_mean;
 use crate::effects::{Effects, Resource};
 use crate::ops::{FlowAction, FlowStep, OnError, RunFlow};
-use crate::plan::{Action, Region, Step, Unfolds};
+use crate::plan::{Action, Region, Step, Unfolds, Written};
 
 /// How deep calls are planned ahead, and how many of them: those beyond are planned when they start.
 const MAX_DEPTH: usize = 64;
@@ -84,29 +84,31 @@ impl Resolver<'_> {
         let keys = step.deferred.iter().flat_map(|d| &d.keys);
         for key in keys.clone() {
             effects.read_uses(&key.value.uses(), &scope(frame, self.names));
-            match key.key {
+            match key.key.as_str() {
                 "tables" => effects.writes.extend([Resource::AnySource]),
                 "scope" => effects.writes.extend([Resource::AnyVariable]),
                 _ => {}
             }
             // Names that variables have only then.
-            self.opaque_setter |= matches!(key.key, "as" | "scope");
+            self.opaque_setter |= matches!(key.key.as_str(), "as" | "scope");
         }
         Some(Box::new(Unfolds {
             keys: keys.cloned().collect(),
-            step: Arc::new(step.clone()),
-            locals: frame.locals.clone(),
-            bound: frame.bound.clone(),
-            servers: self.names.servers.clone(),
+            written: Some(Arc::new(Written {
+                step: step.clone(),
+                locals: frame.locals.clone(),
+                bound: frame.bound.clone(),
+                servers: self.names.servers.clone(),
+            })),
         }))
     }
 
     /// The action of a step that is planned again, its keys known. `id` and `frame`: as it was planned before.
-    pub fn unfold(&mut self, step: &FlowStep, unfolds: &Unfolds, id: &str, frame: usize) -> Action {
+    pub fn unfold(&mut self, step: &FlowStep, around: &Written, id: &str, frame: usize) -> Action {
         let mut frame = Frame {
             id: frame,
-            locals: unfolds.locals.clone(),
-            bound: unfolds.bound.clone(),
+            locals: around.locals.clone(),
+            bound: around.bound.clone(),
             rounds: 0,
             path: format!("{id}/"),
             ids: BTreeSet::new(),
@@ -125,7 +127,7 @@ impl Resolver<'_> {
     ) -> Region {
         let mut list = List::default();
         self.run_flow(step, run, (id, &format!("{id}/start")), frame, &mut list);
-        list.region(found, self.names.servers)
+        list.region(found)
     }
 
     /// `ids`: of the call, and of the step that starts the called flow.

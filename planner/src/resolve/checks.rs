@@ -153,7 +153,9 @@ impl Resolver<'_> {
             changes |= changed;
         }
         // Python may look at anything: a clock, a file.
-        let code = matches!(looped.condition, Prop::Python { lowered: None, .. });
+        let mut lowered = looped.condition.clone();
+        lowered.lower();
+        let code = lowered.needs_python();
         if changes || code {
             return;
         }

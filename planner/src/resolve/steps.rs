@@ -11,10 +11,9 @@ use crate::codes::Code;
 use crate::diagnostic::{Diagnostics, did_you_mean};
 use crate::effects::Effects;
 use crate::expr::{Prop, RowUses, has_template};
-use crate::graph::{self, Extra};
 use crate::ops::{FlowAction, FlowStep, OnError};
-use crate::passes::views::{self, KnownTables};
-use crate::plan::{Region, Step, Until};
+use crate::passes::views::KnownTables;
+use crate::plan::{AskedEdge, Region, Step, Until};
 use crate::servers::Servers;
 use crate::span::Place;
 use crate::syntax::Source;
@@ -111,7 +110,7 @@ impl<'a> Resolver<'a> {
         self.steps(steps, 0, &mut frame, &mut list, None);
         self.calls.pop();
         self.check_variables();
-        list.finish(self.names.servers)
+        list.finish()
     }
 
     pub(super) fn frame(&mut self, steps: &[FlowStep], parameters: Option<&Prop>, path: String) -> Frame {
@@ -168,7 +167,7 @@ impl<'a> Resolver<'a> {
             if let Some(after) = after {
                 for to in &added {
                     let reason = format!("is part of the flow that {} starts", list.steps[after].id);
-                    list.extra.push(Extra {
+                    list.extra.push(AskedEdge {
                         from: after,
                         to: *to,
                         until: Until::Work,
@@ -196,7 +195,7 @@ impl<'a> Resolver<'a> {
                         continue;
                     };
                     for from in on {
-                        list.extra.extend(added.iter().map(|to| Extra {
+                        list.extra.extend(added.iter().map(|to| AskedEdge {
                             from: *from,
                             to: *to,
                             until: Until::Over,
@@ -285,7 +284,6 @@ impl<'a> Resolver<'a> {
                 .help("it runs as it is; until then the step counts as touching everything in the source");
         }
         self.ask(&effects, &step.place);
-        views::look_behind(&mut effects.reads, self.names.sources, self.names.tables);
         list.steps.push(Step {
             id,
             op: step.op,
@@ -307,7 +305,7 @@ impl<'a> Resolver<'a> {
     pub(super) fn region(&mut self, steps: &[FlowStep], frame: &mut Frame, found: &mut Found) -> Region {
         let mut list = List::default();
         self.steps(steps, 0, frame, &mut list, None);
-        list.region(found, self.names.servers)
+        list.region(found)
     }
 
     /// The same, the ids of the steps below `name`.
@@ -330,22 +328,21 @@ impl<'a> Resolver<'a> {
 #[derive(Default)]
 pub(super) struct List {
     pub steps: Vec<Step>,
-    extra: Vec<Extra>,
+    extra: Vec<AskedEdge>,
 }
 
 impl List {
-    fn finish(self, servers: &Servers) -> Region {
-        let edges = graph::edges(&self.steps, &self.extra, servers);
-        let stages = graph::stages(self.steps.len(), &edges);
+    /// The steps, not ordered yet.
+    fn finish(self) -> Region {
         Region {
             steps: self.steps,
-            edges,
-            stages,
+            asked: self.extra,
+            ..Region::default()
         }
     }
 
     /// The region of the list; what its steps do is what the step around does.
-    pub(super) fn region(self, found: &mut Found, servers: &Servers) -> Region {
+    pub(super) fn region(self, found: &mut Found) -> Region {
         for step in &self.steps {
             found.effects.reads.extend(step.reads.iter().cloned());
             found.effects.writes.extend(step.writes.iter().cloned());
@@ -359,6 +356,6 @@ impl List {
                 found.effects.at_once(inner);
             }
         }
-        self.finish(servers)
+        self.finish()
     }
 }

@@ -1,12 +1,15 @@
 //! `auth` of an http source.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Form, Key, Keys, Node, Shape, tagged};
 use crate::codes::Code;
 use crate::diagnostic::Diagnostics;
-use crate::expr::{Prop, Uses};
+use crate::expr::Prop;
 
 /// How requests of a source prove who they are.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum AuthSpec {
     Basic { username: Prop, password: Prop },
     Bearer { token: Prop },
@@ -18,29 +21,34 @@ pub enum AuthSpec {
 }
 
 /// `auth` of type oauth1.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct OAuth1Spec {
     pub consumer_key: Prop,
     pub consumer_secret: Prop,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<Prop>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_secret: Option<Prop>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub realm: Option<Prop>,
     /// HMAC with SHA-256 instead of SHA-1.
     pub sha256: bool,
 }
 
 /// `auth` of type aws_sigv4.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct AwsSigv4Spec {
     pub access_key_id: Prop,
     pub secret_access_key: Prop,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_token: Option<Prop>,
     pub region: Prop,
     pub service: Prop,
 }
 
 /// What a token is given for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum GrantType {
     Password,
     ClientCredentials,
@@ -48,49 +56,21 @@ pub enum GrantType {
 }
 
 /// `auth` of type oauth2.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct OAuth2Spec {
     pub grant: GrantType,
     pub token_endpoint: Prop,
     pub client_id: Prop,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_secret: Option<Prop>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub username: Option<Prop>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<Prop>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refresh_token: Option<Prop>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<Prop>,
-}
-
-impl AuthSpec {
-    /// Adds what the credentials use.
-    pub fn collect(&self, uses: &mut Uses) {
-        let (needed, optional): (Vec<&Prop>, Vec<&Option<Prop>>) = match self {
-            AuthSpec::OAuth2(a) => (
-                vec![&a.token_endpoint, &a.client_id],
-                vec![
-                    &a.client_secret,
-                    &a.username,
-                    &a.password,
-                    &a.refresh_token,
-                    &a.scope,
-                ],
-            ),
-            AuthSpec::OAuth1(a) => (
-                vec![&a.consumer_key, &a.consumer_secret],
-                vec![&a.token, &a.token_secret, &a.realm],
-            ),
-            AuthSpec::AwsSigv4(a) => (
-                vec![&a.access_key_id, &a.secret_access_key, &a.region, &a.service],
-                vec![&a.session_token],
-            ),
-            AuthSpec::Basic { username, password } | AuthSpec::Digest { username, password } => {
-                (vec![username, password], Vec::new())
-            }
-            AuthSpec::Bearer { token } => (vec![token], Vec::new()),
-            AuthSpec::ApiKey { name, value, .. } => (vec![name, value], Vec::new()),
-        };
-        needed.into_iter().for_each(|p| p.collect(uses));
-        optional.into_iter().flatten().for_each(|p| p.collect(uses));
-    }
 }
 
 static AUTH_TYPE: Shape = Shape {

@@ -1,5 +1,7 @@
 //! Sources that are databases.
 
+use serde::{Deserialize, Serialize};
+
 use super::source::TYPE;
 use super::{Form, Key, Keys, Shape};
 use crate::codes::Code;
@@ -8,7 +10,8 @@ use crate::dialect::Dialect;
 use crate::expr::Prop;
 
 /// A database, by its `type`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum DatabaseSource {
     Postgres(Server),
     MySql(Server),
@@ -21,49 +24,67 @@ pub enum DatabaseSource {
 }
 
 /// A server that a connection string names.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Server {
     pub conn_str: Prop,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub username: Option<Prop>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<Prop>,
 }
 
 /// `type: duckdb`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct DuckDbSource {
     pub conn_str: Prop,
     /// DuckDB's library, where it is not found by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub driver: Option<Prop>,
 }
 
 /// `type: snowflake`. What it is not told, the account's defaults say.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SnowflakeSource {
     pub account: Prop,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<Prop>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<Prop>,
     /// A file of the project with a key in PEM.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub private_key_path: Option<Prop>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub private_key_passphrase: Option<Prop>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<Prop>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub warehouse: Option<Prop>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<Prop>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub database: Option<Prop>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<Prop>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<Prop>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<Prop>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub protocol: Option<Prop>,
     /// The driver's library, where it is not found by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub driver: Option<Prop>,
 }
 
 /// `type: adbc`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct AdbcSource {
     /// A name, a path or a manifest.
     pub driver: Prop,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entrypoint: Option<Prop>,
     /// The driver's own options.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub options: Option<Prop>,
 }
 
@@ -79,38 +100,6 @@ impl DatabaseSource {
             DatabaseSource::Adbc(_) => Dialect::Generic,
             DatabaseSource::Staging => Dialect::Staging,
         }
-    }
-
-    /// What opening it evaluates.
-    pub fn settings(&self) -> Vec<&Prop> {
-        let (needed, optional): (Vec<&Prop>, Vec<&Option<Prop>>) = match self {
-            DatabaseSource::Postgres(server) | DatabaseSource::MySql(server) => {
-                (vec![&server.conn_str], vec![&server.username, &server.password])
-            }
-            DatabaseSource::Sqlite(conn_str) => (vec![conn_str], Vec::new()),
-            DatabaseSource::DuckDb(source) => (vec![&source.conn_str], vec![&source.driver]),
-            DatabaseSource::Snowflake(source) => {
-                let optional = vec![
-                    &source.user,
-                    &source.password,
-                    &source.private_key_path,
-                    &source.private_key_passphrase,
-                    &source.token,
-                    &source.warehouse,
-                    &source.role,
-                    &source.database,
-                    &source.schema,
-                    &source.host,
-                    &source.port,
-                    &source.protocol,
-                    &source.driver,
-                ];
-                (vec![&source.account], optional)
-            }
-            DatabaseSource::Adbc(source) => (vec![&source.driver], vec![&source.entrypoint, &source.options]),
-            DatabaseSource::Staging => (Vec::new(), Vec::new()),
-        };
-        needed.into_iter().chain(optional.into_iter().flatten()).collect()
     }
 
     /// The kind, as `type` names it.

@@ -1,13 +1,13 @@
 //! How fast and how often an http source may be asked: `rate_limit` and `retry`, of a source or of one request.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Form, Key, Keys, Node, Shape};
 use crate::codes::Code;
 use crate::diagnostic::Diagnostics;
 
 /// `rate_limit`: so many requests per time, shared by all steps on the source.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RateLimitSpec {
     pub requests: f64,
     /// Seconds.
@@ -55,8 +55,20 @@ impl Serialize for Concurrency {
     }
 }
 
+impl<'de> Deserialize<'de> for Concurrency {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match serde_json::Value::deserialize(deserializer)? {
+            serde_json::Value::String(auto) if auto == "auto" => Ok(Concurrency::Auto),
+            other => match other.as_u64().and_then(|n| usize::try_from(n).ok()) {
+                Some(n) => Ok(Concurrency::Fixed(n)),
+                None => Err(serde::de::Error::custom("concurrency is a number or `auto`")),
+            },
+        }
+    }
+}
+
 /// How waits between attempts grow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BackoffType {
     Exponential,
@@ -65,7 +77,7 @@ pub enum BackoffType {
 }
 
 /// What is worth another attempt besides statuses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RetryOn {
     /// The server did not answer in time.
@@ -75,26 +87,26 @@ pub enum RetryOn {
 }
 
 /// `retry`. What is not given keeps its default.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct RetrySpec {
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_attempts: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backoff: Option<BackoffType>,
     /// Seconds before the second attempt.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub initial: Option<f64>,
     /// Seconds at most between two attempts.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jitter: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub statuses: Option<Vec<u16>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on: Option<Vec<RetryOn>>,
     /// Whether methods that are not idempotent are sent again, too, whatever happened to the first attempt.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub non_idempotent: Option<bool>,
 }
 

@@ -1,44 +1,37 @@
 //! How an http source is reached: `tls`, `allowed_hosts` and `max_response_size`.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Form, Key, Keys, Shape};
 use crate::codes::Code;
 use crate::diagnostic::Diagnostics;
-use crate::expr::{Prop, Uses};
+use crate::expr::Prop;
 use crate::span::Place;
 
 /// How an http source is reached.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Network {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<Tls>,
     /// Hosts that requests may go to besides that of `base_url`; none given: any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allowed_hosts: Option<Vec<String>>,
     /// Bytes that a response may have, unpacked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_response: Option<u64>,
 }
 
 /// `tls`: files in PEM.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Tls {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_cert: Option<Prop>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_cert: Option<Prop>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_key: Option<Prop>,
+    #[serde(skip)]
     pub place: Option<Place>,
-}
-
-impl Network {
-    /// Adds what its values use.
-    pub fn collect(&self, uses: &mut Uses) {
-        let files = self.tls.iter().flat_map(Tls::files);
-        files.for_each(|file| file.collect(uses));
-    }
-}
-
-impl Tls {
-    fn files(&self) -> impl Iterator<Item = &Prop> {
-        [&self.ca_cert, &self.client_cert, &self.client_key]
-            .into_iter()
-            .flatten()
-    }
 }
 
 static TLS: Shape = Shape {

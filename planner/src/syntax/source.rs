@@ -1,5 +1,7 @@
 //! `sources/<name>.yaml`: an API or a database.
 
+use serde::{Deserialize, Serialize};
+
 use std::sync::Arc;
 
 use super::auth::{AUTH, AuthSpec, read_auth};
@@ -12,38 +14,46 @@ use super::{Form, Key, Keys, Shape, Value, parse, tagged};
 use crate::codes::Code;
 use crate::diagnostic::Diagnostics;
 use crate::dialect::Dialect;
-use crate::expr::{Prop, Uses};
+use crate::expr::{EachProp, Prop, Uses};
 use crate::ops::{VariableScope, VariableSet, variables_of};
 use crate::span::Place;
 
 /// A source of the project.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Source {
     pub name: String,
     pub kind: SourceKind,
     /// Whether a database keeps names as they are written: `folded` or `quoted`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identifiers: Option<Prop>,
     pub place: Place,
 }
 
 /// What a source is.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum SourceKind {
     Http(Box<HttpSource>),
     Database(Box<DatabaseSource>),
 }
 
 /// `type: http`.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct HttpSource {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base_url: Option<Prop>,
     pub variables: Vec<VariableSet>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub headers: Option<Prop>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auth: Option<AuthSpec>,
     /// Seconds a request may take, connection and body included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<f64>,
     pub concurrency: Concurrency,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_limit: Option<RateLimitSpec>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<RetrySpec>,
     pub network: Network,
 }
@@ -59,14 +69,11 @@ impl Source {
 
     /// What opening it evaluates, where it is a database.
     pub fn settings(&self) -> Vec<&Prop> {
-        match &self.kind {
-            SourceKind::Http(_) => Vec::new(),
-            SourceKind::Database(database) => {
-                let mut settings = database.settings();
-                settings.extend(&self.identifiers);
-                settings
-            }
+        let mut settings = Vec::new();
+        if let SourceKind::Database(_) = &self.kind {
+            self.each_prop(&mut |prop| settings.push(prop));
         }
+        settings
     }
 
     /// The kind, as `type` names it.
@@ -82,13 +89,7 @@ impl HttpSource {
     /// What a request through the source uses besides its own keys.
     pub fn uses(&self) -> Uses {
         let mut uses = Uses::default();
-        let parts = [&self.base_url, &self.headers];
-        parts.into_iter().flatten().for_each(|p| p.collect(&mut uses));
-        self.variables.iter().for_each(|v| v.value.collect(&mut uses));
-        if let Some(auth) = &self.auth {
-            auth.collect(&mut uses);
-        }
-        self.network.collect(&mut uses);
+        self.each_prop(&mut |prop| prop.collect(&mut uses));
         // Its own variables are not the world's.
         for variable in &self.variables {
             uses.variables.remove(&variable.name);

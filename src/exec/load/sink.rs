@@ -67,15 +67,29 @@ enum Loading {
 impl Sink {
     /// Begins the loads. Nothing is seen by others before [`Sink::commit`].
     pub async fn begin(context: &StepContext, request: &HttpRequest) -> Result<Sink> {
-        let response = &request.response;
-        let mut targets = Vec::with_capacity(response.tables.len());
-        for table in &response.tables {
-            targets.push(target(context, table).await?);
+        let mut targets = Vec::with_capacity(request.response.tables.len());
+        for table in &request.response.tables {
+            let specs = declared(context, table).await?;
+            targets.push(target(context, table, specs).await?);
         }
+        Sink::of(context, request, targets).await
+    }
+
+    /// Keeps the rows for [`Sink::aside`]: nothing is loaded.
+    pub async fn begin_aside(context: &StepContext, request: &HttpRequest) -> Result<Sink> {
+        let mut targets = Vec::with_capacity(request.response.tables.len());
+        for table in &request.response.tables {
+            targets.push(target(context, table, None).await?);
+        }
+        Sink::of(context, request, targets).await
+    }
+
+    async fn of(context: &StepContext, request: &HttpRequest, targets: Vec<Target>) -> Result<Sink> {
+        let defaults = &request.response.defaults;
         Ok(Sink {
             tables: Mutex::new(Tables {
                 context: context.clone(),
-                defaults: Defaults::evaluate(context, &response.defaults, &request.place).await?,
+                defaults: Defaults::evaluate(context, defaults, &request.place).await?,
                 declared: targets.len(),
                 targets,
                 filled: Filled::default(),
@@ -235,13 +249,8 @@ impl Sink {
     }
 }
 
-/// Begins the load of a declared table.
-async fn target(context: &StepContext, table: &ResponseTable) -> Result<Target> {
-    let specs = match context.run.preview.mode {
-        None => declared(context, table).await?,
-        // Nothing is loaded: the rows stay aside.
-        Some(_) => None,
-    };
+/// Begins the load of a declared table, where its columns are known.
+async fn target(context: &StepContext, table: &ResponseTable, specs: Option<Specs>) -> Result<Target> {
     let schema = table.schema.unwrap_or(match specs {
         Some(_) => SchemaPolicy::Discard,
         None => SchemaPolicy::Evolve,

@@ -10,6 +10,7 @@ use crate::exec::api::Api;
 use crate::exec::context::StepContext;
 use crate::exec::load::sink::Sink;
 use crate::http::{Auth, Hosts, Limits, Policy};
+use crate::value::Row;
 
 /// What all requests of a step share.
 pub struct RequestContext {
@@ -27,4 +28,6 @@ pub struct RequestContext {
     /// Set when a rule says to ask no more.
     pub stopped: AtomicBool,
     pub sink: Sink,
+    /// Rows that take the place of those of the for_each's table.
+    pub records: Option<Vec<Row>>,
 }

@@ -10,9 +10,7 @@ use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use crate::error::{Blame, Error, ErrorKind, Result};
 use crate::event::EventKind;
 use crate::exchange::Response;
-use crate::exec::preview::PreviewMode;
 use crate::exec::request::context::RequestContext;
-use crate::exec::request::preview;
 use crate::exec::request::render::render;
 use crate::exec::request::response::{self, Taken};
 use crate::exec::request::rules::Rules;
@@ -62,14 +60,6 @@ pub async fn converse(context: &Arc<RequestContext>, scope: &Scope, own: &Arc<La
     loop {
         let request = render(context, scope, pages.as_ref()).await;
         let request = request.map_err(Failure::of_request)?;
-        if let Some(look @ (PreviewMode::Trace | PreviewMode::Pretty)) = context.step.run.preview.mode {
-            let mut request = request;
-            if let Some(auth) = &context.auth {
-                auth.stand_in(&mut request)?;
-            }
-            preview::show_request(context, &request, look).await;
-            return Ok(());
-        }
         if let Some(pages) = &mut pages {
             pages.check(&request).map_err(|e| at_url(context, e))?;
         }
@@ -103,8 +93,6 @@ async fn goes_on(
         return Ok(false);
     }
     match pages {
-        // A look at one page is enough.
-        Some(_) if context.step.run.preview.mode.is_some() => Ok(false),
         Some(pages) => advance(context, pages, response, taken).await,
         None => Ok(taken.again),
     }
@@ -196,7 +184,7 @@ async fn in_order(
 }
 
 /// Sends a request, and counts it.
-async fn ask(
+pub async fn ask(
     context: &RequestContext,
     scope: &Scope,
     request: &Request,

@@ -29,23 +29,13 @@ pub async fn run(
         return Ok(());
     };
     let concurrency = match &context.http.fan_out {
-        // What is only looked at comes in order.
-        FanOut::Concurrent { concurrency } if context.step.run.preview.mode.is_none() => concurrency.most(),
+        FanOut::Concurrent { concurrency } => concurrency.most(),
         _ => 1,
     };
     let (table, batches) = source(context, rows, scope).await?;
     let each_own = concurrency > 1 || !context.http.row_variables.is_empty();
-    let each: BoxStream<'_, Result<Value>> = match rows.batch_size {
-        None => batches.try_flatten().map_ok(Value::Row).boxed(),
-        Some(size) => batches
-            .try_flatten()
-            .map_ok(Value::Row)
-            .chunks(usize::try_from(size).unwrap_or(usize::MAX))
-            .map(|rows| rows.into_iter().collect::<Result<Vec<Value>>>().map(Value::list))
-            .boxed(),
-    };
     let what = if rows.batch_size.is_some() { "batch" } else { "row" };
-    let conversations = each
+    let conversations = values(batches, rows.batch_size)
         .take_while(|_| std::future::ready(!context.stopped.load(Ordering::Relaxed)))
         .enumerate()
         .map(|(number, row)| {
@@ -118,10 +108,21 @@ pub async fn run(
 /// Rows, by chunks.
 type Chunks = BoxStream<'static, Result<BoxStream<'static, Result<Row>>>>;
 
+/// What the step's variable holds, one after the other: a row each, or lists of so many rows.
+pub fn values(rows: Chunks, batch_size: Option<u64>) -> BoxStream<'static, Result<Value>> {
+    let rows = rows.try_flatten().map_ok(Value::Row);
+    match batch_size {
+        None => rows.boxed(),
+        Some(size) => rows
+            .chunks(usize::try_from(size).unwrap_or(usize::MAX))
+            .map(|rows| rows.into_iter().collect::<Result<Vec<Value>>>().map(Value::list))
+            .boxed(),
+    }
+}
+
 /// The rows to ask for, and what messages call them.
-async fn source(context: &RequestContext, rows: &RowsOf, scope: &Scope) -> Result<(String, Chunks)> {
-    let preview = &context.step.run.preview;
-    if let Some(records) = &preview.records {
+pub async fn source(context: &RequestContext, rows: &RowsOf, scope: &Scope) -> Result<(String, Chunks)> {
+    if let Some(records) = &context.records {
         let rows = stream::iter(records.clone().into_iter().map(Ok)).boxed();
         return Ok(("the test record".into(), stream::once(async { Ok(rows) }).boxed()));
     }
@@ -129,12 +130,10 @@ async fn source(context: &RequestContext, rows: &RowsOf, scope: &Scope) -> Resul
     let database = context.step.run.databases.get(&rows.table.source, scope).await?;
     let found = table.scan(&*database, context.http.row_columns.as_ref()).await;
     let found = found.map_err(|e| e.at(&rows.table.place))?;
-    // A look at one request is enough.
-    let most = if preview.mode.is_some() { 1 } else { usize::MAX };
     let chunks = found.batches.map_ok(move |batch| {
         let batch = Arc::new(batch);
-        let rows = (0..batch.num_rows().min(most)).map(move |index| Ok(Row::new(batch.clone(), index)));
+        let rows = (0..batch.num_rows()).map(move |index| Ok(Row::new(batch.clone(), index)));
         stream::iter(rows).boxed()
     });
-    Ok((table.to_string(), chunks.take(most).boxed()))
+    Ok((table.to_string(), chunks.boxed()))
 }

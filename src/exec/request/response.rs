@@ -10,9 +10,7 @@ use crate::batch::{json, rows};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::Response;
 use crate::exec::load::Filled;
-use crate::exec::preview::PreviewMode;
 use crate::exec::request::context::RequestContext;
-use crate::exec::request::preview;
 use crate::exec::scope::{Layer, Scope};
 use crate::exec::variables;
 use crate::python::{Call, OnFull, Parsed, ParserTables};
@@ -98,10 +96,6 @@ pub async fn take(
         Some(again) => condition(&again)?,
         None => false,
     };
-    if context.step.run.preview.mode == Some(PreviewMode::Parser) {
-        preview::show_parsed(context, &parsed, own, again).await?;
-        return Ok(Taken { again: false, rows });
-    }
     Ok(Taken { again, rows })
 }
 

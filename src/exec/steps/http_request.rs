@@ -18,10 +18,34 @@ use crate::exec::request::{credentials, fan_out};
 use crate::exec::scope::{Layer, Scope};
 use crate::exec::turn::Variable;
 use crate::exec::variables;
-use crate::value::Value;
+use crate::value::{Row, Value};
 
-/// Runs the step.
-pub async fn run(step: &StepContext, http: &HttpStep) -> Result<()> {
+/// Where the rows of responses go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Destination {
+    /// The tables that the step declares.
+    Tables,
+    /// Nowhere: they are looked at.
+    Aside,
+}
+
+/// A step whose settings are evaluated: what its requests share.
+pub struct Begun {
+    pub context: Arc<RequestContext>,
+    pub scope: Scope,
+    /// The step's own variables.
+    pub own: Arc<Layer>,
+    /// What they are at first.
+    pub init: HashMap<String, Value>,
+}
+
+/// Evaluates what all requests of the step share. `records`: rows that take the place of those of its table.
+pub async fn begin(
+    step: &StepContext,
+    http: &HttpStep,
+    destination: Destination,
+    records: Option<Vec<Row>>,
+) -> Result<Begun> {
     let run = &step.run;
     let api = run
         .apis
@@ -33,9 +57,12 @@ pub async fn run(step: &StepContext, http: &HttpStep) -> Result<()> {
     let scope = source_scope(step, &api).await?.with(own.clone());
     let inside = step.in_scope(scope.clone());
     let (auth, base_url) = credentials::evaluate(&inside, &api).await?;
-    let mut sink = Sink::begin(&inside, &http.request).await?;
-    let rejects = match (&http.rejects, run.preview.mode) {
-        (Some(table), None) => Some(Rejects {
+    let mut sink = match destination {
+        Destination::Tables => Sink::begin(&inside, &http.request).await?,
+        Destination::Aside => Sink::begin_aside(&inside, &http.request).await?,
+    };
+    let rejects = match (&http.rejects, destination) {
+        (Some(table), Destination::Tables) => Some(Rejects {
             table: sink.add(table, &rejects::COLUMNS).await?,
             all: step.step.on_error == OnError::Reject,
             count: AtomicU64::new(0),
@@ -59,7 +86,24 @@ pub async fn run(step: &StepContext, http: &HttpStep) -> Result<()> {
         auth,
         base_url,
         sink,
+        records,
     });
+    Ok(Begun {
+        context,
+        scope,
+        own,
+        init,
+    })
+}
+
+/// Runs the step. `records`: rows that take the place of those of its table.
+pub async fn run(step: &StepContext, http: &HttpStep, records: Option<Vec<Row>>) -> Result<()> {
+    let Begun {
+        context,
+        scope,
+        own,
+        init,
+    } = begin(step, http, Destination::Tables, records).await?;
     match &http.fan_out {
         FanOut::Single => converse(&context, &scope, &own)
             .await
@@ -71,9 +115,6 @@ pub async fn run(step: &StepContext, http: &HttpStep) -> Result<()> {
     // Requests are over: this is the last holder.
     let context = Arc::into_inner(context)
         .ok_or_else(|| Error::new(ErrorKind::Internal, "requests outlived their step"))?;
-    if run.preview.mode.is_some() {
-        return Ok(());
-    }
     if let (Some(rejects), Some(table)) = (&context.rejects, &http.rejects)
         && let Some(warning) = rejects.warning(step.id(), table.table.as_text().unwrap_or_default())
     {

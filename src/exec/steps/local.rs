@@ -16,7 +16,8 @@ use crate::exec::load::write_mode;
 use crate::local;
 use crate::sources::database::{Database, Load, Rows, TableName};
 use crate::sources::key::upsert_key;
-use crate::sources::sql::{column_list, duplicate_keys_error};
+use crate::sources::landing::duplicate_keys_error;
+use crate::sources::sql::column_list;
 use sequor_planner::ops::WriteMode;
 
 /// Databases as a step sees them.

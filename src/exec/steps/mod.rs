@@ -6,6 +6,7 @@ mod http_request;
 mod if_;
 mod local;
 mod migrate_schema;
+pub mod preview;
 mod print;
 mod run_flow;
 mod set_variable;
@@ -32,7 +33,7 @@ impl Operations for All {
 async fn perform(context: StepContext) -> Result<()> {
     let step = context.step.clone();
     match &step.action {
-        Action::Http(http) => http_request::run(&context, http).await,
+        Action::Http(http) => http_request::run(&context, http, None).await,
         Action::Transform(transform) => transform::run(&context, transform).await,
         Action::Execute(execute) => execute::run(&context, execute).await,
         Action::SetVariable(set) => set_variable::run(&context, &set.set).await,

@@ -10,16 +10,18 @@ use sequor_planner::Dialect;
 
 use super::connections::{Connections, Ways, columns, count};
 use super::driver::{load, opened};
-use super::load::{Given, begin, kept_as_text, settle, side, stays};
+use super::load::{begin, kept_as_text};
 use super::session::Statements;
+use super::side::{AdbcSide, side, stays};
 use crate::batch::column::Column;
 use crate::batch::types::{BareDecimal, ColumnType, Logical, column_type, sql_name};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::database::{Database, Load, Rows, Session, TableName};
 use crate::sources::key::upsert_key;
+use crate::sources::landing::{Names, SameKeys};
 use crate::sources::naming::Naming;
 use crate::sources::reading::reads;
-use crate::sources::sql::{Keyed, alterations, duplicate_keys_error, quote};
+use crate::sources::sql::{alterations, quote};
 use sequor_planner::ops::WriteMode;
 
 /// A database that only its driver knows.
@@ -170,27 +172,17 @@ impl Database for Adbc {
                         connection,
                         &format!("SELECT * FROM {side} WHERE 1 = 0"),
                     )?;
-                    let key = upsert_key(&mut mode, names.iter().map(String::as_str))?;
-                    let keyed = Keyed { side: &side, key };
-                    if !key.is_empty() && connections.any(connection, &keyed.duplicates())? {
-                        return Err(duplicate_keys_error(key));
-                    }
+                    upsert_key(&mut mode, names.iter().map(String::as_str))?;
                     let rows = count(connections, connection, &side)?;
-                    let cast: Vec<String> = names.iter().map(|name| quote(name)).collect();
-                    settle(
+                    let mut side = AdbcSide {
                         connections,
                         connection,
-                        &side,
-                        &target,
-                        &Given {
-                            columns: &names,
-                            selected: &cast,
-                            definitions: None,
-                            there,
-                            stays,
-                        },
-                        &mode,
-                    )?;
+                        names: Names::plain(side, quoted(&target), names, quote),
+                        definitions: None,
+                        there,
+                        stays,
+                    };
+                    side.land(&mode, SameKeys::Refuse)?;
                     Ok(rows)
                 })
             })

@@ -9,25 +9,16 @@ use async_trait::async_trait;
 use super::connections::{Connection, Connections, texts};
 use super::database::quoted;
 use super::ingest::{Ingest, Plan};
+use super::side::{AdbcSide, ROW, side};
 use crate::batch::column::Column;
 use crate::batch::plain::conformed_columns;
 use crate::batch::types::{Logical, arrow_schema};
 use crate::error::Result;
 use crate::sources::database::{Load, TableName};
 use crate::sources::key::upsert_key;
-use crate::sources::sql::{Keyed, UpsertSql, column_list, definitions, null_error, quote};
+use crate::sources::landing::{Names, SameKeys};
+use crate::sources::sql::{column_list, definitions, quote};
 use sequor_planner::ops::WriteMode;
-
-/// The column that tells the order of rows with the same key.
-const ROW: &str = "sequor_row";
-
-/// A table beside the target, of a name that nobody has.
-pub fn side(target: &TableName) -> TableName {
-    TableName {
-        table: format!("sequor_side_{}", uuid::Uuid::new_v4().simple()),
-        ..target.clone()
-    }
-}
 
 /// A load under way: rows get numbers where their order counts.
 pub struct AdbcLoad {
@@ -119,19 +110,22 @@ pub fn begin(
         plan,
         Box::new(move |connections, connection| connections.execute(connection, &create).map(|_| ())),
         Box::new(move |connections, connection| {
-            let side = quoted(&side);
-            if let WriteMode::Upsert(key) = &mode {
-                let keyed = Keyed { side: &side, key };
-                connections.execute(connection, &keyed.keep_last_of_groups(&quote(ROW)))?;
-            }
-            let given = Given {
-                columns: &names,
-                selected: &selected,
+            let names = Names {
+                side: quoted(&side),
+                target: quoted(&target),
+                columns: names,
+                selected,
+                quote,
+            };
+            let mut side = AdbcSide {
+                connections,
+                connection,
+                names,
                 definitions: Some(made.as_str()),
                 there,
                 stays,
             };
-            settle(connections, connection, &side, &target, &given, &mode)
+            side.land(&mode, SameKeys::KeepLast)
         }),
         Box::new(|error| error),
     );
@@ -163,144 +157,4 @@ impl Load for AdbcLoad {
     async fn abort(self: Box<Self>) {
         self.ingest.abort().await;
     }
-}
-
-/// What the side table gives the target.
-pub struct Given<'a> {
-    /// Names of the target's columns.
-    pub columns: &'a [String],
-    /// What is selected from the side table for each.
-    pub selected: &'a [String],
-    /// What makes the target; none: the side table has its very columns.
-    pub definitions: Option<&'a str>,
-    /// Whether the target is there.
-    pub there: bool,
-    /// Whether it can't be dropped.
-    pub stays: bool,
-}
-
-/// Puts the rows of the side table into their place, inside a transaction. SQL that is everyone's: an UPDATE with the
-/// tables it reads is not.
-pub fn settle(
-    connections: &Connections,
-    connection: &mut Connection,
-    side: &str,
-    target: &TableName,
-    given: &Given<'_>,
-    mode: &WriteMode,
-) -> Result<()> {
-    let run = |connection: &mut Connection, sql: String| connections.execute(connection, &sql).map(|_| ());
-    let target_sql = quoted(target);
-    let names = column_list(given.columns.iter().map(String::as_str));
-    let insert = format!(
-        "INSERT INTO {target_sql} ({names}) SELECT {} FROM {side}",
-        given.selected.join(", ")
-    );
-    let create = match given.definitions {
-        Some(definitions) => format!("CREATE TABLE {target_sql} ({definitions})"),
-        None => format!("CREATE TABLE {target_sql} AS SELECT * FROM {side} WHERE 1 = 0"),
-    };
-    match mode {
-        WriteMode::Replace => {
-            match given.there {
-                // Views or foreign keys hang on it: it stays, and gets the rows.
-                true if given.stays => run(connection, format!("DELETE FROM {target_sql}"))?,
-                there => {
-                    if there {
-                        run(connection, format!("DROP TABLE {target_sql}"))?;
-                    }
-                    run(connection, create)?;
-                }
-            }
-            run(connection, insert)?;
-        }
-        WriteMode::Append => {
-            if !given.there {
-                run(connection, create)?;
-            }
-            run(connection, insert)?;
-        }
-        WriteMode::Upsert(key) => {
-            let rows = Keyed { side, key };
-            let upsert = UpsertSql {
-                rows,
-                target: &target_sql,
-                columns: given.columns,
-            };
-            for name in key {
-                if connections.any(connection, &rows.nulls(name))? {
-                    return Err(null_error(name));
-                }
-            }
-            if !given.there {
-                run(connection, create)?;
-            }
-            // Without it, some databases look for each row in all of the side table.
-            let index = format!(
-                "CREATE INDEX {} ON {side} ({})",
-                quote(&index_name()),
-                rows.key_list()
-            );
-            run(connection, index)?;
-            let same = |with: &str| {
-                let same = key.iter().map(|name| {
-                    let name = quote(name);
-                    format!("{with}.{name} = {target_sql}.{name}")
-                });
-                same.collect::<Vec<_>>().join(" AND ")
-            };
-            let changed: Vec<String> = given
-                .columns
-                .iter()
-                .zip(given.selected)
-                .filter(|(name, _)| !key.contains(name))
-                .map(|(name, selected)| {
-                    format!(
-                        "{} = (SELECT {selected} FROM {side} s WHERE {})",
-                        quote(name),
-                        same("s")
-                    )
-                })
-                .collect();
-            if !changed.is_empty() {
-                let update = format!(
-                    "UPDATE {target_sql} SET {} WHERE EXISTS (SELECT 1 FROM {side} s WHERE {})",
-                    changed.join(", "),
-                    same("s")
-                );
-                run(connection, update)?;
-            }
-            run(connection, upsert.drop_known())?;
-            run(connection, insert)?;
-        }
-    }
-    connections
-        .execute(connection, &format!("DROP TABLE {side}"))
-        .map(|_| ())
-}
-
-/// A name that nothing has.
-fn index_name() -> String {
-    format!("sequor_key_{}", uuid::Uuid::new_v4().simple())
-}
-
-/// Whether a table can't be dropped, since others depend on it. Tried, and taken back, where that is possible.
-pub fn stays(connections: &Connections, connection: &mut Connection, table: &str) -> Result<bool> {
-    let tried = format!("sequor_side_{}", uuid::Uuid::new_v4().simple());
-    let tried = quote(&tried);
-    connections.begin(connection)?;
-    let made = connections.execute(connection, &format!("CREATE TABLE {tried} (a integer)"));
-    connections.rollback(connection);
-    made?;
-    // A database whose transactions do not hold CREATE and DROP has it now.
-    if connections
-        .execute(connection, &format!("DROP TABLE {tried}"))
-        .is_ok()
-    {
-        return Ok(false);
-    }
-    connections.begin(connection)?;
-    let dropped = connections.execute(connection, &format!("DROP TABLE {table}"));
-    connections.rollback(connection);
-    Ok(dropped.is_err())
 }

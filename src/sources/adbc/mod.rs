@@ -7,6 +7,7 @@ mod ingest;
 mod load;
 mod rows;
 mod session;
+mod side;
 
 pub use connections::{Connection, Connections, Ways, columns, count, texts};
 pub use database::Adbc;

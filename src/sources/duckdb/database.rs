@@ -10,7 +10,8 @@ use futures::StreamExt;
 use sequor_planner::Dialect;
 
 use super::find::{Places, driver};
-use super::load::{SIDE, Target, begin, refuse_duplicate_keys, settle, side};
+use super::load::begin;
+use super::side::{DuckDbSide, SIDE, side};
 use super::types;
 use crate::batch::column::Column;
 use crate::batch::origin;
@@ -19,6 +20,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::sources::adbc::{self, Connection, Connections, Statements, Ways};
 use crate::sources::database::{Database, Load, Rows, Session, TableName};
 use crate::sources::key::upsert_key;
+use crate::sources::landing::{Names, SameKeys};
 use crate::sources::location::Location;
 use crate::sources::naming::Naming;
 use crate::sources::reading::{self, reads};
@@ -346,16 +348,16 @@ impl Database for DuckDb {
                             connection,
                             &format!("SELECT * FROM {side_sql} LIMIT 0"),
                         )?;
-                        let key = upsert_key(&mut mode, columns.iter().map(String::as_str))?;
-                        if !key.is_empty() {
-                            refuse_duplicate_keys(connections, connection, &side, key)?;
-                        }
+                        upsert_key(&mut mode, columns.iter().map(String::as_str))?;
                         let rows = adbc::count(connections, connection, &side_sql)?;
-                        let into = Target {
-                            name: &target,
+                        let mut side = DuckDbSide {
+                            connections,
+                            connection,
+                            target: &target,
+                            names: Names::plain(side_sql, quoted(&target), columns, quote),
                             declared: None,
                         };
-                        settle(connections, connection, &side, &into, &columns, &mode)?;
+                        side.land(&mode, SameKeys::Refuse)?;
                         Ok(rows)
                     })
                     // The table beside it is nobody's business.

@@ -2,28 +2,17 @@
 
 use std::sync::Arc;
 
-use super::database::{exists, quoted, shown_name};
+use super::database::{quoted, shown_name};
+use super::side::{DuckDbSide, side};
 use crate::batch::column::Column;
 use crate::batch::types::{Logical, arrow_schema};
 use crate::error::{Error, Result};
-use crate::sources::adbc::{Connection, Connections, Ingest, Plan};
+use crate::sources::adbc::{Connections, Ingest, Plan};
 use crate::sources::database::TableName;
 use crate::sources::key::upsert_key;
-use crate::sources::sql::{
-    Keyed, UpsertSql, column_list, definitions, duplicate_keys_error, null_error, quote,
-};
+use crate::sources::landing::{Names, SameKeys};
+use crate::sources::sql::{definitions, quote};
 use sequor_planner::ops::WriteMode;
-
-/// What the names of side tables begin with.
-pub const SIDE: &str = "sequor_side_";
-
-/// A table beside the target, of a name that nobody has.
-pub fn side(target: &TableName) -> TableName {
-    TableName {
-        table: format!("{SIDE}{}", uuid::Uuid::new_v4().simple()),
-        ..target.clone()
-    }
-}
 
 /// Begins a load.
 pub fn begin(
@@ -74,98 +63,16 @@ pub fn begin(
             for array in &arrays {
                 connections.execute(connection, array)?;
             }
-            if let WriteMode::Upsert(key) = &mode {
-                let side = quoted(&side);
-                let keep_last = Keyed { side: &side, key }.keep_last("rowid");
-                connections.execute(connection, &keep_last)?;
-            }
-            let target = Target {
-                name: &target,
+            let names = Names::plain(quoted(&side), quoted(&target), names, quote);
+            let mut side = DuckDbSide {
+                connections,
+                connection,
+                target: &target,
+                names,
                 declared: declared.as_deref(),
             };
-            settle(connections, connection, &side, &target, &names, &mode)
+            side.land(&mode, SameKeys::KeepLast)
         }),
         Box::new(explain),
     ))
-}
-
-/// # Errors
-/// Rows of the side table with the same key.
-pub fn refuse_duplicate_keys(
-    connections: &Connections,
-    connection: &mut Connection,
-    side: &TableName,
-    key: &[String],
-) -> Result<()> {
-    let side = quoted(side);
-    match connections.any(connection, &Keyed { side: &side, key }.duplicates())? {
-        false => Ok(()),
-        true => Err(duplicate_keys_error(key)),
-    }
-}
-
-/// Where rows go.
-pub struct Target<'a> {
-    pub name: &'a TableName,
-    /// What makes the table, where that is more than the columns of the side table.
-    pub declared: Option<&'a str>,
-}
-
-/// Puts the rows of the side table into their place, inside a transaction.
-pub fn settle(
-    connections: &Connections,
-    connection: &mut Connection,
-    side: &TableName,
-    target: &Target<'_>,
-    columns: &[String],
-    mode: &WriteMode,
-) -> Result<()> {
-    let Target {
-        name: target,
-        declared,
-    } = target;
-    let (side_sql, target_sql) = (quoted(side), quoted(target));
-    let made = |like: &str| match declared {
-        Some(declared) => format!("CREATE TABLE {target_sql} ({declared})"),
-        None => like.to_string(),
-    };
-    if mode.replaces() && declared.is_none() {
-        connections.execute(connection, &format!("DROP TABLE IF EXISTS {target_sql}"))?;
-        let rename = format!("ALTER TABLE {side_sql} RENAME TO {}", quote(&target.table));
-        return connections.execute(connection, &rename).map(|_| ());
-    }
-    if mode.replaces() {
-        connections.execute(connection, &format!("DROP TABLE IF EXISTS {target_sql}"))?;
-    }
-    if !exists(connections, connection, target)? {
-        let like = format!("CREATE TABLE {target_sql} AS SELECT * FROM {side_sql} LIMIT 0");
-        connections.execute(connection, &made(&like))?;
-    }
-    match mode {
-        WriteMode::Upsert(key) => {
-            let rows = Keyed { side: &side_sql, key };
-            let upsert = UpsertSql {
-                rows,
-                target: &target_sql,
-                columns,
-            };
-            for name in key {
-                if connections.any(connection, &rows.nulls(name))? {
-                    return Err(null_error(name));
-                }
-            }
-            if let Some(update) = upsert.update() {
-                connections.execute(connection, &update)?;
-            }
-            connections.execute(connection, &upsert.insert())?;
-        }
-        _ => {
-            let names = column_list(columns.iter().map(String::as_str));
-            let insert = format!("INSERT INTO {target_sql} ({names}) SELECT {names} FROM {side_sql}");
-            connections.execute(connection, &insert)?;
-        }
-    }
-    connections
-        .execute(connection, &format!("DROP TABLE {side_sql}"))
-        .map(|_| ())
 }

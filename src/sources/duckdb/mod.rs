@@ -3,6 +3,7 @@
 mod database;
 mod find;
 mod load;
+mod side;
 mod types;
 
 pub use super::location::Location;

@@ -13,8 +13,8 @@ use super::connect::{COLLATION, connect, options};
 use super::error::explain;
 use super::load::begin;
 use super::query;
-use super::settle::{Side, beside, claim};
-use super::sql::{any, check, column_list, namespace, quote, quoted, run};
+use super::side::{MySqlSide, claim, side_of};
+use super::sql::{check, column_list, namespace, quote, quoted, run};
 use super::stop::{Stops, number};
 use super::types::{self, defined, roomy};
 use crate::batch::column::Column;
@@ -24,9 +24,9 @@ use crate::secret::Secret;
 use crate::sources::casts::portable;
 use crate::sources::database::{Database, Load, Rows, Session, TableName};
 use crate::sources::key::upsert_key;
+use crate::sources::landing::{Names, SameKeys};
 use crate::sources::naming::Naming;
 use crate::sources::reading::one;
-use crate::sources::sql::duplicate_keys_error;
 use sequor_planner::ops::WriteMode;
 
 /// A MySQL or MariaDB database.
@@ -192,7 +192,7 @@ impl Database for MySql {
         check(target)?;
         let query = portable(query, Dialect::MySql);
         let mut connection = self.own_connection().await?;
-        let side = beside(target);
+        let side = side_of(target);
         claim(&mut connection, &side).await?;
         let drop = format!("DROP TABLE IF EXISTS {}", quoted(&side));
         let watched = self
@@ -203,23 +203,15 @@ impl Database for MySql {
             let list = column_list(columns.iter().map(String::as_str));
             let fill = format!("INSERT INTO {} ({list}) {query}", quoted(&side));
             let rows = run(&mut connection, &fill).await?;
-            let key = upsert_key(&mut mode, columns.iter().map(String::as_str))?;
-            if !key.is_empty() {
-                let list = column_list(key.iter().map(String::as_str));
-                let side = quoted(&side);
-                let duplicates =
-                    format!("SELECT {list} FROM {side} GROUP BY {list} HAVING count(*) > 1 LIMIT 1");
-                if any(&mut connection, &duplicates).await? {
-                    return Err(duplicate_keys_error(key));
-                }
-            }
-            let settled = Side {
+            upsert_key(&mut mode, columns.iter().map(String::as_str))?;
+            let mut side = MySqlSide {
+                connection: &mut connection,
                 side: &side,
                 target,
-                columns: &columns,
-                mode: &mode,
+                names: Names::plain(quoted(&side), quoted(target), columns, quote),
+                numbered: false,
             };
-            settled.settle(&mut connection).await?;
+            side.land(&mode, SameKeys::Refuse).await?;
             Ok(rows)
         };
         let done = done.await;

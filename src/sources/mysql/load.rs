@@ -8,7 +8,7 @@ use sqlx::{MySqlConnection, query_with};
 use tokio::sync::mpsc;
 
 use super::error::explain;
-use super::settle::{Side, beside, claim};
+use super::side::{MySqlSide, ROW, claim, side_of};
 use super::sql::{check, column_list, quote, quoted, run};
 use super::stop::{Stops, Watched, number};
 use super::types::defined;
@@ -17,11 +17,9 @@ use crate::error::Result;
 use crate::sources::bind::{Bound, Inserts, bound, refuse_non_finite, written_out};
 use crate::sources::database::{Load, TableName};
 use crate::sources::key::upsert_key;
+use crate::sources::landing::{Names, SameKeys};
 use crate::sources::loading::{Loading, Message};
 use sequor_planner::ops::WriteMode;
-
-/// The column that tells the order of rows with the same key.
-pub const ROW: &str = "_sequor_row";
 
 /// Rows of one statement.
 const ROWS: usize = 1000;
@@ -46,7 +44,7 @@ pub async fn begin(
 ) -> Result<MySqlLoad> {
     upsert_key(&mut mode, columns.iter().map(|c| c.name.as_str()))?;
     check(target)?;
-    let side = beside(target);
+    let side = side_of(target);
     claim(&mut connection, &side).await?;
     let drop = format!("DROP TABLE IF EXISTS {}", quoted(&side));
     let watched = stops.watch(number(&mut connection).await?, Some(drop));
@@ -140,30 +138,15 @@ impl Work {
             }
         }
         run(connection, "COMMIT").await?;
-        if let WriteMode::Upsert(key) = &self.mode {
-            self.keep_last(connection, key).await?;
-        }
-        let side = Side {
+        let (side, target) = (quoted(&self.side), quoted(&self.target));
+        let mut side = MySqlSide {
+            connection,
             side: &self.side,
             target: &self.target,
-            columns: &self.columns,
-            mode: &self.mode,
+            names: Names::plain(side, target, self.columns.clone(), quote),
+            numbered: matches!(self.mode, WriteMode::Upsert(_)),
         };
-        side.settle(connection).await?;
+        side.land(&self.mode, SameKeys::KeepLast).await?;
         Ok(Some(rows))
-    }
-
-    /// Of rows with the same key, only the last stays; the column that tells which goes.
-    async fn keep_last(&self, connection: &mut MySqlConnection, key: &[String]) -> Result<()> {
-        let side = quoted(&self.side);
-        let key = column_list(key.iter().map(String::as_str));
-        let keep = format!(
-            "DELETE s FROM {side} s LEFT JOIN (SELECT max({ROW}) AS kept FROM {side} GROUP BY {key}) k \
-             ON s.{ROW} = k.kept WHERE k.kept IS NULL"
-        );
-        run(connection, &keep).await?;
-        run(connection, &format!("ALTER TABLE {side} DROP COLUMN {ROW}"))
-            .await
-            .map(|_| ())
     }
 }

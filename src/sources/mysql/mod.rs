@@ -5,7 +5,7 @@ mod database;
 mod error;
 mod load;
 mod query;
-mod settle;
+mod side;
 mod sql;
 mod stop;
 mod types;

@@ -8,8 +8,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row as _, Statemen
 
 use super::connect::{Settings, connect, own};
 use super::error::explain;
-use super::replace::{exists, swap, take_turn};
-use super::upsert::Upsert;
+use super::side::{PgSide, exists, take_turn};
 use super::{columns, load, query, sql};
 use crate::batch::column::Column;
 use crate::batch::types::{BareDecimal, ColumnType, Logical, column_type};
@@ -17,6 +16,7 @@ use crate::error::Result;
 use crate::secret::Secret;
 use crate::sources::database::{Database, Load, Rows, Session, TableName};
 use crate::sources::key::upsert_key;
+use crate::sources::landing::{Names, SameKeys, land};
 use crate::sources::naming::Naming;
 use crate::sources::reading;
 use crate::sources::sql::{literal, of_each};
@@ -165,11 +165,8 @@ impl Database for Postgres {
         take_turn(&mut tx, target).await?;
         let rows = match mode {
             WriteMode::Append if exists(&mut tx, target).await? => {
-                let prepared = (&mut *tx)
-                    .prepare(sql::statement(query))
-                    .await
-                    .map_err(|e| explain(&e))?;
-                let columns = sql::column_list(prepared.columns().iter().map(sqlx::Column::name));
+                let columns = described(&mut tx, query).await?;
+                let columns = sql::column_list(columns.iter().map(String::as_str));
                 run(
                     &mut tx,
                     &format!("INSERT INTO {} ({columns}) {query}", sql::table(target)),
@@ -183,45 +180,24 @@ impl Database for Postgres {
                 )
                 .await?
             }
-            WriteMode::Upsert(_) => {
-                let side = TableName::new(sql::side(target).table);
-                let make = format!("CREATE TEMPORARY TABLE {} AS {query}", sql::table(&side));
-                let rows = run(&mut tx, &make).await?;
-                let columns = (&mut *tx)
-                    .prepare(sql::statement(&format!("SELECT * FROM {}", sql::table(&side))))
-                    .await
-                    .map_err(|e| explain(&e))?;
-                let names = columns
-                    .columns()
-                    .iter()
-                    .map(|c| sqlx::Column::name(c).to_string());
-                let names: Vec<String> = names.collect();
-                let key = upsert_key(&mut mode, names.iter().map(String::as_str))?;
-                let upsert = Upsert {
-                    side: &side,
-                    target,
-                    columns: &names,
-                    key,
-                };
-                upsert.refuse_duplicate_keys(&mut tx).await?;
-                if !exists(&mut tx, target).await? {
-                    let (side, target) = (sql::table(&side), sql::table(target));
-                    run(
-                        &mut tx,
-                        &format!("CREATE TABLE {target} AS SELECT * FROM {side} LIMIT 0"),
-                    )
-                    .await?;
-                    let key = sql::column_list(key.iter().map(String::as_str));
-                    run(&mut tx, &format!("ALTER TABLE {target} ADD PRIMARY KEY ({key})")).await?;
-                }
-                upsert.merge(&mut tx).await?;
-                run(&mut tx, &format!("DROP TABLE {}", sql::table(&side))).await?;
-                rows
-            }
-            WriteMode::Replace => {
+            // Those in a side table of the target's schema can take its name.
+            WriteMode::Upsert(_) | WriteMode::Replace => {
                 let side = sql::side(target);
-                let rows = run(&mut tx, &format!("CREATE TABLE {} AS {query}", sql::table(&side))).await?;
-                swap(&mut tx, &side, target).await?;
+                let (side, kind) = match mode.replaces() {
+                    true => (side, "TABLE"),
+                    false => (TableName::new(side.table), "TEMPORARY TABLE"),
+                };
+                let side = sql::table(&side);
+                let rows = run(&mut tx, &format!("CREATE {kind} {side} AS {query}")).await?;
+                let columns = described(&mut tx, &format!("SELECT * FROM {side}")).await?;
+                upsert_key(&mut mode, columns.iter().map(String::as_str))?;
+                let mut side = PgSide {
+                    connection: &mut tx,
+                    target,
+                    names: Names::plain(side, sql::table(target), columns, sql::quote),
+                    columns: None,
+                };
+                land(&mut side, &mode, SameKeys::Refuse).await?;
                 rows
             }
         };
@@ -242,6 +218,14 @@ impl Database for Postgres {
     async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+/// The names of the columns that a query gives.
+async fn described(connection: &mut PgConnection, query: &str) -> Result<Vec<String>> {
+    let prepared = connection.prepare(sql::statement(query)).await;
+    let prepared = prepared.map_err(|e| explain(&e))?;
+    let columns = prepared.columns().iter();
+    Ok(columns.map(|c| sqlx::Column::name(c).to_string()).collect())
 }
 
 /// Runs one statement of ours; the number of rows it touched.

@@ -1,7 +1,6 @@
 //! A load: COPY into a side table in one transaction, which ends with the side table in the target's place.
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::DataType;
 use async_trait::async_trait;
 use bytes::Bytes;
 use sqlx::PgConnection;
@@ -10,14 +9,13 @@ use tokio::sync::mpsc;
 use super::copy::{Encoder, side_type, travels_as_text};
 use super::database::run;
 use super::error::explain;
-use super::replace::{exists, make_room, swap, take_turn};
-use super::upsert::{self, Upsert};
-use super::{columns, sql};
+use super::side::{PgSide, take_turn};
+use super::sql;
 use crate::batch::column::Column;
-use crate::batch::types::Logical;
 use crate::error::Result;
 use crate::sources::database::{Load, TableName};
 use crate::sources::key::upsert_key;
+use crate::sources::landing::{Names, SameKeys, land};
 use crate::sources::loading::{Loading, Message, over};
 use sequor_planner::ops::WriteMode;
 
@@ -113,13 +111,13 @@ impl Work {
             return Ok(0);
         }
         let rows = sink.finish().await.map_err(|e| explain(&e))?;
-        self.settle(&mut connection).await?;
+        self.land(&mut connection).await?;
         run(&mut connection, "COMMIT").await?;
         Ok(rows)
     }
 
     /// Columns get their types, and the rows their place.
-    async fn settle(&self, connection: &mut PgConnection) -> Result<()> {
+    async fn land(&self, connection: &mut PgConnection) -> Result<()> {
         for column in self.columns.iter().filter(|c| travels_as_text(c)) {
             let (name, sql_type) = (sql::quote(&column.name), &column.column_type.sql);
             let alter = format!(
@@ -130,80 +128,15 @@ impl Work {
                 .await
                 .map_err(|e| e.context(format!("column `{}`", column.name)))?;
         }
-        let (side, target) = (sql::table(&self.side), sql::table(&self.target));
         take_turn(connection, &self.target).await?;
-        match &self.mode {
-            WriteMode::Replace if self.declares_more() => {
-                let definitions =
-                    sql::definitions(&self.columns, |c| c.column_type.declaration().to_string());
-                make_room(connection, &self.target, &definitions).await?;
-                let columns = sql::column_list(self.columns.iter().map(|c| c.name.as_str()));
-                run(
-                    connection,
-                    &format!("INSERT INTO {target} ({columns}) SELECT {columns} FROM {side}"),
-                )
-                .await?;
-                run(connection, &format!("DROP TABLE {side}")).await.map(|_| ())
-            }
-            WriteMode::Replace => swap(connection, &self.side, &self.target).await,
-            WriteMode::Upsert(key) => {
-                let columns: Vec<String> = self.columns.iter().map(|c| c.name.clone()).collect();
-                if !exists(connection, &self.target).await? {
-                    let definitions =
-                        sql::definitions(&self.columns, |c| c.column_type.declaration().to_string());
-                    upsert::create(connection, &self.target, &definitions, key).await?;
-                }
-                let upsert = Upsert {
-                    side: &self.side,
-                    target: &self.target,
-                    columns: &columns,
-                    key,
-                };
-                upsert.unique_last(connection).await?;
-                upsert.merge(connection).await?;
-                run(connection, &format!("DROP TABLE {side}")).await.map(|_| ())
-            }
-            WriteMode::Append => {
-                let columns = sql::column_list(self.columns.iter().map(|c| c.name.as_str()));
-                if !exists(connection, &self.target).await? {
-                    let definitions =
-                        sql::definitions(&self.columns, |c| c.column_type.declaration().to_string());
-                    run(connection, &format!("CREATE TABLE {target} ({definitions})")).await?;
-                }
-                let selected = self.selected(connection).await?;
-                run(
-                    connection,
-                    &format!("INSERT INTO {target} ({columns}) SELECT {selected} FROM {side}"),
-                )
-                .await?;
-                run(connection, &format!("DROP TABLE {side}")).await.map(|_| ())
-            }
-        }
-    }
-
-    /// Whether columns are declared with more than their type: the side table does not have that.
-    fn declares_more(&self) -> bool {
-        self.columns.iter().any(|c| c.column_type.declared.is_some())
-    }
-
-    /// What is taken from the side table for the target's columns. Text is read as what the target has, as a literal is.
-    async fn selected(&self, connection: &mut PgConnection) -> Result<String> {
-        let there = columns::of(connection, &self.target).await?.unwrap_or_default();
-        let selected = self.columns.iter().map(|column| {
-            let name = sql::quote(&column.name);
-            let known = there.iter().find(|t| t.name == column.name);
-            match known.map(|known| &known.column_type) {
-                // A cast to a length would cut the text.
-                Some(known)
-                    if column.column_type.arrow == DataType::Utf8
-                        && column.column_type.logical == Logical::Plain
-                        && (known.arrow != DataType::Utf8 || known.logical != Logical::Plain) =>
-                {
-                    format!("{name}::{}", known.sql)
-                }
-                _ => name,
-            }
-        });
-        Ok(selected.collect::<Vec<_>>().join(", "))
+        let names: Vec<String> = self.columns.iter().map(|c| c.name.clone()).collect();
+        let (side, target) = (sql::table(&self.side), sql::table(&self.target));
+        let mut side = PgSide {
+            connection,
+            target: &self.target,
+            names: Names::plain(side, target, names, sql::quote),
+            columns: Some(&self.columns),
+        };
+        land(&mut side, &self.mode, SameKeys::KeepLast).await
     }
 }

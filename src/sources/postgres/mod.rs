@@ -10,8 +10,7 @@ mod decode;
 mod error;
 mod load;
 mod query;
-mod replace;
+mod side;
 mod sql;
-mod upsert;
 
 pub use database::Postgres;

@@ -8,7 +8,7 @@ use sequor_planner::Dialect;
 
 use super::connect::Account;
 use super::load::begin;
-use super::settle::{Side, quoted, side};
+use super::side::{SnowflakeSide, quoted, side};
 use super::types;
 use crate::batch::column::Column;
 use crate::batch::types::ColumnType;
@@ -16,9 +16,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::sources::adbc::{self, Connections, Statements, Ways};
 use crate::sources::database::{Database, Load, Rows, Session, TableName};
 use crate::sources::key::upsert_key;
+use crate::sources::landing::{Names, SameKeys};
 use crate::sources::naming::Naming;
 use crate::sources::reading::reads;
-use crate::sources::sql::{Keyed, duplicate_keys_error, quote};
+use crate::sources::sql::quote;
 use sequor_planner::ops::WriteMode;
 
 /// A Snowflake account.
@@ -171,25 +172,18 @@ impl Database for Snowflake {
                 }
                 let side = side();
                 connections.execute(connection, &format!("CREATE TEMPORARY TABLE {side} AS {query}"))?;
-                let mut work = || {
+                let mut work = || -> Result<u64> {
                     let names = format!("SELECT * FROM {side} LIMIT 0");
                     let names = adbc::columns(connections, connection, &names)?;
-                    let key = upsert_key(&mut mode, names.iter().map(String::as_str))?;
-                    let keyed = Keyed { side: &side, key };
-                    if !key.is_empty() && connections.any(connection, &keyed.duplicates())? {
-                        return Err(duplicate_keys_error(key));
-                    }
+                    upsert_key(&mut mode, names.iter().map(String::as_str))?;
                     let rows = adbc::count(connections, connection, &side)?;
-                    let selected: Vec<String> = names.iter().map(|name| quote(name)).collect();
-                    let settled = Side {
-                        side: &side,
-                        target: &target,
-                        columns: &names,
-                        selected: &selected,
-                        order: None,
-                        mode: &mode,
+                    let mut rows_of_side = SnowflakeSide {
+                        connections,
+                        connection,
+                        names: Names::plain(side.clone(), target_sql.clone(), names, quote),
+                        row: None,
                     };
-                    settled.settle(connections, connection)?;
+                    rows_of_side.land(&mode, SameKeys::Refuse)?;
                     Ok(rows)
                 };
                 let done = work();

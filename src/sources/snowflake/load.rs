@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use async_trait::async_trait;
 
-use super::settle::{Side, side};
+use super::side::{SnowflakeSide, quoted, side};
 use super::stage::{ROW, Stage, numbered, side_type};
 use crate::batch::column::Column;
 use crate::batch::types::Logical;
@@ -14,7 +14,8 @@ use crate::sources::adbc::{Connection, Connections};
 use crate::sources::blocking::blocking;
 use crate::sources::database::{Load, TableName};
 use crate::sources::key::upsert_key;
-use crate::sources::sql::definitions;
+use crate::sources::landing::{Names, SameKeys};
+use crate::sources::sql::{definitions, quote};
 use sequor_planner::ops::WriteMode;
 
 /// A load under way. Its connection goes where the work is: the stage is the session's own.
@@ -79,7 +80,7 @@ impl Load for SnowflakeLoad {
                 &mut connection,
                 &format!("CREATE TRANSIENT TABLE {side} ({side_columns}, {ROW} BIGINT)"),
             )?;
-            let done = self.settle(&mut connection, &stage, &side);
+            let done = self.land(&mut connection, &stage, &side);
             let dropped = connections.execute(&mut connection, &format!("DROP TABLE IF EXISTS {side}"));
             done.and(dropped.map(|_| ()))?;
             connections.give(connection);
@@ -94,19 +95,21 @@ impl Load for SnowflakeLoad {
 }
 
 impl SnowflakeLoad {
-    fn settle(&self, connection: &mut Connection, stage: &Stage, side: &str) -> Result<()> {
+    fn land(&self, connection: &mut Connection, stage: &Stage, side: &str) -> Result<()> {
         stage.copy(&self.connections, connection, side)?;
-        let columns: Vec<String> = self.columns.iter().map(|c| c.name.clone()).collect();
-        let selected: Vec<String> = self.columns.iter().enumerate().map(selected).collect();
-        Side {
-            side,
-            target: &self.target,
-            columns: &columns,
-            selected: &selected,
-            order: Some(ROW),
-            mode: &self.mode,
-        }
-        .settle(&self.connections, connection)
+        let mut side = SnowflakeSide {
+            connections: &self.connections,
+            connection,
+            names: Names {
+                side: side.to_string(),
+                target: quoted(&self.target),
+                columns: self.columns.iter().map(|c| c.name.clone()).collect(),
+                selected: self.columns.iter().enumerate().map(selected).collect(),
+                quote,
+            },
+            row: Some(ROW),
+        };
+        side.land(&self.mode, SameKeys::KeepLast)
     }
 }
 

@@ -3,7 +3,7 @@
 mod connect;
 mod database;
 mod load;
-mod settle;
+mod side;
 mod stage;
 mod types;
 

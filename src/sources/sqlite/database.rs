@@ -10,9 +10,9 @@ use sqlx::{AssertSqlSafe, Connection as _, Row as _, SqliteConnection};
 use tempfile::TempDir;
 
 use super::error::explain;
-use super::load::{SIDE, begin};
+use super::load::begin;
 use super::query;
-use super::settle::{Side, literal, quoted, run, schema, texts};
+use super::side::{SIDE, SqliteSide, literal, quoted, run, schema, texts};
 use super::types;
 use crate::batch::column::Column;
 use crate::batch::types::ColumnType;
@@ -20,10 +20,11 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::sources::casts::portable;
 use crate::sources::database::{Database, Load, Rows, Session, TableName};
 use crate::sources::key::upsert_key;
+use crate::sources::landing::SameKeys;
 use crate::sources::location::Location;
 use crate::sources::naming::Naming;
 use crate::sources::reading::one;
-use crate::sources::sql::{Keyed, alterations, duplicate_keys_error, quote};
+use crate::sources::sql::{alterations, quote};
 use sequor_planner::ops::WriteMode;
 
 /// Connections at most that read at the same time.
@@ -170,11 +171,7 @@ impl Database for Sqlite {
         run(&mut connection, &format!("CREATE TABLE {SIDE} AS {query}")).await?;
         let names = "SELECT name FROM pragma_table_info('_sequor_side', 'temp')";
         let names = texts(&mut connection, names).await?;
-        let key = upsert_key(&mut mode, names.iter().map(String::as_str))?;
-        let keyed = Keyed { side: SIDE, key };
-        if !key.is_empty() && !texts(&mut connection, &keyed.duplicates()).await?.is_empty() {
-            return Err(duplicate_keys_error(key));
-        }
+        upsert_key(&mut mode, names.iter().map(String::as_str))?;
         let mut definitions = Vec::with_capacity(names.len());
         for (at, name) in names.iter().enumerate() {
             let declared = declared.get(at).map(String::as_str).unwrap_or_default();
@@ -185,14 +182,9 @@ impl Database for Sqlite {
             definitions.push(format!("{} {sql_type}", quote(name)));
         }
         let rows = texts(&mut connection, &format!("SELECT count(*) FROM {SIDE}")).await?;
-        let side = Side {
-            side: SIDE,
-            target,
-            columns: &names,
-            definitions: &definitions.join(", "),
-            mode: &mode,
-        };
-        side.settle(&mut connection).await?;
+        let definitions = definitions.join(", ");
+        let mut side = SqliteSide::new(&mut connection, target, names, &definitions);
+        side.land(&mode, SameKeys::Refuse).await?;
         Ok(rows.first().and_then(|count| count.parse().ok()).unwrap_or(0))
     }
 

@@ -6,7 +6,7 @@ use sqlx::{SqliteConnection, query_with};
 use tokio::sync::mpsc;
 
 use super::error::explain;
-use super::settle::{Side, run};
+use super::side::{SIDE, SqliteSide, run};
 use super::types::DIGITS;
 use crate::batch::column::Column;
 use crate::batch::types::Logical;
@@ -14,12 +14,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::sources::bind::{Bound, Inserts, bound, refuse_non_finite, written_out};
 use crate::sources::database::{Load, TableName};
 use crate::sources::key::upsert_key;
+use crate::sources::landing::SameKeys;
 use crate::sources::loading::{Loading, Message};
-use crate::sources::sql::{Keyed, definitions};
+use crate::sources::sql::definitions;
 use sequor_planner::ops::WriteMode;
-
-/// The table that rows wait in: each connection has one of its own.
-pub const SIDE: &str = "temp.\"_sequor_side\"";
 
 /// Rows of one statement.
 const ROWS: usize = 500;
@@ -145,18 +143,8 @@ impl Work {
                 None => return Ok(0),
             }
         }
-        if let WriteMode::Upsert(key) = &self.mode {
-            let keyed = Keyed { side: SIDE, key };
-            run(&mut connection, &keyed.keep_last_of_groups("rowid")).await?;
-        }
-        let side = Side {
-            side: SIDE,
-            target: &self.target,
-            columns: &self.columns,
-            definitions: &self.definitions,
-            mode: &self.mode,
-        };
-        side.settle(&mut connection).await?;
+        let mut side = SqliteSide::new(&mut connection, &self.target, self.columns, &self.definitions);
+        side.land(&self.mode, SameKeys::KeepLast).await?;
         Ok(rows)
     }
 }

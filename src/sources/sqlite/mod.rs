@@ -4,7 +4,7 @@ mod database;
 mod error;
 mod load;
 mod query;
-mod settle;
+mod side;
 mod types;
 
 pub use database::Sqlite;

@@ -10,7 +10,7 @@ use sqlx::{Column as _, Row as _, SqliteConnection, TypeInfo as _, ValueRef as _
 use sqlx::{Executor, SqlSafeStr};
 
 use super::error::explain;
-use super::settle::run;
+use super::side::run;
 use super::types;
 use crate::batch::builder::BatchBuilder;
 use crate::batch::cell::Cell;
@@ -109,7 +109,7 @@ pub async fn declared(connection: &mut SqliteConnection, sql: &str) -> Vec<Strin
         return Vec::new();
     }
     let types = format!("SELECT type FROM pragma_table_info('{VIEW}')");
-    let types = super::settle::texts(connection, &types).await;
+    let types = super::side::texts(connection, &types).await;
     // The next query would drop it, too.
     let _ = run(connection, &drop).await;
     types.unwrap_or_default()

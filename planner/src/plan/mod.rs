@@ -3,24 +3,26 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::effects::Resource;
-use crate::expr::Prop;
+use crate::expr::{EachProp, Prop};
 use crate::ops::{
-    DeferredKey, Execute, FlowStep, HttpRequest, MigrateSchema, OnError, Print, RowsOf, SetVariable,
-    TableRef, Transform,
+    DeferredKey, Execute, FlowStep, HttpRequest, MigrateSchema, OPERATIONS, OnError, Print, RowsOf,
+    SetVariable, TableRef, Transform,
 };
 use crate::servers::Servers;
 use crate::span::Place;
-use crate::syntax::Concurrency;
+use crate::syntax::{Concurrency, Source};
+
+mod props;
 
 /// The version of the plan's JSON form.
 pub const PLAN_VERSION: u32 = 1;
 
 /// What running a flow means: steps, their order, and what each touches.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Plan {
     pub version: u32,
     pub project: String,
@@ -30,12 +32,42 @@ pub struct Plan {
     /// How many flow frames (runs of one flow, each with its own local variables) there are; the first is the flow's own.
     pub frames: usize,
     /// Whether steps and requests go one by one.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub in_order: bool,
+    /// The code that needs the Python interpreter.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub python: Vec<PythonCode>,
     pub root: Region,
 }
 
+/// Code that needs the Python interpreter.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PythonCode {
+    /// The step's id.
+    pub step: String,
+    /// The property's name, as written.
+    pub property: String,
+    pub place: Place,
+}
+
 impl Plan {
+    /// Reads a plan from its JSON.
+    ///
+    /// # Errors
+    /// What is no plan, or one of another version.
+    pub fn from_json(json: serde_json::Value) -> serde_json::Result<Plan> {
+        let mut plan: Plan = serde_json::from_value(json)?;
+        if plan.version != PLAN_VERSION {
+            let message = format!("a plan of version {}, not {PLAN_VERSION}", plan.version);
+            return Err(serde::de::Error::custom(message));
+        }
+        let restore = &mut |step: &mut Step| step.each_prop_mut(&mut |prop| prop.restore());
+        plan.root.each_mut(restore);
+        let sources = plan.sources.iter_mut();
+        sources.for_each(|source| source.definition.each_prop_mut(&mut |prop| prop.restore()));
+        Ok(plan)
+    }
+
     /// The SHA-256 of the plan's JSON, in hexadecimal: two plans with the same digest do the same.
     pub fn digest(&self) -> String {
         // A plan is data: nothing in it can fail to be JSON.
@@ -45,15 +77,30 @@ impl Plan {
 }
 
 /// A source that the plan uses.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PlannedSource {
     pub name: String,
     #[serde(rename = "type")]
-    pub kind: &'static str,
+    pub kind: String,
+    /// How it is opened or asked; `***` stands for secrets that are given as plain values.
+    pub definition: Source,
+}
+
+/// The name of an operation.
+pub type OpName = &'static str;
+
+/// The name of an operation, as the list of operations has it.
+fn known_op<'de, D: Deserializer<'de>>(deserializer: D) -> Result<&'static str, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    let known = OPERATIONS
+        .iter()
+        .map(|(known, _)| *known)
+        .find(|known| *known == name);
+    known.ok_or_else(|| serde::de::Error::custom(format!("no operation is named `{name}`")))
 }
 
 /// Steps and the order between them: a directed acyclic graph.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Region {
     /// In the order of the flow.
     pub steps: Vec<Step>,
@@ -61,6 +108,18 @@ pub struct Region {
     pub edges: Vec<Edge>,
     /// Steps by the earliest moment they can start: those of one stage can run at the same time.
     pub stages: Vec<Vec<usize>>,
+    /// Edges that the flow asks for, until its steps are ordered.
+    #[serde(skip)]
+    pub(crate) asked: Vec<AskedEdge>,
+}
+
+/// An edge that the flow asks for, or that follows from its structure.
+#[derive(Debug, Clone)]
+pub(crate) struct AskedEdge {
+    pub from: usize,
+    pub to: usize,
+    pub until: Until,
+    pub reason: String,
 }
 
 impl Region {
@@ -89,24 +148,25 @@ impl Region {
 }
 
 /// Step `to` waits for step `from`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Edge {
     pub from: usize,
     pub to: usize,
     /// What of step `from` is waited for.
-    #[serde(skip_serializing_if = "Until::is_over")]
+    #[serde(default, skip_serializing_if = "Until::is_over")]
     pub until: Until,
     /// Why, in words: "reads orders, written by fetch_orders".
     pub reasons: Vec<String>,
 }
 
 /// What one step waits for of another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Until {
     /// Its work: the variables it sets can be read by those behind it before they are published.
     Work,
     /// Its end: what it does has taken effect, in its turn.
+    #[default]
     Over,
 }
 
@@ -117,17 +177,18 @@ impl Until {
 }
 
 /// One step of the plan.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Step {
     /// Unique in the plan: the step's `id`, or one made from its operation, below the steps around it.
     pub id: String,
-    pub op: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "known_op")]
+    pub op: OpName,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
     pub place: Place,
     /// The run of a flow the step belongs to.
     pub frame: usize,
-    #[serde(skip_serializing_if = "is_stop")]
+    #[serde(default, skip_serializing_if = "is_stop")]
     pub on_error: OnError,
     pub reads: Vec<Resource>,
     pub writes: Vec<Resource>,
@@ -135,34 +196,37 @@ pub struct Step {
     pub outside: bool,
     /// Why what it does can't be held back until the steps before it are over, in words that follow its id; none: it
     /// can. Such a step is a barrier: it starts when all before it are over, and those behind it wait for it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub barrier: Option<String>,
     /// Whether it does not wait for barriers, and starts as one without waiting: `after`, or `order: relaxed`.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unordered: bool,
     /// What only the run knows of it: it is planned again when it starts. The action is what is known before.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unfolds: Option<Box<Unfolds>>,
     pub action: Action,
 }
 
 /// A step that is planned again when it starts: parts of it are known only then, or it calls a flow that it is part of.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Unfolds {
     /// Values to be evaluated first, by their keys.
     pub keys: Vec<DeferredKey>,
-    /// As its flow has it.
+    /// What it is planned from; none in a plan that was read: its project has it.
     #[serde(skip)]
-    pub step: Arc<FlowStep>,
+    pub(crate) written: Option<Arc<Written>>,
+}
+
+/// A step as its flow has it, and where it stands.
+#[derive(Debug)]
+pub(crate) struct Written {
+    pub step: FlowStep,
     /// Local variables of the flow around.
-    #[serde(skip)]
     pub locals: BTreeSet<String>,
     /// Rows of the for_each around.
-    #[serde(skip)]
     pub bound: Vec<String>,
     /// Sources that are one server.
-    #[serde(skip)]
-    pub(crate) servers: Arc<Servers>,
+    pub servers: Arc<Servers>,
 }
 
 fn is_stop(on_error: &OnError) -> bool {
@@ -215,7 +279,7 @@ impl Action {
 }
 
 /// What a step does.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     Http(Box<HttpStep>),
@@ -230,7 +294,7 @@ pub enum Action {
     ForEach {
         rows: Box<RowsOf>,
         /// The only columns that anyone needs; none: all.
-        #[serde(skip_serializing_if = "Option::is_none")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         columns: Option<BTreeSet<String>>,
         body: Region,
     },
@@ -238,13 +302,13 @@ pub enum Action {
     While {
         condition: Prop,
         body: Region,
-        #[serde(skip_serializing_if = "Option::is_none")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         max_iterations: Option<u64>,
     },
     /// When a step fails, `catch` runs and the error ends there; `finally` runs whatever happened.
     Try {
         steps: Region,
-        #[serde(skip_serializing_if = "Option::is_none")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         catch: Option<Region>,
         finally: Region,
     },
@@ -265,35 +329,35 @@ pub enum Action {
 }
 
 /// A condition and the steps that follow from it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PlannedBranch {
     pub condition: Prop,
     pub then: Region,
 }
 
 /// An http_request with what the compiler found out about it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct HttpStep {
     #[serde(flatten)]
     pub request: HttpRequest,
     pub fan_out: FanOut,
     /// Variables that live for one row (or the one request) and its paging.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub row_variables: Vec<String>,
     /// The only columns of the for_each table that anyone needs; none: all.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub row_columns: Option<BTreeSet<String>>,
     /// How many pages are asked for at the same time, once a response says how many there are; none: one by one.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pages_at_once: Option<Concurrency>,
     /// Whether any status is a success: the step's own expressions look at it, and none is declared.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub any_status: bool,
     /// Where rows go whose request failed for good.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rejects: Option<TableRef>,
     /// How many requests there will be, when the rows were counted; with paging, how many at least.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub estimated_requests: Option<u64>,
 }
 
@@ -305,7 +369,7 @@ impl HttpStep {
 }
 
 /// How the requests of a step follow each other.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FanOut {
     /// One request, or one after the other while there are pages.

@@ -1,0 +1,34 @@
+//! The values in a step that are computed when it runs.
+
+use super::table::TableDefaults;
+use super::{
+    Columns, DeferredKey, Execute, HttpRequest, MigrateSchema, Print, RequestSpec, ResponseSpec,
+    ResponseTable, RowsOf, Rule, SetVariable, TableRef, Transform, VariableSet,
+};
+use crate::expr::{each_prop, each_prop_of_variants};
+
+each_prop! {
+    RowsOf { table; variable, batch_size }
+    VariableSet { value; name, scope, many }
+    Rule { when, message; action, place }
+    RequestSpec {
+        url, method, parameters, headers, body, idempotency_key;
+        source, source_place, url_place, body_format, timeout, concurrency, rate_limit, retry, pagination, safe
+    }
+    HttpRequest { init, for_each, request, response; place }
+    ResponseTable { target, columns, data; data_path, write_mode, schema, place }
+    ResponseSpec {
+        success_status, rules, tables, defaults, parser, variables, while_;
+        format, whole, while_place
+    }
+    Transform { query, target; write_mode, engine, query_place }
+    Execute { statement; source, place, statement_place }
+    MigrateSchema { target, columns }
+    SetVariable { set }
+    Print { message }
+    DeferredKey { value; key, at, is_text }
+    TableRef { database, namespace, table; source, place }
+    TableDefaults { database, namespace, table; source, source_place }
+}
+
+each_prop_of_variants! { Columns { @Computed, } else { Declared, Inferred } }

@@ -1,0 +1,236 @@
+//! From the files of a project to what its flows are planned with.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use serde_json::Value as Json;
+
+use crate::codes::Code;
+use crate::diagnostic::Diagnostics;
+use crate::expr::{EachProp, Prop};
+use crate::ops::{FlowAction, FlowStep, VariableSet, each_step};
+use crate::passes::views::{self, KnownTables};
+use crate::syntax::{self, Project, Source};
+
+/// A file of the project: its path relative to the project, with `/`, and its text.
+#[derive(Debug, Clone)]
+pub struct File {
+    pub path: Arc<str>,
+    pub text: String,
+}
+
+/// The files of a project, as found on disk.
+#[derive(Debug, Clone, Default)]
+pub struct ProjectFiles {
+    pub project: Option<File>,
+    /// By name: `salesforce/account_sync`.
+    pub flows: IndexMap<String, File>,
+    /// By name.
+    pub sources: IndexMap<String, File>,
+    /// The environment in use.
+    pub environment: Option<File>,
+}
+
+impl ProjectFiles {
+    /// The text of one of the files, by its path.
+    pub fn text(&self, path: &str) -> Option<&str> {
+        let single = [&self.project, &self.environment];
+        let all = single
+            .into_iter()
+            .flatten()
+            .chain(self.flows.values())
+            .chain(self.sources.values());
+        all.into_iter()
+            .find(|f| *f.path == *path)
+            .map(|f| f.text.as_str())
+    }
+}
+
+/// A project, read.
+#[derive(Debug, Clone)]
+pub struct Compiler {
+    pub project: Project,
+    pub sources: IndexMap<String, Source>,
+    /// Variables of the environment.
+    pub environment: IndexMap<String, Json>,
+    pub(super) flows: IndexMap<String, Vec<FlowStep>>,
+    /// Sources that could not be read.
+    pub(super) broken_sources: BTreeSet<String>,
+    /// What was found when reading each source.
+    pub(super) found_sources: IndexMap<String, Diagnostics>,
+    /// Flows with errors in their own file.
+    pub(super) broken: BTreeSet<String>,
+    /// Parameters that flows give to others, by the called flow.
+    pub(super) parameters: IndexMap<String, BTreeSet<String>>,
+    /// Tables that the flows make.
+    pub(super) tables: KnownTables,
+    /// Variables of the environment that no flow sets.
+    pub(super) facts: IndexMap<String, Json>,
+    /// What was found when reading each flow.
+    pub(super) found: IndexMap<String, Diagnostics>,
+}
+
+impl Compiler {
+    /// Reads every file. Errors are collected; none when `project.yaml` itself can't be used.
+    pub fn read(files: &ProjectFiles, d: &mut Diagnostics) -> Option<Compiler> {
+        let project = project(files, d);
+        let environment = match &files.environment {
+            Some(file) => syntax::read_environment(&file.path, &file.text, d),
+            None => IndexMap::new(),
+        };
+        let (sources, broken_sources, found_sources) = sources(files);
+        let (flows, broken, found) = flows(files);
+        if project.is_none() {
+            // Nothing will be planned: what is wrong with the flows is told now.
+            let all = found.values().chain(found_sources.values());
+            all.for_each(|own| d.extend(own));
+        }
+        let mut tables = KnownTables::default();
+        let each = flows.values();
+        each.for_each(|steps| views::collect(steps, &sources, &mut tables));
+        Some(Compiler {
+            project: project?,
+            facts: facts(&environment, &flows),
+            parameters: parameters(&flows),
+            sources,
+            environment,
+            flows,
+            broken_sources,
+            found_sources,
+            broken,
+            found,
+            tables,
+        })
+    }
+}
+
+fn project(files: &ProjectFiles, d: &mut Diagnostics) -> Option<Project> {
+    let Some(file) = &files.project else {
+        d.error(Code::MissingKey, None, "there is no project.yaml here")
+            .help(
+                "run in a project's folder, name it with --project-dir, or make one with `sequor init DIR`",
+            );
+        return None;
+    };
+    syntax::read_project(&file.path, &file.text, d)
+}
+
+/// The sources, the names of those that can't be read, and what was found in each.
+fn sources(
+    files: &ProjectFiles,
+) -> (
+    IndexMap<String, Source>,
+    BTreeSet<String>,
+    IndexMap<String, Diagnostics>,
+) {
+    let (mut sources, mut broken, mut found) = (IndexMap::new(), BTreeSet::new(), IndexMap::new());
+    for (name, file) in &files.sources {
+        let mut own = Diagnostics::default();
+        match syntax::read_source(name, &file.path, &file.text, &mut own) {
+            Some(mut source) => {
+                source.each_prop_mut(&mut |prop| prop.lower());
+                sources.insert(name.clone(), source);
+            }
+            None => {
+                broken.insert(name.clone());
+            }
+        }
+        found.insert(name.clone(), own);
+    }
+    (sources, broken, found)
+}
+
+/// The flows, the names of those with errors, and what was found in each.
+fn flows(
+    files: &ProjectFiles,
+) -> (
+    IndexMap<String, Vec<FlowStep>>,
+    BTreeSet<String>,
+    IndexMap<String, Diagnostics>,
+) {
+    let (mut flows, mut broken, mut found) = (IndexMap::new(), BTreeSet::new(), IndexMap::new());
+    for (name, file) in &files.flows {
+        let mut own = Diagnostics::default();
+        flows.insert(name.clone(), syntax::read_flow(&file.path, &file.text, &mut own));
+        if own.has_errors() {
+            broken.insert(name.clone());
+        }
+        found.insert(name.clone(), own);
+    }
+    (flows, broken, found)
+}
+
+/// Parameters that flows give to others, by the called flow.
+fn parameters(flows: &IndexMap<String, Vec<FlowStep>>) -> IndexMap<String, BTreeSet<String>> {
+    let mut parameters: IndexMap<String, BTreeSet<String>> = IndexMap::new();
+    for steps in flows.values() {
+        each_step(steps, &mut |step| {
+            if let FlowAction::RunFlow(run) = &step.action {
+                let names = parameters.entry(run.flow.clone()).or_default();
+                match &run.parameters {
+                    Some(Prop::Map(entries)) => names.extend(entries.iter().map(|(k, _)| k.clone())),
+                    Some(Prop::Literal(Json::Object(entries))) => names.extend(entries.keys().cloned()),
+                    _ => {}
+                }
+            }
+        });
+    }
+    parameters
+}
+
+/// Variables of the environment that no flow sets: what flows may set is no fact.
+fn facts(
+    environment: &IndexMap<String, Json>,
+    flows: &IndexMap<String, Vec<FlowStep>>,
+) -> IndexMap<String, Json> {
+    let mut facts = environment.clone();
+    match set_by(flows.values()) {
+        Some(set) => facts.retain(|name, _| !set.contains(name)),
+        None => facts.clear(),
+    }
+    facts
+}
+
+/// The variables that these flows set or bind; none: any.
+fn set_by<'f>(flows: impl Iterator<Item = &'f Vec<FlowStep>>) -> Option<BTreeSet<String>> {
+    let mut set = BTreeSet::new();
+    let mut any = false;
+    let mut add = |variables: &[VariableSet]| {
+        any |= variables.iter().any(|v| v.many);
+        set.extend(variables.iter().map(|v| v.name.clone()));
+    };
+    let mut bound = Vec::new();
+    let mut opaque = false;
+    for steps in flows {
+        each_step(steps, &mut |step| {
+            let names = |key: &str| matches!(key, "as" | "flow" | "tables");
+            let deferred = step.deferred.iter().flat_map(|d| &d.keys);
+            opaque |= deferred.map(|k| k.key.as_str()).any(names);
+            match &step.action {
+                FlowAction::SetVariable(set) => add(&set.set),
+                FlowAction::HttpRequest(request) => {
+                    add(&request.init);
+                    add(&request.response.variables);
+                    bound.extend(request.for_each.iter().map(|rows| rows.variable.clone()));
+                    if let Some(parser) = &request.response.parser {
+                        match parser.returns().and_then(|r| r.variables.as_ref()) {
+                            Some(returned) => bound.extend(returned.iter().map(|v| v.name.clone())),
+                            None => opaque = true,
+                        }
+                    }
+                }
+                FlowAction::ForEach(each) => bound.push(each.rows.variable.clone()),
+                FlowAction::RunFlow(run) => match &run.parameters {
+                    None => {}
+                    Some(Prop::Map(entries)) => bound.extend(entries.iter().map(|(name, _)| name.clone())),
+                    Some(Prop::Literal(Json::Object(entries))) => bound.extend(entries.keys().cloned()),
+                    Some(_) => opaque = true,
+                },
+                _ => {}
+            }
+        });
+    }
+    set.extend(bound);
+    (!any && !opaque).then_some(set)
+}

@@ -1,0 +1,310 @@
+//! The rows of a side table take their place in a target: what is done, and in which order, for all databases. What one
+//! database does in its own way is a method of [`SideTable`].
+
+use async_trait::async_trait;
+use sequor_planner::ops::WriteMode;
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// A side table and its target, as SQL.
+#[derive(Clone)]
+pub struct Names {
+    /// The side table, quoted.
+    pub side: String,
+    /// The target, quoted.
+    pub target: String,
+    /// The columns' names, as the target has them.
+    pub columns: Vec<String>,
+    /// What is selected from the side table for each column.
+    pub selected: Vec<String>,
+    /// Writes a name as a quoted identifier.
+    pub quote: fn(&str) -> String,
+}
+
+/// What the target is, once there is room for the side table's rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Room {
+    /// It has the rows: the side table took its name.
+    Filled,
+    /// It is there, without rows.
+    Empty,
+    /// It is there, with rows that are to be deleted: others depend on it, or it can't be made anew.
+    Occupied,
+}
+
+/// What becomes of rows of the side table that have the same key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SameKeys {
+    /// The last one stays.
+    KeepLast,
+    /// They are refused: which of them counts is not known.
+    Refuse,
+}
+
+/// A side table that has all its rows, on the connection that filled it: the statements that differ between databases.
+///
+/// [`land`] calls them. It opens no transaction: where the database's DDL can be taken back, the caller does, and takes all
+/// of it back after an error. Where DDL ends transactions, `begin` and `commit` stand around the statements that change rows.
+#[async_trait]
+pub trait SideTable: Send {
+    /// The tables and columns.
+    fn names(&self) -> &Names;
+
+    /// Runs a statement; the number of rows it touched.
+    async fn run(&mut self, statement: &str) -> Result<u64>;
+
+    /// Whether a query gives any row.
+    async fn any(&mut self, query: &str) -> Result<bool>;
+
+    /// Whether the target is there.
+    async fn target_exists(&mut self) -> Result<bool>;
+
+    /// Makes the target, which is not there, without rows. `key`: its primary key, where the database has such.
+    async fn create_target(&mut self, key: Option<&[String]>) -> Result<()>;
+
+    /// Makes room for rows that replace all that the target has. `there`: whether the target is there.
+    async fn make_room(&mut self, there: bool) -> Result<Room>;
+
+    /// Deletes all but the last of the side table's rows with the same key. Called only when there are such.
+    async fn keep_last(&mut self, key: &[String]) -> Result<()>;
+
+    /// Begins a transaction for the rows, where statements before it ended the caller's.
+    async fn begin(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Ends what `begin` began.
+    async fn commit(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Takes back what `begin` began.
+    async fn rollback(&mut self) {}
+
+    /// Is called before a merge: for an index, statistics, a lock.
+    async fn prepare_merge(&mut self, _key: &[String]) -> Result<()> {
+        Ok(())
+    }
+
+    /// Changes the target's rows that have the key of one in the side table, and adds the others.
+    async fn merge(&mut self, key: &[String]) -> Result<()> {
+        if let Some(update) = self.names().update(key) {
+            self.run(&update).await?;
+        }
+        let missing = self.names().insert_missing(key);
+        self.run(&missing).await.map(|_| ())
+    }
+
+    /// Adds all rows of the side table to the target.
+    async fn insert(&mut self) -> Result<()> {
+        let insert = self.names().insert();
+        self.run(&insert).await.map(|_| ())
+    }
+
+    /// Is called when the rows have replaced others: for what the database does not check itself.
+    async fn check_replaced(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Drops the side table.
+    async fn drop_side(&mut self) -> Result<()> {
+        let drop = format!("DROP TABLE {}", self.names().side);
+        self.run(&drop).await.map(|_| ())
+    }
+}
+
+/// Puts the rows of a side table into their place. The side table is gone then.
+///
+/// # Errors
+/// A column of the key that is null in some row; rows with the same key, where those are refused; the database's own.
+pub async fn land(side: &mut dyn SideTable, mode: &WriteMode, same_keys: SameKeys) -> Result<()> {
+    if let WriteMode::Upsert(key) = mode {
+        for name in key {
+            let nulls = side.names().nulls(name);
+            if side.any(&nulls).await? {
+                return Err(null_error(name));
+            }
+        }
+        let duplicates = side.names().duplicates(key);
+        if side.any(&duplicates).await? {
+            match same_keys {
+                SameKeys::KeepLast => side.keep_last(key).await?,
+                SameKeys::Refuse => return Err(duplicate_keys_error(key)),
+            }
+        }
+    }
+    let there = side.target_exists().await?;
+    let mut room = Room::Empty;
+    match mode {
+        WriteMode::Replace => room = side.make_room(there).await?,
+        WriteMode::Append | WriteMode::Upsert(_) if there => {}
+        WriteMode::Append => side.create_target(None).await?,
+        WriteMode::Upsert(key) => side.create_target(Some(key)).await?,
+    }
+    if room == Room::Filled {
+        return Ok(());
+    }
+    if let WriteMode::Upsert(key) = mode {
+        side.prepare_merge(key).await?;
+    }
+    side.begin().await?;
+    match change(side, mode, room).await {
+        Ok(()) => side.commit().await?,
+        Err(error) => {
+            side.rollback().await;
+            return Err(error);
+        }
+    }
+    side.drop_side().await
+}
+
+/// The statements that change the target's rows.
+async fn change(side: &mut dyn SideTable, mode: &WriteMode, room: Room) -> Result<()> {
+    if let WriteMode::Upsert(key) = mode {
+        return side.merge(key).await;
+    }
+    if room == Room::Occupied {
+        let empty = format!("DELETE FROM {}", side.names().target);
+        side.run(&empty).await?;
+    }
+    side.insert().await?;
+    match mode.replaces() {
+        true => side.check_replaced().await,
+        false => Ok(()),
+    }
+}
+
+impl Names {
+    /// Names whose columns are selected as they are.
+    pub fn plain(side: String, target: String, columns: Vec<String>, quote: fn(&str) -> String) -> Names {
+        Names {
+            side,
+            target,
+            selected: columns.iter().map(|name| quote(name)).collect(),
+            columns,
+            quote,
+        }
+    }
+
+    /// Columns, quoted, with commas.
+    pub fn list(&self, names: &[String]) -> String {
+        let quoted: Vec<String> = names.iter().map(|name| (self.quote)(name)).collect();
+        quoted.join(", ")
+    }
+
+    /// What is selected for the columns of a key, with commas.
+    pub fn selected_key(&self, key: &[String]) -> String {
+        let of = |name: &String| {
+            let at = self.columns.iter().position(|column| column == name);
+            at.and_then(|at| self.selected.get(at)).map(String::as_str)
+        };
+        let parts: Vec<&str> = key.iter().filter_map(of).collect();
+        parts.join(", ")
+    }
+
+    /// `a.key = b.key`, for each column of the key.
+    pub fn same(&self, key: &[String], a: &str, b: &str) -> String {
+        let same = key.iter().map(|name| {
+            let name = (self.quote)(name);
+            format!("{a}.{name} = {b}.{name}")
+        });
+        same.collect::<Vec<_>>().join(" AND ")
+    }
+
+    /// The columns that are not in the key, each with what is selected for it.
+    pub fn others<'n>(&'n self, key: &'n [String]) -> impl Iterator<Item = (&'n str, &'n str)> {
+        let all = self.columns.iter().zip(&self.selected);
+        let others = all.filter(|(name, _)| !key.contains(name));
+        others.map(|(name, selected)| (name.as_str(), selected.as_str()))
+    }
+
+    /// Gives a row when several of the side table have the same key.
+    pub fn duplicates(&self, key: &[String]) -> String {
+        let (key, side) = (self.selected_key(key), &self.side);
+        format!("SELECT {key} FROM {side} GROUP BY {key} HAVING count(*) > 1 LIMIT 1")
+    }
+
+    /// Gives a row when a column of the key is null in one.
+    pub fn nulls(&self, name: &String) -> String {
+        let name = self.selected_key(std::slice::from_ref(name));
+        format!("SELECT 1 FROM {} WHERE {name} IS NULL LIMIT 1", self.side)
+    }
+
+    /// Of the side table's rows with the same key, only the last stays. `row`: what tells their order, of a type that has
+    /// a maximum.
+    pub fn keep_last(&self, key: &[String], row: &str) -> String {
+        let (side, key) = (&self.side, self.list(key));
+        format!("DELETE FROM {side} WHERE {row} NOT IN (SELECT max({row}) FROM {side} GROUP BY {key})")
+    }
+
+    /// Adds all rows.
+    pub fn insert(&self) -> String {
+        format!(
+            "INSERT INTO {} ({}) SELECT {} FROM {}",
+            self.target,
+            self.list(&self.columns),
+            self.selected.join(", "),
+            self.side
+        )
+    }
+
+    /// Changes the target's rows that have the key of one in the side table; none when there is nothing to change.
+    ///
+    /// By UPDATE and INSERT rather than ON CONFLICT: the target need not have a unique index on the key, and rows that
+    /// others refer to keep their identity.
+    pub fn update(&self, key: &[String]) -> Option<String> {
+        let others: Vec<String> = self
+            .others(key)
+            .map(|(name, _)| format!("{0} = s.{0}", (self.quote)(name)))
+            .collect();
+        (!others.is_empty()).then(|| {
+            format!(
+                "UPDATE {} AS t SET {} FROM {} AS s WHERE {}",
+                self.target,
+                others.join(", "),
+                self.side,
+                self.same(key, "t", "s")
+            )
+        })
+    }
+
+    /// Takes those rows out of the side table whose key the target has: the others are to be added. By IN, which every
+    /// database carries out by hashing or sorting, indexes or none.
+    pub fn drop_known(&self, key: &[String]) -> String {
+        let (side, target, list) = (&self.side, &self.target, self.list(key));
+        let columns = match key {
+            [_] => list.clone(),
+            _ => format!("({list})"),
+        };
+        format!("DELETE FROM {side} WHERE {columns} IN (SELECT {list} FROM {target})")
+    }
+
+    /// Adds the rows whose key the target does not have.
+    pub fn insert_missing(&self, key: &[String]) -> String {
+        format!(
+            "INSERT INTO {target} ({columns}) SELECT {selected} FROM {side} s \
+             WHERE NOT EXISTS (SELECT 1 FROM {target} t WHERE {same})",
+            columns = self.list(&self.columns),
+            selected = self.selected.join(", "),
+            target = self.target,
+            side = self.side,
+            same = self.same(key, "t", "s")
+        )
+    }
+}
+
+/// What is said of rows with the same key, in what a query gives.
+pub fn duplicate_keys_error(key: &[String]) -> Error {
+    let message = format!(
+        "the query gives several rows with the same `{}`",
+        key.join("`, `")
+    );
+    Error::new(ErrorKind::Data, message)
+        .help("aggregate, or pick one row of each key by `select distinct on`")
+}
+
+/// What is said of a key's column that is null.
+pub fn null_error(name: &str) -> Error {
+    let message = format!("column `{name}` of the primary key is null in some rows");
+    Error::new(ErrorKind::Data, message).help("leave those rows out, or choose another `primary_key`")
+}

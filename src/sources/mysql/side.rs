@@ -1,0 +1,215 @@
+//! The rows of a side table into their place. MySQL ends a transaction at each CREATE and DROP: what replaces a table is
+//! a table that was filled beside it, and changes its name in one step.
+
+use async_trait::async_trait;
+use sequor_planner::ops::WriteMode;
+use sqlx::MySqlConnection;
+
+use super::sql::{SIDE, any, namespace, quote, quoted, run, texts};
+use crate::error::{Error, ErrorKind, Result};
+use crate::sources::database::TableName;
+use crate::sources::landing::{Names, Room, SameKeys, SideTable, land};
+
+/// The column that tells the order of rows with the same key.
+pub const ROW: &str = "_sequor_row";
+
+/// A name for a side table of `target`.
+pub fn side_of(target: &TableName) -> TableName {
+    TableName {
+        table: format!("{SIDE}{}", uuid::Uuid::new_v4().simple()),
+        ..target.clone()
+    }
+}
+
+/// Takes the lock of a side table's name: as long as the connection lives, nobody clears the table away. Then clears
+/// away those whose runs were killed.
+pub async fn claim(connection: &mut MySqlConnection, side: &TableName) -> Result<()> {
+    texts(
+        connection,
+        "SELECT CAST(GET_LOCK(?, 0) AS CHAR)",
+        &[Some(&side.table)],
+    )
+    .await?;
+    let left = "SELECT CONVERT(table_name USING utf8mb4) FROM information_schema.tables \
+        WHERE table_schema = COALESCE(?, DATABASE()) AND table_name LIKE '\\_sequor\\_side\\_%' \
+        AND IS_FREE_LOCK(table_name)";
+    for name in texts(connection, left, &[namespace(side).map(String::as_str)]).await? {
+        let table = TableName {
+            table: name,
+            ..side.clone()
+        };
+        run(connection, &format!("DROP TABLE IF EXISTS {}", quoted(&table))).await?;
+    }
+    Ok(())
+}
+
+/// Rows that wait in a side table.
+pub struct MySqlSide<'a> {
+    pub connection: &'a mut MySqlConnection,
+    pub side: &'a TableName,
+    pub target: &'a TableName,
+    pub names: Names,
+    /// Whether the side table has the column [`ROW`] besides the target's.
+    pub numbered: bool,
+}
+
+impl MySqlSide<'_> {
+    /// Puts the rows into their place, all at once. Of several that write the same table, one goes after the other: two
+    /// would both add a key that neither finds, or both make the table.
+    pub async fn land(&mut self, mode: &WriteMode, same_keys: SameKeys) -> Result<()> {
+        let turn = format!("sequor:{:x}", hash(&self.names.target));
+        let lock = "SELECT CAST(COALESCE(GET_LOCK(?, 3600), 0) AS CHAR)";
+        let got = texts(self.connection, lock, &[Some(&turn)]).await?;
+        if got.first().map(String::as_str) != Some("1") {
+            let message = format!("another run has been writing `{}` for an hour", self.target);
+            return Err(Error::new(ErrorKind::Timeout, message));
+        }
+        let done = land(self, mode, same_keys).await;
+        // It ends with the connection, too.
+        let release = "SELECT CAST(RELEASE_LOCK(?) AS CHAR)";
+        let _ = texts(self.connection, release, &[Some(&turn)]).await;
+        done
+    }
+
+    /// An index on a key. It is for speed alone: columns that can't have one work without.
+    async fn add_index(&mut self, table: &TableName, key: &[String]) -> Result<()> {
+        let long = "SELECT CONVERT(column_name USING utf8mb4) FROM information_schema.columns \
+            WHERE table_schema = COALESCE(?, DATABASE()) AND table_name = ? \
+            AND data_type IN ('tinytext', 'text', 'mediumtext', 'longtext', 'tinyblob', 'blob', 'mediumblob', 'longblob')";
+        let within = namespace(table).map(String::as_str);
+        let long = texts(self.connection, long, &[within, Some(&table.table)]).await?;
+        let parts: Vec<String> = key
+            .iter()
+            .map(|name| match long.contains(name) {
+                true => format!("{}(64)", quote(name)),
+                false => quote(name),
+            })
+            .collect();
+        let add = format!("ALTER TABLE {} ADD INDEX ({})", quoted(table), parts.join(", "));
+        let _ = self.run(&add).await;
+        Ok(())
+    }
+
+    /// Whether foreign keys of other tables are on the target.
+    async fn has_children(&mut self) -> Result<bool> {
+        let sql = "SELECT 'yes' FROM information_schema.key_column_usage \
+            WHERE referenced_table_schema = COALESCE(?, DATABASE()) AND referenced_table_name = ? LIMIT 1";
+        let within = namespace(self.target).map(String::as_str);
+        let arguments = [within, Some(self.target.table.as_str())];
+        Ok(!texts(self.connection, sql, &arguments).await?.is_empty())
+    }
+}
+
+#[async_trait]
+impl SideTable for MySqlSide<'_> {
+    fn names(&self) -> &Names {
+        &self.names
+    }
+
+    async fn run(&mut self, statement: &str) -> Result<u64> {
+        run(self.connection, statement).await
+    }
+
+    async fn any(&mut self, query: &str) -> Result<bool> {
+        any(self.connection, query).await
+    }
+
+    async fn target_exists(&mut self) -> Result<bool> {
+        let sql = "SELECT 'yes' FROM information_schema.tables \
+            WHERE table_schema = COALESCE(?, DATABASE()) AND table_name = ?";
+        let within = namespace(self.target).map(String::as_str);
+        let arguments = [within, Some(self.target.table.as_str())];
+        Ok(!texts(self.connection, sql, &arguments).await?.is_empty())
+    }
+
+    /// Makes the target with the side table's columns, and a key of them.
+    async fn create_target(&mut self, key: Option<&[String]>) -> Result<()> {
+        let Names { side, target, .. } = self.names.clone();
+        self.run(&format!("CREATE TABLE {target} LIKE {side}")).await?;
+        if self.numbered {
+            self.run(&format!("ALTER TABLE {target} DROP COLUMN {ROW}"))
+                .await?;
+        }
+        let Some(key) = key else { return Ok(()) };
+        let keyed = format!("ALTER TABLE {target} ADD PRIMARY KEY ({})", self.names.list(key));
+        if self.run(&keyed).await.is_err() {
+            // Text of any length can't be a primary key: what begins it is an index.
+            self.add_index(self.target, key).await?;
+        }
+        Ok(())
+    }
+
+    async fn make_room(&mut self, there: bool) -> Result<Room> {
+        let Names { side, target, .. } = self.names.clone();
+        if !there {
+            self.run(&format!("RENAME TABLE {side} TO {target}")).await?;
+            return Ok(Room::Filled);
+        }
+        // Tables with foreign keys on it would follow its old name: it stays, and gets the rows.
+        if self.has_children().await? {
+            return Ok(Room::Occupied);
+        }
+        let old = side_of(self.target);
+        claim(self.connection, &old).await?;
+        let old = quoted(&old);
+        // Both names change in one step.
+        self.run(&format!("RENAME TABLE {target} TO {old}, {side} TO {target}"))
+            .await?;
+        self.run(&format!("DROP TABLE {old}")).await?;
+        Ok(Room::Filled)
+    }
+
+    async fn keep_last(&mut self, key: &[String]) -> Result<()> {
+        let (side, key) = (&self.names.side, self.names.list(key));
+        let keep = format!(
+            "DELETE s FROM {side} s LEFT JOIN (SELECT max({ROW}) AS kept FROM {side} GROUP BY {key}) k \
+             ON s.{ROW} = k.kept WHERE k.kept IS NULL"
+        );
+        self.run(&keep).await.map(|_| ())
+    }
+
+    async fn begin(&mut self) -> Result<()> {
+        self.run("START TRANSACTION").await.map(|_| ())
+    }
+
+    async fn commit(&mut self) -> Result<()> {
+        self.run("COMMIT").await.map(|_| ())
+    }
+
+    async fn rollback(&mut self) {
+        let _ = self.run("ROLLBACK").await;
+    }
+
+    /// Without an index, each row of the target would be looked for in all of the side table.
+    async fn prepare_merge(&mut self, key: &[String]) -> Result<()> {
+        self.add_index(self.side, key).await
+    }
+
+    async fn merge(&mut self, key: &[String]) -> Result<()> {
+        let Names { side, target, .. } = self.names.clone();
+        let same = self.names.same(key, "t", "s");
+        let changed: Vec<String> = self
+            .names
+            .others(key)
+            .map(|(name, _)| format!("t.{0} = s.{0}", quote(name)))
+            .collect();
+        if !changed.is_empty() {
+            let changed = changed.join(", ");
+            self.run(&format!(
+                "UPDATE {target} t JOIN {side} s ON {same} SET {changed}"
+            ))
+            .await?;
+        }
+        self.run(&format!("DELETE s FROM {side} s JOIN {target} t ON {same}"))
+            .await?;
+        self.insert().await
+    }
+}
+
+/// A number for a name: names of locks have 64 characters at most.
+fn hash(name: &str) -> u64 {
+    use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+    let mut hasher = DefaultHasher::new();
+    name.hash(&mut hasher);
+    hasher.finish()
+}

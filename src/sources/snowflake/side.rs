@@ -1,0 +1,131 @@
+//! The rows of a side table into their place, by one statement: each of Snowflake's is atomic.
+
+use async_trait::async_trait;
+use futures::executor::block_on;
+use sequor_planner::ops::WriteMode;
+
+use crate::error::Result;
+use crate::sources::adbc::{Connection, Connections};
+use crate::sources::database::TableName;
+use crate::sources::landing::{Names, Room, SameKeys, SideTable, land};
+use crate::sources::sql::quote;
+
+/// A table's full name, quoted.
+pub fn quoted(table: &TableName) -> String {
+    let parts = [&table.database, &table.namespace].into_iter().flatten();
+    let parts: Vec<String> = parts.chain([&table.table]).map(|name| quote(name)).collect();
+    parts.join(".")
+}
+
+/// A name for a table of the session's schema.
+pub fn side() -> String {
+    let id = uuid::Uuid::new_v4().simple().to_string().to_uppercase();
+    format!("SEQUOR_SIDE_{id}")
+}
+
+/// Rows that wait in a side table.
+pub struct SnowflakeSide<'a> {
+    pub connections: &'a Connections,
+    pub connection: &'a mut Connection,
+    pub names: Names,
+    /// What tells the order of rows with the same key.
+    pub row: Option<&'a str>,
+}
+
+impl SnowflakeSide<'_> {
+    /// Puts them into their place. Of several of this process that write the same table, one goes after the other;
+    /// those of other processes wait at Snowflake's own lock.
+    pub fn land(&mut self, mode: &WriteMode, same_keys: SameKeys) -> Result<()> {
+        let (connections, target) = (self.connections, self.names.target.clone());
+        // The driver blocks: there is nothing to wait for in between.
+        connections.turn(&target, || block_on(land(self, mode, same_keys)))
+    }
+
+    /// The side table's columns under the target's names.
+    fn named(&self) -> String {
+        let both = self.names.columns.iter().zip(&self.names.selected);
+        let named: Vec<String> = both
+            .map(|(name, selected)| format!("{selected} AS {}", quote(name)))
+            .collect();
+        named.join(", ")
+    }
+}
+
+#[async_trait]
+impl SideTable for SnowflakeSide<'_> {
+    fn names(&self) -> &Names {
+        &self.names
+    }
+
+    async fn run(&mut self, statement: &str) -> Result<u64> {
+        let rows = self.connections.execute(self.connection, statement)?;
+        Ok(rows.unwrap_or(0))
+    }
+
+    async fn any(&mut self, query: &str) -> Result<bool> {
+        self.connections.any(self.connection, query)
+    }
+
+    /// Snowflake looks when the table is made: IF NOT EXISTS.
+    async fn target_exists(&mut self) -> Result<bool> {
+        Ok(false)
+    }
+
+    async fn create_target(&mut self, _key: Option<&[String]>) -> Result<()> {
+        let Names { side, target, .. } = &self.names;
+        let named = self.named();
+        let create = format!("CREATE TABLE IF NOT EXISTS {target} AS SELECT {named} FROM {side} LIMIT 0");
+        self.run(&create).await.map(|_| ())
+    }
+
+    async fn make_room(&mut self, _there: bool) -> Result<Room> {
+        let Names { side, target, .. } = &self.names;
+        let named = self.named();
+        let replace = format!("CREATE OR REPLACE TABLE {target} AS SELECT {named} FROM {side}");
+        self.run(&replace).await?;
+        Ok(Room::Filled)
+    }
+
+    /// The merge picks the last of them.
+    async fn keep_last(&mut self, _key: &[String]) -> Result<()> {
+        Ok(())
+    }
+
+    async fn merge(&mut self, key: &[String]) -> Result<()> {
+        let Names { side, target, .. } = &self.names;
+        let last = match self.row {
+            None => String::new(),
+            Some(row) => format!(
+                " QUALIFY row_number() OVER (PARTITION BY {} ORDER BY {row} DESC) = 1",
+                self.names.selected_key(key)
+            ),
+        };
+        let others: Vec<String> = self
+            .names
+            .others(key)
+            .map(|(name, _)| format!("t.{0} = s.{0}", quote(name)))
+            .collect();
+        let change = match others.is_empty() {
+            true => String::new(),
+            false => format!(" WHEN MATCHED THEN UPDATE SET {}", others.join(", ")),
+        };
+        let given: Vec<String> = self
+            .names
+            .columns
+            .iter()
+            .map(|name| format!("s.{}", quote(name)))
+            .collect();
+        let (named, same) = (self.named(), self.names.same(key, "t", "s"));
+        let (columns, given) = (self.names.list(&self.names.columns), given.join(", "));
+        let merge = format!(
+            "MERGE INTO {target} t USING (SELECT {named} FROM {side}{last}) s ON {same}{change} \
+             WHEN NOT MATCHED THEN INSERT ({columns}) VALUES ({given})"
+        );
+        self.run(&merge).await.map(|_| ())
+    }
+
+    /// Whoever made it drops it, after errors too.
+    async fn drop_side(&mut self) -> Result<()> {
+        Ok(())
+    }
+}
