@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use crate::dialect::Dialect;
 use crate::expr::{self, Prop, RowUses, Uses};
 use crate::names::name_parts;
-use crate::ops::TableRef;
 use crate::sql::{self, SqlTable};
 use crate::syntax::Source;
 
@@ -267,7 +266,7 @@ impl Effects {
     }
 
     /// A table, or anything in any source where the source is known only when the step starts.
-    fn place_in(source: &str, table: impl FnOnce(String) -> Resource) -> Resource {
+    pub(crate) fn place_in(source: &str, table: impl FnOnce(String) -> Resource) -> Resource {
         match expr::has_template(source) {
             true => Resource::AnySource,
             false => table(source.to_string()),
@@ -288,35 +287,6 @@ impl Effects {
                 }
             }
         }
-    }
-
-    /// A table as a resource, and what computing its name reads.
-    pub fn table(&mut self, table: &TableRef, scope: &Scope<'_>) -> Resource {
-        let parts = [
-            table.database.as_ref(),
-            table.namespace.as_ref(),
-            Some(&table.table),
-        ];
-        let known = parts.iter().flatten().all(|p| p.as_text().is_some());
-        parts
-            .iter()
-            .flatten()
-            .for_each(|p| self.read_uses(&p.uses(), scope));
-        let text = |p: &Option<Prop>| p.as_ref().and_then(Prop::as_text).map(str::to_string);
-        let parts = table.table.as_text().filter(|_| known).and_then(name_parts);
-        let Some(mut parts) = parts else {
-            return Self::place_in(&table.source, Resource::Source);
-        };
-        let mut last = || parts.pop().map(|part| part.text);
-        let name = last().unwrap_or_default();
-        let namespace = last().or_else(|| text(&table.namespace));
-        let database = last().or_else(|| text(&table.database));
-        Self::place_in(&table.source, |source| Resource::Table {
-            source,
-            database,
-            namespace,
-            table: name,
-        })
     }
 }
 

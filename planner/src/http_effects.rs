@@ -4,7 +4,6 @@ use crate::effects::{Effects, Resource, Scope};
 use crate::expr::{EachProp, Prop, Returned, Uses, has_template};
 use crate::ops::{Columns, HttpRequest, TableDefaults, TableRef, VariableScope, VariableSet};
 use crate::plan::{FanOut, HttpStep};
-use crate::resolve::target;
 use crate::syntax::{Concurrency, HttpSource};
 
 /// Adds the request's effects to `effects` and decides its fan-out.
@@ -36,7 +35,7 @@ pub fn plan(
     let asked = request_uses(request, source);
     effects.read_uses(&asked, scope);
     if let Some(rows) = &request.for_each {
-        let table = effects.table(&rows.table, outer);
+        let table = rows.table.resource(effects, outer);
         effects.reads.insert(table);
     }
     let response = &request.response;
@@ -62,7 +61,7 @@ pub fn plan(
     }
     effects.read_uses(&uses, scope);
     for table in &response.tables {
-        let target = effects.table(&table.target, scope);
+        let target = table.target.resource(effects, scope);
         effects.writes.insert(target);
     }
     if response.tables.is_empty()
@@ -71,7 +70,7 @@ pub fn plan(
         write_returned(parser, &response.defaults, scope, effects);
     }
     if let Some(rejects) = &rejects {
-        let target = effects.table(rejects, outer);
+        let target = rejects.resource(effects, outer);
         effects.writes.insert(target);
     }
     write_variables(request, outer, effects);
@@ -134,7 +133,7 @@ fn write_variables(request: &HttpRequest, scope: &Scope<'_>, effects: &mut Effec
     let variables: Vec<&VariableSet> = init.chain(&request.response.variables).collect();
     effects
         .writes
-        .extend(variables.into_iter().map(|v| target(v, scope)));
+        .extend(variables.into_iter().map(|v| v.target(scope)));
     let Some(parser) = &request.response.parser else {
         return;
     };
@@ -177,16 +176,16 @@ fn write_returned(parser: &Prop, defaults: &TableDefaults, scope: &Scope<'_>, ef
             effects.queried.insert(source.clone());
         }
         let target = match (name, parser) {
-            (Some(table), Prop::Python { code, .. }) => effects.table(
-                &TableRef {
+            (Some(table), Prop::Python { code, .. }) => {
+                let target = TableRef {
                     source,
                     database: defaults.database.clone(),
                     namespace: defaults.namespace.clone(),
                     table,
                     place: code.place.clone(),
-                },
-                scope,
-            ),
+                };
+                target.resource(effects, scope)
+            }
             _ => match has_template(&source) {
                 true => Resource::AnySource,
                 false => Resource::Source(source),

@@ -208,7 +208,7 @@ fn set_by<'f>(flows: impl Iterator<Item = &'f Vec<FlowStep>>) -> Option<BTreeSet
             let deferred = step.deferred.iter().flat_map(|d| &d.keys);
             opaque |= deferred.map(|k| k.key.as_str()).any(names);
             match &step.action {
-                FlowAction::SetVariable(set) => add(&set.set),
+                FlowAction::Plain(plain) => add(plain.operation().sets()),
                 FlowAction::HttpRequest(request) => {
                     add(&request.init);
                     add(&request.response.variables);

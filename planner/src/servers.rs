@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 
 use crate::effects::Resource;
 use crate::expr::Prop;
-use crate::syntax::{DatabaseSource, Source, SourceKind};
+use crate::syntax::{Source, SourceKind, host_and_port};
 
 /// The name that stands for each source that shares its server with another.
 #[derive(Debug, Clone, Default)]
@@ -84,18 +84,7 @@ fn address<'f>(source: &Source, facts: &impl Fn(&str) -> Option<&'f Json>) -> Op
             let base = http.base_url.as_ref()?;
             Some(text(base).and_then(|url| origin(&url)))
         }
-        SourceKind::Database(database) => match &**database {
-            DatabaseSource::Postgres(server) => {
-                Some(text(&server.conn_str).and_then(|s| server_of(&s, 5432)))
-            }
-            DatabaseSource::MySql(server) => Some(text(&server.conn_str).and_then(|s| server_of(&s, 3306))),
-            DatabaseSource::Sqlite(conn_str) => file(text(conn_str)),
-            DatabaseSource::DuckDb(source) => file(text(&source.conn_str)),
-            DatabaseSource::Snowflake(source) => Some(text(&source.account).map(|a| a.to_lowercase())),
-            // What a driver's options mean only it knows.
-            DatabaseSource::Adbc(_) => Some(None),
-            DatabaseSource::Staging => None,
-        },
+        SourceKind::Database(database) => database.kind().address(&text),
     }
 }
 
@@ -135,90 +124,9 @@ fn origin(url: &str) -> Option<String> {
     Some(format!("{scheme}://{}", host_and_port(host, port)))
 }
 
-/// `host:port/database` of a connection string.
-fn server_of(conn_str: &str, port: u16) -> Option<String> {
-    let (_, rest) = conn_str.trim().split_once("://")?;
-    let rest = rest.split('#').next().unwrap_or(rest);
-    let (place, options) = rest.split_once('?').unwrap_or((rest, ""));
-    // What options say of the server is for the driver to read.
-    let moved = ["host", "port", "dbname"];
-    if options
-        .split('&')
-        .any(|option| moved.contains(&option.split('=').next().unwrap_or_default()))
-    {
-        return None;
-    }
-    let (host, database) = place.split_once('/').unwrap_or((place, ""));
-    Some(format!("{}/{database}", host_and_port(host, port)))
-}
-
-/// A host without user and password, its port given, loopback by one name.
-fn host_and_port(text: &str, port: u16) -> String {
-    let text = text
-        .rsplit_once('@')
-        .map_or(text, |(_, host)| host)
-        .to_lowercase();
-    let (host, given) = match text.rsplit_once(':') {
-        Some((host, given)) if given.chars().all(|c| c.is_ascii_digit()) && !host.is_empty() => {
-            (host.to_string(), given.parse().unwrap_or(port))
-        }
-        _ => (text, port),
-    };
-    let host = match host.trim_end_matches('.') {
-        "" | "localhost" | "127.0.0.1" | "[::1]" => "localhost",
-        host => host,
-    };
-    format!("{host}:{given}")
-}
-
-/// A file, its path without detours. Each database in memory is one of its own.
-fn file(conn_str: Option<String>) -> Option<Option<String>> {
-    let Some(text) = conn_str else {
-        return Some(None);
-    };
-    let path = match text.trim().split_once("://") {
-        // Three slashes: relative to the project; four: from the root.
-        Some((_, rest)) => rest.strip_prefix('/').unwrap_or(rest),
-        None => text.trim(),
-    };
-    let path = path.split('?').next().unwrap_or(path);
-    if path.is_empty() || path.contains(":memory:") {
-        return None;
-    }
-    let mut parts: Vec<&str> = Vec::new();
-    for part in path.split(['/', '\\']) {
-        match part {
-            "." => {}
-            ".." if parts.last().is_some_and(|last| !matches!(*last, "" | "..")) => {
-                parts.pop();
-            }
-            part => parts.push(part),
-        }
-    }
-    Some(Some(parts.join("/")))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    #[test]
-    fn servers_are_spelled_one_way() {
-        let server = |text: &str| server_of(text, 5432);
-        let one = server("postgresql://u:p@localhost:5432/db");
-        assert!(one.is_some());
-        for other in [
-            "postgresql+psycopg2://127.0.0.1/db",
-            "postgres://x@LOCALHOST/db?sslmode=disable",
-            "postgresql://[::1]:5432/db",
-        ] {
-            assert_eq!(server(other), one, "{other}");
-        }
-        for other in ["postgresql://localhost/other", "postgresql://localhost:5433/db"] {
-            assert_ne!(server(other), one, "{other}");
-        }
-        assert_eq!(server("postgresql:///db?host=/tmp"), None);
-    }
+    use super::origin;
 
     #[test]
     fn origins_are_spelled_one_way() {
@@ -228,14 +136,5 @@ mod tests {
         );
         assert_ne!(origin("https://api.shop.com"), origin("http://api.shop.com"));
         assert_eq!(origin("/v1"), None);
-    }
-
-    #[test]
-    fn files_are_spelled_one_way() {
-        let path = |text: &str| file(Some(text.to_string()));
-        assert_eq!(path("duckdb:///data/../data/x.db"), path("data/x.db"));
-        assert_eq!(path("duckdb:////abs/x.db"), path("/abs/./x.db"));
-        assert_eq!(path("duckdb:///:memory:"), None);
-        assert_eq!(file(None), Some(None));
     }
 }

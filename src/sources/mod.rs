@@ -16,6 +16,7 @@ pub mod mysql;
 pub mod naming;
 pub mod postgres;
 mod reading;
+pub mod settings;
 pub mod snowflake;
 pub mod sql;
 pub mod sqlite;

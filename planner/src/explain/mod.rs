@@ -8,107 +8,42 @@ pub use text::text;
 
 use std::collections::BTreeSet;
 
-use crate::expr::Prop;
-use crate::ops::{OnError, TableRef, WriteMode};
+use crate::ops::OnError;
 use crate::plan::{Action, FanOut, Step};
 use crate::syntax::Concurrency;
-
-/// A property in one line.
-fn short(prop: &Prop) -> String {
-    let text = match prop {
-        Prop::Literal(serde_json::Value::String(text)) => text.clone(),
-        Prop::Literal(json) => json.to_string(),
-        Prop::Jinja {
-            code, python: true, ..
-        } => format!("python: {}", code.text.trim()),
-        Prop::Jinja { code, .. } => code.text.to_string(),
-        Prop::Python {
-            code,
-            lowered: Some(_),
-            ..
-        } => format!("native: {}", code.text.trim()),
-        Prop::Python { code, .. } => format!("python: {}", code.text.trim()),
-        Prop::Map(entries) => {
-            let entries: Vec<String> = entries
-                .iter()
-                .map(|(k, v)| format!("{k}: {}", short(v)))
-                .collect();
-            format!("{{{}}}", entries.join(", "))
-        }
-        Prop::List(items) => {
-            let items: Vec<String> = items.iter().map(short).collect();
-            format!("[{}]", items.join(", "))
-        }
-    };
-    let line: Vec<&str> = text.split_whitespace().collect();
-    let line = line.join(" ");
-    match line.char_indices().nth(100) {
-        Some((cut, _)) => format!("{}...", &line[..cut]),
-        None => line,
-    }
-}
-
-fn table(table: &TableRef) -> String {
-    let mut name = table.source.clone();
-    for part in [&table.database, &table.namespace].into_iter().flatten() {
-        name.push('.');
-        name.push_str(&short(part));
-    }
-    format!("{name}.{}", short(&table.table))
-}
-
-/// What becomes of a table that rows are written to.
-fn written(target: &TableRef, mode: &WriteMode) -> String {
-    let name = table(target);
-    match mode {
-        WriteMode::Replace => format!("replaces {name}"),
-        WriteMode::Append => format!("adds rows to {name}"),
-        WriteMode::Upsert(key) => format!("upserts {name} by {}", key.join(", ")),
-    }
-}
 
 /// What a step does, in one line.
 fn summary(step: &Step) -> String {
     match &step.action {
         Action::Http(http) => {
             let r = &http.request.request;
-            let method = http.request.method().unwrap_or_else(|| short(&r.method));
-            let mut line = format!("{method} {}", short(&r.url));
+            let method = http.request.method().unwrap_or_else(|| r.method.in_short());
+            let mut line = format!("{method} {}", r.url.in_short());
             if let Some(rows) = &http.request.for_each {
                 let each = match rows.batch_size {
                     Some(size) => format!("{size} rows"),
                     None => "row".into(),
                 };
-                line.push_str(&format!(", once per {each} of {}", table(&rows.table)));
+                line.push_str(&format!(", once per {each} of {}", rows.table.in_short()));
             }
             if http.request.response.while_.is_some() || r.pagination.is_some() {
                 line.push_str(", page by page");
             }
             line
         }
-        Action::Transform(t) => format!("{} = {}", table(&t.target), short(&t.query)),
-        Action::Execute(e) => short(&e.statement),
-        Action::SetVariable(set) => {
-            let set: Vec<String> = set
-                .set
-                .iter()
-                .map(|v| format!("{} = {}", v.name, short(&v.value)))
-                .collect();
-            set.join(", ")
-        }
-        Action::Print(p) => short(&p.message),
+        Action::Plain(plain) => plain.operation().summary(),
         Action::If { branches, .. } => {
-            let conditions: Vec<String> = branches.iter().map(|b| short(&b.condition)).collect();
+            let conditions: Vec<String> = branches.iter().map(|b| b.condition.in_short()).collect();
             format!("if {}", conditions.join(", else if "))
         }
-        Action::ForEach { rows, .. } => format!("each row of {} as {}", table(&rows.table), rows.variable),
+        Action::ForEach { rows, .. } => format!("each row of {} as {}", rows.table.in_short(), rows.variable),
         Action::While {
             condition,
             max_iterations,
             ..
         } => match max_iterations {
-            Some(max) => format!("while {}, at most {max} times", short(condition)),
-            None => format!("while {}", short(condition)),
+            Some(max) => format!("while {}, at most {max} times", condition.in_short()),
+            None => format!("while {}", condition.in_short()),
         },
         Action::Try { catch, .. } => match catch {
             Some(_) => "try".into(),
@@ -118,17 +53,12 @@ fn summary(step: &Step) -> String {
             1 => "1 step".into(),
             n => format!("{n} steps"),
         },
-        Action::MigrateSchema(m) => format!(
-            "columns of {} as {} lists them",
-            table(&m.target),
-            table(&m.columns)
-        ),
         Action::Call { flow, parameters } => match parameters {
-            Some(parameters) => format!("call {flow} with {}", short(parameters)),
+            Some(parameters) => format!("call {flow} with {}", parameters.in_short()),
             None => format!("call {flow}"),
         },
         Action::EnterFlow { flow, parameters, .. } => match parameters {
-            Some(parameters) => format!("start {flow} with {}", short(parameters)),
+            Some(parameters) => format!("start {flow} with {}", parameters.in_short()),
             None => format!("start {flow}"),
         },
     }
@@ -181,10 +111,10 @@ fn notes(step: &Step) -> Vec<String> {
                     (Some(_), _) => "by Python",
                     (None, None) => "by the parser",
                 };
-                notes.push(format!("{}, rows {native}", written(&t.target, &t.write_mode)));
+                notes.push(format!("{}, rows {native}", t.write_mode.in_words(&t.target)));
             }
             if let Some(rejects) = &http.rejects {
-                notes.push(format!("rows whose request fails go to {}", table(rejects)));
+                notes.push(format!("rows whose request fails go to {}", rejects.in_short()));
             }
             if step.outside {
                 notes.push("changes something outside".into());
@@ -193,24 +123,14 @@ fn notes(step: &Step) -> Vec<String> {
         Action::ForEach {
             columns: Some(used), ..
         } => notes.push(columns(used)),
-        Action::Transform(t) if t.engine.is_local() => {
-            notes.push(format!(
-                "SQL runs here, in DataFusion; {}",
-                written(&t.target, &t.write_mode)
-            ));
-        }
-        Action::Transform(t) => {
-            let written = written(&t.target, &t.write_mode);
-            notes.push(format!("SQL runs in {}; {written}", t.target.source));
-        }
-        Action::Execute(e) => notes.push(format!("SQL runs in {}", e.source)),
+        Action::Plain(plain) => notes.extend(plain.operation().notes()),
         _ => {}
     }
     for key in step.unfolds.iter().flat_map(|u| &u.keys) {
         notes.push(format!(
             "known when it starts: {} = {}",
             key.key,
-            short(&key.value)
+            key.value.in_short()
         ));
     }
     if matches!(&step.unfolds, Some(unfolds) if unfolds.keys.is_empty()) {

@@ -82,10 +82,9 @@ fn inner(step: &Step) -> Vec<(String, &Region)> {
     let headed = regions.into_iter().enumerate();
     headed
         .map(|(at, (what, region))| match &step.action {
-            Action::If { branches, .. } if at < branches.len() => (
-                format!("{what} {}:", super::short(&branches[at].condition)),
-                region,
-            ),
+            Action::If { branches, .. } if at < branches.len() => {
+                (format!("{what} {}:", branches[at].condition.in_short()), region)
+            }
             _ => (format!("{what}:"), region),
         })
         .collect()

@@ -57,11 +57,13 @@ macro_rules! each_prop {
     ($($name:ident { $($field:ident),* $(; $($plain:ident),*)? })*) => {$(
         impl $crate::expr::EachProp for $name {
             fn each_prop<'p>(&'p self, f: &mut dyn FnMut(&'p $crate::expr::Prop)) {
+                let _ = &f;
                 let $name { $($field,)* $($($plain: _,)*)? } = self;
                 $($field.each_prop(f);)*
             }
 
             fn each_prop_mut(&mut self, f: &mut dyn FnMut(&mut $crate::expr::Prop)) {
+                let _ = &f;
                 let $name { $($field,)* $($($plain: _,)*)? } = self;
                 $($field.each_prop_mut(f);)*
             }

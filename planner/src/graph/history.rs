@@ -149,7 +149,10 @@ impl<'s> History<'s> {
             } else {
                 // A variable that the step surely sets hides what was set before.
                 let sure = match &step.action {
-                    Action::SetVariable(set) => set.set.iter().all(|v| !v.many),
+                    Action::Plain(plain) => match plain.operation().sets() {
+                        [] => false,
+                        set => set.iter().all(|v| !v.many),
+                    },
                     Action::EnterFlow { .. } => true,
                     _ => false,
                 };

@@ -5,9 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::control::{Branch, ForEach, RunFlow, Try, While};
 use super::deferred::Deferred;
 use super::http_request::HttpRequest;
-use super::messages::{Print, SetVariable};
-use super::migrate_schema::MigrateSchema;
-use super::sql::{Execute, Transform};
+use super::plain::Plain;
 use crate::codes::Code;
 use crate::diagnostic::Diagnostics;
 use crate::span::Place;
@@ -82,11 +80,8 @@ pub struct FlowStep {
 #[derive(Debug, Clone)]
 pub enum FlowAction {
     HttpRequest(Box<HttpRequest>),
-    Transform(Box<Transform>),
-    Execute(Execute),
-    MigrateSchema(Box<MigrateSchema>),
-    SetVariable(SetVariable),
-    Print(Print),
+    /// One without steps inside.
+    Plain(Box<Plain>),
     If {
         branches: Vec<Branch>,
         otherwise: Vec<FlowStep>,
@@ -99,6 +94,11 @@ pub enum FlowAction {
 }
 
 impl FlowAction {
+    /// An operation without steps inside.
+    pub fn plain(plain: Plain) -> FlowAction {
+        FlowAction::Plain(Box::new(plain))
+    }
+
     /// The lists of steps inside, in the order written.
     pub fn inner(&self) -> Vec<&[FlowStep]> {
         match self {

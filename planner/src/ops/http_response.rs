@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::columns::{COLUMNS, Columns, read_columns};
 use super::data_path::{self, DataPath};
-use super::messages::{VariableScope, VariableSet, variables_of};
 use super::rules::{self, RULE, Rule};
+use super::set_variable::{VariableScope, VariableSet, variables_of};
 use super::table::{TABLE, TableDefaults, TableRef};
 use super::write_mode::{WRITE_MODE, WriteMode, check_primary_key, read_write_mode};
 use crate::codes::Code;

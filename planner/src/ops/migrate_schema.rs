@@ -4,7 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use super::Operation;
 use super::common::{COMMON, FlowAction};
+use super::plain::{Plain, PlainOperation};
 use super::table::TableRef;
+use super::write_mode::WriteMode;
+use crate::effects::{Effects, Scope};
+use crate::span::Place;
 use crate::syntax::{Form, Key, Shape};
 
 /// `migrate_schema`.
@@ -71,9 +75,38 @@ pub(super) const OPERATION: Operation = Operation {
             "columns_namespace",
             "columns_table",
         );
-        Some(FlowAction::MigrateSchema(Box::new(MigrateSchema {
+        Some(FlowAction::plain(Plain::MigrateSchema(MigrateSchema {
             target: target?,
             columns: columns?,
         })))
     },
 };
+
+impl PlainOperation for MigrateSchema {
+    fn databases(&self) -> Vec<(&str, &Place)> {
+        let tables = [&self.target, &self.columns].into_iter();
+        tables
+            .map(|table| (table.source.as_str(), &table.place))
+            .collect()
+    }
+
+    fn fills(&self) -> Option<(&TableRef, Option<&WriteMode>)> {
+        Some((&self.target, None))
+    }
+
+    fn plan(&mut self, effects: &mut Effects, scope: &Scope<'_>) -> Vec<(String, Place)> {
+        let columns = self.columns.resource(effects, scope);
+        effects.reads.insert(columns);
+        let target = self.target.resource(effects, scope);
+        // Its rows stay: it is read as well as written.
+        effects.reads.insert(target.clone());
+        effects.writes.insert(target);
+        effects.at_once("changes the columns of a table");
+        Vec::new()
+    }
+
+    fn summary(&self) -> String {
+        let (target, columns) = (self.target.in_short(), self.columns.in_short());
+        format!("columns of {target} as {columns} lists them")
+    }
+}

@@ -1,19 +1,23 @@
 //! The operations of the language: one file each for its keys and its meaning.
 
+mod across;
 mod columns;
 mod common;
 mod control;
 mod data_path;
 mod deferred;
+mod execute;
 mod http_request;
 mod http_response;
-mod messages;
 mod migrate_schema;
 mod pagination;
+mod plain;
+mod print;
 mod props;
 mod rules;
-mod sql;
+mod set_variable;
 mod table;
+mod transform;
 mod write_mode;
 
 use crate::codes::Code;
@@ -25,14 +29,17 @@ pub use common::{COMMON, FlowAction, FlowStep, OnError, each_step};
 pub use control::{Branch, ForEach, RunFlow, Try, While};
 pub use data_path::DataPath;
 pub use deferred::{Deferred, DeferredKey};
+pub use execute::Execute;
 pub use http_request::{BodyFormat, HttpRequest, RequestSpec};
 pub use http_response::{ResponseSpec, ResponseTable, RowFormat, SchemaPolicy};
-pub use messages::{Print, SetVariable, VARIABLE, VariableScope, VariableSet, read_variables, variables_of};
 pub use migrate_schema::MigrateSchema;
 pub use pagination::{PageKind, Pagination};
+pub use plain::{Plain, PlainOperation};
+pub use print::Print;
 pub use rules::{Rule, RuleAction};
-pub use sql::{Engine, Execute, Transform};
+pub use set_variable::{SetVariable, VARIABLE, VariableScope, VariableSet, read_variables, variables_of};
 pub use table::{RowsOf, TableDefaults, TableRef};
+pub use transform::{Engine, Transform};
 pub use write_mode::WriteMode;
 
 /// An operation: the shape of its keys, and their reader.
@@ -45,11 +52,11 @@ pub struct Operation {
 /// Every operation by its name.
 pub static OPERATIONS: &[(&str, Operation)] = &[
     ("http_request", http_request::OPERATION),
-    ("transform", sql::TRANSFORM),
-    ("execute", sql::EXECUTE),
+    ("transform", transform::OPERATION),
+    ("execute", execute::OPERATION),
     ("migrate_schema", migrate_schema::OPERATION),
-    ("set_variable", messages::SET_VARIABLE),
-    ("print", messages::PRINT),
+    ("set_variable", set_variable::OPERATION),
+    ("print", print::OPERATION),
     ("if", control::IF),
     ("for_each", control::FOR_EACH),
     ("while", control::WHILE),

@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::codes::Code;
 use crate::diagnostic::Diagnostics;
+use crate::effects::{Effects, Resource, Scope};
 use crate::expr::Prop;
+use crate::names::name_parts;
 use crate::span::Place;
 use crate::syntax::{Form, Key, Keys, Shape};
 
@@ -19,6 +21,43 @@ pub struct TableRef {
     pub table: Prop,
     #[serde(skip)]
     pub place: Place,
+}
+
+impl TableRef {
+    /// A table as a resource, and what computing its name reads.
+    pub fn resource(&self, effects: &mut Effects, scope: &Scope<'_>) -> Resource {
+        let parts = [self.database.as_ref(), self.namespace.as_ref(), Some(&self.table)];
+        let known = parts.iter().flatten().all(|p| p.as_text().is_some());
+        parts
+            .iter()
+            .flatten()
+            .for_each(|p| effects.read_uses(&p.uses(), scope));
+        let text = |p: &Option<Prop>| p.as_ref().and_then(Prop::as_text).map(str::to_string);
+        let parts = self.table.as_text().filter(|_| known).and_then(name_parts);
+        let Some(mut parts) = parts else {
+            return Effects::place_in(&self.source, Resource::Source);
+        };
+        let mut last = || parts.pop().map(|part| part.text);
+        let name = last().unwrap_or_default();
+        let namespace = last().or_else(|| text(&self.namespace));
+        let database = last().or_else(|| text(&self.database));
+        Effects::place_in(&self.source, |source| Resource::Table {
+            source,
+            database,
+            namespace,
+            table: name,
+        })
+    }
+
+    /// The table in one line.
+    pub fn in_short(&self) -> String {
+        let mut name = self.source.clone();
+        for part in [&self.database, &self.namespace].into_iter().flatten() {
+            name.push('.');
+            name.push_str(&part.in_short());
+        }
+        format!("{name}.{}", self.table.in_short())
+    }
 }
 
 /// The rows of a table, one by one, under a name.

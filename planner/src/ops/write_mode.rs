@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::columns::Columns;
+use super::table::TableRef;
 use crate::codes::Code;
 use crate::diagnostic::{Diagnostics, did_you_mean};
 use crate::syntax::{Form, Key, Keys, Shape};
@@ -22,6 +23,16 @@ pub enum WriteMode {
 }
 
 impl WriteMode {
+    /// What becomes of a table that rows are written to.
+    pub fn in_words(&self, target: &TableRef) -> String {
+        let name = target.in_short();
+        match self {
+            WriteMode::Replace => format!("replaces {name}"),
+            WriteMode::Append => format!("adds rows to {name}"),
+            WriteMode::Upsert(key) => format!("upserts {name} by {}", key.join(", ")),
+        }
+    }
+
     /// Whether the rows that are there go.
     pub fn replaces(&self) -> bool {
         matches!(self, WriteMode::Replace)

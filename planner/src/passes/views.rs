@@ -9,7 +9,7 @@ use super::{Facts, SelectError};
 use crate::effects::Resource;
 use crate::expr::{Prop, Returned};
 use crate::names::name_parts;
-use crate::ops::{Columns, Execute, FlowAction, FlowStep, ResponseSpec, ResponseTable, TableRef, each_step};
+use crate::ops::{Columns, FlowAction, FlowStep, ResponseSpec, ResponseTable, TableRef, each_step};
 use crate::plan::Plan;
 use crate::sql::{self, SqlTable};
 use crate::syntax::Source;
@@ -88,22 +88,22 @@ impl KnownTables {
         }
     }
 
-    fn execute(&mut self, execute: &Execute, sources: &IndexMap<String, Source>) {
-        let text = match &execute.statement {
+    fn statements(&mut self, source: &str, statements: &Prop, sources: &IndexMap<String, Source>) {
+        let text = match statements {
             Prop::Literal(text) => text.as_str(),
             Prop::Jinja { code, .. } => Some(&*code.text),
             _ => None,
         };
-        let dialect = sources.get(&execute.source).and_then(Source::dialect);
+        let dialect = sources.get(source).and_then(Source::dialect);
         let found = match (text, dialect) {
             (Some(text), Some(dialect)) => sql::analyse(text, dialect).ok(),
             _ => None,
         };
         let Some(found) = found.filter(|found| !found.writes_any) else {
-            self.opaque.insert(execute.source.clone());
+            self.opaque.insert(source.to_string());
             return;
         };
-        let key = |t: &SqlTable| (execute.source.clone(), t.table.to_lowercase());
+        let key = |t: &SqlTable| (source.to_string(), t.table.to_lowercase());
         self.tables.extend(found.creates.iter().map(key));
         for made in found.creates.iter().chain(&found.writes).map(key) {
             self.columns.insert(made.clone(), None);
@@ -139,9 +139,14 @@ fn made_by(step: &FlowStep, sources: &IndexMap<String, Source>, known: &mut Know
                 .iter()
                 .for_each(|table| known.target(table));
         }
-        FlowAction::Transform(transform) => known.target(&transform.target),
-        FlowAction::MigrateSchema(migrate) => known.target(&migrate.target),
-        FlowAction::Execute(execute) => known.execute(execute, sources),
+        FlowAction::Plain(plain) => {
+            if let Some((table, _)) = plain.operation().fills() {
+                known.target(table);
+            }
+            if let Some((source, statements)) = plain.operation().statements() {
+                known.statements(source, statements, sources);
+            }
+        }
         // Any flow may be the one that is called; each is looked at by itself.
         _ => {}
     }

@@ -8,10 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::effects::Resource;
 use crate::expr::{EachProp, Prop};
-use crate::ops::{
-    DeferredKey, Execute, FlowStep, HttpRequest, MigrateSchema, OPERATIONS, OnError, Print, RowsOf,
-    SetVariable, TableRef, Transform,
-};
+use crate::ops::{DeferredKey, FlowStep, HttpRequest, OPERATIONS, OnError, Plain, RowsOf, TableRef};
 use crate::servers::Servers;
 use crate::span::Place;
 use crate::syntax::{Concurrency, Source};
@@ -283,10 +280,6 @@ impl Action {
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     Http(Box<HttpStep>),
-    Transform(Box<Transform>),
-    Execute(Execute),
-    SetVariable(SetVariable),
-    Print(Print),
     If {
         branches: Vec<PlannedBranch>,
         otherwise: Region,
@@ -314,7 +307,6 @@ pub enum Action {
     },
     /// Steps that stand together: a block or called flow whose failure does not stop the flow.
     Group(Region),
-    MigrateSchema(Box<MigrateSchema>),
     /// Another flow is called, and its steps are planned when it starts.
     Call {
         flow: String,
@@ -326,6 +318,9 @@ pub enum Action {
         frame: usize,
         parameters: Option<Prop>,
     },
+    /// An operation without steps inside.
+    #[serde(untagged)]
+    Plain(Box<Plain>),
 }
 
 /// A condition and the steps that follow from it.

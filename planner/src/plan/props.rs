@@ -10,11 +10,7 @@ impl EachProp for Action {
                 http.request.each_prop(f);
                 http.rejects.each_prop(f);
             }
-            Action::Transform(transform) => transform.each_prop(f),
-            Action::Execute(execute) => execute.each_prop(f),
-            Action::SetVariable(set) => set.each_prop(f),
-            Action::Print(print) => print.each_prop(f),
-            Action::MigrateSchema(migrate) => migrate.each_prop(f),
+            Action::Plain(plain) => plain.each_prop(f),
             Action::If { branches, .. } => branches.iter().for_each(|b| f(&b.condition)),
             Action::ForEach { rows, .. } => rows.each_prop(f),
             Action::While { condition, .. } => f(condition),
@@ -29,11 +25,7 @@ impl EachProp for Action {
                 http.request.each_prop_mut(f);
                 http.rejects.each_prop_mut(f);
             }
-            Action::Transform(transform) => transform.each_prop_mut(f),
-            Action::Execute(execute) => execute.each_prop_mut(f),
-            Action::SetVariable(set) => set.each_prop_mut(f),
-            Action::Print(print) => print.each_prop_mut(f),
-            Action::MigrateSchema(migrate) => migrate.each_prop_mut(f),
+            Action::Plain(plain) => plain.each_prop_mut(f),
             Action::If { branches, .. } => branches.iter_mut().for_each(|b| f(&mut b.condition)),
             Action::ForEach { rows, .. } => rows.each_prop_mut(f),
             Action::While { condition, .. } => f(condition),

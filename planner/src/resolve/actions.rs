@@ -1,12 +1,11 @@
 //! What each operation becomes in the plan, and what it reads and writes.
 
-use super::across::reach;
-use super::frame::{Frame, scope, target};
+use super::frame::{Frame, scope};
 use super::steps::{Found, Resolver};
-use crate::effects::{Effects, Resource};
+use crate::effects::Effects;
 use crate::expr::has_template;
 use crate::http_effects;
-use crate::ops::{Branch, FlowAction, FlowStep, HttpRequest, Try, While};
+use crate::ops::{Branch, FlowAction, FlowStep, HttpRequest, Plain, Try, While};
 use crate::plan::{Action, PlannedBranch};
 
 /// The variable that `catch` finds the error in.
@@ -23,62 +22,14 @@ impl Resolver<'_> {
     ) -> Action {
         match &step.action {
             FlowAction::HttpRequest(request) => self.http(step, id, request, frame, found),
-            FlowAction::Transform(transform) => {
-                self.database(&transform.target);
-                let scope = scope(frame, self.names);
-                let reach = reach(transform, &mut found.effects, &scope);
-                let target = found.effects.table(&transform.target, &scope);
-                found.effects.writes.insert(target);
-                for source in &reach.sources {
-                    self.database_named(source, &transform.query_place);
-                }
-                let mut transform = transform.clone();
-                transform.engine = reach.engine;
-                Action::Transform(transform)
-            }
-            FlowAction::Execute(execute) => {
-                self.database_named(&execute.source, &execute.place);
-                let scope = scope(frame, self.names);
-                found
-                    .effects
-                    .sql_prop(&execute.source, &execute.statement, &scope, true);
-                let why = format!("runs statements in {}", execute.source);
-                found.effects.at_once(why);
-                Action::Execute(execute.clone())
-            }
-            FlowAction::MigrateSchema(migrate) => {
-                self.database(&migrate.target);
-                self.database(&migrate.columns);
-                let scope = scope(frame, self.names);
-                let columns = found.effects.table(&migrate.columns, &scope);
-                found.effects.reads.insert(columns);
-                let target = found.effects.table(&migrate.target, &scope);
-                // Its rows stay: it is read as well as written.
-                found.effects.reads.insert(target.clone());
-                found.effects.writes.insert(target);
-                found.effects.at_once("changes the columns of a table");
-                Action::MigrateSchema(migrate.clone())
-            }
-            FlowAction::SetVariable(set) => {
-                let scope = scope(frame, self.names);
-                for variable in &set.set {
-                    found.effects.read_uses(&variable.value.uses(), &scope);
-                    found.effects.writes.insert(target(variable, &scope));
-                }
-                self.sets(&set.set);
-                Action::SetVariable(set.clone())
-            }
-            FlowAction::Print(print) => {
-                found
-                    .effects
-                    .read_uses(&print.message.uses(), &scope(frame, self.names));
-                found.effects.writes.insert(Resource::Console);
-                Action::Print(print.clone())
-            }
+            FlowAction::Plain(plain) => self.plain(plain, frame, found),
             FlowAction::If { branches, otherwise } => self.conditions(branches, otherwise, frame, found),
             FlowAction::ForEach(each) => {
                 self.database(&each.rows.table);
-                let table = found.effects.table(&each.rows.table, &scope(frame, self.names));
+                let table = each
+                    .rows
+                    .table
+                    .resource(&mut found.effects, &scope(frame, self.names));
                 found.effects.reads.insert(table);
                 self.check_tables(found, &each.rows.table.place);
                 frame.bound.push(each.rows.variable.clone());
@@ -105,6 +56,20 @@ impl Resolver<'_> {
             FlowAction::RunFlow(run) if self.calls_later(step, run) => self.call(step, run, frame, found),
             FlowAction::RunFlow(run) => Action::Group(self.flow_region(step, run, id, frame, found)),
         }
+    }
+
+    fn plain(&mut self, plain: &Plain, frame: &Frame, found: &mut Found) -> Action {
+        let mut planned = plain.clone();
+        for (source, place) in plain.operation().databases() {
+            self.database_named(source, place);
+        }
+        let scope = scope(frame, self.names);
+        let further = planned.operation_mut().plan(&mut found.effects, &scope);
+        for (source, place) in &further {
+            self.database_named(source, place);
+        }
+        self.sets(plain.operation().sets());
+        Action::Plain(Box::new(planned))
     }
 
     fn http(

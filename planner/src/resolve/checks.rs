@@ -214,7 +214,13 @@ impl Resolver<'_> {
                 let tables = request.response.tables.iter();
                 tables.map(|t| (&t.target, &t.write_mode)).collect()
             }
-            FlowAction::Transform(transform) => vec![(&transform.target, &transform.write_mode)],
+            FlowAction::Plain(plain) => {
+                let filled = plain.operation().fills();
+                filled
+                    .and_then(|(table, mode)| Some((table, mode?)))
+                    .into_iter()
+                    .collect()
+            }
             _ => return,
         };
         for (table, mode) in written {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::steps::Names;
-use crate::effects::{Resource, Scope};
+use crate::effects::Scope;
 use crate::expr::Prop;
 use crate::ops::{FlowAction, FlowStep, VariableScope, VariableSet, each_step};
 
@@ -34,7 +34,7 @@ pub(super) fn scope<'s>(frame: &'s Frame, names: &'s Names<'_>) -> Scope<'s> {
 /// Local variables that a flow's steps set, nested ones included.
 pub(super) fn collect_locals(steps: &[FlowStep], locals: &mut BTreeSet<String>) {
     each_step(steps, &mut |step| match &step.action {
-        FlowAction::SetVariable(set) => locals.extend(local(&set.set)),
+        FlowAction::Plain(plain) => locals.extend(local(plain.operation().sets())),
         FlowAction::HttpRequest(request) => {
             locals.extend(local(&request.response.variables));
             let returns = request.response.parser.as_ref().and_then(Prop::returns);
@@ -48,18 +48,4 @@ pub(super) fn collect_locals(steps: &[FlowStep], locals: &mut BTreeSet<String>) 
 fn local(variables: &[VariableSet]) -> impl Iterator<Item = String> {
     let local = variables.iter().filter(|v| v.scope == VariableScope::Local);
     local.map(|v| v.name.clone())
-}
-
-/// Where a variable that is set goes.
-pub fn target(variable: &VariableSet, scope: &Scope<'_>) -> Resource {
-    if variable.many {
-        return Resource::AnyVariable;
-    }
-    match variable.scope {
-        VariableScope::Local => Resource::Local {
-            frame: scope.frame,
-            name: variable.name.clone(),
-        },
-        VariableScope::Project => Resource::Variable(variable.name.clone()),
-    }
 }

@@ -1,6 +1,5 @@
 //! From flows as written to regions of planned steps: names resolved, called flows inlined, effects found.
 
-mod across;
 mod actions;
 mod calls;
 mod checks;
@@ -8,5 +7,4 @@ mod frame;
 mod lookup;
 mod steps;
 
-pub use frame::target;
 pub use steps::{Names, Resolver};

@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 use url::Url;
 
-use super::{AuthSpec, DatabaseSource, Server, Source, SourceKind};
+use super::{AuthSpec, Source, SourceKind};
 use crate::expr::{EachProp, Prop};
 
 /// What stands for a value that is not shown.
@@ -36,10 +36,10 @@ impl Source {
                         false => hide_named(&mut variable.value),
                     }
                 }
-                http.base_url.iter_mut().for_each(hide_password);
+                http.base_url.iter_mut().for_each(hide_in_url);
                 http.auth.iter_mut().for_each(hide_auth);
             }
-            SourceKind::Database(database) => hide_database(database),
+            SourceKind::Database(database) => database.kind_mut().hide_secrets(),
         }
         source
     }
@@ -65,36 +65,13 @@ fn hide_auth(auth: &mut AuthSpec) {
     }
 }
 
-fn hide_database(database: &mut DatabaseSource) {
-    match database {
-        DatabaseSource::Postgres(server) | DatabaseSource::MySql(server) => {
-            let Server {
-                conn_str, password, ..
-            } = server;
-            hide_password(conn_str);
-            password.iter_mut().for_each(hide);
-        }
-        DatabaseSource::Snowflake(source) => {
-            let secrets = [
-                &mut source.password,
-                &mut source.private_key_passphrase,
-                &mut source.token,
-            ];
-            secrets.into_iter().flatten().for_each(hide);
-        }
-        DatabaseSource::Adbc(source) => source.options.iter_mut().for_each(hide_named),
-        DatabaseSource::DuckDb(source) => hide_password(&mut source.conn_str),
-        DatabaseSource::Sqlite(_) | DatabaseSource::Staging => {}
-    }
-}
-
 fn is_secret(name: &str) -> bool {
     let name = name.to_lowercase();
     SECRETS.iter().any(|part| name.contains(part))
 }
 
 /// Hides a value, and those inside it.
-fn hide(prop: &mut Prop) {
+pub(super) fn hide(prop: &mut Prop) {
     match prop {
         Prop::Literal(json) => *json = HIDDEN.into(),
         Prop::Map(entries) => entries.iter_mut().for_each(|(_, inner)| hide(inner)),
@@ -104,7 +81,7 @@ fn hide(prop: &mut Prop) {
 }
 
 /// Hides the entries of a map whose names say that they are secrets, and passwords in urls.
-fn hide_named(prop: &mut Prop) {
+pub(super) fn hide_named(prop: &mut Prop) {
     match prop {
         Prop::Map(entries) => {
             for (name, inner) in entries {
@@ -141,7 +118,7 @@ fn hide_json(json: &mut Json) {
 }
 
 /// Hides what is secret in a connection string.
-fn hide_password(prop: &mut Prop) {
+pub(super) fn hide_in_url(prop: &mut Prop) {
     let Prop::Literal(json) = prop else { return };
     match json.as_str() {
         // Pairs of names and values, as some drivers take them.

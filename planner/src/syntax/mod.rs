@@ -2,7 +2,7 @@
 
 mod auth;
 mod brackets;
-mod database;
+mod databases;
 mod deferring;
 mod hidden;
 mod keys;
@@ -20,8 +20,10 @@ mod tree;
 mod yaml;
 
 pub use auth::{AuthSpec, AwsSigv4Spec, GRANTS, GrantType, OAuth1Spec, OAuth2Spec};
-pub use database::{
-    AdbcSource, DatabaseSource, DuckDbSource, SNOWFLAKE_CREDENTIALS, Server, SnowflakeSource,
+pub(crate) use databases::host_and_port;
+pub use databases::{
+    AdbcSource, DatabaseKind, DatabaseSource, DuckDbSource, MySqlSource, PostgresSource,
+    SNOWFLAKE_CREDENTIALS, SOURCES, Server, SnowflakeSource, SqliteSource, StagingSource,
 };
 pub use keys::Keys;
 pub use limits::{
@@ -35,6 +37,6 @@ pub use project::{
 };
 pub use scalars::plain_scalar as plain;
 pub use shape::{EXPRESSION, Form, Key, Shape};
-pub use source::{FLOW, HttpSource, SOURCES, Source, SourceKind, read_flow, read_source};
+pub use source::{FLOW, HttpSource, Source, SourceKind, read_flow, read_source};
 pub use tree::{KEYED, Node, Scalar, TYPED, Value};
 pub use yaml::{parse, parse_environment};

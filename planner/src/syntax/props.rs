@@ -1,19 +1,9 @@
 //! The values in a source's definition that are computed when it is opened or asked.
 
-use super::{
-    AdbcSource, AuthSpec, AwsSigv4Spec, DatabaseSource, DuckDbSource, HttpSource, Network, OAuth1Spec,
-    OAuth2Spec, Server, SnowflakeSource, Source, SourceKind, Tls,
-};
+use super::{AuthSpec, AwsSigv4Spec, HttpSource, Network, OAuth1Spec, OAuth2Spec, Source, SourceKind, Tls};
 use crate::expr::{each_prop, each_prop_of_variants};
 
 each_prop! {
-    Server { conn_str, username, password }
-    DuckDbSource { conn_str, driver }
-    SnowflakeSource {
-        account, user, password, private_key_path, private_key_passphrase, token, warehouse, role, database, schema,
-        host, port, protocol, driver
-    }
-    AdbcSource { driver, entrypoint, options }
     OAuth1Spec { consumer_key, consumer_secret, token, token_secret, realm; sha256 }
     OAuth2Spec { token_endpoint, client_id, client_secret, username, password, refresh_token, scope; grant }
     AwsSigv4Spec { access_key_id, secret_access_key, session_token, region, service }
@@ -25,10 +15,6 @@ each_prop! {
 
 each_prop_of_variants! {
     SourceKind { @Http, @Database, } else {}
-}
-
-each_prop_of_variants! {
-    DatabaseSource { @Postgres, @MySql, @Sqlite, @DuckDb, @Snowflake, @Adbc, } else { Staging }
 }
 
 each_prop_of_variants! {

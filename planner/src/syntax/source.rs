@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 use super::auth::{AUTH, AuthSpec, read_auth};
-use super::database::{self, DatabaseSource, read_database};
+use super::databases::{self, DatabaseSource, SOURCES, read_database};
 use super::limits::{
     Concurrency, LIMITS, RateLimitSpec, RetrySpec, read_concurrency, read_rate_limit, read_retry,
 };
@@ -63,7 +63,7 @@ impl Source {
     pub fn dialect(&self) -> Option<Dialect> {
         match self.kind {
             SourceKind::Http(_) => None,
-            SourceKind::Database(ref database) => Some(database.dialect()),
+            SourceKind::Database(ref database) => Some(database.kind().dialect()),
         }
     }
 
@@ -98,7 +98,7 @@ impl HttpSource {
     }
 }
 
-static HTTP: Shape = Shape {
+pub(super) static HTTP: Shape = Shape {
     what: "an http source",
     doc: "An API.",
     with: &[&TYPE, &LIMITS, &NETWORK],
@@ -131,18 +131,6 @@ pub(super) static TYPE: Shape = Shape {
     keys: &[Key::new("type", Form::Name, "What the source is.").required()],
 };
 
-/// Every type of source.
-pub static SOURCES: &[(&str, &Shape)] = &[
-    ("http", &HTTP),
-    ("postgres", &database::POSTGRES),
-    ("snowflake", &database::SNOWFLAKE),
-    ("duckdb", &database::DUCKDB),
-    ("mysql", &database::MYSQL),
-    ("sqlite", &database::SQLITE),
-    ("adbc", &database::ADBC),
-    ("staging", &database::STAGING),
-];
-
 /// Reads a source's file.
 pub fn read_source(name: &str, file: &Arc<str>, text: &str, d: &mut Diagnostics) -> Option<Source> {
     let node = parse(file, text, d)?;
@@ -150,7 +138,7 @@ pub fn read_source(name: &str, file: &Arc<str>, text: &str, d: &mut Diagnostics)
     let keys = Keys::new(&node, shape, d)?;
     let identifiers = match kind {
         "http" => None,
-        _ => database::read_identifiers(&keys, d),
+        _ => databases::read_identifiers(&keys, d),
     };
     let kind = match kind {
         "http" => SourceKind::Http(Box::new(read_http(&keys, d)?)),

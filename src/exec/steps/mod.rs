@@ -15,6 +15,7 @@ mod try_;
 mod while_;
 
 use futures::future::BoxFuture;
+use sequor_planner::ops::Plain;
 use sequor_planner::plan::Action;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -34,10 +35,13 @@ async fn perform(context: StepContext) -> Result<()> {
     let step = context.step.clone();
     match &step.action {
         Action::Http(http) => http_request::run(&context, http, None).await,
-        Action::Transform(transform) => transform::run(&context, transform).await,
-        Action::Execute(execute) => execute::run(&context, execute).await,
-        Action::SetVariable(set) => set_variable::run(&context, &set.set).await,
-        Action::Print(print) => print::run(&context, &print.message).await,
+        Action::Plain(plain) => match &**plain {
+            Plain::Transform(transform) => transform::run(&context, transform).await,
+            Plain::Execute(execute) => execute::run(&context, execute).await,
+            Plain::SetVariable(set) => set_variable::run(&context, &set.set).await,
+            Plain::Print(print) => print::run(&context, &print.message).await,
+            Plain::MigrateSchema(migrate) => migrate_schema::run(&context, migrate).await,
+        },
         Action::If { branches, otherwise } => if_::run(&context, branches, otherwise).await,
         Action::ForEach { rows, columns, body } => {
             for_each::run(&context, rows, columns.as_ref(), body).await
@@ -53,7 +57,6 @@ async fn perform(context: StepContext) -> Result<()> {
             finally,
         } => try_::run(&context, steps, catch.as_ref(), finally).await,
         Action::Group(body) => context.steps(body, context.scope.clone()).await,
-        Action::MigrateSchema(migrate) => migrate_schema::run(&context, migrate).await,
         Action::EnterFlow {
             frame, parameters, ..
         } => run_flow::enter(&context, *frame, parameters.as_ref()).await,

@@ -1,5 +1,6 @@
 //! DuckDB, by its ADBC driver: the library that its Python package holds, or the system's.
 
+mod connect;
 mod database;
 mod find;
 mod load;
@@ -7,5 +8,6 @@ mod side;
 mod types;
 
 pub use super::location::Location;
+pub use connect::{Files, open};
 pub use database::DuckDb;
 pub use find::Places;

@@ -1,5 +1,11 @@
 //! Connection strings and the pool.
 
+use std::sync::Arc;
+
+use super::database::MySql;
+use crate::sources::database::Database;
+use crate::sources::settings::Settings;
+use sequor_planner::syntax::MySqlSource;
 use std::time::Duration;
 
 use sqlx::mysql::{MySqlConnectOptions, MySqlPool, MySqlPoolOptions};
@@ -79,4 +85,14 @@ pub async fn connect(options: MySqlConnectOptions) -> Result<(MySqlPool, MySqlCo
         .acquire_timeout(TIMEOUT)
         .connect_lazy_with(options.clone());
     Ok((pool, options))
+}
+
+/// Opens the database of a source.
+///
+/// # Errors
+/// Settings that can't be evaluated; a server that can't be reached, or refuses.
+pub async fn open(source: &MySqlSource, settings: &dyn Settings) -> Result<Arc<dyn Database>> {
+    let login = settings.login(&source.server).await?;
+    let (username, password) = (login.username.as_deref(), login.password.as_ref());
+    Ok(Arc::new(MySql::open(&login.conn_str, username, password).await?))
 }

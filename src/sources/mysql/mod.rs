@@ -10,4 +10,5 @@ mod sql;
 mod stop;
 mod types;
 
+pub use connect::open;
 pub use database::MySql;

@@ -1,5 +1,11 @@
 //! Connection strings and the pool.
 
+use std::sync::Arc;
+
+use super::database::Postgres;
+use crate::sources::database::Database;
+use crate::sources::settings;
+use sequor_planner::syntax::PostgresSource;
 use std::time::Duration;
 
 use sqlx::Connection;
@@ -123,4 +129,14 @@ async fn own_settings(connection: &mut PgConnection) {
 
 fn server(options: &PgConnectOptions) -> String {
     format!("PostgreSQL at {}:{}", options.get_host(), options.get_port())
+}
+
+/// Opens the database of a source.
+///
+/// # Errors
+/// Settings that can't be evaluated; a server that can't be reached, or refuses.
+pub async fn open(source: &PostgresSource, settings: &dyn settings::Settings) -> Result<Arc<dyn Database>> {
+    let login = settings.login(&source.server).await?;
+    let opened = Postgres::open(login.conn_str, login.username, login.password).await?;
+    Ok(Arc::new(opened.quoted_names(settings.quoted())))
 }

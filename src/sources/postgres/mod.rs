@@ -13,4 +13,5 @@ mod query;
 mod side;
 mod sql;
 
+pub use connect::open;
 pub use database::Postgres;

@@ -1,6 +1,13 @@
 //! How an account is reached: the driver's options
 //! (https://arrow.apache.org/adbc/current/driver/snowflake.html#client-options).
 
+use std::sync::Arc;
+
+use super::database::Snowflake;
+use crate::sources::blocking::blocking;
+use crate::sources::database::Database;
+use crate::sources::settings::Settings;
+use sequor_planner::syntax::SnowflakeSource;
 use std::path::PathBuf;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -108,4 +115,44 @@ impl Account {
         }
         Ok(options)
     }
+}
+
+/// Opens the database of a source.
+///
+/// # Errors
+/// Settings that can't be evaluated; no driver; an account that can't be reached, or refuses.
+pub async fn open(source: &SnowflakeSource, settings: &dyn Settings) -> Result<Arc<dyn Database>> {
+    let account = account(source, settings).await?;
+    let driver = match settings.driver(&source.driver).await? {
+        Some(driver) => Some(driver),
+        None => settings.packaged("adbc_driver_snowflake").await?,
+    };
+    let opened = blocking(move || Snowflake::open(&account, driver)).await?;
+    Ok(Arc::new(opened.quoted_names(settings.quoted())))
+}
+
+/// The account as the source gives it.
+async fn account(source: &SnowflakeSource, settings: &dyn Settings) -> Result<Account> {
+    let credential = if let Some(password) = settings.secret(&source.password).await? {
+        Credential::Password(password)
+    } else if let Some(path) = settings.maybe(&source.private_key_path).await? {
+        let passphrase = settings.secret(&source.private_key_passphrase).await?;
+        Credential::Key(settings.folder().join(path), passphrase)
+    } else if let Some(token) = settings.secret(&source.token).await? {
+        Credential::Token(token)
+    } else {
+        Credential::None
+    };
+    Ok(Account {
+        account: settings.text(&source.account).await?,
+        user: settings.maybe(&source.user).await?,
+        credential,
+        warehouse: settings.maybe(&source.warehouse).await?,
+        role: settings.maybe(&source.role).await?,
+        database: settings.maybe(&source.database).await?,
+        schema: settings.maybe(&source.schema).await?,
+        host: settings.maybe(&source.host).await?,
+        port: settings.maybe(&source.port).await?,
+        protocol: settings.maybe(&source.protocol).await?,
+    })
 }

@@ -7,5 +7,5 @@ mod side;
 mod stage;
 mod types;
 
-pub use connect::{Account, Credential};
+pub use connect::{Account, Credential, open};
 pub use database::Snowflake;

@@ -1,5 +1,6 @@
 //! SQLite, by sqlx: loads by one prepared statement into a side table, which takes its place in one transaction.
 
+mod connect;
 mod database;
 mod error;
 mod load;
@@ -7,4 +8,5 @@ mod query;
 mod side;
 mod types;
 
+pub use connect::open;
 pub use database::Sqlite;

@@ -1,11 +1,14 @@
-//! `transform` and `execute`: SQL that a database runs.
+//! `transform`: a table becomes the result of a query.
 
 use serde::{Deserialize, Serialize};
 
 use super::Operation;
+use super::across::reach;
 use super::common::{COMMON, FlowAction};
+use super::plain::{Plain, PlainOperation};
 use super::table::TableRef;
 use super::write_mode::{WRITE_MODE, WriteMode, read_write_mode};
+use crate::effects::{Effects, Scope};
 use crate::expr::Prop;
 use crate::span::Place;
 use crate::syntax::{Form, Key, Shape};
@@ -53,19 +56,7 @@ impl Engine {
 /// The engines by their names.
 const ENGINES: [(&str, Engine); 2] = [("warehouse", Engine::Warehouse), ("local", Engine::Local)];
 
-/// `execute`: statements.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Execute {
-    pub source: String,
-    pub statement: Prop,
-    #[serde(skip)]
-    pub place: Place,
-    /// Where the statement stands.
-    #[serde(skip)]
-    pub statement_place: Place,
-}
-
-pub(super) const TRANSFORM: Operation = Operation {
+pub(super) const OPERATION: Operation = Operation {
     shape: &Shape {
         what: "a transform",
         doc: "Runs a query where its data is; the target becomes its result.",
@@ -96,7 +87,7 @@ pub(super) const TRANSFORM: Operation = Operation {
         let engine = keys.pick("engine", &ENGINES, d).unwrap_or_default();
         let (source, place) = keys.name("source", d)?;
         let query_place = keys.place_of("query").unwrap_or(&place).clone();
-        Some(FlowAction::Transform(Box::new(Transform {
+        Some(FlowAction::plain(Plain::Transform(Transform {
             query: query?,
             target: TableRef {
                 source,
@@ -112,29 +103,33 @@ pub(super) const TRANSFORM: Operation = Operation {
     },
 };
 
-pub(super) const EXECUTE: Operation = Operation {
-    shape: &Shape {
-        what: "an execute",
-        doc: "Runs one or more SQL statements. A line `go`, or `;`, ends a statement.",
-        with: &[&COMMON],
-        keys: &[
-            Key::new("source", Form::Name, "The database source.")
-                .required()
-                .deferred(),
-            Key::new("statement", Form::Text, "The statements.")
-                .required()
-                .filled(),
-        ],
-    },
-    read: |keys, d| {
-        let statement = keys.prop("statement", d);
-        let (source, place) = keys.name("source", d)?;
-        let statement_place = keys.place_of("statement").unwrap_or(&place).clone();
-        Some(FlowAction::Execute(Execute {
-            source,
-            statement: statement?,
-            place,
-            statement_place,
-        }))
-    },
-};
+impl PlainOperation for Transform {
+    fn databases(&self) -> Vec<(&str, &Place)> {
+        vec![(&self.target.source, &self.target.place)]
+    }
+
+    fn fills(&self) -> Option<(&TableRef, Option<&WriteMode>)> {
+        Some((&self.target, Some(&self.write_mode)))
+    }
+
+    fn plan(&mut self, effects: &mut Effects, scope: &Scope<'_>) -> Vec<(String, Place)> {
+        let reach = reach(self, effects, scope);
+        let target = self.target.resource(effects, scope);
+        effects.writes.insert(target);
+        self.engine = reach.engine;
+        let sources = reach.sources.into_iter();
+        sources.map(|source| (source, self.query_place.clone())).collect()
+    }
+
+    fn summary(&self) -> String {
+        format!("{} = {}", self.target.in_short(), self.query.in_short())
+    }
+
+    fn notes(&self) -> Vec<String> {
+        let written = self.write_mode.in_words(&self.target);
+        vec![match self.engine.is_local() {
+            true => format!("SQL runs here, in DataFusion; {written}"),
+            false => format!("SQL runs in {}; {written}", self.target.source),
+        }]
+    }
+}

@@ -2,22 +2,22 @@
 
 use indexmap::IndexMap;
 
+use super::transform::{Engine, Transform};
 use crate::dialect::Dialect;
 use crate::effects::{Effects, Resource, Scope};
 use crate::expr::Prop;
-use crate::ops::{Engine, Transform};
 use crate::sql::{self, SqlTable};
 use crate::syntax::Source;
 
 /// What a transform's query reads.
-pub(super) struct Reach {
+pub struct Reach {
     pub engine: Engine,
     /// The sources that it reads tables of, where they are known.
     pub sources: Vec<String>,
 }
 
 /// Settles where a transform's query runs, and adds what it reads to the effects.
-pub(super) fn reach(transform: &Transform, effects: &mut Effects, scope: &Scope<'_>) -> Reach {
+pub fn reach(transform: &Transform, effects: &mut Effects, scope: &Scope<'_>) -> Reach {
     let own = &transform.target.source;
     let text = match &transform.query {
         Prop::Literal(text) => text.as_str(),

@@ -1,12 +1,15 @@
-//! `set_variable` and `print`.
+//! `set_variable`, and variables to be set wherever they are.
 
 use serde::{Deserialize, Serialize};
 
 use super::Operation;
 use super::common::{COMMON, FlowAction};
+use super::plain::{Plain, PlainOperation};
 use crate::codes::Code;
 use crate::diagnostic::Diagnostics;
+use crate::effects::{Effects, Resource, Scope};
 use crate::expr::{self, Prop};
+use crate::span::Place;
 use crate::syntax::{EXPRESSION, Form, Key, Keys, Node, Shape, Value, both_forms};
 
 /// How long a variable lives.
@@ -32,6 +35,20 @@ pub struct VariableSet {
 }
 
 impl VariableSet {
+    /// Where the variable goes.
+    pub fn target(&self, scope: &Scope<'_>) -> Resource {
+        if self.many {
+            return Resource::AnyVariable;
+        }
+        match self.scope {
+            VariableScope::Local => Resource::Local {
+                frame: scope.frame,
+                name: self.name.clone(),
+            },
+            VariableScope::Project => Resource::Variable(self.name.clone()),
+        }
+    }
+
     /// Variables that Python gives, a map of them or a map with such a map below `key`.
     pub fn many(value: Prop, key: &str, scope: VariableScope) -> VariableSet {
         VariableSet {
@@ -49,28 +66,7 @@ pub struct SetVariable {
     pub set: Vec<VariableSet>,
 }
 
-/// `print`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Print {
-    pub message: Prop,
-}
-
-pub(super) const PRINT: Operation = Operation {
-    shape: &Shape {
-        what: "a print",
-        doc: "Prints a message on standard output.",
-        with: &[&COMMON],
-        keys: &[Key::new("message", Form::Value, "What is printed.")],
-    },
-    read: |keys, d| {
-        let message = keys
-            .prop("message", d)
-            .unwrap_or(Prop::Literal(serde_json::Value::Null));
-        Some(FlowAction::Print(Print { message }))
-    },
-};
-
-pub(super) const SET_VARIABLE: Operation = Operation {
+pub(super) const OPERATION: Operation = Operation {
     shape: &Shape {
         what: "a set_variable",
         doc: "Sets variables.",
@@ -81,9 +77,31 @@ pub(super) const SET_VARIABLE: Operation = Operation {
     },
     read: |keys, d| {
         let set = variables_of(keys, "set", VariableScope::Project, d);
-        Some(FlowAction::SetVariable(SetVariable { set }))
+        Some(FlowAction::plain(Plain::SetVariable(SetVariable { set })))
     },
 };
+
+impl PlainOperation for SetVariable {
+    fn sets(&self) -> &[VariableSet] {
+        &self.set
+    }
+
+    fn plan(&mut self, effects: &mut Effects, scope: &Scope<'_>) -> Vec<(String, Place)> {
+        for variable in &self.set {
+            effects.read_uses(&variable.value.uses(), scope);
+            effects.writes.insert(variable.target(scope));
+        }
+        Vec::new()
+    }
+
+    fn summary(&self) -> String {
+        let set = self.set.iter();
+        let set: Vec<String> = set
+            .map(|v| format!("{} = {}", v.name, v.value.in_short()))
+            .collect();
+        set.join(", ")
+    }
+}
 
 /// The long form of a variable.
 pub static VARIABLE: Shape = Shape {

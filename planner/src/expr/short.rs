@@ -1,0 +1,40 @@
+//! A value in one line, for people.
+
+use super::Prop;
+
+impl Prop {
+    /// The value in one line, cut where it is long.
+    pub fn in_short(&self) -> String {
+        let text = match self {
+            Prop::Literal(serde_json::Value::String(text)) => text.clone(),
+            Prop::Literal(json) => json.to_string(),
+            Prop::Jinja {
+                code, python: true, ..
+            } => format!("python: {}", code.text.trim()),
+            Prop::Jinja { code, .. } => code.text.to_string(),
+            Prop::Python {
+                code,
+                lowered: Some(_),
+                ..
+            } => format!("native: {}", code.text.trim()),
+            Prop::Python { code, .. } => format!("python: {}", code.text.trim()),
+            Prop::Map(entries) => {
+                let entries: Vec<String> = entries
+                    .iter()
+                    .map(|(k, v)| format!("{k}: {}", v.in_short()))
+                    .collect();
+                format!("{{{}}}", entries.join(", "))
+            }
+            Prop::List(items) => {
+                let items: Vec<String> = items.iter().map(Prop::in_short).collect();
+                format!("[{}]", items.join(", "))
+            }
+        };
+        let line: Vec<&str> = text.split_whitespace().collect();
+        let line = line.join(" ");
+        match line.char_indices().nth(100) {
+            Some((cut, _)) => format!("{}...", &line[..cut]),
+            None => line,
+        }
+    }
+}
