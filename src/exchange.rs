@@ -27,8 +27,8 @@ pub struct Request {
 }
 
 impl Request {
-    /// Whether sending it twice is the same as sending it once: by its method (RFC 9110, 9.2.2), or by a key that the
-    /// server knows it again by.
+    /// Tells whether sending it twice is the same as sending it once: by its method (RFC 9110, 9.2.2), or by a key
+    /// that the server knows it again by.
     pub fn is_idempotent(&self) -> bool {
         self.method.is_idempotent() || self.headers.contains_key(IDEMPOTENCY_KEY)
     }
@@ -45,7 +45,7 @@ pub struct Response {
 }
 
 impl Response {
-    /// A response.
+    /// Creates a response.
     pub fn new(status: u16, headers: HeaderMap, url: Url, body: Bytes) -> Self {
         Response {
             status,
@@ -56,7 +56,7 @@ impl Response {
         }
     }
 
-    /// The body as UTF-8: a byte order mark counts first, then the content type's charset.
+    /// Returns the body as UTF-8: a byte order mark counts first, then the content type's charset.
     pub fn utf8(&self) -> Cow<'_, [u8]> {
         let named = || encoding_rs::Encoding::for_label(self.encoding().as_bytes());
         let marked = encoding_rs::Encoding::for_bom(&self.body).map(|(encoding, _)| encoding);
@@ -69,7 +69,7 @@ impl Response {
         }
     }
 
-    /// How its rows are written, as its content type says; JSON when that says nothing.
+    /// Returns how its rows are written, as its content type says; JSON when that says nothing.
     pub fn row_format(&self) -> RowFormat {
         let content_type = self.headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok());
         let full = content_type.unwrap_or_default().to_ascii_lowercase();
@@ -98,7 +98,8 @@ impl Response {
         }
     }
 
-    /// The charset that the content type names; UTF-8 when it names none, or Latin-1 for text that is no UTF-8.
+    /// Returns the charset that the content type names; UTF-8 when it names none, or Latin-1 for text that is no
+    /// UTF-8.
     pub fn encoding(&self) -> String {
         let content_type = self.headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok());
         content_type
@@ -107,7 +108,7 @@ impl Response {
     }
 }
 
-/// The first characters of a response, for messages.
+/// Returns the first characters of a response, for messages.
 pub fn excerpt(text: &[u8]) -> String {
     if text.is_empty() {
         return "(empty)".into();

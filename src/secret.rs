@@ -19,7 +19,7 @@ impl Secret {
         Secret(text.into())
     }
 
-    /// The secret itself, for the one place that needs it.
+    /// Returns the secret itself, for the one place that needs it.
     pub fn reveal(&self) -> &str {
         &self.0
     }
@@ -83,7 +83,7 @@ impl Redactor {
     }
 }
 
-/// Whether a value of this name is a secret, wherever it comes from. Tokens that page through results are not.
+/// Tells whether a value of this name is a secret, wherever it comes from. Tokens that page through results are not.
 pub fn is_secret_name(name: &str) -> bool {
     const ENDINGS: [&str; 14] = [
         "password",
@@ -112,7 +112,7 @@ pub fn is_secret_name(name: &str) -> bool {
     plain == "token" || (!paging && (ENDINGS.iter().any(|e| plain.ends_with(e)) || plain.ends_with("token")))
 }
 
-/// A URL without its password and without the values of parameters that are named like secrets.
+/// Returns a URL without its password and without the values of parameters that are named like secrets.
 pub fn mask_url(url: &url::Url) -> String {
     let mut shown = url.clone();
     if shown.password().is_some() {
@@ -131,7 +131,7 @@ pub fn mask_url(url: &url::Url) -> String {
     shown.to_string()
 }
 
-/// A JSON or form body without the values that are named like secrets; the rest of the text stays as it is.
+/// Returns a JSON or form body without the values that are named like secrets; the rest of the text stays as it is.
 pub fn mask_body(text: &str) -> String {
     let mut values = Vec::new();
     match serde_json::from_str::<serde_json::Value>(text) {

@@ -43,7 +43,7 @@ pub fn var(world: &dyn World, name: &str) -> Result<Value> {
     world.variable(name).ok_or_else(|| undefined(world, name))
 }
 
-/// The error of a variable that is not defined.
+/// Returns the error of a variable that is not defined.
 pub fn undefined(world: &dyn World, name: &str) -> Error {
     let help = world.near(name).map_or_else(
         || format!("set it in the environment's `variables`, with `--var {name}=...`, or in a step before"),
@@ -52,7 +52,7 @@ pub fn undefined(world: &dyn World, name: &str) -> Error {
     Error::new(ErrorKind::Variable, format!("variable '{name}' is not defined")).help(help)
 }
 
-/// The one value of a query's only row.
+/// Returns the one value of a query's only row.
 pub fn scalar(rows: &[Row]) -> Result<Value> {
     match rows {
         [] => Ok(Value::Null),
@@ -68,7 +68,7 @@ pub fn scalar(rows: &[Row]) -> Result<Value> {
     }
 }
 
-/// The error for a missing variable of the process's environment.
+/// Returns the error for a missing variable of the process's environment.
 pub fn no_env(name: &str) -> Error {
     Error::new(
         ErrorKind::Variable,

@@ -12,17 +12,17 @@ macro_rules! codes {
             /// Every code, in order.
             pub const ALL: &[Code] = &[$(Code::$name,)+];
 
-            /// The code as printed.
+            /// Returns the code as printed.
             pub fn as_str(self) -> &'static str {
                 match self { $(Code::$name => $code,)+ }
             }
 
-            /// What it means, in one line.
+            /// Returns what it means, in one line.
             pub fn title(self) -> &'static str {
                 match self { $(Code::$name => $title,)+ }
             }
 
-            /// What it means and what to do, with an example: Markdown.
+            /// Returns what it means and what to do, with an example: Markdown.
             pub fn explanation(self) -> &'static str {
                 match self { $(Code::$name => include_str!(concat!("codes/", $code, ".md")),)+ }
             }

@@ -16,7 +16,7 @@ use crate::resolve::{Names, Resolver};
 use crate::servers::Servers;
 
 impl Compiler {
-    /// The names of the project's flows.
+    /// Returns the names of the project's flows.
     pub fn flows(&self) -> impl Iterator<Item = &str> {
         self.flows.keys().map(String::as_str)
     }
@@ -41,7 +41,7 @@ impl Compiler {
         self.plan_in_stages(flow, variables, options, d, &mut |_, _| {})
     }
 
-    /// The same; `stage` gets each stage and the plan as it is behind it.
+    /// Returns the same; `stage` gets each stage and the plan as it is behind it.
     ///
     /// # Errors
     /// As [`Compiler::plan`].

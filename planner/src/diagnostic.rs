@@ -85,7 +85,7 @@ impl Diagnostics {
         &mut self.list[at]
     }
 
-    /// How many of the findings are errors.
+    /// Returns how many of the findings are errors.
     pub fn errors(&self) -> usize {
         self.list.iter().filter(|d| d.severity == Severity::Error).count()
     }
@@ -96,7 +96,7 @@ impl Diagnostics {
         self.jinja2.extend(other.jinja2.iter().cloned());
     }
 
-    /// Whether a template needs Python's Jinja2: it uses what the native engine does not have, or has otherwise.
+    /// Tells whether a template needs Python's Jinja2: it uses what the native engine does not have, or has otherwise.
     pub fn needs_jinja2(&self) -> bool {
         !self.jinja2.is_empty()
     }
@@ -111,7 +111,7 @@ impl Diagnostics {
         }
     }
 
-    /// The same findings, none of them an error.
+    /// Returns the same findings, none of them an error.
     pub fn as_warnings(&self) -> Diagnostics {
         let warning = |found: &Diagnostic| Diagnostic {
             severity: Severity::Warning,
@@ -124,12 +124,12 @@ impl Diagnostics {
         }
     }
 
-    /// Whether anything found is an error.
+    /// Tells whether anything found is an error.
     pub fn has_errors(&self) -> bool {
         self.errors() > 0
     }
 
-    /// The findings, sorted by file and line, the same one only once.
+    /// Returns the findings, sorted by file and line, the same one only once.
     pub fn into_sorted(self) -> Vec<Diagnostic> {
         let mut list = self.list;
         let key = |d: &Diagnostic| d.place.as_ref().map(|p| (p.file.to_string(), p.line, p.column));
@@ -151,7 +151,7 @@ impl Diagnostic {
         self.help = help;
     }
 
-    /// The diagnostic as an annotation of GitHub Actions
+    /// Returns the diagnostic as an annotation of GitHub Actions
     /// (https://docs.github.com/actions/reference/workflow-commands-for-github-actions).
     pub fn github(&self) -> String {
         let data = |text: &str| text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
@@ -174,7 +174,7 @@ impl Diagnostic {
         format!("::{kind} {}::{}", properties.join(","), data(&message))
     }
 
-    /// The diagnostic as a person reads it: message, `file:line:column`, source line with a caret, help.
+    /// Returns the diagnostic as a person reads it: message, `file:line:column`, source line with a caret, help.
     /// `source` is the text of the file the diagnostic is in.
     pub fn render(&self, source: Option<&str>, color: bool) -> String {
         let drawing = Drawing {
@@ -188,7 +188,7 @@ impl Diagnostic {
     }
 }
 
-/// The candidate nearest to `name`, when it is near enough to be a slip of the keyboard.
+/// Returns the candidate nearest to `name`, when it is near enough to be a slip of the keyboard.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // Of one or two letters anything is one slip away.
     if name.chars().count() < 3 {

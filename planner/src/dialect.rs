@@ -23,12 +23,12 @@ pub enum Dialect {
 }
 
 impl Dialect {
-    /// Whether a name in a query may stand for a view.
+    /// Tells whether a name in a query may stand for a view.
     pub fn has_views(self) -> bool {
         self != Dialect::Staging
     }
 
-    /// The parser's dialect for it.
+    /// Returns the parser's dialect for it.
     pub fn parser(self) -> Box<dyn sqlparser::dialect::Dialect> {
         match self {
             Dialect::Postgres | Dialect::Staging => Box::new(sqlparser::dialect::PostgreSqlDialect {}),

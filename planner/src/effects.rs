@@ -45,7 +45,7 @@ pub enum Resource {
 }
 
 impl Resource {
-    /// Whether the two can be the same thing.
+    /// Tells whether the two can be the same thing.
     pub fn overlaps(&self, other: &Resource) -> bool {
         use Resource::*;
         match (self, other) {
@@ -143,7 +143,7 @@ pub struct Scope<'a> {
 }
 
 impl Effects {
-    /// All of `other`, too.
+    /// Returns all of `other`, too.
     pub fn merge(&mut self, other: Effects) {
         self.reads.extend(other.reads);
         self.writes.extend(other.writes);
@@ -156,7 +156,7 @@ impl Effects {
         }
     }
 
-    /// The sources whose databases it uses, where they are known.
+    /// Returns the sources whose databases it uses, where they are known.
     pub fn sources(&self) -> BTreeSet<String> {
         let touched = self.reads.iter().chain(&self.writes);
         let named = touched.filter_map(|resource| match resource {
@@ -171,7 +171,7 @@ impl Effects {
         self.barrier.get_or_insert_with(|| why.into());
     }
 
-    /// What evaluating expressions reads.
+    /// Returns what evaluating expressions reads.
     pub fn read_uses(&mut self, uses: &Uses, scope: &Scope<'_>) {
         for name in &uses.variables {
             if scope.bound.contains(name) {
@@ -220,7 +220,7 @@ impl Effects {
         }
     }
 
-    /// What SQL in a source reads, and writes when it `may_write`.
+    /// Returns what SQL in a source reads, and writes when it `may_write`.
     pub fn sql(&mut self, source: &str, text: &str, scope: &Scope<'_>, may_write: bool) {
         if !expr::has_template(source) {
             self.queried.insert(source.to_string());
@@ -265,7 +265,7 @@ impl Effects {
         }
     }
 
-    /// A table, or anything in any source where the source is known only when the step starts.
+    /// Returns a table, or anything in any source where the source is known only when the step starts.
     pub(crate) fn place_in(source: &str, table: impl FnOnce(String) -> Resource) -> Resource {
         match expr::has_template(source) {
             true => Resource::AnySource,
@@ -290,7 +290,7 @@ impl Effects {
     }
 }
 
-/// The variable that a name means in a scope.
+/// Returns the variable that a name means in a scope.
 pub fn variable(name: &str, scope: &Scope<'_>) -> Resource {
     if scope.locals.contains(name) {
         return Resource::Local {

@@ -120,7 +120,7 @@ pub fn plan(
     }
 }
 
-/// What evaluating the request uses.
+/// Returns what evaluating the request uses.
 pub fn request_uses(request: &HttpRequest, source: Option<&HttpSource>) -> Uses {
     let mut uses = source.map(HttpSource::uses).unwrap_or_default();
     request.request.each_prop(&mut |prop| prop.collect(&mut uses));

@@ -8,8 +8,8 @@ pub struct NamePart {
     pub quoted: bool,
 }
 
-/// The parts of a name, one to three; none where the text is no name of SQL's. A single part may be any text without
-/// blanks and quotes: it is meant to the letter.
+/// Returns the parts of a name, one to three; none where the text is no name of SQL's. A single part may be any text
+/// without blanks and quotes: it is meant to the letter.
 pub fn name_parts(text: &str) -> Option<Vec<NamePart>> {
     let mut parts = Vec::new();
     let mut rest = text.trim();

@@ -79,27 +79,32 @@ impl Compiler {
             Some(file) => syntax::read_environment(&file.path, &file.text, d),
             None => IndexMap::new(),
         };
-        let (sources, broken_sources, found_sources) = sources(files);
-        let (flows, broken, found) = flows(files);
+        let sources = read_each(&files.sources, source);
+        let mut flows = read_each(&files.flows, |_, file, own| {
+            Some(syntax::read_flow(&file.path, &file.text, own))
+        });
+        // Steps that can't be read are left out, the others are there.
+        let wrong = flows.found.iter().filter(|(_, own)| own.has_errors());
+        flows.broken.extend(wrong.map(|(name, _)| name.clone()));
         if project.is_none() {
             // Nothing will be planned: what is wrong with the flows is told now.
-            let all = found.values().chain(found_sources.values());
+            let all = flows.found.values().chain(sources.found.values());
             all.for_each(|own| d.extend(own));
         }
         let mut tables = KnownTables::default();
-        let each = flows.values();
-        each.for_each(|steps| views::collect(steps, &sources, &mut tables));
+        let each = flows.all.values();
+        each.for_each(|steps| views::collect(steps, &sources.all, &mut tables));
         Some(Compiler {
             project: project?,
-            facts: facts(&environment, &flows),
-            parameters: parameters(&flows),
-            sources,
+            facts: facts(&environment, &flows.all),
+            parameters: parameters(&flows.all),
             environment,
-            flows,
-            broken_sources,
-            found_sources,
-            broken,
-            found,
+            sources: sources.all,
+            broken_sources: sources.broken,
+            found_sources: sources.found,
+            flows: flows.all,
+            broken: flows.broken,
+            found: flows.found,
             tables,
         })
     }
@@ -116,21 +121,27 @@ fn project(files: &ProjectFiles, d: &mut Diagnostics) -> Option<Project> {
     syntax::read_project(&file.path, &file.text, d)
 }
 
-/// The sources, the names of those that can't be read, and what was found in each.
-fn sources(
-    files: &ProjectFiles,
-) -> (
-    IndexMap<String, Source>,
-    BTreeSet<String>,
-    IndexMap<String, Diagnostics>,
-) {
-    let (mut sources, mut broken, mut found) = (IndexMap::new(), BTreeSet::new(), IndexMap::new());
-    for (name, file) in &files.sources {
+/// What was read of files of one kind.
+struct Read<T> {
+    /// By their names.
+    all: IndexMap<String, T>,
+    /// The names of those that can't be used.
+    broken: BTreeSet<String>,
+    /// What was found in each.
+    found: IndexMap<String, Diagnostics>,
+}
+
+/// Reads files of one kind: `read` gives what a file says, where it can be read.
+fn read_each<T>(
+    files: &IndexMap<String, File>,
+    mut read: impl FnMut(&str, &File, &mut Diagnostics) -> Option<T>,
+) -> Read<T> {
+    let (mut all, mut broken, mut found) = (IndexMap::new(), BTreeSet::new(), IndexMap::new());
+    for (name, file) in files {
         let mut own = Diagnostics::default();
-        match syntax::read_source(name, &file.path, &file.text, &mut own) {
-            Some(mut source) => {
-                source.each_prop_mut(&mut |prop| prop.lower());
-                sources.insert(name.clone(), source);
+        match read(name, file, &mut own) {
+            Some(one) => {
+                all.insert(name.clone(), one);
             }
             None => {
                 broken.insert(name.clone());
@@ -138,27 +149,13 @@ fn sources(
         }
         found.insert(name.clone(), own);
     }
-    (sources, broken, found)
+    Read { all, broken, found }
 }
 
-/// The flows, the names of those with errors, and what was found in each.
-fn flows(
-    files: &ProjectFiles,
-) -> (
-    IndexMap<String, Vec<FlowStep>>,
-    BTreeSet<String>,
-    IndexMap<String, Diagnostics>,
-) {
-    let (mut flows, mut broken, mut found) = (IndexMap::new(), BTreeSet::new(), IndexMap::new());
-    for (name, file) in &files.flows {
-        let mut own = Diagnostics::default();
-        flows.insert(name.clone(), syntax::read_flow(&file.path, &file.text, &mut own));
-        if own.has_errors() {
-            broken.insert(name.clone());
-        }
-        found.insert(name.clone(), own);
-    }
-    (flows, broken, found)
+fn source(name: &str, file: &File, d: &mut Diagnostics) -> Option<Source> {
+    let mut source = syntax::read_source(name, &file.path, &file.text, d)?;
+    source.each_prop_mut(&mut |prop| prop.lower());
+    Some(source)
 }
 
 /// Parameters that flows give to others, by the called flow.

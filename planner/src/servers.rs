@@ -48,12 +48,12 @@ impl Servers {
         Servers { canonical }
     }
 
-    /// Whether no two sources share a server.
+    /// Tells whether no two sources share a server.
     pub fn is_plain(&self) -> bool {
         self.canonical.is_empty()
     }
 
-    /// The resource by the name that stands for its source.
+    /// Returns the resource by the name that stands for its source.
     pub fn canonical<'r>(&self, resource: &'r Resource) -> Cow<'r, Resource> {
         let of = |source: &String| self.canonical.get(source).cloned();
         let renamed = match resource {

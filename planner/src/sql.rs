@@ -34,7 +34,7 @@ pub struct SqlEffects {
     pub writes_any: bool,
 }
 
-/// What a query or statements (with Jinja in them) read and write.
+/// Returns what a query or statements (with Jinja in them) read and write.
 ///
 /// # Errors
 /// The parser's message when it can't read the text. The database may still understand it.
@@ -66,7 +66,7 @@ pub fn analyse(sql: &str, dialect: Dialect) -> Result<SqlEffects, String> {
     Ok(effects)
 }
 
-/// Whether SQL starts as a query does. A function that it calls may still do anything.
+/// Tells whether SQL starts as a query does. A function that it calls may still do anything.
 pub fn only_reads(sql: &str) -> bool {
     let text = blank(sql, Blank::Marker);
     let mut rest = text.trim_start();

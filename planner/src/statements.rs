@@ -14,7 +14,7 @@ pub fn plain_colons(sql: &str) -> Cow<'_, str> {
     }
 }
 
-/// The pieces of a text that lines `go` end, each with its statements.
+/// Returns the pieces of a text that lines `go` end, each with its statements.
 pub fn split_pieces(text: &str, dialect: Dialect) -> Vec<Vec<String>> {
     let mut pieces = Vec::new();
     let mut piece = String::new();
@@ -35,8 +35,8 @@ pub fn split_pieces(text: &str, dialect: Dialect) -> Vec<Vec<String>> {
     pieces
 }
 
-/// Whether a piece is run as one transaction of ours: its statements neither begin and end transactions themselves nor
-/// must stand outside of one.
+/// Tells whether a piece is run as one transaction of ours: its statements neither begin and end transactions
+/// themselves nor must stand outside of one.
 pub fn is_transaction(statements: &[String], dialect: Dialect) -> bool {
     if !matches!(dialect, Dialect::Postgres | Dialect::DuckDb | Dialect::Sqlite) {
         // Where DDL commits by itself, statements go one by one.
@@ -78,7 +78,7 @@ pub fn is_transaction(statements: &[String], dialect: Dialect) -> bool {
     !own && !alone
 }
 
-/// The statements of a text: ended by `;` outside of strings, comments and dollar quotes, or by a line `go`.
+/// Returns the statements of a text: ended by `;` outside of strings, comments and dollar quotes, or by a line `go`.
 pub fn split_statements(text: &str, dialect: Dialect) -> Vec<String> {
     let mut statements = Vec::new();
     let mut start = 0;

@@ -20,17 +20,17 @@ const FIRST: i64 = DateTime::<Utc>::MIN_UTC.timestamp_micros();
 const LAST: i64 = DateTime::<Utc>::MAX_UTC.timestamp_micros();
 const DAY: i64 = 24 * 60 * 60 * 1_000_000;
 
-/// Whether a date, as days since 1970, is one that can be shown.
+/// Tells whether a date, as days since 1970, is one that can be shown.
 pub fn is_date(days: i32) -> bool {
     (FIRST / DAY..=LAST / DAY).contains(&i64::from(days))
 }
 
-/// Whether a time, as microseconds since 1970, is one that can be shown.
+/// Tells whether a time, as microseconds since 1970, is one that can be shown.
 pub fn is_time(micros: i64) -> bool {
     (FIRST..=LAST).contains(&micros)
 }
 
-/// The sign of an infinite date or time, as databases write it.
+/// Returns the sign of an infinite date or time, as databases write it.
 pub fn infinite(text: &str) -> Option<i8> {
     match text.trim_end_matches("+00:00").trim() {
         "infinity" => Some(1),

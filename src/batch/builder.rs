@@ -19,7 +19,7 @@ pub const BATCH_ROWS: usize = 8192;
 pub const BATCH_BYTES: usize = 8 * 1024 * 1024;
 
 /// Rows after which a batch is full that has texts for the database to read.
-const ODD_ROWS: usize = 512;
+const UNPARSED_ROWS: usize = 512;
 
 /// Builds batches for one table.
 pub struct BatchBuilder {
@@ -38,9 +38,9 @@ pub struct BatchBuilder {
     /// Whether the database reads what we can't.
     lenient: bool,
     /// Texts for it to read, in the rows of the batch being built.
-    odd: Vec<Odd>,
+    unparsed: Vec<UnparsedText>,
     /// Whether there were such before.
-    odd_before: bool,
+    unparsed_before: bool,
     /// Values of columns that the row had a value for already: the last counts, as in every reader of JSON.
     repeated: Vec<Repeated>,
 }
@@ -54,7 +54,7 @@ struct Repeated {
 
 /// A text that only the database can read for its column. The batch has null in its place.
 #[derive(Debug, Clone)]
-pub struct Odd {
+pub struct UnparsedText {
     pub column: usize,
     /// In the batch.
     pub row: usize,
@@ -73,8 +73,8 @@ struct ColumnBuilder {
 }
 
 impl BatchBuilder {
-    /// A builder for `columns` of `table` (the name is for messages). `keys`: what the values are called in the data,
-    /// one for each column.
+    /// Creates a builder for `columns` of `table` (the name is for messages). `keys`: what the values are called in
+    /// the data, one for each column.
     pub fn new(table: impl Into<Arc<str>>, keys: Vec<String>, columns: &[Column]) -> Result<Self> {
         let schema = arrow_schema(columns);
         let built = columns
@@ -100,25 +100,26 @@ impl BatchBuilder {
             bytes: 0,
             before: 0,
             lenient: false,
-            odd: Vec::new(),
-            odd_before: false,
+            unparsed: Vec::new(),
+            unparsed_before: false,
             repeated: Vec::new(),
         })
     }
 
-    /// The same builder, for a database that reads what we can't: such texts are put aside ([`BatchBuilder::take_odd`]).
+    /// Creates the same builder, for a database that reads what we can't: such texts are put aside
+    /// ([`BatchBuilder::take_unparsed`]).
     #[must_use]
     pub fn lenient(self, lenient: bool) -> Self {
         BatchBuilder { lenient, ..self }
     }
 
-    /// The texts put aside of the rows built so far. To be taken before the batch is.
-    pub fn take_odd(&mut self) -> Vec<Odd> {
-        self.odd_before |= !self.odd.is_empty();
-        std::mem::take(&mut self.odd)
+    /// Returns the texts put aside of the rows built so far. To be taken before the batch is.
+    pub fn take_unparsed(&mut self) -> Vec<UnparsedText> {
+        self.unparsed_before |= !self.unparsed.is_empty();
+        std::mem::take(&mut self.unparsed)
     }
 
-    /// The position of a column. `guess`, tried first, makes rows of the same shape cheap.
+    /// Returns the position of a column. `guess`, tried first, makes rows of the same shape cheap.
     pub fn column(&self, name: &str, guess: usize) -> Option<usize> {
         match self.columns.get(guess) {
             Some(column) if column.name == name => Some(guess),
@@ -126,7 +127,7 @@ impl BatchBuilder {
         }
     }
 
-    /// The names of the columns.
+    /// Returns the names of the columns.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.columns.iter().map(|c| c.name.as_str())
     }
@@ -154,7 +155,7 @@ impl BatchBuilder {
             // Of a number that is out of range the database knows no more.
             Err(reason) if self.lenient && cell::readable(&cell) && !reason.contains("range") => {
                 values.push_null();
-                self.odd.push(Odd {
+                self.unparsed.push(UnparsedText {
                     column,
                     row: self.rows,
                     number: self.before + self.rows as u64 + 1,
@@ -177,7 +178,8 @@ impl BatchBuilder {
     fn set_again(&mut self, column: usize, cell: Cell<'_>) -> Result<()> {
         let row = self.rows;
         let number = self.before + row as u64 + 1;
-        self.odd.retain(|odd| (odd.column, odd.row) != (column, row));
+        self.unparsed
+            .retain(|unparsed| (unparsed.column, unparsed.row) != (column, row));
         self.repeated
             .retain(|repeated| (repeated.column, repeated.row) != (column, row));
         let known = &mut self.columns[column];
@@ -190,7 +192,7 @@ impl BatchBuilder {
                 Ok(())
             }
             Err(reason) if self.lenient && cell::readable(&cell) && !reason.contains("range") => {
-                self.odd.push(Odd {
+                self.unparsed.push(UnparsedText {
                     column,
                     row,
                     number,
@@ -231,11 +233,11 @@ impl BatchBuilder {
             .collect()
     }
 
-    /// Whether the batch should be taken now.
+    /// Tells whether the batch should be taken now.
     pub fn is_full(&self) -> bool {
         // What the database has to read is read soon, so that a misfit ends the load: at once the first time.
-        let odd = !self.odd.is_empty() && (!self.odd_before || self.rows >= ODD_ROWS);
-        self.rows >= BATCH_ROWS || self.bytes >= BATCH_BYTES || odd
+        let unparsed = !self.unparsed.is_empty() && (!self.unparsed_before || self.rows >= UNPARSED_ROWS);
+        self.rows >= BATCH_ROWS || self.bytes >= BATCH_BYTES || unparsed
     }
 
     /// Takes the rows built so far, if there are any.

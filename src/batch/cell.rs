@@ -31,7 +31,7 @@ pub enum Cell<'a> {
 type Fit<T> = Result<T, String>;
 
 impl Cell<'_> {
-    /// The same value, on its own.
+    /// Returns the same value, on its own.
     pub fn into_owned(self) -> Cell<'static> {
         match self {
             Cell::Null => Cell::Null,
@@ -45,7 +45,7 @@ impl Cell<'_> {
         }
     }
 
-    /// The value as a message shows it.
+    /// Returns the value as a message shows it.
     pub fn shown(&self) -> String {
         let text = match self {
             Cell::Null => "null".to_string(),
@@ -93,7 +93,7 @@ fn float_text(value: f64) -> String {
     serde_json::Number::from_f64(value).map_or_else(|| value.to_string(), |n| n.to_string())
 }
 
-/// The value in a JSON column: a string that holds JSON is that, any other a JSON string.
+/// Returns the value in a JSON column: a string that holds JSON is that, any other a JSON string.
 pub fn json_text<'c>(cell: &'c Cell<'_>) -> Cow<'c, str> {
     match cell {
         Cell::Text(text) => {
@@ -107,7 +107,7 @@ pub fn json_text<'c>(cell: &'c Cell<'_>) -> Cow<'c, str> {
     }
 }
 
-/// A JSON list, as its text: also where text holds one.
+/// Returns a JSON list, as its text: also where text holds one.
 pub fn array_text<'c>(cell: &'c Cell<'_>) -> Fit<Cow<'c, str>> {
     match cell {
         Cell::Json(text) if text.starts_with('[') => Ok(Cow::Borrowed(text)),
@@ -121,7 +121,7 @@ pub fn array_text<'c>(cell: &'c Cell<'_>) -> Fit<Cow<'c, str>> {
     }
 }
 
-/// A number as text, for decimals of any precision.
+/// Returns a number as text, for decimals of any precision.
 pub fn number_text<'c>(cell: &'c Cell<'_>) -> Fit<Cow<'c, str>> {
     match cell {
         Cell::Number(text) => Ok(Cow::Borrowed(text)),
@@ -132,7 +132,7 @@ pub fn number_text<'c>(cell: &'c Cell<'_>) -> Fit<Cow<'c, str>> {
     }
 }
 
-/// A boolean: `true`, `false` and their texts.
+/// Returns a boolean: `true`, `false` and their texts.
 pub fn boolean(cell: &Cell<'_>) -> Fit<bool> {
     match cell {
         Cell::Bool(b) => Ok(*b),
@@ -151,7 +151,7 @@ pub fn boolean(cell: &Cell<'_>) -> Fit<bool> {
     }
 }
 
-/// An integer; a float without fraction is one.
+/// Returns an integer; a float without fraction is one.
 pub fn integer<T: TryFrom<i64> + std::str::FromStr>(cell: &Cell<'_>) -> Fit<T> {
     let text = match cell {
         Cell::Number(text) => text.as_ref(),
@@ -175,7 +175,7 @@ pub fn integer<T: TryFrom<i64> + std::str::FromStr>(cell: &Cell<'_>) -> Fit<T> {
     }
 }
 
-/// A float.
+/// Returns a float.
 pub fn float(cell: &Cell<'_>) -> Fit<f64> {
     match cell {
         Cell::Number(text) | Cell::Text(text) => finite(text.trim()),
@@ -194,7 +194,7 @@ fn finite(text: &str) -> Fit<f64> {
     }
 }
 
-/// A float of 32 bits.
+/// Returns a float of 32 bits.
 pub fn small_float(cell: &Cell<'_>) -> Fit<f32> {
     let value = float(cell)?;
     let small = value as f32;
@@ -204,7 +204,7 @@ pub fn small_float(cell: &Cell<'_>) -> Fit<f32> {
     }
 }
 
-/// A decimal; digits beyond the scale are rounded half away from zero, as SQL does.
+/// Returns a decimal; digits beyond the scale are rounded half away from zero, as SQL does.
 pub fn decimal(cell: &Cell<'_>, precision: u8, scale: i8) -> Fit<i128> {
     let owned;
     let text = match cell {
@@ -335,7 +335,7 @@ pub fn timestamp(cell: &Cell<'_>, zoned: bool) -> Fit<i64> {
     }
 }
 
-/// A date in any spelling that Arrow reads, where no database is there to ask.
+/// Returns a date in any spelling that Arrow reads, where no database is there to ask.
 pub fn any_date(cell: &Cell<'_>) -> Fit<i32> {
     match cell {
         Cell::Text(text) => Date32Type::parse(text.trim()).ok_or_else(String::new),
@@ -343,7 +343,7 @@ pub fn any_date(cell: &Cell<'_>) -> Fit<i32> {
     }
 }
 
-/// A timestamp in any spelling that Arrow reads; a zone that it names counts.
+/// Returns a timestamp in any spelling that Arrow reads; a zone that it names counts.
 pub fn any_timestamp(cell: &Cell<'_>) -> Fit<i64> {
     match cell {
         Cell::Text(text) => string_to_datetime(&Utc, text.trim())
@@ -353,7 +353,7 @@ pub fn any_timestamp(cell: &Cell<'_>) -> Fit<i64> {
     }
 }
 
-/// Whether a timestamp says how far its zone is from UTC.
+/// Tells whether a timestamp says how far its zone is from UTC.
 pub fn has_offset(cell: &Cell<'_>) -> bool {
     match cell {
         Cell::Text(text) => Clock::read(text.trim()).is_none_or(|clock| clock.offset.is_some()),
@@ -361,12 +361,12 @@ pub fn has_offset(cell: &Cell<'_>) -> bool {
     }
 }
 
-/// Whether text for bytes holds backslashes, which some databases read as escapes.
+/// Tells whether text for bytes holds backslashes, which some databases read as escapes.
 pub fn has_escapes(cell: &Cell<'_>) -> bool {
     matches!(cell, Cell::Text(text) if text.contains('\\'))
 }
 
-/// Whether a database may be asked what it makes of a value: what it is is its text.
+/// Tells whether a database may be asked what it makes of a value: what it is is its text.
 pub fn readable(cell: &Cell<'_>) -> bool {
     matches!(cell, Cell::Text(_) | Cell::Number(_) | Cell::Bool(_))
 }

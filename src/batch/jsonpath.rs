@@ -10,7 +10,7 @@ use serde_json_path::{JsonPath, NormalizedPath, PathElement};
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// The objects that a path finds, as texts, in its order. A list gives its items.
+/// Returns the objects that a path finds, as texts, in its order. A list gives its items.
 pub fn find<'t>(text: &'t [u8], path: &str) -> Result<Vec<&'t [u8]>> {
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
     let not_json = |e: serde_json::Error| {

@@ -14,22 +14,22 @@ fn with(field: Field, key: &str, value: &str) -> Field {
     field.with_metadata(metadata)
 }
 
-/// The field with the name of its type in the database.
+/// Returns the field with the name of its type in the database.
 pub fn typed(field: Field, sql: &str) -> Field {
     with(field, TYPE, &sql.to_ascii_lowercase())
 }
 
-/// The field with the zone of the session that its times were read in.
+/// Returns the field with the zone of the session that its times were read in.
 pub fn zoned(field: Field, zone: &str) -> Field {
     with(field, ZONE, zone)
 }
 
-/// The name of the field's type in the database, in lower case.
+/// Returns the name of the field's type in the database, in lower case.
 pub fn type_of(field: &Field) -> Option<&str> {
     field.metadata().get(TYPE).map(String::as_str)
 }
 
-/// The zone of the session that the field's times were read in.
+/// Returns the zone of the session that the field's times were read in.
 pub fn zone_of(field: &Field) -> Option<Tz> {
     field.metadata().get(ZONE)?.parse().ok()
 }

@@ -7,7 +7,8 @@ use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, FieldRef, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
 
-/// The few types that the rest of the engine sees: no views, dictionaries or unsigned integers, time in microseconds.
+/// Returns the few types that the rest of the engine sees: no views, dictionaries or unsigned integers, time in
+/// microseconds.
 pub fn plain(data_type: &DataType) -> DataType {
     match data_type {
         DataType::Utf8View | DataType::LargeUtf8 | DataType::Null => DataType::Utf8,
@@ -38,7 +39,7 @@ pub fn plain(data_type: &DataType) -> DataType {
     }
 }
 
-/// The batch with the types of a schema, column by column. A value that does not fit is an error.
+/// Returns the batch with the types of a schema, column by column. A value that does not fit is an error.
 pub fn conformed(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
     let columns = conformed_columns(batch.columns(), schema)?;
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
@@ -66,7 +67,7 @@ fn decimal(precision: u8, scale: i8) -> DataType {
     DataType::Decimal128(precision.clamp(1, 38), scale.min(38))
 }
 
-/// A field with its type changed, without what its origin says of it.
+/// Returns a field with its type changed, without what its origin says of it.
 pub fn nested(field: &FieldRef, to: fn(&DataType) -> DataType) -> FieldRef {
     let changed = field.as_ref().clone().with_data_type(to(field.data_type()));
     Arc::new(changed.with_metadata(Default::default()))

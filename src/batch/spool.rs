@@ -121,7 +121,7 @@ impl Spool {
         Ok(())
     }
 
-    /// How many rows there are.
+    /// Returns how many rows there are.
     pub fn rows(&self) -> u64 {
         self.rows
     }
@@ -133,7 +133,7 @@ impl Spool {
             .map(|(name, kind)| (name.as_str(), kind.sql()))
     }
 
-    /// The rows as they came.
+    /// Returns the rows as they came.
     pub fn objects(&mut self) -> Result<Vec<serde_json::Value>> {
         self.file.seek(SeekFrom::Start(0))?;
         let lines = BufReader::new(&mut self.file).lines();

@@ -30,7 +30,7 @@ pub enum Logical {
 }
 
 impl Logical {
-    /// The name kept in the field's metadata.
+    /// Returns the name kept in the field's metadata.
     pub fn name(self) -> Option<&'static str> {
         match self {
             Logical::Plain => None,
@@ -73,7 +73,7 @@ pub struct ColumnType {
 }
 
 impl ColumnType {
-    /// What a CREATE TABLE says of the column.
+    /// Returns what a CREATE TABLE says of the column.
     pub fn declaration(&self) -> &str {
         self.declared.as_deref().unwrap_or(&self.sql)
     }
@@ -203,7 +203,7 @@ fn serial(name: &str) -> Option<&'static str> {
     }
 }
 
-/// A type for a column of a result, by a name that most databases understand.
+/// Returns a type for a column of a result, by a name that most databases understand.
 pub fn sql_name(field: &Field) -> String {
     let name = match (field.data_type(), Logical::of(field)) {
         (_, Logical::Json) => "jsonb",
@@ -226,7 +226,7 @@ pub fn sql_name(field: &Field) -> String {
     name.to_string()
 }
 
-/// The Arrow schema of the batches of a load.
+/// Returns the Arrow schema of the batches of a load.
 pub fn arrow_schema(columns: &[Column]) -> SchemaRef {
     Arc::new(Schema::new(
         columns

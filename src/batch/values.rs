@@ -137,7 +137,7 @@ impl Values {
     }
 }
 
-/// The values of one column that the database read, as an array of `rows` that is null elsewhere.
+/// Returns the values of one column that the database read, as an array of `rows` that is null elsewhere.
 ///
 /// # Errors
 /// What the database made of a text has no place in Arrow, with the text's number among `read`.

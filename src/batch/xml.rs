@@ -19,8 +19,8 @@ struct Open {
     text: String,
 }
 
-/// The document as JSON: an object with its root element. Entities of its own are not resolved: there is no way to
-/// make it large or to have it read files.
+/// Returns the document as JSON: an object with its root element. Entities of its own are not resolved: there is no
+/// way to make it large or to have it read files.
 pub fn to_json(text: &[u8]) -> Result<Json> {
     let bad = |what: String| Error::new(ErrorKind::Data, format!("the response is not good XML: {what}"));
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
@@ -131,7 +131,7 @@ fn end(open: &mut [Open], element: Open) {
     }
 }
 
-/// The elements at a path, as a list: one alone and none at all are lists, too.
+/// Returns the elements at a path, as a list: one alone and none at all are lists, too.
 pub fn rows_at(mut json: Json, path: &[PathStep]) -> Result<Json> {
     for (at, step) in path.iter().enumerate() {
         let last = at + 1 == path.len();

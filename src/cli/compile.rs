@@ -10,7 +10,7 @@ use super::context::{Context, overrides, tally};
 use crate::engine::{CompileError, CompileOptions, Compiled, PlanFile, Project};
 use crate::error::Result;
 
-/// What a command line says about compiling.
+/// Returns what a command line says about compiling.
 pub fn options(variables: &[String], selection: &Selection) -> Result<CompileOptions> {
     Ok(CompileOptions {
         variables: overrides(variables)?,
@@ -29,7 +29,7 @@ pub async fn compile(context: &Context, flow: &str, options: &CompileOptions) ->
     shown(context, &project, compiled)
 }
 
-/// The same; `stage` gets each stage of the compiler.
+/// Returns the same; `stage` gets each stage of the compiler.
 pub async fn in_stages(
     context: &Context,
     flow: &str,

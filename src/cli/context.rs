@@ -88,7 +88,7 @@ pub fn overrides(pairs: &[String]) -> Result<IndexMap<String, Value>> {
     Ok(variables)
 }
 
-/// The count of errors and warnings, in words.
+/// Returns the count of errors and warnings, in words.
 pub fn tally(found: &[Diagnostic]) -> String {
     let errors = found.iter().filter(|d| d.severity == Severity::Error).count();
     let warnings = found.len() - errors;

@@ -103,7 +103,7 @@ impl Project {
         self.compile_in_stages(flow, options, &mut |_, _| {}).await
     }
 
-    /// The same; `stage` gets each stage of the compiler and the plan as it is behind it.
+    /// Returns the same; `stage` gets each stage of the compiler and the plan as it is behind it.
     ///
     /// # Errors
     /// As [`Project::compile`].

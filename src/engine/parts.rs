@@ -34,7 +34,7 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// The parts over a project, nothing of them open. `frames`: how many flows the plan has.
+    /// Creates the parts over a project, nothing of them open. `frames`: how many flows the plan has.
     ///
     /// # Errors
     /// Folders of recordings that can't be made or read.
@@ -87,7 +87,7 @@ impl Parts {
         })
     }
 
-    /// The scope outside of all steps. Must be called where the runtime is entered.
+    /// Returns the scope outside of all steps. Must be called where the runtime is entered.
     pub fn scope(&self) -> Scope {
         Scope::new(
             self.variables.clone(),
@@ -96,7 +96,7 @@ impl Parts {
         )
     }
 
-    /// What the steps of a run share.
+    /// Returns what the steps of a run share.
     pub fn run(
         self,
         loaded: &Loaded,

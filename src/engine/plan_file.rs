@@ -36,7 +36,7 @@ pub struct PlanFile {
 }
 
 impl PlanFile {
-    /// The file of a compiled flow. `options`: what it was compiled with.
+    /// Returns the file of a compiled flow. `options`: what it was compiled with.
     ///
     /// # Errors
     /// A bug: a plan that is no JSON.

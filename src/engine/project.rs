@@ -26,7 +26,7 @@ pub struct Project {
 }
 
 impl Location {
-    /// A project in a folder, with the home `~/.sequor`.
+    /// Returns a project in a folder, with the home `~/.sequor`.
     pub fn of(project: impl Into<PathBuf>) -> Location {
         Location {
             project: project.into(),
@@ -35,7 +35,7 @@ impl Location {
         }
     }
 
-    /// The file of an environment.
+    /// Returns the file of an environment.
     pub fn env_file(&self, env: &str) -> PathBuf {
         self.home.join("envs").join(format!("{env}.yaml"))
     }
@@ -145,22 +145,22 @@ impl Project {
         })
     }
 
-    /// The project's folder: paths in its files are relative to it.
+    /// Returns the project's folder: paths in its files are relative to it.
     pub fn folder(&self) -> &Path {
         &self.location.project
     }
 
-    /// The folder of a project's state.
+    /// Returns the folder of a project's state.
     pub fn state(&self, name: &str) -> PathBuf {
         self.location.home.join("project_state").join(name)
     }
 
-    /// The log file.
+    /// Returns the log file.
     pub fn log(&self) -> PathBuf {
         self.location.home.join("logs").join("sequor.log")
     }
 
-    /// The variables kept from earlier runs.
+    /// Returns the variables kept from earlier runs.
     pub fn kept_variables(&self, compiler: &Compiler) -> Result<IndexMap<String, Value>> {
         let path = self.variables_file(compiler);
         let text = match std::fs::read_to_string(&path) {

@@ -43,12 +43,13 @@ impl RunHandle {
         }
     }
 
-    /// The events of the run, from its first: the run waits for the one who reads them. None when they were taken before.
+    /// Returns the events of the run, from its first: the run waits for the one who reads them. None when they were
+    /// taken before.
     pub fn events(&mut self) -> Option<mpsc::Receiver<Arc<Event>>> {
         self.events.take()
     }
 
-    /// The next event; none when the run is over, or when [`RunHandle::events`] gave them away.
+    /// Returns the next event; none when the run is over, or when [`RunHandle::events`] gave them away.
     pub async fn next_event(&mut self) -> Option<Arc<Event>> {
         self.events.as_mut()?.recv().await
     }
@@ -58,7 +59,7 @@ impl RunHandle {
         self.cancel.cancel();
     }
 
-    /// What [`RunHandle::cancel`] does, for others to hold.
+    /// Returns what [`RunHandle::cancel`] does, for others to hold.
     pub fn canceller(&self) -> CancellationToken {
         self.cancel.clone()
     }

@@ -39,7 +39,7 @@ pub(super) struct Options {
 }
 
 impl Session {
-    /// A session over a project.
+    /// Creates a session over a project.
     pub fn new(loaded: &Loaded) -> Session {
         Session {
             loaded: loaded.clone(),
@@ -134,7 +134,7 @@ impl Session {
         Err(Error::new(ErrorKind::Project, message))
     }
 
-    /// The database of a source, outside of any run. A database in a file is not made by this.
+    /// Returns the database of a source, outside of any run. A database in a file is not made by this.
     ///
     /// # Errors
     /// No such source, an API, a database that can't be opened.
@@ -167,7 +167,7 @@ impl Session {
         }
     }
 
-    /// The rows of a query, streamed.
+    /// Returns the rows of a query, streamed.
     ///
     /// # Errors
     /// As [`Session::database`], and what the database says.

@@ -76,7 +76,7 @@ struct Inner {
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// An error of `kind` that says `message`.
+    /// Creates an error of `kind` that says `message`.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Error {
             inner: Box::new(Inner {
@@ -97,7 +97,7 @@ impl Error {
         self
     }
 
-    /// The same error with other advice.
+    /// Creates the same error with other advice.
     pub fn replace_help(mut self, help: impl Into<String>) -> Self {
         self.inner.help = Some(help.into());
         self
@@ -121,7 +121,7 @@ impl Error {
         self
     }
 
-    /// The interpreter's traceback, if there is one.
+    /// Returns the interpreter's traceback, if there is one.
     pub fn traceback(&self) -> Option<&str> {
         self.inner.trace.as_deref()
     }
@@ -132,32 +132,32 @@ impl Error {
         self
     }
 
-    /// Whether a step has reported it.
+    /// Tells whether a step has reported it.
     pub fn is_reported(&self) -> bool {
         self.inner.reported
     }
 
-    /// The class of the error.
+    /// Returns the class of the error.
     pub fn kind(&self) -> ErrorKind {
         self.inner.kind
     }
 
-    /// What happened, without context and place.
+    /// Returns what happened, without context and place.
     pub fn message(&self) -> &str {
         &self.inner.message
     }
 
-    /// Where in the project's files it happened.
+    /// Returns where in the project's files it happened.
     pub fn place(&self) -> Option<&Place> {
         self.inner.place.as_ref()
     }
 
-    /// What to do: the advice given where it happened, else that of its kind.
+    /// Returns what to do: the advice given where it happened, else that of its kind.
     pub fn advice(&self) -> Option<&str> {
         self.inner.help.as_deref().or_else(|| self.inner.kind.advice())
     }
 
-    /// The same error with every text passed through `f` (used to remove secrets).
+    /// Creates the same error with every text passed through `f` (used to remove secrets).
     pub fn map_text(mut self, f: impl Fn(&str) -> String) -> Self {
         self.inner.message = f(&self.inner.message);
         self.inner.help = self.inner.help.as_deref().map(&f);

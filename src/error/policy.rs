@@ -270,7 +270,7 @@ pub static POLICIES: &[Policy] = &[
 ];
 
 impl ErrorKind {
-    /// What follows from errors of this kind.
+    /// Returns what follows from errors of this kind.
     pub fn policy(self) -> &'static Policy {
         let same = |known: ErrorKind| std::mem::discriminant(&known) == std::mem::discriminant(&self);
         let found = POLICIES.iter().find(|policy| same(policy.kind));
@@ -278,12 +278,12 @@ impl ErrorKind {
         found.unwrap_or(&POLICIES[POLICIES.len() - 1])
     }
 
-    /// The code that `sequor explain` knows.
+    /// Returns the code that `sequor explain` knows.
     pub fn code(self) -> &'static str {
         self.policy().code
     }
 
-    /// What to try, where the place that failed knows nothing better.
+    /// Returns what to try, where the place that failed knows nothing better.
     pub fn advice(self) -> Option<&'static str> {
         match self {
             ErrorKind::Status(404) => Some("check the url: host, path and API version"),

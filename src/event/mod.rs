@@ -82,7 +82,7 @@ pub enum EventKind {
     RunFinished(RunReport),
 }
 
-/// A time in seconds, to the microsecond: so that it is read back as it was written.
+/// Returns a time in seconds, to the microsecond: so that it is read back as it was written.
 pub fn seconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 1e6).round() / 1e6
 }
@@ -102,7 +102,7 @@ pub enum StepStatus {
 }
 
 impl StepStatus {
-    /// The status as JSON and people read it.
+    /// Returns the status as JSON and people read it.
     pub fn as_str(self) -> &'static str {
         match self {
             StepStatus::Done => "done",

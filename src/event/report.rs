@@ -28,7 +28,7 @@ pub enum RunStatus {
 }
 
 impl RunStatus {
-    /// What the program exits with.
+    /// Returns what the program exits with.
     pub fn exit(self) -> Exit {
         match self {
             RunStatus::Done => Exit::Done,
@@ -37,7 +37,7 @@ impl RunStatus {
         }
     }
 
-    /// The status as JSON and people read it.
+    /// Returns the status as JSON and people read it.
     pub fn as_str(self) -> &'static str {
         match self {
             RunStatus::Done => "done",
@@ -99,7 +99,7 @@ impl Tally {
         line.runs += 1;
     }
 
-    /// The steps so far.
+    /// Returns the steps so far.
     pub fn steps(&self) -> Vec<StepReport> {
         self.0.values().cloned().collect()
     }

@@ -23,7 +23,7 @@ pub struct Api {
 }
 
 impl Api {
-    /// An API that is reached by `transport`.
+    /// Creates an API that is reached by `transport`.
     pub fn new(transport: Arc<dyn Transport>, source: Option<HttpSource>) -> Api {
         let concurrency = source.as_ref().map(|s| s.concurrency).unwrap_or_default();
         let rate = source.as_ref().and_then(|s| s.rate_limit.as_ref());
@@ -43,7 +43,7 @@ impl Api {
         }
     }
 
-    /// The limits of a step's requests: the source's, save where the request has its own.
+    /// Returns the limits of a step's requests: the source's, save where the request has its own.
     pub fn limits(&self, own: &RequestSpec) -> Limits {
         let shared = &self.limits;
         Limits {
@@ -58,13 +58,13 @@ impl Api {
         }
     }
 
-    /// Where requests may go.
+    /// Returns where requests may go.
     pub fn hosts(&self, base_url: Option<&str>) -> Hosts {
         let allowed = self.source.as_ref().and_then(|s| s.network.allowed_hosts.clone());
         Hosts::new(allowed).with(base_url)
     }
 
-    /// The client with these settings, with the token it has.
+    /// Returns the client with these settings, with the token it has.
     pub fn oauth2(&self, settings: OAuth2Settings, redactor: &Redactor) -> Arc<OAuth2> {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = clients.iter().find(|c| c.settings == settings) {
@@ -75,7 +75,7 @@ impl Api {
         client
     }
 
-    /// When requests are sent again, with what one request wants otherwise.
+    /// Returns when requests are sent again, with what one request wants otherwise.
     pub fn policy(&self, own: Option<&RetrySpec>) -> Policy {
         let mut policy = self.policy.clone();
         if let Some(own) = own {
@@ -99,7 +99,7 @@ fn rate_limiter(rate: Option<&RateLimitSpec>) -> RateLimiter {
     )
 }
 
-/// A time that the compiler has found to be above 0.
+/// Returns a time that the compiler has found to be above 0.
 pub fn seconds(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
 }

@@ -73,7 +73,7 @@ pub struct Apis {
 }
 
 impl Apis {
-    /// The APIs of these sources, none of them ready.
+    /// Creates the APIs of these sources, none of them ready.
     pub fn new(
         transports: Transports,
         evaluator: Arc<Evaluator>,
@@ -89,13 +89,13 @@ impl Apis {
         }
     }
 
-    /// Whether a source is an API.
+    /// Tells whether a source is an API.
     pub fn is_api(&self, name: &str) -> bool {
         let source = self.sources.get(name);
         source.is_some_and(|s| matches!(s.kind, SourceKind::Http(_)))
     }
 
-    /// The API of a source; none: that of requests without one.
+    /// Returns the API of a source; none: that of requests without one.
     ///
     /// # Errors
     /// No such source; files for TLS that can't be read.

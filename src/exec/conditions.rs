@@ -3,7 +3,8 @@
 use super::context::StepContext;
 use crate::value::Value;
 
-/// The truth of a condition. A value that looks like an answer and is none is worth a warning: 2, a list, `yes`.
+/// Returns the truth of a condition. A value that looks like an answer and is none is worth a warning: 2, a list,
+/// `yes`.
 pub async fn holds(context: &StepContext, what: &str, value: &Value) -> bool {
     let odd = match value {
         Value::Null | Value::Bool(_) => false,

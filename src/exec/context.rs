@@ -29,12 +29,12 @@ pub struct StepContext {
 }
 
 impl StepContext {
-    /// The step's id.
+    /// Returns the step's id.
     pub fn id(&self) -> &str {
         &self.step.id
     }
 
-    /// The same step with another scope.
+    /// Returns the same step with another scope.
     pub fn in_scope(&self, scope: Scope) -> StepContext {
         StepContext {
             scope,
@@ -42,7 +42,7 @@ impl StepContext {
         }
     }
 
-    /// The value of a property.
+    /// Returns the value of a property.
     ///
     /// # Errors
     /// As evaluating it.
@@ -50,7 +50,7 @@ impl StepContext {
         self.run.evaluator.one(prop, &self.scope.world(), None).await
     }
 
-    /// The value of a property as text.
+    /// Returns the value of a property as text.
     ///
     /// # Errors
     /// As evaluating it.
@@ -58,7 +58,7 @@ impl StepContext {
         Ok(self.value(prop).await?.to_text())
     }
 
-    /// The value of a property that no output shows from now on.
+    /// Returns the value of a property that no output shows from now on.
     ///
     /// # Errors
     /// As evaluating it.
@@ -68,7 +68,7 @@ impl StepContext {
         Ok(secret)
     }
 
-    /// The database of a source.
+    /// Returns the database of a source.
     ///
     /// # Errors
     /// As opening it.

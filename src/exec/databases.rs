@@ -45,7 +45,7 @@ struct Opened {
 }
 
 impl Databases {
-    /// The databases of these sources, none of them open.
+    /// Creates the databases of these sources, none of them open.
     pub fn new(
         opener: Arc<dyn Opener>,
         redactor: Redactor,
@@ -59,7 +59,7 @@ impl Databases {
         }
     }
 
-    /// The database of a source, as its settings are in `scope`.
+    /// Returns the database of a source, as its settings are in `scope`.
     ///
     /// # Errors
     /// No such source, settings that can't be evaluated, a database that can't be opened.
@@ -162,7 +162,7 @@ impl Databases {
         }
     }
 
-    /// The name of a database source, as SQL names things: in any case.
+    /// Returns the name of a database source, as SQL names things: in any case.
     pub fn find(&self, name: &str) -> Option<&str> {
         let databases = || self.sources.values().filter(|s| s.dialect().is_some());
         let exact = databases().find(|s| s.name == name);
@@ -171,7 +171,7 @@ impl Databases {
             .map(|s| s.name.as_str())
     }
 
-    /// All that are open, to be closed.
+    /// Returns all that are open, to be closed.
     pub fn take(&self) -> Vec<Arc<dyn Database>> {
         let mut open = self.opened();
         open.drain().flat_map(|(_, of)| of).map(|o| o.database).collect()

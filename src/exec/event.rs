@@ -26,7 +26,7 @@ impl Counters {
         self.retries.fetch_add(retries, Ordering::Relaxed);
     }
 
-    /// The counts now.
+    /// Returns the counts now.
     pub fn read(&self) -> Totals {
         Totals {
             rows: self.rows.load(Ordering::Relaxed),
@@ -47,13 +47,13 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// A listener that hears every event: where it is slow, the run waits.
+    /// Returns a listener that hears every event: where it is slow, the run waits.
     pub fn every() -> (Listener, mpsc::Receiver<Arc<Event>>) {
         let (sender, receiver) = mpsc::channel(WAITING);
         (Listener { sender, every: true }, receiver)
     }
 
-    /// A listener that misses events while it is behind.
+    /// Returns a listener that misses events while it is behind.
     pub fn lossy() -> (Listener, mpsc::Receiver<Arc<Event>>) {
         let (sender, receiver) = mpsc::channel(WAITING);
         (Listener { sender, every: false }, receiver)
@@ -71,7 +71,7 @@ struct Hub {
 }
 
 impl Events {
-    /// The events of a run.
+    /// Creates the events of a run.
     pub fn new(run: Uuid, listeners: Vec<Listener>) -> Events {
         Events(Arc::new(Hub {
             run,
@@ -114,7 +114,7 @@ impl Events {
         }
     }
 
-    /// What steps did so far.
+    /// Returns what steps did so far.
     pub fn steps(&self) -> Vec<StepReport> {
         let tally = self.0.tally.lock().unwrap_or_else(PoisonError::into_inner);
         tally.steps()

@@ -49,7 +49,7 @@ pub struct Run {
 }
 
 impl Run {
-    /// The scope outside of all steps. Must be called where the runtime is entered.
+    /// Returns the scope outside of all steps. Must be called where the runtime is entered.
     pub fn scope(&self) -> Scope {
         Scope::new(
             self.variables.clone(),

@@ -67,7 +67,7 @@ pub fn region(
                 biased;
                 Some(signal) = signals.recv() => match signal {
                     Signal::Worked(at) => pass.release(at, Until::Work),
-                    Signal::Doomed(at) => pass.stop_behind(at),
+                    Signal::WillFail(at) => pass.stop_behind(at),
                 },
                 Some(joined) = pass.running.join_next_with_id() => match joined {
                     Ok((_, (at, end))) => pass.ended(at, end, &turns),
@@ -179,12 +179,15 @@ impl<'r> Pass<'r> {
         }
     }
 
-    /// A step's task ended without a word: it was stopped, or it broke down.
+    /// A step's task ended without a word: it was stopped, or it panicked.
     fn gone(&mut self, gone: &tokio::task::JoinError, turns: &Turns) {
         let at = self.ids.get(&gone.id()).copied().unwrap_or_default();
         self.handles.remove(&at);
         if !gone.is_cancelled() {
-            let error = Error::new(ErrorKind::Internal, format!("a step broke down: {gone}"));
+            let error = Error::new(
+                ErrorKind::Internal,
+                format!("the task of a step ended unexpectedly: {gone}"),
+            );
             turns.failed(at);
             self.stop_behind(at);
             self.failed.get_or_insert((at, error));

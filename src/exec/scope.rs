@@ -26,7 +26,7 @@ pub struct Layer {
 }
 
 impl Layer {
-    /// A layer with these variables.
+    /// Creates a layer with these variables.
     pub fn new(variables: HashMap<String, Value>) -> Arc<Layer> {
         Arc::new(Layer {
             values: Mutex::new(variables),
@@ -34,7 +34,7 @@ impl Layer {
         })
     }
 
-    /// A layer with one variable.
+    /// Returns a layer with one variable.
     pub fn one(name: &str, value: Value) -> Arc<Layer> {
         Layer::new(HashMap::from([(name.to_string(), value)]))
     }
@@ -52,12 +52,12 @@ impl Layer {
         lock(&self.scopes).insert(name.to_string(), scope);
     }
 
-    /// A copy of all its variables.
+    /// Returns a copy of all its variables.
     pub fn all(&self) -> HashMap<String, Value> {
         lock(&self.values).clone()
     }
 
-    /// The scopes that parsers gave.
+    /// Returns the scopes that parsers gave.
     pub fn scopes(&self) -> HashMap<String, VariableScope> {
         lock(&self.scopes).clone()
     }
@@ -86,7 +86,7 @@ pub struct Scope {
 }
 
 impl Scope {
-    /// The scope of a flow. Must be called where the runtime is entered.
+    /// Creates the scope of a flow. Must be called where the runtime is entered.
     pub fn new(variables: Arc<Variables>, databases: Arc<Databases>, redactor: Redactor) -> Scope {
         Scope {
             variables,
@@ -101,7 +101,7 @@ impl Scope {
         }
     }
 
-    /// The same scope, in a frame.
+    /// Returns the same scope, in a frame.
     pub fn in_frame(&self, frame: usize) -> Scope {
         Scope {
             frame,
@@ -109,14 +109,14 @@ impl Scope {
         }
     }
 
-    /// The scope with one more layer.
+    /// Returns the scope with one more layer.
     pub fn with(&self, layer: Arc<Layer>) -> Scope {
         let mut scope = self.clone();
         scope.layers.push((self.frame, layer));
         scope
     }
 
-    /// The scope of a step.
+    /// Returns the scope of a step.
     pub fn with_turn(&self, turn: Turn) -> Scope {
         Scope {
             turn: Some(turn),
@@ -124,23 +124,23 @@ impl Scope {
         }
     }
 
-    /// The step's turn.
+    /// Returns the step's turn.
     pub fn turn(&self) -> Option<&Turn> {
         self.turn.as_ref()
     }
 
-    /// Whether what the step does takes effect at once.
-    pub fn has_come(&self) -> bool {
-        self.turn.as_ref().is_none_or(Turn::has_come)
+    /// Tells whether what the step does takes effect at once.
+    pub fn is_current(&self) -> bool {
+        self.turn.as_ref().is_none_or(Turn::is_current)
     }
 
     /// Waits until what the step does may take effect.
     ///
     /// # Errors
     /// A step before failed.
-    pub async fn come(&self) -> Result<()> {
+    pub async fn wait_for_turn(&self) -> Result<()> {
         match &self.turn {
-            Some(turn) => turn.come().await,
+            Some(turn) => turn.wait().await,
             None => Ok(()),
         }
     }
@@ -149,14 +149,14 @@ impl Scope {
     ///
     /// # Errors
     /// A step before failed.
-    pub async fn clear(&self) -> Result<()> {
+    pub async fn wait_for_barriers(&self) -> Result<()> {
         match &self.turn {
-            Some(turn) => turn.clear().await,
+            Some(turn) => turn.wait_for_barriers().await,
             None => Ok(()),
         }
     }
 
-    /// The step's work is done: what it sets can be read by the steps behind it.
+    /// Returns the step's work is done: what it sets can be read by the steps behind it.
     pub fn stage(&self, values: &[(Variable, Value)]) {
         self.turn.iter().for_each(|turn| turn.stage(values));
     }
@@ -172,7 +172,7 @@ impl Scope {
         self.turn.iter().for_each(Turn::published);
     }
 
-    /// The variable that a name means when it is set in a scope.
+    /// Returns the variable that a name means when it is set in a scope.
     pub fn target(&self, name: &str, kept: VariableScope) -> Variable {
         let frame = match kept {
             VariableScope::Project => None,
@@ -181,7 +181,7 @@ impl Scope {
         (frame, name.to_string())
     }
 
-    /// The scope inside a `try` that takes errors.
+    /// Returns the scope inside a `try` that takes errors.
     pub fn inside_try(&self) -> Scope {
         Scope {
             caught: true,
@@ -189,7 +189,7 @@ impl Scope {
         }
     }
 
-    /// The scope inside a call that was planned when it started.
+    /// Returns the scope inside a call that was planned when it started.
     pub fn called(&self) -> Scope {
         Scope {
             calls: self.calls + 1,
@@ -197,22 +197,22 @@ impl Scope {
         }
     }
 
-    /// How deep such calls are.
+    /// Returns how deep such calls are.
     pub fn calls(&self) -> usize {
         self.calls
     }
 
-    /// Whether a `try` around takes errors.
+    /// Tells whether a `try` around takes errors.
     pub fn caught(&self) -> bool {
         self.caught
     }
 
-    /// The frame that local variables go to.
+    /// Returns the frame that local variables go to.
     pub fn frame(&self) -> usize {
         self.frame
     }
 
-    /// The same scope, in which expressions see no tables.
+    /// Returns the same scope, in which expressions see no tables.
     pub fn without_databases(&self) -> Scope {
         Scope {
             databases: Arc::default(),
@@ -220,7 +220,7 @@ impl Scope {
         }
     }
 
-    /// The database of a source, for code outside of the runtime's own threads.
+    /// Returns the database of a source, for code outside of the runtime's own threads.
     ///
     /// # Errors
     /// As opening it.

@@ -61,7 +61,7 @@ pub async fn step_to_end(run: Arc<Run>, step: Arc<Step>, scope: Scope, depth: us
             }
             let come = tokio::select! {
                 () = run.cancel.cancelled() => Err(interrupted()),
-                come = turn.come() => come,
+                waited = turn.wait() => waited,
             };
             come.and(result)
         }
@@ -133,7 +133,7 @@ async fn perform(context: StepContext) -> Result<()> {
     let step = &context.step;
     // In a step around that runs ahead, its own place is not enough.
     if step.barrier.is_some() && step.action.regions().is_empty() {
-        context.scope.clear().await?;
+        context.scope.wait_for_barriers().await?;
     }
     let operations = context.run.operations.clone();
     let Some(unfolds) = &step.unfolds else {

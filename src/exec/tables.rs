@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::sources::database::{Database, Rows, TableName};
 use crate::value::Row;
 
-/// A table by its name as a flow writes it, which is SQL's: `schema.table`, `"Quoted Name"`.
+/// Returns a table by its name as a flow writes it, which is SQL's: `schema.table`, `"Quoted Name"`.
 ///
 /// # Errors
 /// Text that is no name.
@@ -56,7 +56,7 @@ pub enum Relation {
 }
 
 impl Relation {
-    /// The relation that a text names. One that is no name of SQL's and no table's is SQL.
+    /// Returns the relation that a text names. One that is no name of SQL's and no table's is SQL.
     pub async fn of(
         source: &dyn Database,
         database: Option<String>,
@@ -70,7 +70,7 @@ impl Relation {
         }
     }
 
-    /// Its rows, with only these columns where that can be told.
+    /// Returns its rows, with only these columns where that can be told.
     pub async fn scan(&self, source: &dyn Database, wanted: Option<&BTreeSet<String>>) -> Result<Rows> {
         match self {
             Relation::Table(table) => source.scan_columns(table, wanted).await,
@@ -88,7 +88,7 @@ impl fmt::Display for Relation {
     }
 }
 
-/// All rows, in memory: for expressions, which ask for them as a list.
+/// Returns all rows, in memory: for expressions, which ask for them as a list.
 pub async fn collect(rows: Rows) -> Result<Vec<Row>> {
     let mut all = Vec::new();
     let mut batches = rows.batches;

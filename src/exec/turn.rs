@@ -29,7 +29,7 @@ pub enum Signal {
     /// Its work is done, and what it sets is staged.
     Worked(usize),
     /// It failed: when its turn comes, the region fails.
-    Doomed(usize),
+    WillFail(usize),
 }
 
 /// The turns of the steps of a region, for one run of it.
@@ -45,7 +45,7 @@ pub struct Turns {
 }
 
 impl Turns {
-    /// The turns of a region inside the step whose turn is `parent`, and what its steps tell.
+    /// Creates the turns of a region inside the step whose turn is `parent`, and what its steps tell.
     pub fn new(parent: Option<Turn>) -> (Arc<Turns>, mpsc::UnboundedReceiver<Signal>) {
         // Each step sends two signals at most.
         let (signals, receiver) = mpsc::unbounded_channel();
@@ -59,7 +59,7 @@ impl Turns {
         (Arc::new(turns), receiver)
     }
 
-    /// The turn of the step at a position.
+    /// Returns the turn of the step at a position.
     pub fn turn(self: &Arc<Turns>, at: usize, unordered: bool) -> Turn {
         Turn {
             turns: self.clone(),
@@ -68,14 +68,14 @@ impl Turns {
         }
     }
 
-    /// A step is over, as are all before it.
+    /// Returns a step is over, as are all before it.
     pub fn over(&self, at: usize) {
         self.unstage(at);
         self.progress
             .send_modify(|progress| progress.over = progress.over.max(at + 1));
     }
 
-    /// A step failed, in its turn.
+    /// Returns a step failed, in its turn.
     pub fn failed(&self, at: usize) {
         self.progress.send_modify(|progress| {
             progress.failed.get_or_insert(at);
@@ -109,11 +109,11 @@ impl Turn {
     ///
     /// # Errors
     /// A step before failed: the turn never comes.
-    pub fn come(&self) -> BoxFuture<'_, Result<()>> {
+    pub fn wait(&self) -> BoxFuture<'_, Result<()>> {
         Box::pin(async move {
             self.reached().await?;
             match &self.turns.parent {
-                Some(parent) => parent.come().await,
+                Some(parent) => parent.wait().await,
                 None => Ok(()),
             }
         })
@@ -123,14 +123,14 @@ impl Turn {
     ///
     /// # Errors
     /// A step before failed.
-    pub fn clear(&self) -> BoxFuture<'_, Result<()>> {
+    pub fn wait_for_barriers(&self) -> BoxFuture<'_, Result<()>> {
         Box::pin(async move {
             if self.unordered {
                 return Ok(());
             }
             self.reached().await?;
             match &self.turns.parent {
-                Some(parent) => parent.clear().await,
+                Some(parent) => parent.wait_for_barriers().await,
                 None => Ok(()),
             }
         })
@@ -148,13 +148,13 @@ impl Turn {
         }
     }
 
-    /// Whether the turn is there.
-    pub fn has_come(&self) -> bool {
+    /// Tells whether the turn is there.
+    pub fn is_current(&self) -> bool {
         let own = self.turns.progress.borrow().over >= self.at;
-        own && self.turns.parent.as_ref().is_none_or(Turn::has_come)
+        own && self.turns.parent.as_ref().is_none_or(Turn::is_current)
     }
 
-    /// What the step sets is there for those behind it, before the turn.
+    /// Returns what the step sets is there for those behind it, before the turn.
     pub fn stage(&self, values: &[(Variable, Value)]) {
         if !values.is_empty() {
             let mut staged = self.turns.staged();
@@ -164,14 +164,14 @@ impl Turn {
         self.tell(Signal::Worked(self.at));
     }
 
-    /// What the step staged is published.
+    /// Returns what the step staged is published.
     pub fn published(&self) {
         self.turns.unstage(self.at);
     }
 
-    /// The step failed: steps behind it need not start.
+    /// Returns the step failed: steps behind it need not start.
     pub fn doomed(&self) {
-        self.tell(Signal::Doomed(self.at));
+        self.tell(Signal::WillFail(self.at));
     }
 
     fn tell(&self, signal: Signal) {
@@ -179,7 +179,7 @@ impl Turn {
         let _ = self.turns.signals.send(signal);
     }
 
-    /// The value that a variable was set to by a step before this one, and is not published yet.
+    /// Returns the value that a variable was set to by a step before this one, and is not published yet.
     pub fn staged(&self, frame: Option<usize>, name: &str) -> Option<Value> {
         let own = || {
             let staged = self.turns.staged();

@@ -13,8 +13,8 @@ use sequor_planner::ops::VariableSet;
 use crate::error::{Error, ErrorKind, Result};
 use crate::value::{self, Value};
 
-/// What an expression gave for a variable: `{"value": V, "scope": S}` says the scope, too. Gives the value, and whether
-/// it is local where it says so.
+/// Returns what an expression gave for a variable: `{"value": V, "scope": S}` says the scope, too. Gives the value,
+/// and whether it is local where it says so.
 ///
 /// # Errors
 /// A scope that is none.
@@ -28,7 +28,7 @@ pub fn scoped(variable: &VariableSet, value: Value) -> Result<(Value, Option<boo
     })
 }
 
-/// The variables that a value sets: one, or those of a map.
+/// Returns the variables that a value sets: one, or those of a map.
 ///
 /// # Errors
 /// What is no map where variables are due; a scope that is none.
@@ -101,7 +101,7 @@ impl Variables {
         }
     }
 
-    /// The number of the first frame of a call.
+    /// Returns the number of the first frame of a call.
     pub fn reserve(&self) -> usize {
         self.next.fetch_add(RESERVED, Ordering::Relaxed)
     }
@@ -127,25 +127,25 @@ impl Variables {
         })
     }
 
-    /// The value from the command line, which wins over every other.
+    /// Returns the value from the command line, which wins over every other.
     pub fn overridden(&self, name: &str) -> Option<Value> {
         self.overrides.get(name).cloned()
     }
 
-    /// The value in a frame.
+    /// Returns the value in a frame.
     pub fn local(&self, frame: usize, name: &str) -> Option<Value> {
         let locals = self.locals(frame)?;
         let locals = locals.read().unwrap_or_else(PoisonError::into_inner);
         locals.get(name).cloned()
     }
 
-    /// The project's value.
+    /// Returns the project's value.
     pub fn project_value(&self, name: &str) -> Option<Value> {
         let project = self.project.read().unwrap_or_else(PoisonError::into_inner);
         project.get(name).cloned()
     }
 
-    /// The environment's value.
+    /// Returns the environment's value.
     pub fn environment_value(&self, name: &str) -> Option<Value> {
         self.environment.get(name).cloned()
     }
@@ -181,7 +181,7 @@ impl Variables {
         }
     }
 
-    /// The project's variables, to be kept.
+    /// Returns the project's variables, to be kept.
     pub fn project(&self) -> IndexMap<String, Value> {
         self.project
             .read()
@@ -189,7 +189,7 @@ impl Variables {
             .clone()
     }
 
-    /// Every name that is defined in a frame's sight.
+    /// Returns every name that is defined in a frame's sight.
     pub fn names(&self, frame: usize) -> Vec<String> {
         let mut names: Vec<String> = self
             .overrides

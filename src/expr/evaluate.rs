@@ -29,7 +29,7 @@ impl Default for Evaluator {
 }
 
 impl Evaluator {
-    /// The interpreter, for what needs it directly.
+    /// Returns the interpreter, for what needs it directly.
     pub fn python(&self) -> &Python {
         &self.python
     }
@@ -210,7 +210,7 @@ impl Evaluator {
         }
     }
 
-    /// The text of Python code, its Jinja rendered.
+    /// Returns the text of Python code, its Jinja rendered.
     pub fn python_text(
         &self,
         prop: &Prop,

@@ -34,7 +34,7 @@ impl fmt::Debug for WorldObject {
 impl Object for WorldObject {}
 
 impl Jinja {
-    /// An environment with the functions of the language and strict undefined.
+    /// Creates an environment with the functions of the language and strict undefined.
     pub fn new() -> Jinja {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
@@ -173,7 +173,7 @@ fn python_spelling(value: &JinjaValue) -> Option<Cow<'static, str>> {
     }
 }
 
-/// A value as templates see it.
+/// Returns a value as templates see it.
 pub fn to_jinja(value: &Value) -> JinjaValue {
     match value {
         Value::Null => JinjaValue::from(()),

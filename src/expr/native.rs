@@ -10,7 +10,7 @@ use crate::exchange::Response;
 use crate::value::{Value, json};
 use crate::world::World;
 
-/// The value of the code; none: Python has to tell.
+/// Returns the value of the code; none: Python has to tell.
 pub fn evaluate(lowered: &Lowered, world: &Arc<dyn World>, response: Option<&Response>) -> Option<Value> {
     let mut frame = Frame {
         world,

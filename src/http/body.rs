@@ -23,7 +23,7 @@ pub struct Body<'a> {
 }
 
 impl Body<'_> {
-    /// The bytes of the body. Its content type goes to `headers`, unless they have one.
+    /// Returns the bytes of the body. Its content type goes to `headers`, unless they have one.
     pub fn write(self, headers: &mut HeaderMap) -> Result<Bytes> {
         let value = nulls(self.value);
         let mut content_type = HeaderValue::from_static(match self.format {

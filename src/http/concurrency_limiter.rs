@@ -1,4 +1,4 @@
-//! How many requests are under way at the same time: a fixed number, or as many as the API bears.
+//! How many requests are under way at the same time: a fixed number, or as many as the API allows.
 //!
 //! The second is found by additive increase and multiplicative decrease, as TCP does it: one more for each round of
 //! answers that come as fast as the fastest, half as many after a 429, a 503 or a time-out, a tenth less when answers take

@@ -115,7 +115,7 @@ const COUNTS: [&str; 9] = [
 /// Sizes of pages, beside a total.
 const SIZES: [&str; 6] = ["limit", "per_page", "perPage", "page_size", "pageSize", "size"];
 
-/// The kind of paging that a response shows; a single page when it shows none. `rows`: how many it has.
+/// Returns the kind of paging that a response shows; a single page when it shows none. `rows`: how many it has.
 ///
 /// # Errors
 /// When the response says that there is more, and not how to ask for it.

@@ -28,7 +28,7 @@ impl Hosts {
         self
     }
 
-    /// Whether requests may go there.
+    /// Tells whether requests may go there.
     pub fn allow(&self, url: &Url) -> bool {
         let Some(allowed) = &self.allowed else {
             return true;

@@ -35,7 +35,7 @@ pub struct Live {
 }
 
 impl Live {
-    /// A client. TLS certificates are verified against the system's roots.
+    /// Creates a client. TLS certificates are verified against the system's roots.
     pub fn new(settings: Settings) -> Result<Live> {
         let client = Client::builder()
             .user_agent(concat!("sequor/", env!("CARGO_PKG_VERSION")))
@@ -125,7 +125,7 @@ fn size(bytes: usize) -> String {
     }
 }
 
-/// A request as messages name it: without its query, where secrets live.
+/// Returns a request as messages name it: without its query, where secrets live.
 pub fn shown(request: &Request) -> String {
     let mut url = request.url.clone();
     url.set_query(None);

@@ -16,7 +16,7 @@ struct Part {
     body: Vec<u8>,
 }
 
-/// A form of several parts, and the boundary between them. Bytes are sent as a file of their name.
+/// Returns a form of several parts, and the boundary between them. Bytes are sent as a file of their name.
 pub fn multipart(value: &Value, folder: &Path) -> Result<(Vec<u8>, String)> {
     let Value::Map(entries) = value else {
         let message = format!("`body` must be a map of names to values, and is {}", value.kind());

@@ -51,17 +51,17 @@ impl Pages {
         }
     }
 
-    /// Whether the parameters go into the body.
+    /// Tells whether the parameters go into the body.
     pub fn in_body(&self) -> bool {
         self.spec.in_body
     }
 
-    /// The url of the page, where the API gave it: it has all parameters.
+    /// Returns the url of the page, where the API gave it: it has all parameters.
     pub fn link(&self) -> Option<&Url> {
         self.link.as_ref()
     }
 
-    /// The parameters that ask for the page.
+    /// Returns the parameters that ask for the page.
     pub fn parameters(&self) -> Vec<(String, Value)> {
         let number = |n: u64| Value::Int(i64::try_from(n).unwrap_or(i64::MAX));
         let mut parameters = Vec::new();
@@ -183,8 +183,8 @@ impl Pages {
         })
     }
 
-    /// All pages from the one at hand on, when the response said how many there are: they can be asked for at the same
-    /// time.
+    /// Returns all pages from the one at hand on, when the response said how many there are: they can be asked for at
+    /// the same time.
     pub fn rest(&self, response: &Response) -> Result<Option<Box<dyn Iterator<Item = Pages> + Send>>> {
         let body = &response.body;
         let most = self.spec.max_pages.map_or(u64::MAX, |max| max - self.done);
@@ -221,7 +221,7 @@ impl Pages {
         )))
     }
 
-    /// What is to be said about rows that did not come, when there are no more pages.
+    /// Returns what is to be said about rows that did not come, when there are no more pages.
     pub fn missing(&self, response: &Response) -> Option<String> {
         let PageKind::Offset {
             total: Some(path),
@@ -305,7 +305,7 @@ fn is_nothing(value: &Value) -> bool {
     }
 }
 
-/// The target of the link with a relation, in the headers `Link` (RFC 8288).
+/// Returns the target of the link with a relation, in the headers `Link` (RFC 8288).
 pub(super) fn header_link<'r>(response: &'r Response, relation: &str) -> Option<&'r str> {
     let headers = response.headers.get_all(LINK).iter();
     headers

@@ -47,7 +47,7 @@ impl Default for Policy {
 }
 
 impl Policy {
-    /// The waits between attempts: one less than attempts.
+    /// Returns the waits between attempts: one less than attempts.
     pub(super) fn waits(&self) -> Box<dyn Iterator<Item = Duration> + Send> {
         let times = usize::try_from(self.max_attempts.saturating_sub(1)).unwrap_or(usize::MAX);
         match self.growth {
@@ -73,7 +73,8 @@ impl Policy {
         }
     }
 
-    /// Whether the request may be sent again. One that is not idempotent only when the first was surely not carried out.
+    /// Tells whether the request may be sent again. One that is not idempotent only when the first was surely not
+    /// carried out.
     pub(super) fn again(&self, error: &Error, request: &Request, told_to_wait: bool) -> bool {
         let worth = match (error.kind().policy().retry, error.kind()) {
             (Retry::Never, _) => false,

@@ -43,7 +43,7 @@ impl Hold {
 }
 
 impl RateLimiter {
-    /// A rate of `requests` in `per`; `burst` at once after a pause. None: as fast as they come.
+    /// Creates a rate of `requests` in `per`; `burst` at once after a pause. None: as fast as they come.
     pub fn new(limit: Option<(f64, Duration)>, burst: u64) -> RateLimiter {
         let rate = limit.map(|(requests, per)| {
             let interval = Duration::try_from_secs_f64(per.as_secs_f64() / requests);

@@ -14,7 +14,7 @@ use crate::secret::is_secret_name;
 /// Redirects that are followed for one request.
 pub const MOST: usize = 10;
 
-/// The request that a response sends on to; none when it is no redirect. Credentials stay with their server.
+/// Returns the request that a response sends on to; none when it is no redirect. Credentials stay with their server.
 ///
 /// # Errors
 /// A redirect to a host that is not allowed, and one that sends a body to another server.
@@ -91,7 +91,7 @@ fn remove_credentials(headers: &mut HeaderMap) {
     }
 }
 
-/// What is said when there are too many.
+/// Returns what is said when there are too many.
 pub fn too_many(request: &Request) -> Error {
     let message = format!("{}: more than {MOST} redirects", shown(request));
     Error::new(ErrorKind::Data, message)

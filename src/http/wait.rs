@@ -9,7 +9,7 @@ use crate::exchange::Response;
 /// The longest wait that is obeyed; what asks for more has to be run again later.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
-/// How long to wait before asking again (RFC 9110, 10.2.3: seconds, or a date).
+/// Returns how long to wait before asking again (RFC 9110, 10.2.3: seconds, or a date).
 pub fn retry_after(response: &Response) -> Option<Duration> {
     let text = text(&response.headers, RETRY_AFTER.as_str())?;
     if let Ok(seconds) = text.parse::<f64>() {
@@ -19,8 +19,8 @@ pub fn retry_after(response: &Response) -> Option<Duration> {
     Some(date.duration_since(SystemTime::now()).unwrap_or_default())
 }
 
-/// How long until there are requests left again, when the response says that it was the last of its window: the headers
-/// `RateLimit-*` of the IETF draft and `X-RateLimit-*` of many APIs, which give seconds or a moment.
+/// Returns how long until there are requests left again, when the response says that it was the last of its window:
+/// the headers `RateLimit-*` of the IETF draft and `X-RateLimit-*` of many APIs, which give seconds or a moment.
 pub fn exhausted(response: &Response) -> Option<Duration> {
     for prefix in ["ratelimit", "x-ratelimit", "x-rate-limit"] {
         let header = |name: &str| text(&response.headers, &format!("{prefix}-{name}"));

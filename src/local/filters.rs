@@ -14,7 +14,7 @@ use crate::sources::database::Database;
 /// Values of an IN at most.
 const MAX_VALUES: usize = 200;
 
-/// The condition as the database's SQL; none when it can't be passed on.
+/// Returns the condition as the database's SQL; none when it can't be passed on.
 pub fn condition(
     filter: &Expr,
     database: &dyn Database,

@@ -8,7 +8,7 @@ use sqlparser::ast::{
     Expr, Ident, Query, SelectItem, SetExpr, Statement, VisitMut, VisitorMut, visit_relations,
 };
 
-/// The last parts of the names of tables without quotes, as the statement writes them, by their lower case.
+/// Returns the last parts of the names of tables without quotes, as the statement writes them, by their lower case.
 pub fn tables(statement: &Statement) -> HashMap<String, String> {
     let mut found = HashMap::new();
     let _ = visit_relations(statement, |name| {

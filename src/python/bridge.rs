@@ -61,7 +61,7 @@ impl Bridge {
         Ok(())
     }
 
-    /// The error that was raised through Python, if one was.
+    /// Returns the error that was raised through Python, if one was.
     pub(super) fn take_error(&self) -> Option<Error> {
         self.current().error.take()
     }
@@ -168,7 +168,7 @@ pub struct PyRow {
 }
 
 impl PyRow {
-    /// A row of a table.
+    /// Creates a row of a table.
     pub fn new(row: Row) -> PyRow {
         PyRow {
             row,

@@ -121,7 +121,7 @@ impl<'v, 'py> Call<'v, 'py> {
         result
     }
 
-    /// The module of the Python side.
+    /// Returns the module of the Python side.
     pub(super) fn prelude(&self) -> &Bound<'py, PyModule> {
         self.visit.prelude.bind(self.py)
     }
@@ -154,7 +154,7 @@ impl<'v, 'py> Call<'v, 'py> {
         Ok(made)
     }
 
-    /// An exception as an error: property, line in the expression, line in the file.
+    /// Returns an exception as an error: property, line in the expression, line in the file.
     pub(super) fn explain(&self, error: &PyErr, code: &Code) -> Error {
         if error.is_instance_of::<SequorError>(self.py)
             && let Some(own) = self.visit.bridge.get().take_error()

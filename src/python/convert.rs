@@ -15,7 +15,7 @@ use super::bridge::PyRow;
 use super::object::object_of;
 use crate::value::Value;
 
-/// A value as expressions see it: decimals as `decimal.Decimal`, dates and times as `datetime`'s.
+/// Returns a value as expressions see it: decimals as `decimal.Decimal`, dates and times as `datetime`'s.
 pub fn to_python<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
     Ok(match value {
         Value::Null => py.None().into_bound(py),
@@ -100,7 +100,7 @@ fn timestamp<'py>(
     Ok(PyDateTime::new(py, t.year(), month, day, hour, minute, second, micros, zone)?.into_any())
 }
 
-/// What an expression gave, as a value.
+/// Returns what an expression gave, as a value.
 ///
 /// # Errors
 /// Objects that are not data: a function, a set of a class of the user's.

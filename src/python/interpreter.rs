@@ -26,7 +26,7 @@ pub struct Interpreter {
 }
 
 impl Interpreter {
-    /// A handle; starts nothing.
+    /// Creates a handle; starts nothing.
     pub fn new() -> Self {
         Self::default()
     }

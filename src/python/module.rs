@@ -8,7 +8,7 @@ use super::interpreter::Interpreter;
 use crate::error::Result;
 
 impl Interpreter {
-    /// The file of a module, which is not imported; none when it is not installed.
+    /// Returns the file of a module, which is not imported; none when it is not installed.
     pub async fn module_file(&self, name: String) -> Result<Option<PathBuf>> {
         self.visit(move |visit| {
             let find = || -> PyResult<Option<PathBuf>> {

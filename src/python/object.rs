@@ -48,18 +48,19 @@ impl Object for Kept {
     }
 }
 
-/// The object that a value is, when it is one.
+/// Returns the object that a value is, when it is one.
 pub fn object_of<'py>(py: Python<'py>, object: &dyn Object) -> Option<Bound<'py, PyAny>> {
     let kept = object.as_any().downcast_ref::<Kept>()?;
     Some(kept.0.bind(py).clone())
 }
 
-/// The object as a value that stays the object.
+/// Returns the object as a value that stays the object.
 pub fn as_object(object: &Bound<'_, PyAny>) -> Value {
     Value::Object(Arc::new(Kept(object.clone().unbind())))
 }
 
-/// What an expression gave, to be kept in a variable: plain data as data, everything else as the object itself.
+/// Returns what an expression gave, to be kept in a variable: plain data as data, everything else as the object
+/// itself.
 pub fn keep(object: &Bound<'_, PyAny>) -> PyResult<Value> {
     match is_plain(object)? {
         true => from_python(object),

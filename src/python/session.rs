@@ -54,7 +54,7 @@ impl Session {
         })
     }
 
-    /// The compiled form of `text`, the code's text with its Jinja rendered.
+    /// Returns the compiled form of `text`, the code's text with its Jinja rendered.
     pub(super) fn compiled(&mut self, py: Python<'_>, code: &Code, text: &Arc<str>) -> PyResult<&Compiled> {
         let key = (text.clone(), code.place.file.clone(), code.first_line);
         if !self.compiled.contains_key(&key) {

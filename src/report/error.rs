@@ -19,7 +19,7 @@ pub struct SourceText {
 }
 
 impl SourceText {
-    /// The texts of these files; `places`: whether errors show where they come from.
+    /// Creates the texts of these files; `places`: whether errors show where they come from.
     pub fn new(files: &ProjectFiles, traceback: bool, places: bool) -> Self {
         let single = [&files.project, &files.environment];
         let all = single

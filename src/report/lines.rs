@@ -29,7 +29,7 @@ impl Show for Lines {
     }
 }
 
-/// An event as a line, and whether it belongs on standard output.
+/// Returns an event as a line, and whether it belongs on standard output.
 pub fn line(event: &Event, color: bool, quiet: bool, source: &SourceText) -> Option<(String, bool)> {
     let step = event.step.as_deref().unwrap_or_default();
     let err = |line: String| Some((line, false));

@@ -3,12 +3,12 @@
 use std::fmt::Display;
 use std::io::Write;
 
-/// A line on standard output.
+/// Returns a line on standard output.
 pub fn out(text: impl Display) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
-/// A line on standard error.
+/// Returns a line on standard error.
 pub fn err(text: impl Display) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }

@@ -3,7 +3,7 @@
 use super::{grouped, paint};
 use crate::event::{RunReport, StepStatus, Totals};
 
-/// The steps as a table, and nothing for a run without steps.
+/// Returns the steps as a table, and nothing for a run without steps.
 pub fn table(report: &RunReport, color: bool) -> String {
     if report.steps.is_empty() {
         return String::new();

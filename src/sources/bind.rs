@@ -15,7 +15,8 @@ use crate::error::{Error, ErrorKind, Result};
 /// How a database writes times of the clock.
 const TIMESTAMP: &str = "%Y-%m-%d %H:%M:%S%.f";
 
-/// The batch with dates, times and decimals as text, which databases read. `zoned`: how a time with a zone is written.
+/// Returns the batch with dates, times and decimals as text, which databases read. `zoned`: how a time with a zone is
+/// written.
 pub fn written_out(batch: &RecordBatch, zoned: &str) -> Result<RecordBatch> {
     let format = FormatOptions::new()
         .with_timestamp_format(Some(TIMESTAMP))
@@ -161,7 +162,7 @@ impl Inserts {
         }
     }
 
-    /// The statement for a number of rows: `INSERT INTO t (a, b) VALUES (?,?),(?,?)`.
+    /// Returns the statement for a number of rows: `INSERT INTO t (a, b) VALUES (?,?),(?,?)`.
     pub fn of(&mut self, rows: usize) -> AssertSqlSafe<Arc<str>> {
         if self.last.0 != rows {
             let row = format!("({})", vec!["?"; self.columns].join(","));

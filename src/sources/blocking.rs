@@ -6,5 +6,5 @@ use crate::error::{Error, ErrorKind, Result};
 pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     tokio::task::spawn_blocking(work)
         .await
-        .map_err(|e| Error::new(ErrorKind::Internal, format!("a thread broke down: {e}")))?
+        .map_err(|e| Error::new(ErrorKind::Internal, format!("a thread ended unexpectedly: {e}")))?
 }

@@ -37,7 +37,7 @@ pub struct BufferedRows {
 }
 
 impl BufferedRows {
-    /// No rows yet.
+    /// Returns no rows yet.
     pub fn new(schema: SchemaRef) -> BufferedRows {
         BufferedRows {
             schema,
@@ -66,7 +66,7 @@ impl BufferedRows {
         Ok(())
     }
 
-    /// The rows, in the order they came.
+    /// Returns the rows, in the order they came.
     pub async fn rows(self) -> Result<Rows> {
         let schema = self.schema;
         let Some(writer) = self.file else {

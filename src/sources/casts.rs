@@ -8,7 +8,7 @@ use sqlparser::ast::{CastKind, DataType, ExactNumberInfo, Expr, VisitMut, Visito
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Token, Tokenizer};
 
-/// The statement with its casts written as `dialect` reads them; as it is where it has none, or can't be read.
+/// Returns the statement with its casts written as `dialect` reads them; as it is where it has none, or can't be read.
 pub fn portable(sql: &str, dialect: Dialect) -> Cow<'_, str> {
     let parser = dialect.parser();
     let tokens = Tokenizer::new(&*parser, sql).tokenize();

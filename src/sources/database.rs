@@ -25,7 +25,7 @@ pub struct TableName {
 }
 
 impl TableName {
-    /// A table of the source's default database and namespace.
+    /// Creates a table of the source's default database and namespace.
     pub fn new(table: impl Into<String>) -> Self {
         TableName {
             database: None,

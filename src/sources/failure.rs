@@ -4,7 +4,7 @@ use sqlx::error::DatabaseError;
 
 use crate::error::{Error, ErrorKind};
 
-/// What the connection says; of what the database says, `server` makes an error.
+/// Returns what the connection says; of what the database says, `server` makes an error.
 pub fn explain(error: &sqlx::Error, server: impl FnOnce(&dyn DatabaseError) -> Error) -> Error {
     match error {
         sqlx::Error::Database(database) => server(database.as_ref()),
@@ -19,7 +19,7 @@ pub fn explain(error: &sqlx::Error, server: impl FnOnce(&dyn DatabaseError) -> E
     }
 }
 
-/// What is said of a server that takes connections and is silent, or drops them.
+/// Returns what is said of a server that takes connections and is silent, or drops them.
 pub fn unanswered() -> Error {
     Error::new(ErrorKind::Timeout, "the server does not answer")
         .help("check host and port in `conn_str`, and that no firewall is in between")

@@ -192,7 +192,7 @@ impl Names {
         quoted.join(", ")
     }
 
-    /// What is selected for the columns of a key, with commas.
+    /// Returns what is selected for the columns of a key, with commas.
     pub fn selected_key(&self, key: &[String]) -> String {
         let of = |name: &String| {
             let at = self.columns.iter().position(|column| column == name);
@@ -211,7 +211,7 @@ impl Names {
         same.collect::<Vec<_>>().join(" AND ")
     }
 
-    /// The columns that are not in the key, each with what is selected for it.
+    /// Returns the columns that are not in the key, each with what is selected for it.
     pub fn others<'n>(&'n self, key: &'n [String]) -> impl Iterator<Item = (&'n str, &'n str)> {
         let all = self.columns.iter().zip(&self.selected);
         let others = all.filter(|(name, _)| !key.contains(name));
@@ -293,7 +293,7 @@ impl Names {
     }
 }
 
-/// What is said of rows with the same key, in what a query gives.
+/// Returns what is said of rows with the same key, in what a query gives.
 pub fn duplicate_keys_error(key: &[String]) -> Error {
     let message = format!(
         "the query gives several rows with the same `{}`",
@@ -303,7 +303,7 @@ pub fn duplicate_keys_error(key: &[String]) -> Error {
         .help("aggregate, or pick one row of each key by `select distinct on`")
 }
 
-/// What is said of a key's column that is null.
+/// Returns what is said of a key's column that is null.
 pub fn null_error(name: &str) -> Error {
     let message = format!("column `{name}` of the primary key is null in some rows");
     Error::new(ErrorKind::Data, message).help("leave those rows out, or choose another `primary_key`")

@@ -63,7 +63,7 @@ impl<D: Send + 'static> Loading<D> {
     }
 }
 
-/// A load that was used after its end.
+/// Returns a load that was used after its end.
 pub fn over() -> Error {
     Error::new(ErrorKind::Internal, "the load is over")
 }

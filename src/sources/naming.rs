@@ -16,7 +16,7 @@ pub enum Naming {
 }
 
 impl Naming {
-    /// The naming of a source, whose `identifiers` may be `quoted`.
+    /// Returns the naming of a source, whose `identifiers` may be `quoted`.
     pub fn of_source(self, quoted: bool) -> Naming {
         match (self, quoted) {
             (Naming::Lower | Naming::Upper, true) => Naming::Quoted,
@@ -24,7 +24,7 @@ impl Naming {
         }
     }
 
-    /// A name as the database keeps it.
+    /// Returns a name as the database keeps it.
     pub fn fold(self, name: &str) -> String {
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
         let plain = name.chars().all(plain) && !name.starts_with(|c: char| c.is_ascii_digit());
@@ -35,7 +35,7 @@ impl Naming {
         }
     }
 
-    /// Whether two names, as the database keeps them, are one.
+    /// Tells whether two names, as the database keeps them, are one.
     pub fn same(self, a: &str, b: &str) -> bool {
         match self {
             Naming::AnyCase => a.eq_ignore_ascii_case(b),
@@ -43,12 +43,12 @@ impl Naming {
         }
     }
 
-    /// Whether a table has the column that a flow calls `name`.
+    /// Tells whether a table has the column that a flow calls `name`.
     pub fn knows(self, columns: &[Column], name: &str) -> bool {
         self.find(columns, &self.fold(name)).is_some() || columns.iter().any(|c| c.name == name)
     }
 
-    /// The column of that name.
+    /// Returns the column of that name.
     pub fn find<'c>(self, columns: &'c [Column], name: &str) -> Option<&'c Column> {
         let exact = columns.iter().find(|c| c.name == name);
         exact.or_else(|| columns.iter().find(|c| self.same(&c.name, name)))

@@ -39,8 +39,8 @@ pub fn reads(sql: &str, dialect: Dialect) -> Result<()> {
     }
 }
 
-/// Whether a statement is a query and nothing else, by its first word: some databases begin such a one only when its
-/// rows are asked for.
+/// Tells whether a statement is a query and nothing else, by its first word: some databases begin such a one only when
+/// its rows are asked for.
 pub fn gives_rows(sql: &str) -> bool {
     let first = first_word(sql, Dialect::Generic).map(|word| word.to_ascii_lowercase());
     first.is_some_and(|word| ["select", "from", "values", "table", "call"].contains(&word.as_str()))
@@ -55,7 +55,7 @@ pub fn one(sql: &str, dialect: Dialect) -> Result<()> {
     }
 }
 
-/// The texts of the one column of some rows.
+/// Returns the texts of the one column of some rows.
 pub async fn texts(rows: Rows) -> Result<Vec<Option<String>>> {
     let mut texts = Vec::new();
     let mut batches = rows.batches;

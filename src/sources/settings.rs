@@ -46,7 +46,7 @@ pub struct Login {
 }
 
 impl dyn Settings + '_ {
-    /// The text of a value that need not be there.
+    /// Returns the text of a value that need not be there.
     pub async fn maybe(&self, value: &Option<Prop>) -> Result<Option<String>> {
         match value {
             Some(value) => self.text(value).await.map(Some),
@@ -54,7 +54,7 @@ impl dyn Settings + '_ {
         }
     }
 
-    /// A secret, which no output shows from now on.
+    /// Returns a secret, which no output shows from now on.
     pub async fn secret(&self, value: &Option<Prop>) -> Result<Option<Secret>> {
         let secret = self.maybe(value).await?.map(Secret::new);
         if let Some(secret) = &secret {
@@ -63,7 +63,7 @@ impl dyn Settings + '_ {
         Ok(secret)
     }
 
-    /// A password inside a connection string is a secret like one with a key of its own.
+    /// Returns a password inside a connection string is a secret like one with a key of its own.
     pub fn hide_password_of(&self, conn_str: &str) {
         let url = url::Url::parse(conn_str).ok();
         if let Some(password) = url.as_ref().and_then(url::Url::password) {
@@ -82,7 +82,7 @@ impl dyn Settings + '_ {
         })
     }
 
-    /// Where a database in a file is.
+    /// Returns where a database in a file is.
     ///
     /// # Errors
     /// A connection string of another scheme; a file that must be there and is not.
@@ -97,13 +97,13 @@ impl dyn Settings + '_ {
         }
     }
 
-    /// A driver that the source names; none when it is to be found.
+    /// Returns a driver that the source names; none when it is to be found.
     pub async fn driver(&self, value: &Option<Prop>) -> Result<Option<PathBuf>> {
         let named = self.maybe(value).await?.filter(|path| !path.trim().is_empty());
         Ok(named.map(|named| self.path_or_name(&named)))
     }
 
-    /// A driver's path is relative to the project; a name without separators and extension is one of its own.
+    /// Returns a driver's path is relative to the project; a name without separators and extension is one of its own.
     pub fn path_or_name(&self, named: &str) -> PathBuf {
         let named = named.trim();
         let path = Path::new(named);
@@ -113,7 +113,7 @@ impl dyn Settings + '_ {
         }
     }
 
-    /// The library in a driver's Python package, where it is installed.
+    /// Returns the library in a driver's Python package, where it is installed.
     pub async fn packaged(&self, package: &str) -> Result<Option<PathBuf>> {
         let name = package.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
         if !name {

@@ -12,7 +12,8 @@ pub fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-/// A query that gives, in order, what `expression` makes of each text; in it the text is called `x`. `literal` writes one.
+/// Returns a query that gives, in order, what `expression` makes of each text; in it the text is called `x`. `literal`
+/// writes one.
 pub fn of_each(expression: &str, texts: &[String], literal: impl Fn(&str) -> String) -> String {
     let rows: Vec<String> = texts
         .iter()
@@ -30,7 +31,7 @@ pub fn column_list<'a>(names: impl Iterator<Item = &'a str>) -> String {
     names.map(quote).collect::<Vec<_>>().join(", ")
 }
 
-/// The columns of a CREATE TABLE; `sql_type` gives each its type.
+/// Returns the columns of a CREATE TABLE; `sql_type` gives each its type.
 pub fn definitions(columns: &[Column], sql_type: impl Fn(&Column) -> String) -> String {
     let columns: Vec<String> = columns
         .iter()

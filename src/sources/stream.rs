@@ -8,7 +8,7 @@ use tokio::task::JoinError;
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// The batches that a task sends. A task that breaks down is an error, and not the end of the rows.
+/// Returns the batches that a task sends. A task that breaks down is an error, and not the end of the rows.
 pub fn batches<T: Send + 'static>(
     receiver: mpsc::Receiver<Result<RecordBatch>>,
     task: impl Future<Output = Result<T, JoinError>> + Send + Unpin + 'static,
@@ -19,7 +19,7 @@ pub fn batches<T: Send + 'static>(
             return Some((batch, Some((receiver, task))));
         }
         let broken = task.await.err()?;
-        let message = format!("reading rows broke down: {broken}");
+        let message = format!("the task that reads rows ended unexpectedly: {broken}");
         Some((Err(Error::new(ErrorKind::Internal, message)), None))
     })
     .boxed()

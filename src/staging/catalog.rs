@@ -21,7 +21,7 @@ pub struct Catalog {
 }
 
 impl Catalog {
-    /// A catalog over `tables`; scans are configured like `session`.
+    /// Creates a catalog over `tables`; scans are configured like `session`.
     pub fn new(tables: Arc<Tables>, session: Arc<SessionState>) -> Self {
         Catalog {
             tables,
@@ -30,7 +30,7 @@ impl Catalog {
         }
     }
 
-    /// The pins of what has been looked up until now.
+    /// Returns the pins of what has been looked up until now.
     pub fn pins(&self) -> Vec<Pin> {
         match self.pins.lock() {
             Ok(mut pins) => std::mem::take(&mut *pins),

@@ -177,7 +177,7 @@ async fn actions(
     Ok(Some(actions))
 }
 
-/// The table's columns in Arrow.
+/// Returns the table's columns in Arrow.
 pub fn current_schema(table: &DeltaTable) -> Result<SchemaRef> {
     let state = table.snapshot().map_err(error::delta)?;
     Ok(state.snapshot().arrow_schema())

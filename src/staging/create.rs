@@ -84,7 +84,7 @@ fn declared(columns: &[ColumnDef], constraints: &[TableConstraint]) -> Result<Sc
     declared_schema(&Schema::new(fields))
 }
 
-/// A column's declaration as a field. NOT NULL is enforced, a key only in that its columns can't be null.
+/// Returns a column's declaration as a field. NOT NULL is enforced, a key only in that its columns can't be null.
 pub fn field(column: &ColumnDef) -> Result<Field> {
     let sql_type = column.data_type.to_string();
     if sql_type.to_lowercase().ends_with("serial") {
@@ -112,7 +112,7 @@ pub fn field(column: &ColumnDef) -> Result<Field> {
     Ok(field)
 }
 
-/// The schema with the field at `index` replaced, added at the end, or removed.
+/// Returns the schema with the field at `index` replaced, added at the end, or removed.
 pub fn schema_of(fields: Vec<Field>) -> Result<SchemaRef> {
     declared_schema(&Arc::new(Schema::new(fields)))
 }

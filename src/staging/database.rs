@@ -70,13 +70,13 @@ impl Staging {
         Staging::open(&url, memory)
     }
 
-    /// The database with names kept as they are written, where its source says `identifiers: quoted`.
+    /// Creates the database with names kept as they are written, where its source says `identifiers: quoted`.
     pub fn quoted_names(mut self, quoted: bool) -> Self {
         self.naming = self.naming.of_source(quoted);
         self
     }
 
-    /// The names of the tables there are, those outside the default namespace with it.
+    /// Returns the names of the tables there are, those outside the default namespace with it.
     pub async fn table_names(&self) -> Result<Vec<String>> {
         self.tables.names().await
     }

@@ -19,7 +19,7 @@ use datafusion::logical_expr::{
 };
 use datafusion::scalar::ScalarValue;
 
-/// The optimized plan with its casts of text to decimals by this.
+/// Returns the optimized plan with its casts of text to decimals by this.
 pub fn read_fast(plan: LogicalPlan) -> PlanResult<LogicalPlan> {
     let read = plan.transform_up_with_subqueries(|node| match node {
         LogicalPlan::Projection(_) | LogicalPlan::Filter(_) | LogicalPlan::Aggregate(_) => casts(node),

@@ -9,7 +9,7 @@ use sqlparser::parser::ParserError;
 use super::near;
 use crate::error::{Error, ErrorKind};
 
-/// An error of planning or running a statement.
+/// Returns an error of planning or running a statement.
 pub fn sql(error: DataFusionError) -> Error {
     match root(&error) {
         Root::Ours(error) => error.clone(),
@@ -58,7 +58,7 @@ pub fn parse(error: ParserError) -> Error {
     Error::new(ErrorKind::Sql, format!("SQL syntax: {message}"))
 }
 
-/// An error of the tables' storage.
+/// Returns an error of the tables' storage.
 pub fn delta(error: DeltaTableError) -> Error {
     match error {
         DeltaTableError::ObjectStore { .. } | DeltaTableError::Io { .. } => {

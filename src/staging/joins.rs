@@ -20,7 +20,7 @@ const TEXT: usize = 48;
 /// What a row needs in a hash table besides its values, in bytes.
 const ENTRY: usize = 24;
 
-/// The session in which the plan's joins sort instead; none where what they hold fits.
+/// Returns the session in which the plan's joins sort instead; none where what they hold fits.
 pub fn sorting_instead(plan: &Arc<dyn ExecutionPlan>, session: &SessionState) -> Option<SessionState> {
     let MemoryLimit::Finite(limit) = session.runtime_env().memory_pool.memory_limit() else {
         return None;

@@ -47,8 +47,8 @@ impl Memory {
         self.runtime.clone()
     }
 
-    /// What each sort keeps back for merging what it wrote to files, in bytes: DataFusion's own, and little of a small limit,
-    /// since several sort at the same time.
+    /// Returns what each sort keeps back for merging what it wrote to files, in bytes: DataFusion's own, and little of
+    /// a small limit, since several sort at the same time.
     pub(super) fn merge_reservation(&self) -> usize {
         (self.limit / 32).min(10 << 20)
     }

@@ -24,7 +24,7 @@ pub struct TableId {
 }
 
 impl TableId {
-    /// The table `namespace.table` of `database`.
+    /// Creates the table `namespace.table` of `database`.
     ///
     /// # Errors
     /// A database other than this one, or an empty name.
@@ -45,12 +45,12 @@ impl TableId {
         })
     }
 
-    /// A table named in a flow.
+    /// Creates a table named in a flow.
     pub fn of(name: &TableName) -> Result<Self> {
         TableId::new(name.database.as_deref(), name.namespace.as_deref(), &name.table)
     }
 
-    /// A table named in SQL.
+    /// Creates a table named in SQL.
     pub fn of_sql(name: &ObjectName) -> Result<Self> {
         let parts: Vec<String> = name
             .0
@@ -68,12 +68,12 @@ impl TableId {
         }
     }
 
-    /// The table's folder below the root, with `/` at its end.
+    /// Returns the table's folder below the root, with `/` at its end.
     pub fn folder(&self) -> String {
         format!("{}/{}/", encode(&self.namespace), encode(&self.table))
     }
 
-    /// The name as SQL.
+    /// Returns the name as SQL.
     pub fn sql(&self) -> String {
         format!("{}.{}", quote(&self.namespace), quote(&self.table))
     }
@@ -88,7 +88,7 @@ impl fmt::Display for TableId {
     }
 }
 
-/// An identifier as PostgreSQL reads it: lower case unless quoted.
+/// Returns an identifier as PostgreSQL reads it: lower case unless quoted.
 pub fn fold(ident: &Ident) -> String {
     match ident.quote_style {
         Some(_) => ident.value.clone(),
@@ -101,8 +101,8 @@ pub fn quote(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// A folder's name for any text: `a-z`, `0-9`, `_` and `-` stay, each other byte becomes `@` and two hex digits.
-/// Upper case is encoded as well, because some file systems ignore case and SQL does not.
+/// Returns a folder's name for any text: `a-z`, `0-9`, `_` and `-` stay, each other byte becomes `@` and two hex
+/// digits. Upper case is encoded as well, because some file systems ignore case and SQL does not.
 pub fn encode(name: &str) -> String {
     let mut folder = String::with_capacity(name.len());
     for byte in name.bytes() {
@@ -114,7 +114,7 @@ pub fn encode(name: &str) -> String {
     folder
 }
 
-/// The name that [`encode`] made `folder` of; none for a folder it did not make.
+/// Returns the name that [`encode`] made `folder` of; none for a folder it did not make.
 pub fn decode(folder: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(folder.len());
     let mut rest = folder.bytes();

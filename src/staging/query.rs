@@ -79,17 +79,17 @@ fn started(session: &SessionState) -> SessionState {
 }
 
 impl Query {
-    /// The schema of the rows as DataFusion makes them.
+    /// Returns the schema of the rows as DataFusion makes them.
     pub fn schema(&self) -> SchemaRef {
         self.plan.schema()
     }
 
-    /// How it is carried out.
+    /// Returns how it is carried out.
     pub fn plan(&self) -> &Arc<dyn ExecutionPlan> {
         &self.plan
     }
 
-    /// The same query with its plan changed.
+    /// Creates the same query with its plan changed.
     pub fn map_plan(
         mut self,
         change: impl FnOnce(Arc<dyn ExecutionPlan>) -> PlanResult<Arc<dyn ExecutionPlan>>,

@@ -116,7 +116,7 @@ fn hit(batch: &RecordBatch) -> Result<BooleanArray> {
     })
 }
 
-/// The version that was read.
+/// Returns the version that was read.
 pub fn version(table: &DeltaTable) -> Result<u64> {
     table
         .version()

@@ -22,7 +22,7 @@ use crate::sources::database::Rows;
 /// A file's place among the table's files, by its name.
 type Places = HashMap<String, (i64, String)>;
 
-/// All rows of the table, one file after the other, the oldest first.
+/// Returns all rows of the table, one file after the other, the oldest first.
 pub async fn table(session: &SessionState, tables: &Arc<Tables>, id: &TableId) -> Result<Rows> {
     let mut session = session.clone();
     session.config_mut().options_mut().execution.target_partitions = 1;

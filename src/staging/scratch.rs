@@ -33,7 +33,7 @@ pub struct Scratch {
 }
 
 impl Filling {
-    /// A table for rows of `schema`.
+    /// Creates a table for rows of `schema`.
     pub fn new(db: &Staging, schema: &SchemaRef) -> Result<Filling> {
         let name = format!("rows_{}", uuid::Uuid::new_v4().simple());
         let id = TableId::new(None, Some(SCRATCH_NAMESPACE), &name)?;
@@ -58,7 +58,7 @@ impl Filling {
         self.writer.write(&batch).await
     }
 
-    /// The table with its rows.
+    /// Returns the table with its rows.
     pub async fn finish(self, db: &Staging) -> Result<Scratch> {
         let written = self.writer.finish().await?;
         let rows = written.rows;
@@ -88,12 +88,12 @@ fn numbered(schema: &Schema) -> SchemaRef {
 }
 
 impl Scratch {
-    /// A copy of a table.
+    /// Returns a copy of a table.
     pub async fn copy(db: &Staging, of: &TableId, schema: &SchemaRef) -> Result<Scratch> {
         Scratch::of_query(db, &format!("SELECT * FROM {}", of.sql()), schema).await
     }
 
-    /// The rows of a query, as `schema`.
+    /// Returns the rows of a query, as `schema`.
     pub async fn of_query(db: &Staging, sql: &str, schema: &SchemaRef) -> Result<Scratch> {
         let mut filling = Filling::new(db, schema)?;
         let mut batches = db.plan(parse(sql)?).await?.run()?;

@@ -13,7 +13,7 @@ use super::names::{CATALOG, DEFAULT_NAMESPACE};
 use super::types::SqlTypes;
 use crate::error::Result;
 
-/// A session without tables; each statement brings its own catalog.
+/// Returns a session without tables; each statement brings its own catalog.
 pub fn session(memory: &Memory) -> Result<SessionState> {
     let mut config = SessionConfig::new()
         .with_create_default_catalog_and_schema(false)

@@ -82,7 +82,7 @@ async fn drop_table(db: &Staging, id: &TableId, if_exists: bool) -> Result<()> {
     }
 }
 
-/// The error for what this database does not do.
+/// Returns the error for what this database does not do.
 pub fn unsupported(what: &str) -> Error {
     Error::new(
         ErrorKind::Sql,

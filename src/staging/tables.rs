@@ -43,7 +43,7 @@ pub struct WriteLock {
 }
 
 impl Tables {
-    /// The tables below `root`, whose path ends with `/`.
+    /// Creates the tables below `root`, whose path ends with `/`.
     pub fn new(root: Url) -> Self {
         Tables {
             root,
@@ -64,7 +64,7 @@ impl Tables {
         Pin { _reading }
     }
 
-    /// Whether a statement of this process reads the table.
+    /// Tells whether a statement of this process reads the table.
     pub fn is_read(&self, id: &TableId) -> bool {
         let states = self.states();
         states
@@ -85,7 +85,7 @@ impl Tables {
         }
     }
 
-    /// The table's storage, whether there is a table or not.
+    /// Returns the table's storage, whether there is a table or not.
     pub fn store(&self, id: &TableId) -> Result<LogStoreRef> {
         let folder = self.root.join(&id.folder());
         let folder = folder.map_err(|e| Error::new(ErrorKind::Internal, e.to_string()))?;
@@ -94,7 +94,7 @@ impl Tables {
             .map_err(error::delta)
     }
 
-    /// The newest version of the table, if there is one.
+    /// Creates the newest version of the table, if there is one.
     pub async fn open(&self, id: &TableId) -> Result<Option<DeltaTable>> {
         let store = self.store(id)?;
         if !store.is_delta_table_location().await.map_err(error::delta)? {
@@ -105,7 +105,7 @@ impl Tables {
         Ok(Some(table))
     }
 
-    /// The newest version of a table that has to exist.
+    /// Returns the newest version of a table that has to exist.
     pub async fn require(&self, id: &TableId) -> Result<DeltaTable> {
         match self.open(id).await? {
             Some(table) => Ok(table),
@@ -113,7 +113,7 @@ impl Tables {
         }
     }
 
-    /// The error for a table that does not exist, with the names of those that do.
+    /// Returns the error for a table that does not exist, with the names of those that do.
     pub async fn missing(&self, id: &TableId) -> Error {
         let message = format!("table `{id}` does not exist in staging");
         let error = Error::new(ErrorKind::NoTable, message);
@@ -126,7 +126,7 @@ impl Tables {
         }
     }
 
-    /// The names of all tables, sorted, those outside the default namespace with it.
+    /// Returns the names of all tables, sorted, those outside the default namespace with it.
     pub async fn names(&self) -> Result<Vec<String>> {
         let root = DeltaTableBuilder::from_url(self.root.clone())
             .and_then(|builder| builder.build_storage())

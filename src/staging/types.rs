@@ -49,12 +49,12 @@ fn stored_type(data_type: &DataType) -> DataType {
     }
 }
 
-/// The schema of what a query gives out.
+/// Returns the schema of what a query gives out.
 pub fn plain_schema(schema: &Schema) -> SchemaRef {
     map_fields(schema, plain, |_| true)
 }
 
-/// The schema of a table that is to hold rows of `schema`. Columns of a new table can be null unless declared
+/// Returns the schema of a table that is to hold rows of `schema`. Columns of a new table can be null unless declared
 /// otherwise, whatever the query's analysis says.
 ///
 /// # Errors

@@ -40,7 +40,7 @@ pub struct Written {
 }
 
 impl TableWriter {
-    /// A writer into the folder of `store`; batches become `schema` by `mapping`.
+    /// Creates a writer into the folder of `store`; batches become `schema` by `mapping`.
     pub fn new(store: &LogStoreRef, schema: SchemaRef, mapping: Mapping) -> Result<Self> {
         let store = store.object_store(None);
         let indexed = INDEXED_COLUMNS.try_into();

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::{Value, json, span};
 use crate::batch::origin::{type_of, zone_of};
 
-/// A text of a column as a value of its database's type.
+/// Returns a text of a column as a value of its database's type.
 pub fn text(field: &Field, text: &str) -> Value {
     let read = match type_of(field) {
         Some("interval") => span::read(text).map(Value::Duration),
@@ -19,7 +19,7 @@ pub fn text(field: &Field, text: &str) -> Value {
     read.unwrap_or_else(|| Value::text(text))
 }
 
-/// An array, which came as JSON, its items values of its database's type.
+/// Returns an array, which came as JSON, its items values of its database's type.
 pub fn array(field: &Field, text: &str) -> Value {
     let read = match type_of(field).and_then(|name| name.strip_suffix("[]")) {
         Some(kind) => serde_json::from_str(text).ok().map(|raw| item(kind, raw)),
@@ -50,7 +50,7 @@ fn item(kind: &str, raw: &RawValue) -> Value {
     }
 }
 
-/// A moment, shown in the zone of its session.
+/// Returns a moment, shown in the zone of its session.
 pub fn instant(field: &Field, moment: DateTime<Utc>) -> DateTime<FixedOffset> {
     match zone_of(field) {
         Some(zone) => moment.with_timezone(&zone).fixed_offset(),

@@ -9,7 +9,8 @@ use sequor_planner::expr::PathStep;
 use super::Value;
 use crate::batch::json::read_at;
 
-/// The value at `path` of a JSON text; none when there is none, or the text is no good JSON: whoever asks has to find out.
+/// Returns the value at `path` of a JSON text; none when there is none, or the text is no good JSON: whoever asks has
+/// to find out.
 pub fn value_at(text: &[u8], path: &[PathStep]) -> Option<Value> {
     read_at(text, path, |json| read(json, MAX_DEPTH))
 }

@@ -9,7 +9,7 @@ use sequor_planner::syntax::{self, Node};
 
 use crate::value::{Value, float_text};
 
-/// The variables of a file.
+/// Returns the variables of a file.
 ///
 /// # Errors
 /// What is wrong with it, in words.
@@ -36,7 +36,7 @@ pub fn read(path: &str, text: &str) -> Result<IndexMap<String, Value>, String> {
     }
 }
 
-/// The variables as a file.
+/// Returns the variables as a file.
 ///
 /// # Errors
 /// A value that can't be kept: its variable, and why.

@@ -72,17 +72,17 @@ pub trait Object: Send + Sync + fmt::Debug {
 }
 
 impl Value {
-    /// A text value.
+    /// Returns a text value.
     pub fn text(text: impl AsRef<str>) -> Value {
         Value::Text(text.as_ref().into())
     }
 
-    /// A list.
+    /// Returns a list.
     pub fn list(items: Vec<Value>) -> Value {
         Value::List(Arc::new(items))
     }
 
-    /// A map as the planner names its keys: those that are no text say what they are.
+    /// Returns a map as the planner names its keys: those that are no text say what they are.
     pub fn keyed(entries: IndexMap<String, Value>) -> Value {
         if !entries.keys().any(|key| key.starts_with(KEYED)) {
             return Value::Map(Arc::new(entries));
@@ -97,7 +97,7 @@ impl Value {
         Value::Pairs(Arc::new(pairs.collect()))
     }
 
-    /// What kind of value it is, for messages.
+    /// Returns what kind of value it is, for messages.
     pub fn kind(&self) -> &'static str {
         match self {
             Value::Null => "null",
@@ -117,7 +117,7 @@ impl Value {
         }
     }
 
-    /// The value as Jinja and Python's `str` print it: `None`, `True`, `False`.
+    /// Returns the value as Jinja and Python's `str` print it: `None`, `True`, `False`.
     pub fn to_text(&self) -> String {
         match self {
             Value::Null => "None".into(),
@@ -144,7 +144,7 @@ impl Value {
         }
     }
 
-    /// The entries of a map of names; also of one that holds other things than data.
+    /// Returns the entries of a map of names; also of one that holds other things than data.
     pub fn entries(&self) -> Option<Arc<IndexMap<String, Value>>> {
         match self {
             Value::Object(object) => object.entries(),
@@ -157,7 +157,7 @@ impl Value {
         }
     }
 
-    /// The value as data: what an object holds now.
+    /// Returns the value as data: what an object holds now.
     ///
     /// # Errors
     /// An object that holds no data, in words.
@@ -168,7 +168,7 @@ impl Value {
         }
     }
 
-    /// The text of the value where JSON is the language: lists and maps as compact JSON.
+    /// Returns the text of the value where JSON is the language: lists and maps as compact JSON.
     pub fn to_json_text(&self) -> String {
         match self {
             Value::List(_) | Value::Map(_) | Value::Pairs(_) | Value::Row(_) => {
@@ -178,7 +178,7 @@ impl Value {
         }
     }
 
-    /// Whether it is the value that conditions look for: its text is `true`, in any case.
+    /// Tells whether it is the value that conditions look for: its text is `true`, in any case.
     pub fn is_true(&self) -> bool {
         match self {
             Value::Bool(value) => *value,
@@ -250,7 +250,7 @@ fn micros(time: &impl Timelike) -> &'static str {
     if time.nanosecond() == 0 { "" } else { "%.6f" }
 }
 
-/// A float as Python writes it: `1.0`, not `1`.
+/// Returns a float as Python writes it: `1.0`, not `1`.
 pub(crate) fn float_text(n: f64) -> String {
     if n.is_nan() {
         return "nan".into();

@@ -7,7 +7,7 @@ use chrono::{Datelike, FixedOffset, NaiveDateTime, TimeDelta, Timelike};
 use crate::value::{Value, float_text};
 
 impl Value {
-    /// The value as Python's `repr` writes it.
+    /// Returns the value as Python's `repr` writes it.
     pub fn repr(&self) -> String {
         let mut out = String::new();
         write(self, &mut out);

@@ -25,27 +25,27 @@ impl fmt::Debug for Row {
 }
 
 impl Row {
-    /// The row at `index` of the batch; `index` must be below its number of rows.
+    /// Creates the row at `index` of the batch; `index` must be below its number of rows.
     pub fn new(batch: Arc<RecordBatch>, index: usize) -> Row {
         Row { batch, index }
     }
 
-    /// The number of columns.
+    /// Returns the number of columns.
     pub fn len(&self) -> usize {
         self.batch.num_columns()
     }
 
-    /// Whether the row has no column.
+    /// Tells whether the row has no column.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The names of the columns.
+    /// Returns the names of the columns.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.batch.schema_ref().fields().iter().map(|f| f.name().as_str())
     }
 
-    /// The value of a column: by its name as it is, else in any case (warehouses fold names differently).
+    /// Returns the value of a column: by its name as it is, else in any case (warehouses fold names differently).
     pub fn get(&self, name: &str) -> Option<Value> {
         let exact = self.names().position(|n| n == name);
         let column = exact.or_else(|| self.names().position(|n| n.eq_ignore_ascii_case(name)))?;

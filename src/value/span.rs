@@ -4,8 +4,8 @@ use chrono::TimeDelta;
 
 const DAY: i64 = 86_400_000_000;
 
-/// A span that a database wrote, with a month of 30 days and a year of 365, as drivers for Python have it; none where the
-/// text is no such span.
+/// Returns a span that a database wrote, with a month of 30 days and a year of 365, as drivers for Python have it;
+/// none where the text is no such span.
 pub fn read(text: &str) -> Option<TimeDelta> {
     let mut micros: i64 = 0;
     let mut words = text.split_whitespace();
@@ -65,7 +65,7 @@ fn clock(text: &str) -> Option<i64> {
     Some(if negative { -micros } else { micros })
 }
 
-/// A span as databases read it: days and seconds.
+/// Returns a span as databases read it: days and seconds.
 pub fn interval_text(span: TimeDelta) -> String {
     let micros = span.num_microseconds().unwrap_or(i64::MAX);
     let (days, rest) = (micros.div_euclid(DAY), micros.rem_euclid(DAY));

@@ -6,7 +6,7 @@ use crate::effects::Resource;
 use crate::explain::{notes, summary};
 use crate::plan::{Action, Plan, Region, Step};
 
-/// The plan as a person reads it.
+/// Returns the plan as a person reads it.
 pub fn text(plan: &Plan) -> String {
     let mut out = String::new();
     let sources: Vec<String> = plan

@@ -30,7 +30,7 @@ pub fn analyse(code: &Code, d: &mut Diagnostics) -> Option<(Uses, bool)> {
     }
 }
 
-/// Whether the native engine renders a template as Jinja2 does.
+/// Tells whether the native engine renders a template as Jinja2 does.
 pub fn is_native_template(text: &str) -> bool {
     let parsed = minijinja::machinery::parse(text, "", SyntaxConfig::default());
     parsed.is_ok_and(|template| super::template::is_native(&template))

@@ -65,7 +65,7 @@ pub enum Native {
     IsNone(Box<Native>, bool),
 }
 
-/// The native form of the code, if it has one.
+/// Returns the native form of the code, if it has one.
 pub fn lower(module: &ModModule) -> Option<Lowered> {
     let (last, before) = module.body.split_last()?;
     let mut names = Names::default();

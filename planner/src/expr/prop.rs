@@ -31,7 +31,8 @@ pub struct Code {
 }
 
 impl Code {
-    /// The place of a line of the text (0-based) in the file. Only the line is exact: YAML takes the indentation away.
+    /// Returns the place of a line of the text (0-based) in the file. Only the line is exact: YAML takes the
+    /// indentation away.
     pub fn place_of(&self, line: usize) -> Place {
         if !self.text.trim_end().contains('\n') {
             return self.place.clone();
@@ -82,7 +83,7 @@ pub enum Prop {
 }
 
 impl Prop {
-    /// The text, when it is a literal string.
+    /// Returns the text, when it is a literal string.
     pub fn as_text(&self) -> Option<&str> {
         match self {
             Prop::Literal(Json::String(text)) => Some(text),
@@ -100,14 +101,14 @@ impl Prop {
         }
     }
 
-    /// What the value uses.
+    /// Returns what the value uses.
     pub fn uses(&self) -> Uses {
         let mut all = Uses::default();
         self.collect(&mut all);
         all
     }
 
-    /// What it returns as a response parser.
+    /// Returns what it returns as a response parser.
     pub fn returns(&self) -> Option<&Returns> {
         match self {
             Prop::Python { returns, .. } => Some(returns),
@@ -139,7 +140,7 @@ impl Prop {
         }
     }
 
-    /// Whether evaluating it needs the Python interpreter.
+    /// Tells whether evaluating it needs the Python interpreter.
     pub fn needs_python(&self) -> bool {
         match self {
             Prop::Literal(_) => false,
@@ -198,7 +199,7 @@ fn native(code: &Code) -> Option<Lowered> {
     lower::lower(&python_code::parse(code, &mut Diagnostics::default())?)
 }
 
-/// Whether text holds Jinja.
+/// Tells whether text holds Jinja.
 pub fn has_template(text: &str) -> bool {
     text.contains("{{") || text.contains("{%") || text.contains("{#")
 }

@@ -156,7 +156,7 @@ fn is_pure(module: &str) -> bool {
     PURE.iter().any(|known| module == *known || below(known))
 }
 
-/// What an import brings that reaches outside, as messages say it.
+/// Returns what an import brings that reaches outside, as messages say it.
 pub fn imports_outside(stmt: &Stmt) -> Option<String> {
     match stmt {
         Stmt::Import(import) => {
@@ -181,7 +181,7 @@ pub fn imports_outside(stmt: &Stmt) -> Option<String> {
     }
 }
 
-/// What an expression does outside, as messages say it.
+/// Returns what an expression does outside, as messages say it.
 pub fn reaches_outside(expr: &Expr) -> Option<String> {
     match expr {
         Expr::Name(name) => BUILTINS

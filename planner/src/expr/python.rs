@@ -41,7 +41,7 @@ pub fn parse(code: &Code, d: &mut Diagnostics) -> Option<ModModule> {
     }
 }
 
-/// Whether the code gives a value: it is one expression, or has a `return` (or raises, which is an answer, too).
+/// Tells whether the code gives a value: it is one expression, or has a `return` (or raises, which is an answer, too).
 pub fn returns(module: &ModModule) -> bool {
     if let [Stmt::Expr(_)] = module.body.as_slice() {
         return true;
@@ -128,7 +128,7 @@ impl Finder<'_> {
     }
 }
 
-/// The name in `var('name')`.
+/// Returns the name in `var('name')`.
 pub(super) fn variable_call(expr: &Expr) -> Option<&str> {
     let Expr::Call(call) = expr else { return None };
     let bare = call.arguments.keywords.is_empty() && call.arguments.args.len() == 1;

@@ -3,7 +3,7 @@
 use super::Prop;
 
 impl Prop {
-    /// The value in one line, cut where it is long.
+    /// Returns the value in one line, cut where it is long.
     pub fn in_short(&self) -> String {
         let text = match self {
             Prop::Literal(serde_json::Value::String(text)) => text.clone(),

@@ -31,7 +31,7 @@ const METHODS: &[&str] = &[
     "to_dict",
 ];
 
-/// Whether the native engine renders the template as Jinja2 does.
+/// Tells whether the native engine renders the template as Jinja2 does.
 pub fn is_native(template: &Stmt<'_>) -> bool {
     match template {
         Stmt::Template(t) => t.children.iter().all(is_native),

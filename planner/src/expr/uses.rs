@@ -29,7 +29,7 @@ impl RowUses {
         columns.insert(column.to_string());
     }
 
-    /// The variable is used as a whole.
+    /// Returns the variable is used as a whole.
     pub fn whole(&mut self, variable: &str) {
         self.whole.insert(variable.to_string());
     }
@@ -44,7 +44,7 @@ impl RowUses {
         self.any |= other.any;
     }
 
-    /// The columns used of a variable; none: any.
+    /// Returns the columns used of a variable; none: any.
     pub fn of(&self, variable: &str) -> Option<BTreeSet<String>> {
         let any = self.any || self.whole.contains(variable);
         (!any).then(|| self.columns.get(variable).cloned().unwrap_or_default())
@@ -79,7 +79,7 @@ pub struct Uses {
 }
 
 impl Uses {
-    /// Whether no variable has a part in it.
+    /// Tells whether no variable has a part in it.
     pub fn is_fixed(&self) -> bool {
         self.variables.is_empty() && !self.any_variable
     }

@@ -34,7 +34,7 @@ pub enum Sections {
     One,
 }
 
-/// The sections of a list of steps.
+/// Returns the sections of a list of steps.
 pub fn sections(steps: &[Step]) -> Sections {
     if steps.iter().any(|step| step.unordered) {
         return Sections::One;
@@ -46,7 +46,7 @@ pub fn sections(steps: &[Step]) -> Sections {
     Sections::Of(barriers.map(|(at, _)| at).collect())
 }
 
-/// Whether a barrier stands between two steps, so that waiting for it is waiting for the first.
+/// Tells whether a barrier stands between two steps, so that waiting for it is waiting for the first.
 pub fn is_between(sections: &Sections, from: usize, to: usize) -> bool {
     match sections {
         Sections::Of(barriers) => {

@@ -31,12 +31,12 @@ pub fn pairs(steps: &[Step], servers: &Servers, pairs: &mut Pairs) {
     }
 }
 
-/// Whether what a step writes waits for its turn, so that those before it never see it.
+/// Tells whether what a step writes waits for its turn, so that those before it never see it.
 pub fn holds_back(step: &Step) -> bool {
     step.barrier.is_none()
 }
 
-/// Whether a thing is changed outside of the run: variables and text are published in the order of the flow.
+/// Tells whether a thing is changed outside of the run: variables and text are published in the order of the flow.
 pub fn orders(resource: &Resource) -> bool {
     !matches!(
         resource,

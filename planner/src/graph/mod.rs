@@ -115,7 +115,7 @@ fn reduced(steps: usize, pairs: impl Iterator<Item = (usize, usize)>) -> BTreeSe
         .collect()
 }
 
-/// The steps by the length of the longest path that leads to them.
+/// Returns the steps by the length of the longest path that leads to them.
 pub fn stages(steps: usize, edges: &[Edge]) -> Vec<Vec<usize>> {
     let mut level = vec![0; steps];
     for edge in edges {

@@ -6,7 +6,7 @@ use crate::plan::AskedEdge;
 use crate::plan::Step;
 use crate::servers::Servers;
 
-/// Why step `to` waits for step `from`.
+/// Returns why step `to` waits for step `from`.
 pub fn reasons(
     steps: &[Step],
     extra: &[AskedEdge],

@@ -253,8 +253,8 @@ fn checked(sql_type: &str, place: &Place, d: &mut Diagnostics) -> Option<String>
     Some(sql_type.trim().to_string())
 }
 
-/// Whether text can be a column's type, with what a database allows behind it (`not null`, `default 'd'`, `check (v > 0)`):
-/// it ends up in CREATE TABLE, so it must not reach beyond its column.
+/// Tells whether text can be a column's type, with what a database allows behind it (`not null`, `default 'd'`, `check
+/// (v > 0)`): it ends up in CREATE TABLE, so it must not reach beyond its column.
 pub fn is_column_type(sql_type: &str) -> bool {
     use sqlparser::dialect::GenericDialect;
     use sqlparser::tokenizer::{Token, Tokenizer};

@@ -21,7 +21,7 @@ pub static COMMON: Shape = Shape {
         Key::new(
             "id",
             Form::Id,
-            "The step's name: for `depends_on`, `--op-id` and messages. A name that several steps bear can't be used to point at one.",
+            "The step's name: for `depends_on`, `--op-id` and messages. A name that several steps have can't be used to point at one.",
         ),
         Key::new("title", Form::Label, "What the step is for, shown when it runs."),
         Key::new("description", Form::Label, "What the step is for, at length."),
@@ -94,12 +94,12 @@ pub enum FlowAction {
 }
 
 impl FlowAction {
-    /// An operation without steps inside.
+    /// Returns an operation without steps inside.
     pub fn plain(plain: Plain) -> FlowAction {
         FlowAction::Plain(Box::new(plain))
     }
 
-    /// The lists of steps inside, in the order written.
+    /// Returns the lists of steps inside, in the order written.
     pub fn inner(&self) -> Vec<&[FlowStep]> {
         match self {
             FlowAction::If { branches, otherwise } => {

@@ -33,7 +33,7 @@ pub struct Deferred {
 }
 
 impl Deferred {
-    /// What a step leaves to the run, with the values as the step's text has them; none where nothing is left.
+    /// Returns what a step leaves to the run, with the values as the step's text has them; none where nothing is left.
     pub(super) fn read(deferrals: Vec<Deferral>, node: &Node, d: &mut Diagnostics) -> Option<Deferred> {
         let keys = deferrals.into_iter().filter_map(|deferral| {
             let (name, value) = find(node, &deferral)?;
@@ -55,12 +55,12 @@ impl Deferred {
         })
     }
 
-    /// Whether `key` is among them.
+    /// Tells whether `key` is among them.
     pub fn has(&self, key: &str) -> bool {
         self.keys.iter().any(|k| k.key == key)
     }
 
-    /// The step's text with these values, one for each key.
+    /// Returns the step's text with these values, one for each key.
     pub fn filled(&self, values: &[Json]) -> Node {
         let mut node = (*self.node).clone();
         for (key, value) in self.keys.iter().zip(values) {

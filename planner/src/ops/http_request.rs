@@ -96,19 +96,20 @@ pub struct HttpRequest {
 }
 
 impl HttpRequest {
-    /// The method when it is known before the run, in upper case.
+    /// Returns the method when it is known before the run, in upper case.
     pub fn method(&self) -> Option<String> {
         self.request.method.as_text().map(str::to_uppercase)
     }
 
-    /// Whether a response may ask for another request: by `while`, or by what its parser returns.
+    /// Tells whether a response may ask for another request: by `while`, or by what its parser returns.
     pub fn asks_again(&self) -> bool {
         let parser = self.response.parser.as_ref();
         let may = |p: &Prop| matches!(p, Prop::Python { code, .. } if code.text.contains("while"));
         self.response.while_.is_some() || parser.is_some_and(may)
     }
 
-    /// Where rows go whose request failed for good: a table beside the one they come from, named after the step.
+    /// Returns where rows go whose request failed for good: a table beside the one they come from, named after the
+    /// step.
     pub fn rejects(&self, on_error: OnError, step: &str) -> Option<TableRef> {
         let rows = self.for_each.as_ref()?;
         let by_rule = |rule: &Rule| rule.action == RuleAction::Reject;
@@ -119,7 +120,7 @@ impl HttpRequest {
         })
     }
 
-    /// Whether it changes nothing at the other side: GET, HEAD or OPTIONS, or one that says so.
+    /// Tells whether it changes nothing at the other side: GET, HEAD or OPTIONS, or one that says so.
     pub fn is_read(&self) -> bool {
         self.request.safe || matches!(self.method().as_deref(), Some("GET" | "HEAD" | "OPTIONS"))
     }

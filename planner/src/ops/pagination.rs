@@ -21,7 +21,8 @@ pub struct Pagination {
 }
 
 impl Pagination {
-    /// Whether a response may say how many pages there are, so that the others can be asked for at the same time.
+    /// Tells whether a response may say how many pages there are, so that the others can be asked for at the same
+    /// time.
     pub fn tells_count(&self) -> bool {
         match &self.kind {
             PageKind::PageNumber { total_pages, .. } => total_pages.is_some(),

@@ -45,7 +45,8 @@ pub trait PlainOperation: EachProp {
 /// The operations: one line each, by the name of the variant. In a plan's JSON the name is in snake case.
 macro_rules! plain {
     ($($name:ident($kind:ty),)*) => {
-        /// An operation without steps inside.
+        /// An operation without steps inside. It is boxed where it stands.
+        #[allow(clippy::large_enum_variant)]
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
         #[serde(rename_all = "snake_case")]
         pub enum Plain {
@@ -53,14 +54,14 @@ macro_rules! plain {
         }
 
         impl Plain {
-            /// The operation.
+            /// Returns the operation.
             pub fn operation(&self) -> &dyn PlainOperation {
                 match self {
                     $(Plain::$name(operation) => operation,)*
                 }
             }
 
-            /// The same, to be changed.
+            /// Returns the same, to be changed.
             pub fn operation_mut(&mut self) -> &mut dyn PlainOperation {
                 match self {
                     $(Plain::$name(operation) => operation,)*

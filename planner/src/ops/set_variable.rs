@@ -35,7 +35,7 @@ pub struct VariableSet {
 }
 
 impl VariableSet {
-    /// Where the variable goes.
+    /// Returns where the variable goes.
     pub fn target(&self, scope: &Scope<'_>) -> Resource {
         if self.many {
             return Resource::AnyVariable;
@@ -120,7 +120,7 @@ pub static VARIABLE: Shape = Shape {
     ],
 };
 
-/// The variables of a key, or of its Python.
+/// Returns the variables of a key, or of its Python.
 pub fn variables_of(
     keys: &Keys<'_>,
     name: &str,

@@ -24,7 +24,7 @@ pub struct TableRef {
 }
 
 impl TableRef {
-    /// A table as a resource, and what computing its name reads.
+    /// Returns a table as a resource, and what computing its name reads.
     pub fn resource(&self, effects: &mut Effects, scope: &Scope<'_>) -> Resource {
         let parts = [self.database.as_ref(), self.namespace.as_ref(), Some(&self.table)];
         let known = parts.iter().flatten().all(|p| p.as_text().is_some());
@@ -49,7 +49,7 @@ impl TableRef {
         })
     }
 
-    /// The table in one line.
+    /// Returns the table in one line.
     pub fn in_short(&self) -> String {
         let mut name = self.source.clone();
         for part in [&self.database, &self.namespace].into_iter().flatten() {
@@ -139,12 +139,12 @@ impl TableDefaults {
         }
     }
 
-    /// Whether nothing is given.
+    /// Tells whether nothing is given.
     pub fn is_empty(&self) -> bool {
         self == &TableDefaults::default()
     }
 
-    /// Where the source stands.
+    /// Returns where the source stands.
     pub fn place(&self) -> Option<&Place> {
         self.source_place.as_ref()
     }

@@ -43,7 +43,7 @@ pub enum Engine {
 }
 
 impl Engine {
-    /// Whether the query runs here, as far as the plan knows.
+    /// Tells whether the query runs here, as far as the plan knows.
     pub fn is_local(self) -> bool {
         matches!(self, Engine::Local | Engine::Across)
     }

@@ -23,7 +23,7 @@ pub enum WriteMode {
 }
 
 impl WriteMode {
-    /// What becomes of a table that rows are written to.
+    /// Returns what becomes of a table that rows are written to.
     pub fn in_words(&self, target: &TableRef) -> String {
         let name = target.in_short();
         match self {
@@ -33,7 +33,7 @@ impl WriteMode {
         }
     }
 
-    /// Whether the rows that are there go.
+    /// Tells whether the rows that are there go.
     pub fn replaces(&self) -> bool {
         matches!(self, WriteMode::Replace)
     }

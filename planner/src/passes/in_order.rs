@@ -4,7 +4,8 @@ use super::{Facts, SelectError};
 use crate::graph;
 use crate::plan::{Action, Edge, FanOut, Plan, Region, Until};
 
-/// The same flow, run top to bottom: for finding out what concurrency has to do with a problem, and to compare with.
+/// Returns the same flow, run top to bottom: for finding out what concurrency has to do with a problem, and to compare
+/// with.
 pub fn in_order(plan: &mut Plan, facts: &Facts<'_>) -> Result<(), SelectError> {
     if facts.options.in_order {
         chain(&mut plan.root);
@@ -14,7 +15,7 @@ pub fn in_order(plan: &mut Plan, facts: &Facts<'_>) -> Result<(), SelectError> {
 }
 
 impl Action {
-    /// The same for one step and those inside it.
+    /// Returns the same for one step and those inside it.
     pub fn in_flow_order(mut self) -> Action {
         one_by_one(&mut self);
         self

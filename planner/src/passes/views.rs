@@ -112,7 +112,7 @@ impl KnownTables {
     }
 }
 
-/// The tables that these steps make.
+/// Returns the tables that these steps make.
 pub fn collect(steps: &[FlowStep], sources: &IndexMap<String, Source>, known: &mut KnownTables) {
     each_step(steps, &mut |step| {
         // Which source, and which tables, only the run knows.

@@ -65,7 +65,7 @@ impl Plan {
         Ok(plan)
     }
 
-    /// The SHA-256 of the plan's JSON, in hexadecimal: two plans with the same digest do the same.
+    /// Returns the SHA-256 of the plan's JSON, in hexadecimal: two plans with the same digest do the same.
     pub fn digest(&self) -> String {
         // A plan is data: nothing in it can fail to be JSON.
         let json = serde_json::to_vec(self).unwrap_or_default();
@@ -231,7 +231,7 @@ fn is_stop(on_error: &OnError) -> bool {
 }
 
 impl Action {
-    /// The regions inside, in the order of the flow, each with what it is in words.
+    /// Returns the regions inside, in the order of the flow, each with what it is in words.
     pub fn regions(&self) -> Vec<(&'static str, &Region)> {
         match self {
             Action::If { branches, otherwise } => {
@@ -256,7 +256,7 @@ impl Action {
         }
     }
 
-    /// The same regions, to be changed.
+    /// Returns the same regions, to be changed.
     pub fn regions_mut(&mut self) -> Vec<&mut Region> {
         match self {
             Action::If { branches, otherwise } => branches
@@ -357,7 +357,7 @@ pub struct HttpStep {
 }
 
 impl HttpStep {
-    /// Whether a response may ask for another request.
+    /// Tells whether a response may ask for another request.
     pub fn has_pages(&self) -> bool {
         self.request.request.pagination.is_some() || self.request.asks_again()
     }

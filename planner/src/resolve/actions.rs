@@ -12,7 +12,7 @@ use crate::plan::{Action, PlannedBranch};
 pub const ERROR: &str = "error";
 
 impl Resolver<'_> {
-    /// The planned action of a step; its effects go to `found`.
+    /// Returns the planned action of a step; its effects go to `found`.
     pub(super) fn action(
         &mut self,
         step: &FlowStep,

@@ -16,8 +16,8 @@ const MAX_DEPTH: usize = 64;
 const MAX_CALLS: usize = 1024;
 
 impl Resolver<'_> {
-    /// Whether the steps of a called flow are planned only when the call starts: which flow it is is known only then, or
-    /// it is one that calls itself.
+    /// Tells whether the steps of a called flow are planned only when the call starts: which flow it is is known only
+    /// then, or it is one that calls itself.
     pub(super) fn calls_later(&self, step: &FlowStep, run: &RunFlow) -> bool {
         let flow = flow_name(run);
         let known = self.names.flows.contains_key(flow);
@@ -26,7 +26,7 @@ impl Resolver<'_> {
         step.deferred.is_some() || (known && (again || many))
     }
 
-    /// A call that is planned when it starts: it may do anything.
+    /// Returns a call that is planned when it starts: it may do anything.
     pub(super) fn call(
         &mut self,
         step: &FlowStep,
@@ -70,7 +70,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// What the run has to find out of a step before it can start.
+    /// Returns what the run has to find out of a step before it can start.
     pub(super) fn unfolds(
         &mut self,
         step: &FlowStep,
@@ -103,7 +103,7 @@ impl Resolver<'_> {
         }))
     }
 
-    /// The action of a step that is planned again, its keys known. `id` and `frame`: as it was planned before.
+    /// Returns the action of a step that is planned again, its keys known. `id` and `frame`: as it was planned before.
     pub fn unfold(&mut self, step: &FlowStep, around: &Written, id: &str, frame: usize) -> Action {
         let mut frame = Frame {
             id: frame,
@@ -116,7 +116,7 @@ impl Resolver<'_> {
         self.action(step, id, &mut frame, &mut Found::default())
     }
 
-    /// A called flow in a graph of its own.
+    /// Returns a called flow in a graph of its own.
     pub(super) fn flow_region(
         &mut self,
         step: &FlowStep,

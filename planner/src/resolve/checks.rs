@@ -16,7 +16,7 @@ use crate::span::Place;
 use crate::syntax::Source;
 
 impl Resolver<'_> {
-    /// A `while` whose request uses nothing that its response sets.
+    /// Returns a `while` whose request uses nothing that its response sets.
     pub(super) fn check_paging(&mut self, request: &HttpRequest, asked: &Uses, place: &Place) {
         let Some(while_) = &request.response.while_ else {
             return;
@@ -68,7 +68,7 @@ impl Resolver<'_> {
         constant && request.response.rules.is_empty()
     }
 
-    /// A literal url that leads nowhere. `based`: whether the source, if there is one, has a `base_url`.
+    /// Returns a literal url that leads nowhere. `based`: whether the source, if there is one, has a `base_url`.
     pub(super) fn check_url(&mut self, request: &HttpRequest, based: Option<bool>) {
         let text = match &request.request.url {
             Prop::Literal(serde_json::Value::String(text)) => text.trim(),
@@ -139,7 +139,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// A `while` step whose steps change nothing that its condition looks at.
+    /// Returns a `while` step whose steps change nothing that its condition looks at.
     pub(super) fn check_while(&mut self, looped: &While, condition: &Effects, body: &Region) {
         if looped.max_iterations.is_some() || known(&looped.condition) == Some(false) {
             return;
@@ -204,7 +204,7 @@ impl Resolver<'_> {
             .help("leave steps out on purpose with `enabled: false`");
     }
 
-    /// A table that each round of a loop creates anew.
+    /// Returns a table that each round of a loop creates anew.
     pub(super) fn check_created(&mut self, step: &FlowStep, frame: &Frame) {
         if frame.rounds == 0 {
             return;
@@ -303,7 +303,7 @@ impl Resolver<'_> {
     }
 }
 
-/// The truth of a condition that does not depend on the run.
+/// Returns the truth of a condition that does not depend on the run.
 pub(super) fn known(condition: &Prop) -> Option<bool> {
     let text = match condition {
         Prop::Literal(serde_json::Value::Bool(value)) => return Some(*value),

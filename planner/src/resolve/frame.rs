@@ -21,7 +21,7 @@ pub(super) struct Frame {
     pub ids: BTreeSet<String>,
 }
 
-/// The scope of the frame's expressions.
+/// Returns the scope of the frame's expressions.
 pub(super) fn scope<'s>(frame: &'s Frame, names: &'s Names<'_>) -> Scope<'s> {
     Scope {
         frame: frame.id,

@@ -123,7 +123,7 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// A variable that nothing sets: a warning, since code may ask `is_var_defined` first.
+    /// Returns a variable that nothing sets: a warning, since code may ask `is_var_defined` first.
     pub(super) fn check_variables(&mut self) {
         if self.opaque_setter || !self.names.broken.is_empty() {
             return;

@@ -74,7 +74,7 @@ pub(super) struct Found {
 }
 
 impl<'a> Resolver<'a> {
-    /// A resolver whose flow frames are numbered from `first_frame` on.
+    /// Creates a resolver whose flow frames are numbered from `first_frame` on.
     pub fn new(names: &'a Names<'a>, first_frame: usize, d: &'a mut Diagnostics) -> Self {
         Resolver {
             names,
@@ -145,7 +145,7 @@ impl<'a> Resolver<'a> {
         // What an id of this list of steps stands for: several planned steps when a block or flow was inlined.
         let mut ids: IndexMap<&str, Vec<usize>> = IndexMap::new();
         let mut later: HashMap<&str, &Place> = HashMap::new();
-        // A name that several steps bear points at none of them.
+        // A name that several steps have points at none of them.
         let mut shared: BTreeSet<&str> = BTreeSet::new();
         for step in steps {
             if let Some((id, place)) = &step.id
@@ -308,7 +308,7 @@ impl<'a> Resolver<'a> {
         list.region(found)
     }
 
-    /// The same, the ids of the steps below `name`.
+    /// Returns the same, the ids of the steps below `name`.
     pub(super) fn region_below(
         &mut self,
         name: &str,
@@ -341,7 +341,7 @@ impl List {
         }
     }
 
-    /// The region of the list; what its steps do is what the step around does.
+    /// Returns the region of the list; what its steps do is what the step around does.
     pub(super) fn region(self, found: &mut Found) -> Region {
         for step in &self.steps {
             found.effects.reads.extend(step.reads.iter().cloned());

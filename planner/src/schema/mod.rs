@@ -24,7 +24,7 @@ pub enum SchemaOf {
     Environment,
 }
 
-/// The JSON Schema of a kind of file.
+/// Returns the JSON Schema of a kind of file.
 pub fn schema(of: SchemaOf) -> Json {
     let mut definitions = Definitions::default();
     let root = match of {

@@ -27,7 +27,7 @@ fn in_brackets(text: &str) -> bool {
     depth > 0
 }
 
-/// The text with a line (from 1) within brackets moved to the right, and where that line starts, in
+/// Returns the text with a line (from 1) within brackets moved to the right, and where that line starts, in
 /// characters.
 pub fn moved_line(text: &str, line: usize) -> Option<(usize, String)> {
     let line = line.checked_sub(1)?;

@@ -9,7 +9,7 @@ use crate::expr;
 use crate::span::Place;
 
 impl Keys<'_> {
-    /// Whether the run gives the value of a key, by Jinja or Python, when the step starts.
+    /// Tells whether the run gives the value of a key, by Jinja or Python, when the step starts.
     pub fn is_deferred(&self, name: &str, d: &Diagnostics) -> bool {
         self.form(self.key(name), d).is_some()
     }
@@ -48,7 +48,7 @@ impl Keys<'_> {
         }
     }
 
-    /// Whether the run gives a key's value; it is noted then.
+    /// Tells whether the run gives a key's value; it is noted then.
     pub fn defers(&self, name: &str, d: &mut Diagnostics) -> bool {
         self.defer(name, d).is_some()
     }

@@ -23,8 +23,8 @@ const SECRETS: [&str; 9] = [
 ];
 
 impl Source {
-    /// The source with `***` for each secret that is given as a plain value. Expressions stay: what they look up is no
-    /// part of them.
+    /// Returns the source with `***` for each secret that is given as a plain value. Expressions stay: what they look
+    /// up is no part of them.
     pub fn without_secrets(&self) -> Source {
         let mut source = self.clone();
         match &mut source.kind {

@@ -30,7 +30,7 @@ impl<'a> Keys<'a> {
         Some(keys)
     }
 
-    /// The place of the map.
+    /// Returns the place of the map.
     pub fn place(&self) -> &Place {
         self.place
     }
@@ -56,19 +56,20 @@ impl<'a> Keys<'a> {
             .map(|(_, place, node)| (place, node))
     }
 
-    /// The place of a key, if the map has it in either form.
+    /// Returns the place of a key, if the map has it in either form.
     pub fn place_of(&self, name: &str) -> Option<&'a Place> {
         let key = self.key(name);
         let found = self.find(key, "").or_else(|| self.find(key, EXPRESSION));
         found.map(|(place, _)| place)
     }
 
-    /// Whether the key is there in either form.
+    /// Tells whether the key is there in either form.
     pub fn has(&self, name: &str) -> bool {
         self.place_of(name).is_some()
     }
 
-    /// The value of a key as it stands; none when it is null, or when it says nothing and Python beside it does.
+    /// Returns the value of a key as it stands; none when it is null, or when it says nothing and Python beside it
+    /// does.
     pub fn node(&self, name: &str) -> Option<&'a Node> {
         let key = self.key(name);
         let (_, node) = self.find(key, "")?;
@@ -113,7 +114,7 @@ impl<'a> Keys<'a> {
         }
     }
 
-    /// One of the words that the key's form allows, as its position among them.
+    /// Returns one of the words that the key's form allows, as its position among them.
     pub fn choice(&self, name: &str, d: &mut Diagnostics) -> Option<&'static str> {
         let Form::Choice(words) = self.key(name).form else {
             return None;
@@ -134,7 +135,7 @@ impl<'a> Keys<'a> {
         found
     }
 
-    /// One of the words that the key's form allows, as what `meanings` has for it.
+    /// Returns one of the words that the key's form allows, as what `meanings` has for it.
     pub fn pick<T: Copy>(&self, name: &str, meanings: &[(&str, T)], d: &mut Diagnostics) -> Option<T> {
         let word = self.choice(name, d)?;
         meanings
@@ -143,7 +144,7 @@ impl<'a> Keys<'a> {
             .map(|(_, meaning)| *meaning)
     }
 
-    /// A boolean, known when planning.
+    /// Returns a boolean, known when planning.
     pub fn flag(&self, name: &str, d: &mut Diagnostics) -> Option<bool> {
         if self.defer(name, d).is_some() {
             return None;
@@ -155,18 +156,18 @@ impl<'a> Keys<'a> {
         }
     }
 
-    /// A number above 0, known when planning.
+    /// Returns a number above 0, known when planning.
     pub fn positive(&self, name: &str, d: &mut Diagnostics) -> Option<f64> {
         let read = |n: &Number| n.as_f64().filter(|n| *n > 0.0);
         self.number(name, "a number above 0", d, read)
     }
 
-    /// A whole number from 0, known when planning.
+    /// Returns a whole number from 0, known when planning.
     pub fn count(&self, name: &str, d: &mut Diagnostics) -> Option<u64> {
         self.number(name, "a whole number from 0", d, Number::as_u64)
     }
 
-    /// A whole number above 0, known when planning.
+    /// Returns a whole number above 0, known when planning.
     pub fn whole(&self, name: &str, d: &mut Diagnostics) -> Option<u64> {
         let read = |n: &Number| n.as_u64().filter(|n| *n > 0);
         self.number(name, "a whole number above 0", d, read)
@@ -190,7 +191,7 @@ impl<'a> Keys<'a> {
         number.or_else(|| self.wrong(name, wanted, node, d))
     }
 
-    /// A time above 0, known when planning, in seconds.
+    /// Returns a time above 0, known when planning, in seconds.
     pub fn duration(&self, name: &str, d: &mut Diagnostics) -> Option<f64> {
         let help = "a number of seconds, or text like 500ms, 10s, 5m, second, minute, hour, day";
         self.measured(name, "a time above 0", help, d, |value| match value {
@@ -200,7 +201,7 @@ impl<'a> Keys<'a> {
         })
     }
 
-    /// A number of bytes above 0, known when planning.
+    /// Returns a number of bytes above 0, known when planning.
     pub fn size(&self, name: &str, d: &mut Diagnostics) -> Option<u64> {
         let help = "a number of bytes, or text like 500KB, 64MB, 1GB";
         self.measured(name, "a size above 0", help, d, |value| match value {
@@ -288,7 +289,7 @@ impl<'a> Keys<'a> {
         None
     }
 
-    /// A value as `key` (literal or Jinja) or `key_expression` (Python).
+    /// Returns a value as `key` (literal or Jinja) or `key_expression` (Python).
     pub fn prop(&self, name: &str, d: &mut Diagnostics) -> Option<Prop> {
         let key = self.key(name);
         let plain = self.find(key, "").map(|(_, node)| node);
@@ -311,7 +312,7 @@ impl<'a> Keys<'a> {
         }
     }
 
-    /// A list of maps; each is read by `read`.
+    /// Returns a list of maps; each is read by `read`.
     pub fn list<T>(
         &self,
         name: &str,

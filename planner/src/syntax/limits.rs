@@ -26,7 +26,7 @@ const MOST_CONCURRENCY: usize = 256;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Concurrency {
     Fixed(usize),
-    /// As many as the API bears, found out while it is asked.
+    /// As many as the API allows, found out while it is asked.
     Auto,
 }
 
@@ -37,7 +37,7 @@ impl Default for Concurrency {
 }
 
 impl Concurrency {
-    /// How many there are at most.
+    /// Returns how many there are at most.
     pub fn most(self) -> usize {
         match self {
             Concurrency::Fixed(n) => n,
@@ -193,7 +193,7 @@ pub static LIMITS: Shape = Shape {
         Key::new(
             "concurrency",
             Form::Concurrency,
-            "Requests at the same time, 16 when left out; `auto` finds out how many the API bears.",
+            "Requests at the same time, 16 when left out; `auto` finds out how many the API allows.",
         ),
         Key::new(
             "rate_limit",

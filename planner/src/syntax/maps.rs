@@ -43,7 +43,7 @@ pub fn bytes_of(text: &str) -> Option<u64> {
     number.parse::<u64>().ok()?.checked_mul(1 << shift)
 }
 
-/// The entries of a map.
+/// Returns the entries of a map.
 pub fn map<'a>(node: &'a Node, what: &str, d: &mut Diagnostics) -> Option<&'a [(String, Place, Node)]> {
     match &node.value {
         Value::Map(entries) => Some(entries),
@@ -55,7 +55,7 @@ pub fn map<'a>(node: &'a Node, what: &str, d: &mut Diagnostics) -> Option<&'a [(
     }
 }
 
-/// Which of several shapes a map has, by its key `tag`: the one that `shapes` lists under its value.
+/// Returns which of several shapes a map has, by its key `tag`: the one that `shapes` lists under its value.
 pub fn tagged<T: Copy>(
     node: &Node,
     what: &str,

@@ -16,7 +16,7 @@ pub enum Version {
     V12,
 }
 
-/// The meaning of a plain scalar; none: it is text.
+/// Returns the meaning of a plain scalar; none: it is text.
 pub fn plain(text: &str, version: Version) -> Option<Scalar> {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => return Some(Scalar::Null),
@@ -38,17 +38,17 @@ pub fn plain(text: &str, version: Version) -> Option<Scalar> {
         .or_else(|| moment(text, version))
 }
 
-/// The meaning of a plain scalar in YAML 1.2; none: it is text.
+/// Returns the meaning of a plain scalar in YAML 1.2; none: it is text.
 pub fn plain_scalar(text: &str) -> Option<Scalar> {
     plain(text.trim(), Version::V12)
 }
 
-/// Whether a tag of YAML's own says what a scalar means.
+/// Tells whether a tag of YAML's own says what a scalar means.
 pub fn is_kind(tag: &str) -> bool {
     ["null", "bool", "int", "float", "timestamp", "binary"].contains(&tag)
 }
 
-/// The meaning of a scalar with a tag of YAML's own; none where the text is none of it.
+/// Returns the meaning of a scalar with a tag of YAML's own; none where the text is none of it.
 pub fn tagged(tag: &str, text: &str, version: Version) -> Option<Scalar> {
     match tag {
         "null" => Some(Scalar::Null),

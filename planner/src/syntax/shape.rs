@@ -92,7 +92,7 @@ pub enum Form {
 }
 
 impl Key {
-    /// An optional key.
+    /// Creates an optional key.
     pub const fn new(name: &'static str, form: Form, doc: &'static str) -> Key {
         // Known when planning, or when the step starts at the latest.
         let deferred = matches!(
@@ -130,7 +130,7 @@ impl Key {
         }
     }
 
-    /// The same key, and missing is an error.
+    /// Returns the same key, and missing is an error.
     pub const fn required(self) -> Key {
         Key {
             required: true,
@@ -138,12 +138,12 @@ impl Key {
         }
     }
 
-    /// The same key, and empty text is as good as none.
+    /// Returns the same key, and empty text is as good as none.
     pub const fn filled(self) -> Key {
         Key { filled: true, ..self }
     }
 
-    /// The same key, also known by another name.
+    /// Returns the same key, also known by another name.
     pub const fn or(self, alias: &'static str) -> Key {
         Key {
             alias: Some(alias),
@@ -151,12 +151,12 @@ impl Key {
         }
     }
 
-    /// The same key, also as `name_expression`.
+    /// Returns the same key, also as `name_expression`.
     pub const fn or_python(self) -> Key {
         Key { python: true, ..self }
     }
 
-    /// The same key, and its value may be computed when the step starts.
+    /// Returns the same key, and its value may be computed when the step starts.
     pub const fn deferred(self) -> Key {
         Key {
             deferred: true,
@@ -165,7 +165,7 @@ impl Key {
         }
     }
 
-    /// The same key, and its value is needed to plan the flow.
+    /// Returns the same key, and its value is needed to plan the flow.
     pub const fn planned(self) -> Key {
         Key {
             deferred: false,
@@ -174,12 +174,12 @@ impl Key {
         }
     }
 
-    /// Whether `name` itself can be written.
+    /// Tells whether `name` itself can be written.
     pub fn plain(&self) -> bool {
         !matches!(self.form, Form::Code)
     }
 
-    /// Whether `written` is a way to write the key.
+    /// Tells whether `written` is a way to write the key.
     pub fn is(&self, written: &str) -> bool {
         let named = |name: &str| name == self.name || Some(name) == self.alias;
         match written.strip_suffix(EXPRESSION) {
@@ -188,7 +188,7 @@ impl Key {
         }
     }
 
-    /// Every way to write the key.
+    /// Returns every way to write the key.
     pub fn spellings(&self) -> impl Iterator<Item = String> {
         let names = || std::iter::once(self.name).chain(self.alias);
         let plain = names().filter(|_| self.plain()).map(str::to_string);
@@ -206,13 +206,13 @@ pub const FREE: &str = "x-";
 pub const EXPRESSION: &str = "_expression";
 
 impl Shape {
-    /// All keys, shared ones first.
+    /// Returns all keys, shared ones first.
     pub fn all(&self) -> impl Iterator<Item = &'static Key> {
         let with = self.with.iter().flat_map(|shape| shape.keys);
         with.chain(self.keys)
     }
 
-    /// The key of this name.
+    /// Returns the key of this name.
     pub fn key(&self, name: &str) -> Option<&'static Key> {
         self.all().find(|k| k.name == name)
     }

@@ -59,7 +59,7 @@ pub struct HttpSource {
 }
 
 impl Source {
-    /// The SQL it speaks; none for an API.
+    /// Returns the SQL it speaks; none for an API.
     pub fn dialect(&self) -> Option<Dialect> {
         match self.kind {
             SourceKind::Http(_) => None,
@@ -67,7 +67,7 @@ impl Source {
         }
     }
 
-    /// What opening it evaluates, where it is a database.
+    /// Returns what opening it evaluates, where it is a database.
     pub fn settings(&self) -> Vec<&Prop> {
         let mut settings = Vec::new();
         if let SourceKind::Database(_) = &self.kind {
@@ -76,7 +76,7 @@ impl Source {
         settings
     }
 
-    /// The kind, as `type` names it.
+    /// Returns the kind, as `type` names it.
     pub fn type_name(&self) -> &'static str {
         match self.kind {
             SourceKind::Http(_) => "http",
@@ -86,7 +86,7 @@ impl Source {
 }
 
 impl HttpSource {
-    /// What a request through the source uses besides its own keys.
+    /// Returns what a request through the source uses besides its own keys.
     pub fn uses(&self) -> Uses {
         let mut uses = Uses::default();
         self.each_prop(&mut |prop| prop.collect(&mut uses));

@@ -10,7 +10,7 @@ pub fn is_bare(tag: &Tag) -> bool {
     matches!(tag.suffix.as_str(), "" | "!")
 }
 
-/// The meaning of a scalar.
+/// Returns the meaning of a scalar.
 pub fn resolve(
     text: &str,
     style: ScalarStyle,

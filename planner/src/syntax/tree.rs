@@ -54,7 +54,7 @@ pub enum Scalar {
 }
 
 impl Node {
-    /// What kind of value it is, for messages.
+    /// Returns what kind of value it is, for messages.
     pub fn kind(&self) -> &'static str {
         match &self.value {
             Value::Scalar(Scalar::Null) => "nothing",
@@ -71,7 +71,7 @@ impl Node {
         }
     }
 
-    /// The text of a string.
+    /// Returns the text of a string.
     pub fn as_text(&self) -> Option<&Arc<str>> {
         match &self.value {
             Value::Scalar(Scalar::Text { text, .. }) => Some(text),
@@ -79,7 +79,7 @@ impl Node {
         }
     }
 
-    /// The items of a list; another value as the one item.
+    /// Returns the items of a list; another value as the one item.
     pub fn one_or_list(&self) -> &[Node] {
         match &self.value {
             Value::List(items) => items,
@@ -87,12 +87,13 @@ impl Node {
         }
     }
 
-    /// Whether it is null or empty (`key:` with nothing behind it).
+    /// Tells whether it is null or empty (`key:` with nothing behind it).
     pub fn is_null(&self) -> bool {
         matches!(self.value, Value::Scalar(Scalar::Null))
     }
 
-    /// Whether it says nothing: null, `""`, `{}`, `[]` or `false`. Beside the same property as Python it counts as not given.
+    /// Tells whether it says nothing: null, `""`, `{}`, `[]` or `false`. Beside the same property as Python it counts
+    /// as not given.
     pub fn is_falsy(&self) -> bool {
         match &self.value {
             Value::Scalar(Scalar::Null | Scalar::Bool(false)) => true,
@@ -103,7 +104,7 @@ impl Node {
         }
     }
 
-    /// A value that stands at a place, templates in it not looked at.
+    /// Returns a value that stands at a place, templates in it not looked at.
     pub fn of_json(value: &serde_json::Value, place: &Place) -> Node {
         use serde_json::Value as Json;
         let value = match value {
@@ -129,7 +130,7 @@ impl Node {
         }
     }
 
-    /// The name of its key where values are meant: one that is no text says what it is.
+    /// Returns the name of its key where values are meant: one that is no text says what it is.
     pub fn key_name(&self, name: &str) -> String {
         match &self.key {
             None => name.to_string(),
@@ -144,7 +145,7 @@ impl Node {
         }
     }
 
-    /// The value as JSON, templates not looked at.
+    /// Returns the value as JSON, templates not looked at.
     pub fn to_json(&self) -> serde_json::Value {
         use serde_json::Value as Json;
         match &self.value {

@@ -25,7 +25,7 @@ pub fn parse(file: &Arc<str>, text: &str, diagnostics: &mut Diagnostics) -> Opti
     read(file, text, Version::V12, diagnostics)
 }
 
-/// The same of an environment's file, which is YAML 1.1: of a key given twice the last counts, with a warning.
+/// Returns the same of an environment's file, which is YAML 1.1: of a key given twice the last counts, with a warning.
 pub fn parse_environment(file: &Arc<str>, text: &str, diagnostics: &mut Diagnostics) -> Option<Node> {
     read(file, text, Version::V11, diagnostics)
 }

@@ -12,7 +12,7 @@ use crate::value::Value;
 /// Names and types as written.
 pub type Specs = Vec<(String, String)>;
 
-/// The columns a table declares; none when they come from the data.
+/// Returns the columns a table declares; none when they come from the data.
 pub async fn declared(context: &StepContext, table: &ResponseTable) -> Result<Option<Specs>> {
     match &table.columns {
         Columns::Inferred => Ok(None),

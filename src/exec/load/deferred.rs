@@ -12,8 +12,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::exec::context::StepContext;
 use crate::exec::event::Counters;
 use crate::exec::load::columns::{Specs, named_as_there, specs, typed};
-use crate::exec::load::odd::{self, Batch};
 use crate::exec::load::table::Defaults;
+use crate::exec::load::unparsed::{self, Batch};
 use crate::exec::tables::named_table;
 use crate::python::NamedTable;
 use crate::sources::database::{Database, Load, TableName};
@@ -33,7 +33,7 @@ pub struct DeferredLoad {
 }
 
 impl DeferredLoad {
-    /// The load of a table that a parser names.
+    /// Returns the load of a table that a parser names.
     pub fn named(context: &StepContext, named: NamedTable, defaults: &Defaults) -> Result<DeferredLoad> {
         let missing = |key: &str| {
             Error::new(
@@ -93,7 +93,7 @@ impl DeferredLoad {
         })
     }
 
-    /// Whether it is the same table.
+    /// Tells whether it is the same table.
     pub fn is_same(&self, other: &DeferredLoad) -> bool {
         Arc::ptr_eq(&self.database, &other.database) && self.table == other.table
     }
@@ -137,12 +137,12 @@ pub async fn load(
         let mut replay = spool.replay()?;
         loop {
             let more = replay.fill(&mut builder)?;
-            let odd = builder.take_odd();
+            let unparsed = builder.take_unparsed();
             if let Some(rows) = builder.take()?
-                && !odd.is_empty()
+                && !unparsed.is_empty()
             {
                 let table = deferred.table.table.as_str();
-                odd::read(&**database, table, &columns, Batch { rows, odd }).await?;
+                unparsed::read(&**database, table, &columns, Batch { rows, unparsed }).await?;
             }
             if !more {
                 break;
@@ -190,10 +190,10 @@ async fn write(
     let mut replay = spool.replay()?;
     loop {
         let more = replay.fill(&mut builder)?;
-        let odd = builder.take_odd();
+        let unparsed = builder.take_unparsed();
         if let Some(rows) = builder.take()? {
             counters.add_rows(rows.num_rows() as u64);
-            let rows = odd::read(database, table, columns, Batch { rows, odd }).await?;
+            let rows = unparsed::read(database, table, columns, Batch { rows, unparsed }).await?;
             load.write(rows).await?;
         }
         if !more {

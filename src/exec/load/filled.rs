@@ -2,7 +2,7 @@
 
 use crate::batch::builder::BatchBuilder;
 use crate::error::Result;
-use crate::exec::load::odd::Batch;
+use crate::exec::load::unparsed::Batch;
 
 /// Full batches on their way out of the lock.
 #[derive(Default)]
@@ -13,14 +13,14 @@ pub struct Filled {
 impl Filled {
     /// Takes a table's batch.
     pub fn take(&mut self, table: usize, builder: &mut BatchBuilder) -> Result<()> {
-        let odd = builder.take_odd();
+        let unparsed = builder.take_unparsed();
         self.batches
-            .extend(builder.take()?.map(|rows| (table, Batch { rows, odd })));
+            .extend(builder.take()?.map(|rows| (table, Batch { rows, unparsed })));
         Ok(())
     }
 }
 
-/// A warning for columns that no row had.
+/// Returns a warning for columns that no row had.
 pub fn never_seen(table: &str, builder: &BatchBuilder) -> Option<String> {
     match builder.never_seen().as_slice() {
         [] => None,

@@ -4,9 +4,9 @@
 pub mod columns;
 mod deferred;
 mod filled;
-mod odd;
 pub mod sink;
 pub mod table;
+mod unparsed;
 mod waiting;
 mod write_mode;
 

@@ -16,8 +16,8 @@ use crate::exec::context::StepContext;
 use crate::exec::load::columns::{Specs, declared, typed};
 use crate::exec::load::deferred::{self, DeferredLoad};
 use crate::exec::load::filled::{Filled, never_seen};
-use crate::exec::load::odd::Batch;
 use crate::exec::load::table::{Defaults, table_name};
+use crate::exec::load::unparsed::Batch;
 use crate::exec::load::waiting::{self, Beginning};
 use crate::exec::load::write_mode;
 use crate::python::{NamedTable, OnFull, ParserTables};
@@ -183,7 +183,7 @@ impl Sink {
         }
     }
 
-    /// The rows kept aside, by table.
+    /// Returns the rows kept aside, by table.
     pub fn aside(&self) -> Result<Vec<(String, Vec<serde_json::Value>)>> {
         let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
         let mut all = Vec::new();
@@ -209,7 +209,7 @@ impl Sink {
         };
         self.send(rest).await?;
         let context = self.context;
-        context.scope.come().await?;
+        context.scope.wait_for_turn().await?;
         let tables = self.tables.into_inner().unwrap_or_else(PoisonError::into_inner);
         // Every load is complete before the first becomes visible.
         let mut loads = Vec::with_capacity(tables.targets.len());
@@ -223,9 +223,12 @@ impl Sink {
                 (Loading::Streaming { sender, loader }, _) => {
                     drop(sender);
                     let Some(loader) = loader else { continue };
-                    let load = loader
-                        .await
-                        .map_err(|e| Error::new(ErrorKind::Internal, format!("a load broke down: {e}")))?;
+                    let load = loader.await.map_err(|e| {
+                        Error::new(
+                            ErrorKind::Internal,
+                            format!("the task of a load ended unexpectedly: {e}"),
+                        )
+                    })?;
                     loads.push((target.name, load?));
                 }
                 (Loading::Deferred(waiting), RowTarget::Open(spool)) => {
@@ -305,7 +308,7 @@ async fn loading(
         emitter: context.emitter(),
     };
     let (at, name_for_errors) = (place.clone(), shown.clone());
-    let loader = match context.scope.has_come() {
+    let loader = match context.scope.is_current() {
         true => {
             let load = beginning.begin().await;
             let load = load.map_err(|e| e.context(format!("table `{shown}`")).at(place))?;
@@ -316,7 +319,12 @@ async fn loading(
     };
     let loader = AbortOnDropHandle::new(tokio::spawn(async move {
         let written = AbortOnDropHandle::new(loader).await;
-        let written = written.map_err(|e| Error::new(ErrorKind::Internal, format!("a load broke down: {e}")));
+        let written = written.map_err(|e| {
+            Error::new(
+                ErrorKind::Internal,
+                format!("the task of a load ended unexpectedly: {e}"),
+            )
+        });
         written?.map_err(|e| match e.kind() {
             // Errors of values name their table themselves.
             ErrorKind::Value if e.message().starts_with("table `") => e.at(&at),

@@ -68,14 +68,14 @@ async fn evaluated(
     Ok((database, namespace, name))
 }
 
-/// The table's name, its computed parts evaluated.
+/// Returns the table's name, its computed parts evaluated.
 pub async fn table_name(context: &StepContext, table: &TableRef) -> Result<TableName> {
     let (database, namespace, name) = evaluated(context, table).await?;
     let source = context.database(&table.source).await?;
     named_table(&*source, database, namespace, &name).map_err(|e| e.at(&table.place))
 }
 
-/// What a step reads rows from.
+/// Returns what a step reads rows from.
 pub async fn relation(context: &StepContext, table: &TableRef) -> Result<Relation> {
     let (database, namespace, name) = evaluated(context, table).await?;
     let source = context.database(&table.source).await?;

@@ -13,7 +13,7 @@ use crate::batch::types::arrow_schema;
 use crate::error::Result;
 use crate::exec::event::Emitter;
 use crate::exec::load::columns::named_as_there;
-use crate::exec::load::odd::{self, Batch};
+use crate::exec::load::unparsed::{self, Batch};
 use crate::exec::scope::Scope;
 use crate::sources::buffered::BufferedRows;
 use crate::sources::database::{Database, Load, TableName};
@@ -42,7 +42,7 @@ impl Beginning {
     }
 
     async fn read(&self, batch: Batch) -> Result<RecordBatch> {
-        odd::read(&*self.database, &self.target.table, &self.columns, batch).await
+        unparsed::read(&*self.database, &self.target.table, &self.columns, batch).await
     }
 
     /// Writes rows, or takes the load back: it is given on only while all is well.
@@ -60,7 +60,7 @@ impl Beginning {
         }
     }
 
-    /// Rows whose columns bear the names that the load was begun with.
+    /// Rows whose columns have the names that the load was begun with.
     fn named(&self, rows: RecordBatch) -> Result<RecordBatch> {
         let same = |(field, column): (&FieldRef, &Column)| *field.name() == column.name;
         match rows.schema_ref().fields().iter().zip(&self.columns).all(same) {
@@ -94,7 +94,7 @@ pub async fn write_in_turn(
 ) -> Result<Box<dyn Load>> {
     let mut held = BufferedRows::new(arrow_schema(&beginning.columns));
     let mut more = true;
-    let mut turn = std::pin::pin!(scope.come());
+    let mut turn = std::pin::pin!(scope.wait_for_turn());
     loop {
         tokio::select! {
             come = &mut turn => {

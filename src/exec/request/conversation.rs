@@ -54,7 +54,7 @@ impl Failure {
 
 type Conversed<T> = std::result::Result<T, Failure>;
 
-/// One request, and more while there are pages. `own` takes the variables that responses set.
+/// Returns one request, and more while there are pages. `own` takes the variables that responses set.
 pub async fn converse(context: &Arc<RequestContext>, scope: &Scope, own: &Arc<Layer>) -> Conversed<()> {
     let mut pages = context.http.request.request.pagination.as_ref().map(Pages::new);
     loop {
@@ -146,7 +146,12 @@ async fn at_once(
             }));
             async move {
                 let joined = task.await;
-                joined.map_err(|e| Error::new(ErrorKind::Internal, format!("a request broke down: {e}")))?
+                joined.map_err(|e| {
+                    Error::new(
+                        ErrorKind::Internal,
+                        format!("the task of a request ended unexpectedly: {e}"),
+                    )
+                })?
             }
         })
         .buffered(concurrency);

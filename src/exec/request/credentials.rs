@@ -39,7 +39,7 @@ impl Texts<'_> {
     }
 }
 
-/// The auth and the base url of a source.
+/// Returns the auth and the base url of a source.
 pub async fn evaluate(step: &StepContext, api: &Api) -> Result<(Option<Auth>, Option<String>)> {
     let Some(source) = &api.source else {
         return Ok((None, None));

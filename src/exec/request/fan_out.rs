@@ -66,9 +66,12 @@ pub async fn run(
                 Ok::<_, Error>((layer.all(), layer.scopes()))
             }));
             Ok(async move {
-                let joined = task
-                    .await
-                    .map_err(|e| Error::new(ErrorKind::Internal, format!("a request broke down: {e}")))?;
+                let joined = task.await.map_err(|e| {
+                    Error::new(
+                        ErrorKind::Internal,
+                        format!("the task of a request ended unexpectedly: {e}"),
+                    )
+                })?;
                 joined.map(|set| (number, set))
             })
         })
@@ -108,7 +111,7 @@ pub async fn run(
 /// Rows, by chunks.
 type Chunks = BoxStream<'static, Result<BoxStream<'static, Result<Row>>>>;
 
-/// What the step's variable holds, one after the other: a row each, or lists of so many rows.
+/// Returns what the step's variable holds, one after the other: a row each, or lists of so many rows.
 pub fn values(rows: Chunks, batch_size: Option<u64>) -> BoxStream<'static, Result<Value>> {
     let rows = rows.try_flatten().map_ok(Value::Row);
     match batch_size {
@@ -120,7 +123,7 @@ pub fn values(rows: Chunks, batch_size: Option<u64>) -> BoxStream<'static, Resul
     }
 }
 
-/// The rows to ask for, and what messages call them.
+/// Returns the rows to ask for, and what messages call them.
 pub async fn source(context: &RequestContext, rows: &RowsOf, scope: &Scope) -> Result<(String, Chunks)> {
     if let Some(records) = &context.records {
         let rows = stream::iter(records.clone().into_iter().map(Ok)).boxed();

@@ -32,7 +32,7 @@ pub struct Rejects {
 }
 
 impl Rejects {
-    /// Whether the failure is the row's alone.
+    /// Tells whether the failure is the row's alone.
     pub fn take(&self, failure: &Failure) -> bool {
         match failure.blame {
             Some(blame) => blame == Blame::Row,
@@ -72,7 +72,7 @@ impl Rejects {
         Ok(())
     }
 
-    /// What is reported when the step is done.
+    /// Returns what is reported when the step is done.
     pub fn warning(&self, step: &str, table: &str) -> Option<String> {
         let (one, many) = self.what;
         let rows = match self.count.load(Ordering::Relaxed) {

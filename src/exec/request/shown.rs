@@ -17,7 +17,7 @@ fn headers(request: &Request) -> impl Iterator<Item = (String, String)> {
     })
 }
 
-/// The request as it goes over the wire.
+/// Returns the request as it goes over the wire.
 pub fn trace(request: &Request) -> String {
     let mut out = format!("{} {}", request.method, request.url);
     for (name, value) in headers(request) {
@@ -29,7 +29,7 @@ pub fn trace(request: &Request) -> String {
     out
 }
 
-/// The request in a form for people.
+/// Returns the request in a form for people.
 pub fn pretty(request: &Request) -> String {
     let mut url = request.url.clone();
     url.set_query(None);

@@ -52,7 +52,7 @@ fn failed_at(number: usize, kept: usize) -> String {
     }
 }
 
-/// The SQL of a property, as it is without the escapes of 1.x.
+/// Returns the SQL of a property, as it is without the escapes of 1.x.
 pub async fn sql_text(context: &StepContext, sql: &Prop) -> Result<String> {
     let text = context.text(sql).await?;
     Ok(sequor_planner::plain_colons(&text).into_owned())

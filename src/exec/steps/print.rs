@@ -9,7 +9,7 @@ use crate::exec::context::StepContext;
 /// Prints a message, in its turn.
 pub async fn run(context: &StepContext, message: &Prop) -> Result<()> {
     let text = context.text(message).await?;
-    context.scope.come().await?;
+    context.scope.wait_for_turn().await?;
     let text = context.run.redactor.redact(&text);
     context.emit(EventKind::Printed { text }).await;
     Ok(())

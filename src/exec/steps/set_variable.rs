@@ -23,7 +23,7 @@ pub async fn run(context: &StepContext, variables: &[VariableSet]) -> Result<()>
         }
     }
     scope.stage(&set);
-    scope.come().await?;
+    scope.wait_for_turn().await?;
     scope.publish(set);
     Ok(())
 }

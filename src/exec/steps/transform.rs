@@ -20,7 +20,7 @@ pub async fn run(context: &StepContext, step: &Transform) -> Result<()> {
         return Err(Error::new(ErrorKind::Project, "`query` is empty"));
     }
     let target = table_name(context, &step.target).await?;
-    context.scope.come().await?;
+    context.scope.wait_for_turn().await?;
     let here = match step.engine {
         Engine::Across => !schemas_win(context, step, query).await?,
         engine => engine.is_local(),

@@ -81,7 +81,7 @@ impl fmt::Debug for OAuth2 {
 }
 
 impl OAuth2 {
-    /// A client; nothing is asked yet.
+    /// Creates a client; nothing is asked yet.
     pub fn new(settings: OAuth2Settings, redactor: Redactor) -> OAuth2 {
         OAuth2 {
             settings,

@@ -49,12 +49,12 @@ impl Connections {
         })
     }
 
-    /// How a column of a result is given out.
+    /// Returns how a column of a result is given out.
     pub(super) fn field(&self, field: &Field, plain: Field) -> Field {
         (self.ways.field)(field, plain)
     }
 
-    /// An error of the database.
+    /// Returns an error of the database.
     pub fn error(&self, error: &adbc_core::error::Error) -> Error {
         (self.ways.explain)(error.message.trim())
     }
@@ -69,7 +69,7 @@ impl Connections {
         work()
     }
 
-    /// A connection: one that is free, else a new one.
+    /// Returns a connection: one that is free, else a new one.
     pub fn take(&self) -> Result<Connection> {
         let free = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
         match free {
@@ -133,7 +133,7 @@ impl Connections {
         Ok(rows)
     }
 
-    /// Whether a query gives any row.
+    /// Tells whether a query gives any row.
     pub fn any(&self, connection: &mut Connection, sql: &str) -> Result<bool> {
         let mut statement = statement(self, connection, sql)?;
         let mut batches = statement.execute().map_err(|e| self.error(&e))?;
@@ -196,7 +196,7 @@ impl Connections {
     }
 }
 
-/// A statement with its text.
+/// Returns a statement with its text.
 pub fn statement(
     connections: &Connections,
     connection: &mut Connection,
@@ -207,7 +207,7 @@ pub fn statement(
     Ok(statement)
 }
 
-/// The names of a query's columns.
+/// Returns the names of a query's columns.
 pub fn columns(connections: &Connections, connection: &mut Connection, sql: &str) -> Result<Vec<String>> {
     let mut statement = statement(connections, connection, sql)?;
     let batches = statement.execute().map_err(|e| connections.error(&e))?;
@@ -219,7 +219,7 @@ pub fn columns(connections: &Connections, connection: &mut Connection, sql: &str
         .collect())
 }
 
-/// The first column of a query, as text.
+/// Returns the first column of a query, as text.
 pub fn texts(connections: &Connections, connection: &mut Connection, sql: &str) -> Result<Vec<String>> {
     let mut statement = statement(connections, connection, sql)?;
     let batches = statement.execute().map_err(|e| connections.error(&e))?;
@@ -232,7 +232,7 @@ pub fn texts(connections: &Connections, connection: &mut Connection, sql: &str) 
     Ok(texts)
 }
 
-/// The number of rows of a table, given as SQL.
+/// Returns the number of rows of a table, given as SQL.
 pub fn count(connections: &Connections, connection: &mut Connection, table: &str) -> Result<u64> {
     let sql = format!("SELECT count(*) FROM {table}");
     let mut statement = statement(connections, connection, &sql)?;

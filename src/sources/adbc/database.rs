@@ -51,7 +51,7 @@ impl Adbc {
         })
     }
 
-    /// The database with names kept as they are written, where its source says `identifiers: quoted`.
+    /// Creates the database with names kept as they are written, where its source says `identifiers: quoted`.
     pub fn quoted_names(mut self, quoted: bool) -> Self {
         self.naming = self.naming.of_source(quoted);
         self
@@ -95,7 +95,7 @@ fn field(field: &Field, plain: Field) -> Field {
     }
 }
 
-/// A table's full name, quoted.
+/// Returns a table's full name, quoted.
 pub fn quoted(table: &TableName) -> String {
     let parts = [&table.database, &table.namespace].into_iter().flatten();
     let parts: Vec<String> = parts.chain([&table.table]).map(|name| quote(name)).collect();

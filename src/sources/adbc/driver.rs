@@ -28,7 +28,7 @@ pub fn load(driver: impl AsRef<OsStr>, entrypoint: Option<&str>) -> Result<Manag
     Ok(loaded)
 }
 
-/// A database with these options; `explain` makes an error of the driver's message.
+/// Returns a database with these options; `explain` makes an error of the driver's message.
 pub fn opened(
     driver: &mut ManagedDriver,
     options: &[(&str, &str)],

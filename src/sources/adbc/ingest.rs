@@ -94,9 +94,12 @@ impl Ingest {
     /// How the task ended.
     async fn ended(&mut self) -> Result<u64> {
         match self.task.take() {
-            Some(task) => task
-                .await
-                .map_err(|e| Error::new(ErrorKind::Internal, format!("a load broke down: {e}")))?,
+            Some(task) => task.await.map_err(|e| {
+                Error::new(
+                    ErrorKind::Internal,
+                    format!("the task of a load ended unexpectedly: {e}"),
+                )
+            })?,
             None => Err(Error::new(ErrorKind::Internal, "the load is over")),
         }
     }

@@ -27,7 +27,8 @@ pub struct AdbcLoad {
     next: Option<i64>,
 }
 
-/// The types of columns with JSON that a CAST to them would make something else of: there, text is all there is.
+/// Returns the types of columns with JSON that a CAST to them would make something else of: there, text is all there
+/// is.
 pub fn kept_as_text(
     connections: &Connections,
     connection: &mut Connection,

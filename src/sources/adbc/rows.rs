@@ -52,8 +52,12 @@ impl Connections {
         let Ok(schema) = schema.await else {
             // It has ended before there was a schema, with the reason.
             let ended = reading.await;
-            let ended =
-                ended.map_err(|e| Error::new(ErrorKind::Internal, format!("a query broke down: {e}")))?;
+            let ended = ended.map_err(|e| {
+                Error::new(
+                    ErrorKind::Internal,
+                    format!("the task of a query ended unexpectedly: {e}"),
+                )
+            })?;
             return Err(ended
                 .err()
                 .unwrap_or_else(|| Error::new(ErrorKind::Internal, "a query without columns")));
@@ -66,7 +70,7 @@ impl Connections {
 }
 
 impl Connections {
-    /// The columns of a table, as its rows are given out.
+    /// Returns the columns of a table, as its rows are given out.
     pub fn table(&self, connection: &mut Connection, table: &TableName) -> Result<SchemaRef> {
         let (catalog, schema) = (table.database.as_deref(), table.namespace.as_deref());
         let found = connection.0.get_table_schema(catalog, schema, &table.table);

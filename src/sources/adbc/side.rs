@@ -14,7 +14,7 @@ use crate::sources::sql::quote;
 /// The column that tells the order of rows with the same key.
 pub const ROW: &str = "sequor_row";
 
-/// A table beside the target, of a name that nobody has.
+/// Returns a table beside the target, of a name that nobody has.
 pub fn side(target: &TableName) -> TableName {
     TableName {
         table: format!("sequor_side_{}", uuid::Uuid::new_v4().simple()),
@@ -123,7 +123,7 @@ impl SideTable for AdbcSide<'_> {
     }
 }
 
-/// Whether a table can't be dropped, since others depend on it. Tried, and taken back, where that is possible.
+/// Tells whether a table can't be dropped, since others depend on it. Tried, and taken back, where that is possible.
 pub fn stays(connections: &Connections, connection: &mut Connection, table: &str) -> Result<bool> {
     let tried = format!("sequor_side_{}", uuid::Uuid::new_v4().simple());
     let tried = quote(&tried);

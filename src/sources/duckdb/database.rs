@@ -34,7 +34,7 @@ pub struct DuckDb {
 }
 
 impl DuckDb {
-    /// Whether others hold it, too.
+    /// Tells whether others hold it, too.
     pub fn is_held(&self) -> bool {
         Arc::strong_count(&self.connections) > 1
     }
@@ -109,7 +109,7 @@ fn explain(message: &str) -> Error {
     }
 }
 
-/// A message with the name of the target where a side table's stands.
+/// Returns a message with the name of the target where a side table's stands.
 pub fn shown_name(text: &str, target: &TableName) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
@@ -124,7 +124,7 @@ pub fn shown_name(text: &str, target: &TableName) -> String {
     shown
 }
 
-/// A table's full name, quoted.
+/// Returns a table's full name, quoted.
 pub fn quoted(table: &TableName) -> String {
     let parts = [&table.database, &table.namespace].into_iter().flatten();
     let parts: Vec<String> = parts.chain([&table.table]).map(|name| quote(name)).collect();
@@ -160,7 +160,7 @@ fn named(table: &TableName) -> String {
     )
 }
 
-/// Whether the table is there.
+/// Tells whether the table is there.
 pub fn exists(connections: &Connections, connection: &mut Connection, table: &TableName) -> Result<bool> {
     let sql = format!("SELECT 1 FROM duckdb_tables() WHERE {}", named(table));
     connections.any(connection, &sql)

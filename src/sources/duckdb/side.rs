@@ -14,7 +14,7 @@ use crate::sources::sql::quote;
 /// What the names of side tables begin with.
 pub const SIDE: &str = "sequor_side_";
 
-/// A table beside the target, of a name that nobody has.
+/// Returns a table beside the target, of a name that nobody has.
 pub fn side(target: &TableName) -> TableName {
     TableName {
         table: format!("{SIDE}{}", uuid::Uuid::new_v4().simple()),

@@ -14,7 +14,7 @@ const OWN_INTEGERS: [&str; 6] = [
     "ubigint",
 ];
 
-/// A type as DuckDB writes it, and as Arrow holds it.
+/// Returns a type as DuckDB writes it, and as Arrow holds it.
 pub fn of(sql: &str) -> Result<ColumnType> {
     let mut found = match column_type(sql, BareDecimal::Exact) {
         // Integers that only DuckDB has: it reads their text.

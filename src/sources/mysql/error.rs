@@ -6,7 +6,7 @@ use super::sql::SIDE;
 use crate::error::{Error, ErrorKind};
 use crate::sources::failure;
 
-/// What the server says.
+/// Returns what the server says.
 pub fn explain(error: &sqlx::Error) -> Error {
     failure::explain(error, |database| match database.try_downcast_ref() {
         Some(mysql) => server(mysql),

@@ -13,7 +13,7 @@ use crate::sources::landing::{Names, Room, SameKeys, SideTable, land};
 /// The column that tells the order of rows with the same key.
 pub const ROW: &str = "_sequor_row";
 
-/// A name for a side table of `target`.
+/// Returns a name for a side table of `target`.
 pub fn side_of(target: &TableName) -> TableName {
     TableName {
         table: format!("{SIDE}{}", uuid::Uuid::new_v4().simple()),

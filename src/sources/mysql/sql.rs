@@ -19,12 +19,12 @@ pub fn column_list<'a>(names: impl Iterator<Item = &'a str>) -> String {
     names.map(quote).collect::<Vec<_>>().join(", ")
 }
 
-/// The database that a table is in: what other databases call a namespace.
+/// Returns the database that a table is in: what other databases call a namespace.
 pub fn namespace(table: &TableName) -> Option<&String> {
     table.namespace.as_ref().or(table.database.as_ref())
 }
 
-/// A table's full name.
+/// Returns a table's full name.
 pub fn quoted(table: &TableName) -> String {
     match namespace(table) {
         Some(namespace) => format!("{}.{}", quote(namespace), quote(&table.table)),
@@ -56,7 +56,7 @@ pub async fn run(connection: &mut MySqlConnection, sql: &str) -> Result<u64> {
     done.map(|done| done.rows_affected()).map_err(|e| explain(&e))
 }
 
-/// The first column of a query with arguments, as text.
+/// Returns the first column of a query with arguments, as text.
 pub async fn texts(
     connection: &mut MySqlConnection,
     sql: &'static str,
@@ -71,7 +71,7 @@ pub async fn texts(
     texts.collect::<Result<_, _>>().map_err(|e| explain(&e))
 }
 
-/// Whether a query of ours gives any row.
+/// Tells whether a query of ours gives any row.
 pub async fn any(connection: &mut MySqlConnection, sql: &str) -> Result<bool> {
     let rows = sqlx::raw_sql(statement(sql)).fetch_optional(connection).await;
     rows.map(|row| row.is_some()).map_err(|e| explain(&e))

@@ -41,7 +41,7 @@ enum Kind {
     },
 }
 
-/// A connection's number in the server.
+/// Returns a connection's number in the server.
 pub async fn number(connection: &mut MySqlConnection) -> Result<u64> {
     let row = sqlx::query("SELECT CONNECTION_ID()").fetch_one(connection).await;
     let number = row.and_then(|row| row.try_get_unchecked::<u64, _>(0));

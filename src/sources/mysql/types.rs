@@ -3,7 +3,7 @@
 use crate::batch::types::{BareDecimal, ColumnType, Logical, column_type};
 use crate::error::{Error, ErrorKind, Result};
 
-/// A type as MySQL writes it, and as Arrow holds it.
+/// Returns a type as MySQL writes it, and as Arrow holds it.
 pub fn of(sql: &str) -> Result<ColumnType> {
     let mut found = column_type(sql, BareDecimal::Fixed)?;
     if found.logical == Logical::Array {
@@ -42,7 +42,8 @@ pub fn of(sql: &str) -> Result<ColumnType> {
     Ok(found)
 }
 
-/// A column's definition, its text in a collation. A `null` where it stands keeps a TIMESTAMP from getting a default of its own.
+/// Returns a column's definition, its text in a collation. A `null` where it stands keeps a TIMESTAMP from getting a
+/// default of its own.
 pub fn defined(column: &ColumnType, collation: &str) -> String {
     let text = matches!(column.arrow, arrow::datatypes::DataType::Utf8) && column.logical == Logical::Plain;
     match text {
@@ -55,8 +56,8 @@ pub fn defined(column: &ColumnType, collation: &str) -> String {
 /// The length of text that can be in an index, whatever its characters are.
 const ROOM: u32 = 255;
 
-/// A column of a query's result as a table gets it: MySQL would make it as wide as the widest text of the query, and
-/// later rows may have longer ones.
+/// Returns a column of a query's result as a table gets it: MySQL would make it as wide as the widest text of the
+/// query, and later rows may have longer ones.
 pub fn roomy(column: ColumnType) -> ColumnType {
     let length = column
         .sql

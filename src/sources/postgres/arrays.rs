@@ -9,7 +9,7 @@ use crate::batch::column::Column;
 use crate::batch::types::Logical;
 use crate::error::{Error, ErrorKind, Result};
 
-/// The columns of a batch, its lists, which are JSON, as literals of arrays.
+/// Returns the columns of a batch, its lists, which are JSON, as literals of arrays.
 pub fn as_literals(batch: &RecordBatch, columns: &[Column]) -> Result<Vec<ArrayRef>> {
     let mut changed = Vec::with_capacity(columns.len());
     for (column, values) in columns.iter().zip(batch.columns()) {

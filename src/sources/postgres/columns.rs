@@ -11,7 +11,7 @@ use crate::batch::types::{BareDecimal, ColumnType, Logical, column_type};
 use crate::error::Result;
 use crate::sources::database::TableName;
 
-/// The columns in their order; none when there is no such table.
+/// Returns the columns in their order; none when there is no such table.
 pub async fn of<'e>(from: impl PgExecutor<'e>, table: &TableName) -> Result<Option<Vec<Column>>> {
     let rows = sqlx::query(
         "SELECT attname::text, format_type(atttypid, atttypmod) FROM pg_attribute \

@@ -88,7 +88,7 @@ pub async fn connect(options: &PgConnectOptions) -> Result<PgPool> {
         .connect_lazy_with(options.clone()))
 }
 
-/// A connection of its own: dropped in the middle of a transaction, the server takes everything back.
+/// Returns a connection of its own: dropped in the middle of a transaction, the server takes everything back.
 pub async fn own(options: &PgConnectOptions) -> Result<PgConnection> {
     let mut connection = PgConnection::connect_with(options)
         .await

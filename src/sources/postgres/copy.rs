@@ -15,7 +15,7 @@ use crate::batch::column::Column;
 use crate::batch::types::{Logical, arrow_schema};
 use crate::error::{Error, ErrorKind, Result};
 
-/// How a column travels: PostgreSQL checks that the bytes are those of the side table's type.
+/// Returns how a column travels: PostgreSQL checks that the bytes are those of the side table's type.
 pub fn side_type(column: &Column) -> String {
     match travels_as_text(column) {
         true => "text".into(),
@@ -23,7 +23,7 @@ pub fn side_type(column: &Column) -> String {
     }
 }
 
-/// Whether a column goes through COPY as text and gets its type afterwards, in the server.
+/// Tells whether a column goes through COPY as text and gets its type afterwards, in the server.
 pub fn travels_as_text(column: &Column) -> bool {
     match column.column_type.logical {
         Logical::Plain => false,
@@ -50,7 +50,7 @@ pub struct Encoder {
 }
 
 impl Encoder {
-    /// An encoder for batches of `columns`.
+    /// Creates an encoder for batches of `columns`.
     pub fn new(columns: &[Column]) -> Result<Encoder> {
         let fields = arrow_schema(columns);
         let fields = fields.fields().iter().map(|field| counts::field(field));
@@ -78,7 +78,7 @@ impl Encoder {
         })
     }
 
-    /// The bytes of a batch.
+    /// Returns the bytes of a batch.
     pub fn batch(&mut self, batch: &RecordBatch) -> Result<Bytes> {
         let mut columns = as_literals(batch, &self.columns)?;
         columns.iter_mut().for_each(|values| *values = counts(values));
@@ -89,7 +89,7 @@ impl Encoder {
         Ok(self.buffer.split().freeze())
     }
 
-    /// The bytes that end the data.
+    /// Returns the bytes that end the data.
     pub fn end(mut self) -> Result<Bytes> {
         self.inner.write_footer(&mut self.buffer).map_err(|e| fail(&e))?;
         Ok(self.buffer.freeze())

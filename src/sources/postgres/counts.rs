@@ -12,7 +12,7 @@ use crate::batch::bounds::{INFINITE_DAYS, INFINITE_MICROS};
 const DAYS: i32 = 10_957;
 const MICROS: i64 = DAYS as i64 * 24 * 60 * 60 * 1_000_000;
 
-/// The field of the counts; the field itself where its values are none.
+/// Returns the field of the counts; the field itself where its values are none.
 pub fn field(field: &Field) -> Field {
     match field.data_type() {
         DataType::Date32 => field.clone().with_data_type(DataType::Int32),
@@ -21,7 +21,7 @@ pub fn field(field: &Field) -> Field {
     }
 }
 
-/// The counts of a column; the column itself where its values are none.
+/// Returns the counts of a column; the column itself where its values are none.
 pub fn counts(values: &ArrayRef) -> ArrayRef {
     match values.data_type() {
         DataType::Date32 => {

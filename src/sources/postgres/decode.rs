@@ -41,7 +41,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The kind of a PostgreSQL type.
+    /// Returns the kind of a PostgreSQL type.
     pub fn of(name: &str) -> Kind {
         match name {
             "BOOL" => Kind::Bool,
@@ -63,12 +63,12 @@ impl Kind {
         }
     }
 
-    /// Whether the query must write the column as text.
+    /// Tells whether the query must write the column as text.
     pub fn needs_text(self) -> bool {
         matches!(self, Kind::Numeric | Kind::Json | Kind::Array | Kind::Other)
     }
 
-    /// The column in Arrow. `sql`: the name of its type; `zone`: that of the session.
+    /// Returns the column in Arrow. `sql`: the name of its type; `zone`: that of the session.
     pub fn field(self, name: &str, sql: &str, zone: &str) -> Field {
         match self {
             Kind::Other | Kind::Array => origin::typed(self.plain_field(name), sql),
@@ -126,7 +126,7 @@ enum Values {
 }
 
 impl Decoder {
-    /// A decoder for rows of these columns.
+    /// Creates a decoder for rows of these columns.
     pub fn new(schema: SchemaRef, kinds: Vec<Kind>) -> Decoder {
         let columns = kinds
             .into_iter()
@@ -170,7 +170,7 @@ impl Decoder {
         Ok(())
     }
 
-    /// The batch of the rows so far.
+    /// Returns the batch of the rows so far.
     pub fn take(&mut self) -> Result<RecordBatch> {
         let arrays: Vec<ArrayRef> = self.columns.iter_mut().map(Values::finish).collect();
         let options = RecordBatchOptions::new().with_row_count(Some(self.rows));

@@ -5,7 +5,7 @@ use sqlx::postgres::PgDatabaseError;
 use crate::error::{Error, ErrorKind};
 use crate::sources::failure;
 
-/// What the server or the connection says, with the server's own detail and hint.
+/// Returns what the server or the connection says, with the server's own detail and hint.
 pub fn explain(error: &sqlx::Error) -> Error {
     failure::explain(error, |database| {
         match database.try_downcast_ref::<PgDatabaseError>() {

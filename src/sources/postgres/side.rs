@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::sources::database::TableName;
 use crate::sources::landing::{Names, Room, SideTable};
 
-/// Whether the table is there.
+/// Tells whether the table is there.
 pub async fn exists(connection: &mut PgConnection, table: &TableName) -> Result<bool> {
     ask(
         connection,

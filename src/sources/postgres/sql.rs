@@ -6,7 +6,7 @@ pub use crate::sources::sql::{column_list, definitions, quote};
 
 use crate::sources::database::TableName;
 
-/// A table's full name. PostgreSQL refuses a database other than the one connected to.
+/// Returns a table's full name. PostgreSQL refuses a database other than the one connected to.
 pub fn table(name: &TableName) -> String {
     let (namespace, table) = (name.namespace.as_deref(), quote(&name.table));
     match (&name.database, namespace) {
@@ -24,7 +24,7 @@ pub fn statement(sql: &str) -> SqlStr {
     AssertSqlSafe(sql.to_string()).into_sql_str()
 }
 
-/// A name for a table that takes the place of `target` later, in the same namespace.
+/// Returns a name for a table that takes the place of `target` later, in the same namespace.
 pub fn side(target: &TableName) -> TableName {
     let id = uuid::Uuid::new_v4().simple().to_string();
     TableName {

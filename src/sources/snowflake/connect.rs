@@ -40,7 +40,7 @@ pub enum Credential {
 }
 
 impl Account {
-    /// The options of the driver; secrets are among them.
+    /// Returns the options of the driver; secrets are among them.
     pub fn options(&self) -> Result<Vec<(&'static str, String)>> {
         let wrong = |what: String| Err(Error::new(ErrorKind::Project, what));
         if let Some(protocol) = &self.protocol

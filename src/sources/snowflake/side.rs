@@ -10,14 +10,14 @@ use crate::sources::database::TableName;
 use crate::sources::landing::{Names, Room, SameKeys, SideTable, land};
 use crate::sources::sql::quote;
 
-/// A table's full name, quoted.
+/// Returns a table's full name, quoted.
 pub fn quoted(table: &TableName) -> String {
     let parts = [&table.database, &table.namespace].into_iter().flatten();
     let parts: Vec<String> = parts.chain([&table.table]).map(|name| quote(name)).collect();
     parts.join(".")
 }
 
-/// A name for a table of the session's schema.
+/// Returns a name for a table of the session's schema.
 pub fn side() -> String {
     let id = uuid::Uuid::new_v4().simple().to_string().to_uppercase();
     format!("SEQUOR_SIDE_{id}")

@@ -23,13 +23,13 @@ const FILE_SIZE: usize = 100 * 1024 * 1024;
 /// The column that tells the order of rows.
 pub const ROW: &str = "SEQUOR_ROW";
 
-/// The name of a column in the files and in the side table: Snowflake finds them in any case, and names of the flow's
-/// own may differ in nothing else.
+/// Returns the name of a column in the files and in the side table: Snowflake finds them in any case, and names of the
+/// flow's own may differ in nothing else.
 pub fn numbered(column: usize) -> String {
     format!("C{column}")
 }
 
-/// The type that a column has in the side table.
+/// Returns the type that a column has in the side table.
 pub fn side_type(column: &Column) -> String {
     match column.column_type.logical {
         Logical::Plain => column.column_type.sql.clone(),
@@ -55,7 +55,7 @@ fn fail(error: &dyn std::fmt::Display) -> Error {
 }
 
 impl Stage {
-    /// A stage for rows of these columns. It exists from the first file on.
+    /// Creates a stage for rows of these columns. It exists from the first file on.
     pub fn new(columns: &[Column]) -> Result<Stage> {
         let mut fields: Vec<Field> = columns
             .iter()
@@ -76,7 +76,7 @@ impl Stage {
         })
     }
 
-    /// How many rows it has got.
+    /// Returns how many rows it has got.
     pub fn rows(&self) -> u64 {
         self.rows.unsigned_abs()
     }

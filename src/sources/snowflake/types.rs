@@ -6,7 +6,7 @@ use crate::batch::column::Column;
 use crate::batch::types::{BareDecimal, ColumnType, Logical, column_type};
 use crate::error::Result;
 
-/// A type as Snowflake writes it, and as Arrow holds it.
+/// Returns a type as Snowflake writes it, and as Arrow holds it.
 pub fn of(sql: &str) -> Result<ColumnType> {
     let mut found = column_type(sql, BareDecimal::Fixed)?;
     let lower = found.sql.to_ascii_lowercase();
@@ -36,7 +36,7 @@ pub fn of(sql: &str) -> Result<ColumnType> {
     Ok(found)
 }
 
-/// How a column of a result is given out.
+/// Returns how a column of a result is given out.
 pub fn field(field: &Field, plain: Field) -> Field {
     match (reported(field).as_deref(), plain.data_type()) {
         (Some("variant" | "object"), _) => Logical::Json.mark(plain),
@@ -58,7 +58,7 @@ fn reported(field: &Field) -> Option<String> {
     Some(name.to_lowercase())
 }
 
-/// A column of a table, from a result of it.
+/// Returns a column of a table, from a result of it.
 pub fn column(field: &Field) -> Column {
     let logical = Logical::of(field);
     let sql = match (field.data_type(), logical) {

@@ -5,7 +5,7 @@ use sqlx::error::DatabaseError;
 use crate::error::{Error, ErrorKind};
 use crate::sources::failure;
 
-/// What SQLite says.
+/// Returns what SQLite says.
 pub fn explain(error: &sqlx::Error) -> Error {
     failure::explain(error, reported)
 }

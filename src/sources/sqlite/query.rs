@@ -101,7 +101,8 @@ fn shown_schema(columns: &[Column]) -> Arc<Schema> {
     arrow_schema(columns)
 }
 
-/// What a query's columns are declared as, by position; empty where they are computed. None at all for what is no query.
+/// Returns what a query's columns are declared as, by position; empty where they are computed. None at all for what is
+/// no query.
 pub async fn declared(connection: &mut SqliteConnection, sql: &str) -> Vec<String> {
     let drop = format!("DROP VIEW IF EXISTS temp.{VIEW}");
     let view = format!("{drop}; CREATE TEMP VIEW {VIEW} AS {sql}");

@@ -13,12 +13,12 @@ use sequor_planner::ops::WriteMode;
 /// The side table: one of the connection's own.
 pub const SIDE: &str = "temp.\"_sequor_side\"";
 
-/// The database that a table is in, as SQLite names those it has open: `main` is the file itself.
+/// Returns the database that a table is in, as SQLite names those it has open: `main` is the file itself.
 pub fn schema(table: &TableName) -> Option<&str> {
     table.namespace.as_deref().or(table.database.as_deref())
 }
 
-/// A table's full name, quoted.
+/// Returns a table's full name, quoted.
 pub fn quoted(table: &TableName) -> String {
     match schema(table) {
         Some(schema) => format!("{}.{}", quote(schema), quote(&table.table)),
@@ -32,7 +32,7 @@ pub async fn run(connection: &mut SqliteConnection, statement: &str) -> Result<u
     done.map(|done| done.rows_affected()).map_err(|e| explain(&e))
 }
 
-/// The first column of a query, as text.
+/// Returns the first column of a query, as text.
 pub async fn texts(connection: &mut SqliteConnection, query: &str) -> Result<Vec<String>> {
     let rows = sqlx::raw_sql(AssertSqlSafe(query)).fetch_all(connection).await;
     let rows = rows.map_err(|e| explain(&e))?;
@@ -57,7 +57,7 @@ pub struct SqliteSide<'a> {
 }
 
 impl<'a> SqliteSide<'a> {
-    /// The rows of the side table [`SIDE`], which `connection` has. `definitions`: what makes the target.
+    /// Creates the rows of the side table [`SIDE`], which `connection` has. `definitions`: what makes the target.
     pub fn new(
         connection: &'a mut SqliteConnection,
         target: &'a TableName,

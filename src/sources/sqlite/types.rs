@@ -9,7 +9,7 @@ use crate::error::Result;
 /// Digits that a number keeps when it is no integer of 64 bits: those of a float.
 pub const DIGITS: usize = 15;
 
-/// A type as a table declares it, and as Arrow holds it.
+/// Returns a type as a table declares it, and as Arrow holds it.
 pub fn of(sql: &str) -> Result<ColumnType> {
     let mut found = column_type(sql, BareDecimal::Exact)?;
     // Integers have 64 bits and floats are double, whatever they are called.
@@ -24,7 +24,7 @@ pub fn of(sql: &str) -> Result<ColumnType> {
     Ok(found)
 }
 
-/// The type of a column that declares none: its values say what they are.
+/// Returns the type of a column that declares none: its values say what they are.
 pub fn undeclared(sql: &str) -> ColumnType {
     ColumnType {
         declared: None,

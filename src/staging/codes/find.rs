@@ -22,7 +22,7 @@ use futures::future::BoxFuture;
 use super::aggregate::ByCodes;
 use super::scan::coded;
 
-/// The plan with its aggregates by codes, where that can be done.
+/// Returns the plan with its aggregates by codes, where that can be done.
 pub fn by_codes(
     plan: Arc<dyn ExecutionPlan>,
     session: &SessionState,

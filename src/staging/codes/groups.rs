@@ -22,7 +22,7 @@ pub struct Groups {
 }
 
 impl Groups {
-    /// No groups.
+    /// Returns no groups.
     pub fn new() -> Self {
         Groups {
             texts: ArrowBytesMap::new(OutputType::Utf8),
@@ -32,7 +32,7 @@ impl Groups {
         }
     }
 
-    /// How many groups there are.
+    /// Returns how many groups there are.
     pub fn len(&self) -> usize {
         self.texts.len()
     }
@@ -112,7 +112,7 @@ impl Groups {
         group
     }
 
-    /// The texts by their groups; there are none afterwards.
+    /// Returns the texts by their groups; there are none afterwards.
     pub fn take(&mut self) -> ArrayRef {
         let texts = std::mem::replace(self, Groups::new()).texts;
         texts.into_state()

@@ -25,8 +25,8 @@ use futures::{FutureExt, StreamExt, TryStreamExt};
 /// How many footers are read at the same time.
 const FOOTERS: usize = 8;
 
-/// The same scan with the text column `name` as codes, only its first `width` columns, and `filter` for its own; none
-/// where a file does not store the column as a dictionary throughout.
+/// Returns the same scan with the text column `name` as codes, only its first `width` columns, and `filter` for its
+/// own; none where a file does not store the column as a dictionary throughout.
 pub async fn coded(
     config: &FileScanConfig,
     filter: Option<Arc<dyn PhysicalExpr>>,

@@ -17,7 +17,7 @@ pub fn server_of(conn_str: &str, port: u16) -> Option<String> {
     Some(format!("{}/{database}", host_and_port(host, port)))
 }
 
-/// A file, its path without detours. Each database in memory is one of its own.
+/// Returns a file, its path without detours. Each database in memory is one of its own.
 pub fn file(conn_str: Option<String>) -> Option<Option<String>> {
     let Some(text) = conn_str else {
         return Some(None);
@@ -44,7 +44,7 @@ pub fn file(conn_str: Option<String>) -> Option<Option<String>> {
     Some(Some(parts.join("/")))
 }
 
-/// A host without user and password, its port given, loopback by one name.
+/// Returns a host without user and password, its port given, loopback by one name.
 pub(crate) fn host_and_port(text: &str, port: u16) -> String {
     let text = text
         .rsplit_once('@')

@@ -49,7 +49,8 @@ pub trait DatabaseKind: EachProp {
 /// The databases: one line each.
 macro_rules! databases {
     ($($(#[$doc:meta])* $name:ident($kind:ty) = $type_name:literal, $module:ident;)*) => {
-        /// A database, by its `type`.
+        /// A database, by its `type`. It is boxed where it stands.
+        #[allow(clippy::large_enum_variant)]
         #[derive(Debug, Clone, Serialize, Deserialize)]
         #[serde(rename_all = "snake_case")]
         pub enum DatabaseSource {
@@ -60,21 +61,21 @@ macro_rules! databases {
         pub static SOURCES: &[(&str, &Shape)] = &[("http", &HTTP), $(($type_name, &$module::SHAPE),)*];
 
         impl DatabaseSource {
-            /// The kind, as `type` names it.
+            /// Returns the kind, as `type` names it.
             pub fn type_name(&self) -> &'static str {
                 match self {
                     $(DatabaseSource::$name(_) => $type_name,)*
                 }
             }
 
-            /// The definition.
+            /// Returns the definition.
             pub fn kind(&self) -> &dyn DatabaseKind {
                 match self {
                     $(DatabaseSource::$name(kind) => kind,)*
                 }
             }
 
-            /// The same, to be changed.
+            /// Returns the same, to be changed.
             pub fn kind_mut(&mut self) -> &mut dyn DatabaseKind {
                 match self {
                     $(DatabaseSource::$name(kind) => kind,)*
@@ -162,7 +163,7 @@ impl Server {
     }
 }
 
-/// Whether names are kept as they are written: text that is known is checked.
+/// Tells whether names are kept as they are written: text that is known is checked.
 pub(super) fn read_identifiers(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<Prop> {
     let prop = keys.prop("identifiers", d)?;
     if let Some(word) = prop.as_text().filter(|word| !IDENTIFIERS.contains(word)) {

@@ -2,7 +2,7 @@
 
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 
-use crate::batch::builder::Odd;
+use crate::batch::builder::UnparsedText;
 use crate::batch::column::Column;
 use crate::batch::values::patch;
 use crate::error::{Error, ErrorKind, Result};
@@ -12,10 +12,10 @@ use crate::sources::database::Database;
 pub struct Batch {
     pub rows: RecordBatch,
     /// What the database has to read first.
-    pub odd: Vec<Odd>,
+    pub unparsed: Vec<UnparsedText>,
 }
 
-/// The rows with everything read. `table` is for messages.
+/// Returns the rows with everything read. `table` is for messages.
 ///
 /// # Errors
 /// A text that is none of its column's type: names table, column, row and value.
@@ -25,13 +25,13 @@ pub async fn read(
     columns: &[Column],
     batch: Batch,
 ) -> Result<RecordBatch> {
-    let Batch { rows, odd } = batch;
-    if odd.is_empty() {
+    let Batch { rows, unparsed } = batch;
+    if unparsed.is_empty() {
         return Ok(rows);
     }
     let mut arrays: Vec<ArrayRef> = rows.columns().to_vec();
     for (at, column) in columns.iter().enumerate() {
-        let mut mine: Vec<&Odd> = odd.iter().filter(|o| o.column == at).collect();
+        let mut mine: Vec<&UnparsedText> = unparsed.iter().filter(|o| o.column == at).collect();
         if mine.is_empty() {
             continue;
         }
@@ -39,7 +39,7 @@ pub async fn read(
         let texts: Vec<String> = mine.iter().map(|o| o.text.clone()).collect();
         let read = match database.read_texts(column, &texts).await {
             Ok(read) => read,
-            Err(error) => return Err(guilty(database, table, column, &mine, error).await),
+            Err(error) => return Err(first_unreadable(database, table, column, &mine, error).await),
         };
         // No text is read as null.
         if let Some(at) = read.iter().position(Option::is_none) {
@@ -52,8 +52,8 @@ pub async fn read(
         }
         let placed: Vec<(usize, Option<String>)> = mine.iter().map(|o| o.row).zip(read).collect();
         let values = patch(column, rows.num_rows(), &placed).map_err(|(which, reason)| {
-            let odd = mine.get(which).or(mine.first());
-            misfit(table, column, odd.copied(), &reason)
+            let unparsed = mine.get(which).or(mine.first());
+            misfit(table, column, unparsed.copied(), &reason)
         })?;
         let mut mask = vec![false; rows.num_rows()];
         placed.iter().for_each(|(row, _)| mask[*row] = true);
@@ -63,7 +63,13 @@ pub async fn read(
 }
 
 /// The error of the first text that the database does not read.
-async fn guilty(database: &dyn Database, table: &str, column: &Column, odd: &[&Odd], all: Error) -> Error {
+async fn first_unreadable(
+    database: &dyn Database,
+    table: &str,
+    column: &Column,
+    unparsed: &[&UnparsedText],
+    all: Error,
+) -> Error {
     if matches!(
         all.kind(),
         ErrorKind::Connect | ErrorKind::Timeout | ErrorKind::Broken
@@ -71,7 +77,7 @@ async fn guilty(database: &dyn Database, table: &str, column: &Column, odd: &[&O
         return all;
     }
     // Halved: a batch may hold thousands.
-    let mut range = odd;
+    let mut range = unparsed;
     let mut error = all;
     while range.len() > 1 {
         let (left, right) = range.split_at(range.len() / 2);
@@ -89,8 +95,8 @@ async fn guilty(database: &dyn Database, table: &str, column: &Column, odd: &[&O
     misfit(table, column, range.first().copied(), "").replace_help(says)
 }
 
-fn misfit(table: &str, column: &Column, odd: Option<&Odd>, reason: &str) -> Error {
-    let (row, shown) = odd.map_or((0, ""), |odd| (odd.number, odd.shown.as_str()));
+fn misfit(table: &str, column: &Column, unparsed: Option<&UnparsedText>, reason: &str) -> Error {
+    let (row, shown) = unparsed.map_or((0, ""), |unparsed| (unparsed.number, unparsed.shown.as_str()));
     let message = format!(
         "table `{table}`, column `{}`, row {row}: {shown} does not fit `{}`{reason}",
         column.name, column.column_type.sql
