@@ -106,7 +106,7 @@ impl BatchBuilder {
         })
     }
 
-    /// Creates the same builder, for a database that reads what we can't: such texts are put aside
+    /// Returns the same builder, for a database that reads what we can't: such texts are put aside
     /// ([`BatchBuilder::take_unparsed`]).
     #[must_use]
     pub fn lenient(self, lenient: bool) -> Self {

@@ -97,7 +97,7 @@ impl Error {
         self
     }
 
-    /// Creates the same error with other advice.
+    /// Returns the same error with other advice.
     pub fn replace_help(mut self, help: impl Into<String>) -> Self {
         self.inner.help = Some(help.into());
         self
@@ -157,7 +157,7 @@ impl Error {
         self.inner.help.as_deref().or_else(|| self.inner.kind.advice())
     }
 
-    /// Creates the same error with every text passed through `f` (used to remove secrets).
+    /// Returns the same error with every text passed through `f` (used to remove secrets).
     pub fn map_text(mut self, f: impl Fn(&str) -> String) -> Self {
         self.inner.message = f(&self.inner.message);
         self.inner.help = self.inner.help.as_deref().map(&f);

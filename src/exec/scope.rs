@@ -156,7 +156,7 @@ impl Scope {
         }
     }
 
-    /// Returns the step's work is done: what it sets can be read by the steps behind it.
+    /// Stages what the step sets, its work done: the steps behind it can read it.
     pub fn stage(&self, values: &[(Variable, Value)]) {
         self.turn.iter().for_each(|turn| turn.stage(values));
     }

@@ -57,7 +57,7 @@ pub async fn step_to_end(run: Arc<Run>, step: Arc<Step>, scope: Scope, depth: us
         (result, Some(turn)) => {
             let endless = result.as_ref().is_err_and(|e| e.kind() == ErrorKind::Depth);
             if result.is_err() && (step.on_error != OnError::Continue || endless) {
-                turn.doomed();
+                turn.will_fail();
             }
             let come = tokio::select! {
                 () = run.cancel.cancelled() => Err(interrupted()),

@@ -68,14 +68,14 @@ impl Turns {
         }
     }
 
-    /// Returns a step is over, as are all before it.
+    /// Says that a step is over, as are all before it.
     pub fn over(&self, at: usize) {
         self.unstage(at);
         self.progress
             .send_modify(|progress| progress.over = progress.over.max(at + 1));
     }
 
-    /// Returns a step failed, in its turn.
+    /// Says that a step failed, in its turn.
     pub fn failed(&self, at: usize) {
         self.progress.send_modify(|progress| {
             progress.failed.get_or_insert(at);
@@ -154,7 +154,7 @@ impl Turn {
         own && self.turns.parent.as_ref().is_none_or(Turn::is_current)
     }
 
-    /// Returns what the step sets is there for those behind it, before the turn.
+    /// Stages what the step sets: steps behind it read it before its turn.
     pub fn stage(&self, values: &[(Variable, Value)]) {
         if !values.is_empty() {
             let mut staged = self.turns.staged();
@@ -164,13 +164,13 @@ impl Turn {
         self.tell(Signal::Worked(self.at));
     }
 
-    /// Returns what the step staged is published.
+    /// Says that what the step staged is published.
     pub fn published(&self) {
         self.turns.unstage(self.at);
     }
 
-    /// Returns the step failed: steps behind it need not start.
-    pub fn doomed(&self) {
+    /// Says that the step will fail when its turn comes: steps behind it need not start.
+    pub fn will_fail(&self) {
         self.tell(Signal::WillFail(self.at));
     }
 

@@ -3,12 +3,12 @@
 use std::fmt::Display;
 use std::io::Write;
 
-/// Returns a line on standard output.
+/// Prints a line on standard output.
 pub fn out(text: impl Display) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
-/// Returns a line on standard error.
+/// Prints a line on standard error.
 pub fn err(text: impl Display) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }

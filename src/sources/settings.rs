@@ -63,7 +63,7 @@ impl dyn Settings + '_ {
         Ok(secret)
     }
 
-    /// Returns a password inside a connection string is a secret like one with a key of its own.
+    /// Hides a password inside a connection string, a secret like one with a key of its own.
     pub fn hide_password_of(&self, conn_str: &str) {
         let url = url::Url::parse(conn_str).ok();
         if let Some(password) = url.as_ref().and_then(url::Url::password) {

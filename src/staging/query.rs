@@ -89,7 +89,7 @@ impl Query {
         &self.plan
     }
 
-    /// Creates the same query with its plan changed.
+    /// Returns the same query with its plan changed.
     pub fn map_plan(
         mut self,
         change: impl FnOnce(Arc<dyn ExecutionPlan>) -> PlanResult<Arc<dyn ExecutionPlan>>,

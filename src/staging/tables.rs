@@ -94,7 +94,7 @@ impl Tables {
             .map_err(error::delta)
     }
 
-    /// Creates the newest version of the table, if there is one.
+    /// Opens the newest version of the table, if there is one.
     pub async fn open(&self, id: &TableId) -> Result<Option<DeltaTable>> {
         let store = self.store(id)?;
         if !store.is_delta_table_location().await.map_err(error::delta)? {

@@ -29,7 +29,7 @@ impl RowUses {
         columns.insert(column.to_string());
     }
 
-    /// Returns the variable is used as a whole.
+    /// Notes that the variable is used as a whole.
     pub fn whole(&mut self, variable: &str) {
         self.whole.insert(variable.to_string());
     }

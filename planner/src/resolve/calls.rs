@@ -26,7 +26,7 @@ impl Resolver<'_> {
         step.deferred.is_some() || (known && (again || many))
     }
 
-    /// Returns a call that is planned when it starts: it may do anything.
+    /// Plans a call that is planned again when it starts: it may do anything.
     pub(super) fn call(
         &mut self,
         step: &FlowStep,

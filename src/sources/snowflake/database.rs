@@ -63,7 +63,7 @@ impl Snowflake {
         })
     }
 
-    /// Creates the database with names kept as they are written, where its source says `identifiers: quoted`.
+    /// Returns the database with names kept as they are written, where its source says `identifiers: quoted`.
     pub fn quoted_names(mut self, quoted: bool) -> Self {
         self.naming = self.naming.of_source(quoted);
         self
