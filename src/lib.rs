@@ -18,8 +18,13 @@
 //! # }
 //! ```
 //!
-//! The modules stand below in the order of the data: each uses those above it, none those below. Where to look: paging ends
-//! in `http::paging`, rows are rejected in `exec::request::rejects`, secrets are hidden by [`secret`].
+//! The data goes through the modules in this order, and each uses only those before it: [`error`], [`secret`], [`exchange`],
+//! [`batch`], [`value`], [`world`], [`http`], [`python`], [`expr`], [`sources`], [`staging`], `local`, [`event`], [`exec`],
+//! [`engine`], [`report`], [`cli`].
+//!
+//! Where to look: paging ends in `http::paging` (and, for `while` and rules, in `exec::request::conversation`), rows are
+//! rejected in `exec::request::rejects`, secrets are hidden in what a run shows by [`secret`] and in plans by
+//! `Source::without_secrets` of the compiler, a run starts in `engine::session`, events are sent in `exec::event`.
 
 /// Arrow batches: types of columns, and rows from JSON, CSV and XML.
 pub mod batch;

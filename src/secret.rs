@@ -1,5 +1,6 @@
 //! Secrets: a type that can't be printed, and the redactor that takes them out of what is.
 
+pub use sequor_planner::is_secret_name;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -81,35 +82,6 @@ impl Redactor {
         }
         text
     }
-}
-
-/// Tells whether a value of this name is a secret, wherever it comes from. Tokens that page through results are not.
-pub fn is_secret_name(name: &str) -> bool {
-    const ENDINGS: [&str; 14] = [
-        "password",
-        "passwd",
-        "pwd",
-        "pw",
-        "secret",
-        "accesstoken",
-        "refreshtoken",
-        "authtoken",
-        "apitoken",
-        "idtoken",
-        "apikey",
-        "privatekey",
-        "authorization",
-        "credential",
-    ];
-    let plain: String = name
-        .chars()
-        .filter(char::is_ascii_alphanumeric)
-        .collect::<String>()
-        .to_ascii_lowercase();
-    let paging = ["page", "next", "cursor", "continuation", "sync"]
-        .iter()
-        .any(|p| plain.contains(p));
-    plain == "token" || (!paging && (ENDINGS.iter().any(|e| plain.ends_with(e)) || plain.ends_with("token")))
 }
 
 /// Returns a URL without its password and without the values of parameters that are named like secrets.

@@ -136,6 +136,9 @@ pub struct Plan {
     /// Count the rows of for_each tables, to tell how many requests there will be
     #[arg(long)]
     pub estimate: bool,
+    /// Plan steps and requests one by one, in the order of the flow
+    #[arg(long)]
+    pub in_order: bool,
     /// Show the plan as the compiler makes it: behind its first stage as a whole, then what each further stage changes
     #[arg(long, conflicts_with_all = ["estimate", "out"])]
     pub stages: bool,

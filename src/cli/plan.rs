@@ -18,7 +18,8 @@ pub fn plan(context: &Context, args: &args::Plan) -> Result<Exit> {
         false => tokio::runtime::Builder::new_current_thread(),
     };
     let runtime = runtime.enable_all().build()?;
-    let options = compile::options(&args.variables, &args.selection)?;
+    let mut options = compile::options(&args.variables, &args.selection)?;
+    options.plan.in_order = args.in_order;
     if args.stages {
         return runtime.block_on(stages(context, args, &options));
     }
@@ -32,7 +33,7 @@ pub fn plan(context: &Context, args: &args::Plan) -> Result<Exit> {
     if let Some(path) = &args.out {
         PlanFile::of(&compiled, &options)?.write(path)?;
     }
-    let plan = &compiled.plan;
+    let plan = &compiled.plan.without_secrets();
     match args.format {
         PlanFormat::Text => out(explain::text(plan).trim_end()),
         PlanFormat::Dot => out(explain::dot(plan).trim_end()),
@@ -53,7 +54,8 @@ async fn stages(context: &Context, args: &args::Plan, options: &CompileOptions) 
         );
     }
     let mut seen: Vec<(Stage, serde_json::Result<String>)> = Vec::new();
-    let mut stage = |stage: Stage, plan: &Plan| seen.push((stage, serde_json::to_string_pretty(plan)));
+    let mut stage =
+        |stage: Stage, plan: &Plan| seen.push((stage, serde_json::to_string_pretty(&plan.without_secrets())));
     let compiled = compile::in_stages(context, &args.flow, options, &mut stage).await?;
     let mut before: Option<String> = None;
     let mut all = Vec::new();

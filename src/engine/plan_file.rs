@@ -68,6 +68,11 @@ impl PlanFile {
         };
         let text = std::fs::read_to_string(path).map_err(|e| wrong(format!("can't be read: {e}")))?;
         let json: Json = serde_json::from_str(&text).map_err(|e| wrong(format!("is not JSON: {e}")))?;
+        if json.get("plan").is_none() && json.get("root").is_some() {
+            return Err(wrong(
+                "is what `--format json` shows, not what `--out` wrote".into(),
+            ));
+        }
         let version = json.get("version").and_then(Json::as_u64);
         if version != Some(u64::from(PLAN_VERSION)) {
             let found = version.map_or("none".to_string(), |version| version.to_string());
@@ -102,10 +107,11 @@ impl PlanFile {
         project: &Arc<Project>,
         given: IndexMap<String, Value>,
     ) -> Result<Compiled, CompileError> {
-        let found = changed("file", &self.files, &files(project))
-            .or_else(|| self.other_program())
+        let found = self
+            .other_program()
             .or_else(|| self.other_environment(project))
-            .or_else(|| changed("variable", &self.variables, &variables(&given, &self.files)));
+            .or_else(|| changed("file", &self.files, &files(project)))
+            .or_else(|| self.other_variables(&variables(&given, &self.files)));
         if let Some(found) = found {
             return Err(refused(&found).into());
         }
@@ -123,6 +129,16 @@ impl PlanFile {
         match json(&compiled)? == reviewed {
             true => Ok(compiled),
             false => Err(refused("what is planned now differs from what the file holds").into()),
+        }
+    }
+
+    fn other_variables(&self, given: &BTreeMap<String, String>) -> Option<String> {
+        let missing = self.variables.keys().find(|name| !given.contains_key(*name));
+        match missing {
+            Some(name) => Some(format!(
+                "it was made with the variable `{name}`: give it again, --var {name}=VALUE"
+            )),
+            None => changed("variable", &self.variables, given),
         }
     }
 
@@ -201,7 +217,7 @@ fn digest(parts: &[&str]) -> String {
 }
 
 fn json(compiled: &Compiled) -> Result<Json> {
-    let json = serde_json::to_value(&compiled.plan);
+    let json = serde_json::to_value(compiled.plan.without_secrets());
     json.map_err(|e| Error::new(ErrorKind::Internal, format!("the plan is no JSON: {e}")))
 }
 

@@ -84,7 +84,10 @@ impl<'v, 'py> Call<'v, 'py> {
             .and_then(|f| f.call1((error.value(self.py),)))
             .and_then(|found| found.extract());
         let (line, message) = explained.unwrap_or_else(|_| (None, error.to_string()));
-        let line = code.first_line + line.unwrap_or(1).saturating_sub(1);
+        let line = match code.has_lines() {
+            true => code.first_line + line.unwrap_or(1).saturating_sub(1),
+            false => code.place.line,
+        };
         Error::new(
             ErrorKind::Template,
             format!(
@@ -173,11 +176,15 @@ impl<'v, 'py> Call<'v, 'py> {
         let (line, message, trace) = explained.unwrap_or_else(|_| (None, error.to_string(), String::new()));
         let at = match line {
             Some(line) => {
-                let inner = line.saturating_sub(code.first_line) + 1;
-                format!(" on line {inner} (line {line} of {})", code.place.file)
+                let inner = line.saturating_sub(code.first_line.max(1)) + 1;
+                match code.has_lines() {
+                    true => format!(" on line {inner} (line {line} of {})", code.place.file),
+                    false => format!(" on line {inner}"),
+                }
             }
             None => String::new(),
         };
+        let line = line.filter(|_| code.has_lines());
         let place = Place {
             line: line.unwrap_or(code.place.line),
             column: if line.is_some_and(|l| l != code.place.line) {

@@ -61,7 +61,12 @@ impl Session {
             if self.compiled.len() >= MAX_COMPILED {
                 self.compiled.clear();
             }
-            let args = (&**text, &*code.place.file, code.first_line, self.names.bind(py));
+            let args = (
+                &**text,
+                &*code.place.file,
+                code.first_line.max(1),
+                self.names.bind(py),
+            );
             let pair = self.prelude.bind(py).getattr("compile_expression")?.call1(args)?;
             let (globals, function): (Bound<'_, PyDict>, Bound<'_, PyAny>) = pair.extract()?;
             let compiled = Compiled {

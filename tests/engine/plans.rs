@@ -84,7 +84,7 @@ fn what_changed_since_is_refused() {
     refused(
         &|_| {},
         &["run", "--plan", "plan.json"],
-        "variable `n` is not there any more",
+        "made with the variable `n`: give it again",
     );
     refused(
         &|_| {},
@@ -175,4 +175,115 @@ fn an_environment_is_known_by_its_name() {
     assert_eq!(refused.status.code(), Some(2));
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(said.contains("file `envs/dev.yaml` changed"), "{said}");
+}
+
+#[test]
+fn a_plan_shows_no_secrets_that_stand_in_files() {
+    let project = Project::new()
+        .file(
+            "sources/api.yaml",
+            indoc! {"
+                type: http
+                base_url: http://127.0.0.1:9/?sig=hidden1
+                auth: {type: bearer_token, token: hidden2}
+                headers: {X-Pwd: hidden3, Accept: text/plain}
+            "},
+        )
+        .file(
+            "sources/db.yaml",
+            "type: postgres\nconn_str: postgresql://u:hidden4@127.0.0.1:9/d\n",
+        )
+        .file(
+            "flows/main.yaml",
+            indoc! {"
+                - op: http_request
+                  request:
+                    source: api
+                    url: /x?token=hidden5
+                    method: POST
+                    parameters: {api_key: hidden6, page: 1}
+                    body: {password: hidden7, user: shown}
+                - {op: set_variable, set: {api_token: hidden8}}
+                - {op: execute, source: db, statement: select 1}
+            "},
+        );
+    for args in [
+        &["plan", "main"][..],
+        &["plan", "main", "--format", "json"],
+        &["plan", "main", "--stages"],
+        &["plan", "main", "--out", "plan.json"],
+    ] {
+        let ran = project.sequor(args);
+        assert_eq!(ran.code, 0, "{}", ran.all());
+        assert!(!ran.all().contains("hidden"), "{args:?}\n{}", ran.all());
+    }
+    let file = project.read("plan.json");
+    assert!(
+        !file.contains("hidden") && file.contains("shown") && file.contains("text/plain"),
+        "{file}"
+    );
+}
+
+#[test]
+fn stages_show_what_each_changes() {
+    let project = Project::new().file(
+        "flows/main.yaml",
+        "- {op: set_variable, set: {n_expression: 1 + 1}}\n- {op: print, message_expression: var('n')}\n",
+    );
+    let shown = project.sequor(&["plan", "main", "--stages"]);
+    assert_eq!(shown.code, 0, "{}", shown.all());
+    for says in [
+        "-- resolve: ",
+        "-- lower: ",
+        "+            \"lowered\": {",
+        "-- order: ",
+        "+      \"from\": 0,",
+        "-- in_order: ",
+        "(nothing changes)",
+    ] {
+        let squeezed = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(
+            squeezed(&shown.stdout).contains(&squeezed(says)),
+            "{says}\n{}",
+            shown.stdout
+        );
+    }
+    project
+        .sequor(&["plan", "main", "--stages", "--format", "dot"])
+        .fails(2, &["--stages shows text or JSON"]);
+    let in_order = project.sequor(&["plan", "main", "--in-order", "--format", "json"]);
+    assert!(
+        in_order.stdout.contains("\"in_order\": true"),
+        "{}",
+        in_order.all()
+    );
+}
+
+#[test]
+fn lines_of_quoted_and_folded_python_are_not_lines_of_the_file() {
+    for (name, message, says) in [
+        (
+            "quoted",
+            "message_expression: \"x = 1\\ny = x / 0\\nreturn y\"",
+            "on line 2: ZeroDivisionError",
+        ),
+        (
+            "anchor",
+            "message_expression: &m |\n    x = 1\n    return x / 0",
+            "on line 2 (line 4 of flows/anchor.yaml)",
+        ),
+        (
+            "literal",
+            "message_expression: |\n    x = 1\n    return x / 0",
+            "on line 2 (line 4 of flows/literal.yaml)",
+        ),
+    ] {
+        let project = Project::new().file(
+            &format!("flows/{name}.yaml"),
+            &format!("- op: print\n  {message}\n- {{op: print, message: innocent}}\n"),
+        );
+        let ran = project.sequor(&["run", name]);
+        ran.fails(1, &[says]);
+        assert!(!ran.stderr.contains("innocent"), "{}", ran.all());
+    }
 }

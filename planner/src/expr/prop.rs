@@ -14,7 +14,7 @@ use super::{jinja, python as python_code};
 use crate::codes::Code as DiagnosticCode;
 use crate::diagnostic::Diagnostics;
 use crate::span::{Place, shared_text, text_to_share};
-use crate::syntax::{EXPRESSION, Node, Scalar, Value, both_forms};
+use crate::syntax::{EXPRESSION, Node, Scalar, UNKNOWN_LINES, Value, both_forms};
 
 /// Text in a language, and where it stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,10 +31,15 @@ pub struct Code {
 }
 
 impl Code {
+    /// Tells whether the lines of the text are lines of the file: those of quoted and of folded text are not.
+    pub fn has_lines(&self) -> bool {
+        self.first_line != UNKNOWN_LINES
+    }
+
     /// Returns the place of a line of the text (0-based) in the file. Only the line is exact: YAML takes the
     /// indentation away.
     pub fn place_of(&self, line: usize) -> Place {
-        if !self.text.trim_end().contains('\n') {
+        if !self.has_lines() || !self.text.trim_end().contains('\n') {
             return self.place.clone();
         }
         Place {

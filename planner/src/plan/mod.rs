@@ -14,6 +14,7 @@ use crate::span::Place;
 use crate::syntax::{Concurrency, Source};
 
 mod props;
+mod shown;
 
 /// The version of the plan's JSON form.
 pub const PLAN_VERSION: u32 = 1;

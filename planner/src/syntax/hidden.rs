@@ -5,22 +5,10 @@ use url::Url;
 
 use super::{AuthSpec, Source, SourceKind};
 use crate::expr::{EachProp, Prop};
+use crate::secrets::is_secret_name;
 
 /// What stands for a value that is not shown.
 const HIDDEN: &str = "***";
-
-/// Parts of names whose values are secrets.
-const SECRETS: [&str; 9] = [
-    "password",
-    "passphrase",
-    "secret",
-    "token",
-    "key",
-    "authorization",
-    "cookie",
-    "credential",
-    "signature",
-];
 
 impl Source {
     /// Returns the source with `***` for each secret that is given as a plain value. Expressions stay: what they look
@@ -31,7 +19,7 @@ impl Source {
             SourceKind::Http(http) => {
                 http.headers.iter_mut().for_each(hide_named);
                 for variable in &mut http.variables {
-                    match is_secret(&variable.name) {
+                    match is_secret_name(&variable.name) {
                         true => hide(&mut variable.value),
                         false => hide_named(&mut variable.value),
                     }
@@ -65,13 +53,8 @@ fn hide_auth(auth: &mut AuthSpec) {
     }
 }
 
-fn is_secret(name: &str) -> bool {
-    let name = name.to_lowercase();
-    SECRETS.iter().any(|part| name.contains(part))
-}
-
 /// Hides a value, and those inside it.
-pub(super) fn hide(prop: &mut Prop) {
+pub(crate) fn hide(prop: &mut Prop) {
     match prop {
         Prop::Literal(json) => *json = HIDDEN.into(),
         Prop::Map(entries) => entries.iter_mut().for_each(|(_, inner)| hide(inner)),
@@ -81,11 +64,11 @@ pub(super) fn hide(prop: &mut Prop) {
 }
 
 /// Hides the entries of a map whose names say that they are secrets, and passwords in urls.
-pub(super) fn hide_named(prop: &mut Prop) {
+pub(crate) fn hide_named(prop: &mut Prop) {
     match prop {
         Prop::Map(entries) => {
             for (name, inner) in entries {
-                match is_secret(name) {
+                match is_secret_name(name) {
                     true => hide(inner),
                     false => hide_named(inner),
                 }
@@ -101,7 +84,7 @@ fn hide_json(json: &mut Json) {
     match json {
         Json::Object(entries) => {
             for (name, inner) in entries {
-                match is_secret(name) {
+                match is_secret_name(name) {
                     true => *inner = HIDDEN.into(),
                     false => hide_json(inner),
                 }
@@ -122,16 +105,26 @@ pub(super) fn hide_in_url(prop: &mut Prop) {
     let Prop::Literal(json) = prop else { return };
     match json.as_str() {
         // Pairs of names and values, as some drivers take them.
-        Some(text) if Url::parse(text).is_err() && is_secret(text) => *json = HIDDEN.into(),
+        Some(text) if Url::parse(text).is_err() && names_a_secret(text) => *json = HIDDEN.into(),
         _ => hide_json(json),
     }
 }
 
+/// Whether text like `host=h;password=p` has a pair whose name says that its value is a secret.
+fn names_a_secret(text: &str) -> bool {
+    let names = text
+        .split([' ', ';', ',', '&', '?'])
+        .filter_map(|pair| pair.split_once('='));
+    names.into_iter().any(|(name, _)| is_secret_name(name.trim()))
+}
+
 /// A url with its password and the secrets of its query hidden; none where there are none.
 fn url_without_secrets(text: &str) -> Option<String> {
-    let mut url = Url::parse(text).ok()?;
+    let Ok(mut url) = Url::parse(text) else {
+        return pairs_without_secrets(text);
+    };
     let pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();
-    let secret_pairs = pairs.iter().any(|(name, _)| is_secret(name));
+    let secret_pairs = pairs.iter().any(|(name, _)| is_secret_name(name));
     if url.password().is_none() && !secret_pairs {
         return None;
     }
@@ -139,13 +132,41 @@ fn url_without_secrets(text: &str) -> Option<String> {
         let _ = url.set_password(Some(HIDDEN));
     }
     if secret_pairs {
-        let shown = pairs.iter().map(|(name, value)| match is_secret(name) {
+        let shown = pairs.iter().map(|(name, value)| match is_secret_name(name) {
             true => (name.as_str(), HIDDEN),
             false => (name.as_str(), value.as_str()),
         });
         url.query_pairs_mut().clear().extend_pairs(shown);
     }
     Some(url.to_string())
+}
+
+/// A path with a query, or pairs as connection strings have them, with the secrets hidden; none where there are none.
+fn pairs_without_secrets(text: &str) -> Option<String> {
+    if !names_a_secret(text) {
+        return None;
+    }
+    let mut shown = String::new();
+    let mut rest = text;
+    while let Some(end) = rest
+        .find([' ', ';', ',', '&', '?'])
+        .map(|at| at + 1)
+        .or(Some(rest.len()))
+        .filter(|_| !rest.is_empty())
+    {
+        let (pair, after) = rest.split_at(end);
+        match pair.split_once('=') {
+            Some((name, value)) if is_secret_name(name.trim()) => {
+                let separator = value
+                    .strip_suffix([' ', ';', ',', '&', '?'])
+                    .map_or("", |v| &value[v.len()..]);
+                shown.push_str(&format!("{name}={HIDDEN}{separator}"));
+            }
+            _ => shown.push_str(pair),
+        }
+        rest = after;
+    }
+    Some(shown)
 }
 
 #[cfg(test)]
@@ -162,5 +183,7 @@ mod tests {
         );
         assert_eq!(hidden("postgresql://u@h/d?a=b"), "as it is");
         assert_eq!(hidden("no url"), "as it is");
+        assert_eq!(hidden("/x?token=abc&page=1"), "/x?token=***&page=1");
+        assert_eq!(hidden("Server=h;Uid=x;Pwd=p;"), "Server=h;Uid=x;Pwd=***;");
     }
 }

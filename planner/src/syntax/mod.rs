@@ -25,6 +25,7 @@ pub use databases::{
     AdbcSource, DatabaseKind, DatabaseSource, DuckDbSource, MySqlSource, PostgresSource,
     SNOWFLAKE_CREDENTIALS, SOURCES, Server, SnowflakeSource, SqliteSource, StagingSource,
 };
+pub(crate) use hidden::{hide, hide_named};
 pub use keys::Keys;
 pub use limits::{
     BackoffType, Concurrency, LIMITS, REQUEST_LIMITS, RateLimitSpec, RetryOn, RetrySpec, read_concurrency,
@@ -38,5 +39,5 @@ pub use project::{
 pub use scalars::plain_scalar as plain;
 pub use shape::{EXPRESSION, Form, Key, Shape};
 pub use source::{FLOW, HttpSource, Source, SourceKind, read_flow, read_source};
-pub use tree::{KEYED, Node, Scalar, TYPED, Value};
+pub use tree::{KEYED, Node, Scalar, TYPED, UNKNOWN_LINES, Value};
 pub use yaml::{parse, parse_environment};

@@ -3,7 +3,7 @@
 use saphyr_parser::{ScalarStyle, Tag};
 
 use super::scalars::{self, Version};
-use super::tree::Scalar;
+use super::tree::{Scalar, UNKNOWN_LINES};
 
 /// `!` alone: the value is what it is.
 pub fn is_bare(tag: &Tag) -> bool {
@@ -44,5 +44,24 @@ pub fn resolve(
     match style {
         ScalarStyle::Plain if tag.is_none() => Ok(scalars::plain(text, version).unwrap_or_else(as_text)),
         _ => Ok(as_text()),
+    }
+}
+
+/// The line of the file on which a scalar's first line stands. `line`: where its span begins.
+pub fn first_line(text: &str, style: ScalarStyle, line: usize, anchored: bool) -> usize {
+    match style {
+        // Its lines are not the file's.
+        ScalarStyle::Folded | ScalarStyle::Plain | ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted
+            if text.trim_end().contains('\n') =>
+        {
+            UNKNOWN_LINES
+        }
+        // The parser's span leaves out the empty lines that a block begins with; the text has them. With an anchor it
+        // begins on the line above.
+        ScalarStyle::Literal | ScalarStyle::Folded => {
+            let empty = text.len() - text.trim_start_matches('\n').len();
+            (line + usize::from(anchored)).saturating_sub(empty)
+        }
+        _ => line,
     }
 }

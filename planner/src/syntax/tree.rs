@@ -34,6 +34,9 @@ fn typed_json(kind: &str, text: &str) -> serde_json::Value {
     serde_json::json!({TYPED: kind, "value": text})
 }
 
+/// The first line of a text whose lines are not lines of the file: quoted or folded text.
+pub const UNKNOWN_LINES: usize = 0;
+
 /// A YAML scalar, resolved by the core schema of YAML 1.2.
 #[derive(Debug, Clone)]
 pub enum Scalar {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::brackets::{BLANKS, moved_line};
 use super::scalars::{self, Version};
-use super::tags::{is_bare, resolve};
+use super::tags::{first_line, is_bare, resolve};
 use super::tree::{Node, Scalar, Value};
 use crate::codes::Code;
 use crate::diagnostic::Diagnostics;
@@ -172,14 +172,7 @@ impl Builder<'_> {
                 return Ok(node);
             }
             Event::Scalar(text, style, anchor, tag) => {
-                let first_line = match style {
-                    // The parser's span leaves out the empty lines that a block begins with; the text has them.
-                    ScalarStyle::Literal | ScalarStyle::Folded => {
-                        let empty = text.len() - text.trim_start_matches('\n').len();
-                        span.start.line().saturating_sub(empty)
-                    }
-                    _ => span.start.line(),
-                };
+                let first_line = first_line(&text, style, span.start.line(), anchor != 0);
                 let scalar = resolve(&text, style, tag.as_deref(), first_line, self.version);
                 let scalar = scalar.map_err(|message| problem(&span, message))?;
                 (Value::Scalar(scalar), anchor, span)
