@@ -147,13 +147,9 @@ impl Prop {
 
     /// Tells whether evaluating it needs the Python interpreter.
     pub fn needs_python(&self) -> bool {
-        match self {
-            Prop::Literal(_) => false,
-            Prop::Jinja { python, .. } => *python,
-            Prop::Python { lowered, .. } => lowered.is_none(),
-            Prop::Map(entries) => entries.iter().any(|(_, p)| p.needs_python()),
-            Prop::List(items) => items.iter().any(Prop::needs_python),
-        }
+        let mut needs = false;
+        self.each_python(&mut |_| needs = true);
+        needs
     }
 }
 
