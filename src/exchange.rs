@@ -118,3 +118,13 @@ pub fn excerpt(text: &[u8]) -> String {
     let dots = if text.len() > 160 { "..." } else { "" };
     format!("{}{dots}", line.join(" "))
 }
+
+/// Returns a url as messages show it: without its query, where secrets live, and without a user.
+pub fn shown_url(url: &Url) -> Url {
+    let mut url = url.clone();
+    url.set_query(None);
+    url.set_fragment(None);
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url
+}

@@ -8,8 +8,9 @@ use serde_json::Value as Json;
 
 use crate::codes::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics, did_you_mean};
+use crate::foreign_hosts;
 use crate::ops::read_step;
-use crate::passes::{Facts, PASSES, PlanOptions, RESOLVE, SelectError, Stage};
+use crate::passes::{CompilerStage, PASSES, PassContext, PlanOptions, RESOLVE, SelectError};
 use crate::plan::{Action, PLAN_VERSION, Plan, PlannedSource, Region, Step, Unfolds};
 use crate::read::{Compiler, ProjectFiles};
 use crate::resolve::{Names, Resolver};
@@ -51,13 +52,14 @@ impl Compiler {
         variables: &BTreeSet<String>,
         options: &PlanOptions,
         d: &mut Diagnostics,
-        stage: &mut (dyn FnMut(Stage, &Plan) + Send),
+        stage: &mut (dyn FnMut(CompilerStage, &Plan) + Send),
     ) -> Result<Option<Plan>, SelectError> {
         if !self.knows(flow, d) {
             return Ok(None);
         }
         let servers = Arc::new(self.servers(variables));
         let mut plan = self.resolve(flow, variables, &servers, d);
+        foreign_hosts::check(&plan, &self.sources, d);
         stage(RESOLVE, &plan);
         // A flow with mistakes may be half there: ids that are selected may be in the other half.
         if d.has_errors() {
@@ -80,10 +82,14 @@ impl Compiler {
 
     /// Which sources are one server, as far as what is known before the run tells.
     fn servers(&self, variables: &BTreeSet<String>) -> Servers {
-        let facts = self.facts.iter().filter(|(name, _)| !variables.contains(*name));
-        let facts: IndexMap<String, Json> =
-            facts.map(|(name, value)| (name.clone(), value.clone())).collect();
-        Servers::find(&self.sources, &facts)
+        let constants = self
+            .constants
+            .iter()
+            .filter(|(name, _)| !variables.contains(*name));
+        let constants: IndexMap<String, Json> = constants
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
+        Servers::find(&self.sources, &constants)
     }
 
     /// The steps of a flow and of those it calls, their names resolved, with what each reads and writes.
@@ -136,16 +142,16 @@ impl Compiler {
         plan: &mut Plan,
         servers: &Servers,
         options: &PlanOptions,
-        stage: &mut (dyn FnMut(Stage, &Plan) + Send),
+        stage: &mut (dyn FnMut(CompilerStage, &Plan) + Send),
     ) -> Result<(), SelectError> {
-        let facts = Facts {
+        let context = PassContext {
             sources: &self.sources,
             tables: &self.tables,
             servers,
             options,
         };
         for pass in PASSES {
-            (pass.run)(plan, &facts)?;
+            (pass.run)(plan, &context)?;
             stage(pass.stage, plan);
         }
         Ok(())

@@ -132,7 +132,7 @@ pub struct Effects {
 }
 
 /// Facts that effects are computed with.
-pub struct Scope<'a> {
+pub struct FlowScope<'a> {
     /// The flow frame of the step.
     pub frame: usize,
     /// Local variables that the frame's flow sets or gets as parameters.
@@ -172,7 +172,7 @@ impl Effects {
     }
 
     /// Returns what evaluating expressions reads.
-    pub fn read_uses(&mut self, uses: &Uses, scope: &Scope<'_>) {
+    pub fn read_uses(&mut self, uses: &Uses, scope: &FlowScope<'_>) {
         for name in &uses.variables {
             if scope.bound.contains(name) {
                 continue;
@@ -221,7 +221,7 @@ impl Effects {
     }
 
     /// Returns what SQL in a source reads, and writes when it `may_write`.
-    pub fn sql(&mut self, source: &str, text: &str, scope: &Scope<'_>, may_write: bool) {
+    pub fn sql(&mut self, source: &str, text: &str, scope: &FlowScope<'_>, may_write: bool) {
         if !expr::has_template(source) {
             self.queried.insert(source.to_string());
         }
@@ -274,7 +274,7 @@ impl Effects {
     }
 
     /// SQL given as a property: literal or Jinja text, or Python that makes it.
-    pub fn sql_prop(&mut self, source: &str, sql: &Prop, scope: &Scope<'_>, may_write: bool) {
+    pub fn sql_prop(&mut self, source: &str, sql: &Prop, scope: &FlowScope<'_>, may_write: bool) {
         self.read_uses(&sql.uses(), scope);
         match sql {
             Prop::Literal(text) => self.sql(source, text.as_str().unwrap_or_default(), scope, may_write),
@@ -291,7 +291,7 @@ impl Effects {
 }
 
 /// Returns the variable that a name means in a scope.
-pub fn variable(name: &str, scope: &Scope<'_>) -> Resource {
+pub fn variable(name: &str, scope: &FlowScope<'_>) -> Resource {
     if scope.locals.contains(name) {
         return Resource::Local {
             frame: scope.frame,

@@ -1,6 +1,6 @@
 //! What an http_request reads and writes, and how its requests may follow each other.
 
-use crate::effects::{Effects, Resource, Scope};
+use crate::effects::{Effects, FlowScope, Resource};
 use crate::expr::{EachProp, Prop, Returned, Uses, has_template};
 use crate::ops::{Columns, HttpRequest, TableDefaults, TableRef, VariableScope, VariableSet};
 use crate::plan::{FanOut, HttpStep};
@@ -11,7 +11,7 @@ pub fn plan(
     request: &HttpRequest,
     source: Option<&HttpSource>,
     rejects: Option<TableRef>,
-    scope: &Scope<'_>,
+    scope: &FlowScope<'_>,
     effects: &mut Effects,
 ) -> HttpStep {
     // Names that the step itself defines: reading them reads nothing from outside.
@@ -27,7 +27,7 @@ pub fn plan(
         effects.read_uses(&variable.value.uses(), outer);
     }
     bound.extend(request.init.iter().map(|v| v.name.clone()));
-    let scope = &Scope {
+    let scope = &FlowScope {
         bound: &bound,
         ..*outer
     };
@@ -110,7 +110,7 @@ pub fn plan(
     }
     HttpStep {
         request: request.clone(),
-        pages_at_once: pages_at_once(request, source, &asked, set.as_deref()),
+        pages_at_once: pages_at_once(request, source),
         fan_out: fan_out(request, source, &asked, &uses, set, paging),
         any_status,
         rejects,
@@ -127,7 +127,7 @@ pub fn request_uses(request: &HttpRequest, source: Option<&HttpSource>) -> Uses 
     uses
 }
 
-fn write_variables(request: &HttpRequest, scope: &Scope<'_>, effects: &mut Effects) {
+fn write_variables(request: &HttpRequest, scope: &FlowScope<'_>, effects: &mut Effects) {
     // `scope: local` in `init` means: this step only.
     let init = request.init.iter().filter(|v| v.scope == VariableScope::Project);
     let variables: Vec<&VariableSet> = init.chain(&request.response.variables).collect();
@@ -152,7 +152,7 @@ fn write_variables(request: &HttpRequest, scope: &Scope<'_>, effects: &mut Effec
 }
 
 /// Tables that a parser fills without their being declared.
-fn write_returned(parser: &Prop, defaults: &TableDefaults, scope: &Scope<'_>, effects: &mut Effects) {
+fn write_returned(parser: &Prop, defaults: &TableDefaults, scope: &FlowScope<'_>, effects: &mut Effects) {
     let Some(tables) = parser.returns().and_then(|r| r.tables.as_ref()) else {
         effects.writes.insert(Resource::AnySource);
         return;
@@ -279,20 +279,10 @@ fn concurrency(request: &HttpRequest, source: Option<&HttpSource>) -> Concurrenc
 }
 
 /// How many pages may be asked for at the same time: when their count is told and no page depends on the one before.
-fn pages_at_once(
-    request: &HttpRequest,
-    source: Option<&HttpSource>,
-    asked: &Uses,
-    set: Option<&[String]>,
-) -> Option<Concurrency> {
+fn pages_at_once(request: &HttpRequest, source: Option<&HttpSource>) -> Option<Concurrency> {
     let pagination = request.request.pagination.as_ref()?;
-    let reads_what_is_set = match set {
-        None => asked.any_variable || !asked.variables.is_empty(),
-        Some(set) => {
-            (asked.any_variable && !set.is_empty()) || set.iter().any(|n| asked.variables.contains(n))
-        }
-    };
-    let free = pagination.tells_count() && request.is_read() && !reads_what_is_set;
+    // What a page sets is not for the pages behind it: the request is made once for all of them.
+    let free = pagination.tells_count() && request.is_read();
     free.then(|| concurrency(request, source))
 }
 

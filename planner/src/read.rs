@@ -66,7 +66,7 @@ pub struct Compiler {
     /// Tables that the flows make.
     pub(super) tables: KnownTables,
     /// Variables of the environment that no flow sets.
-    pub(super) facts: IndexMap<String, Json>,
+    pub(super) constants: IndexMap<String, Json>,
     /// What was found when reading each flow.
     pub(super) found: IndexMap<String, Diagnostics>,
 }
@@ -96,7 +96,7 @@ impl Compiler {
         each.for_each(|steps| views::collect(steps, &sources.all, &mut tables));
         Some(Compiler {
             project: project?,
-            facts: facts(&environment, &flows.all),
+            constants: constants(&environment, &flows.all),
             parameters: parameters(&flows.all),
             environment,
             sources: sources.all,
@@ -177,16 +177,16 @@ fn parameters(flows: &IndexMap<String, Vec<FlowStep>>) -> IndexMap<String, BTree
 }
 
 /// Variables of the environment that no flow sets: what flows may set is no fact.
-fn facts(
+fn constants(
     environment: &IndexMap<String, Json>,
     flows: &IndexMap<String, Vec<FlowStep>>,
 ) -> IndexMap<String, Json> {
-    let mut facts = environment.clone();
+    let mut constants = environment.clone();
     match set_by(flows.values()) {
-        Some(set) => facts.retain(|name, _| !set.contains(name)),
-        None => facts.clear(),
+        Some(set) => constants.retain(|name, _| !set.contains(name)),
+        None => constants.clear(),
     }
-    facts
+    constants
 }
 
 /// The variables that these flows set or bind; none: any.

@@ -18,15 +18,15 @@ pub struct Servers {
 
 impl Servers {
     /// Finds the sources that are one server. An address that is known only when the flow runs may be that of any server of
-    /// its type. `facts`: variables whose values stay what they are.
-    pub fn find(sources: &IndexMap<String, Source>, facts: &IndexMap<String, Json>) -> Servers {
-        let facts = |name: &str| facts.get(name);
+    /// its type. `constants`: variables whose values stay what they are.
+    pub fn find(sources: &IndexMap<String, Source>, constants: &IndexMap<String, Json>) -> Servers {
+        let constants = |name: &str| constants.get(name);
         // By type and address, the first source that has it.
         let mut first: BTreeMap<(&str, Option<String>), &str> = BTreeMap::new();
         let mut canonical = BTreeMap::new();
         let addresses: Vec<(&Source, Option<String>)> = sources
             .values()
-            .filter_map(|source| Some((source, address(source, &facts)?)))
+            .filter_map(|source| Some((source, address(source, &constants)?)))
             .collect();
         let unknown: BTreeSet<&str> = addresses
             .iter()
@@ -77,8 +77,8 @@ impl Servers {
 }
 
 /// Where a source is, spelled one way; none inside where only the run knows. None where it shares nothing with others.
-fn address<'f>(source: &Source, facts: &impl Fn(&str) -> Option<&'f Json>) -> Option<Option<String>> {
-    let text = |prop: &Prop| known(prop, facts);
+fn address<'f>(source: &Source, constants: &impl Fn(&str) -> Option<&'f Json>) -> Option<Option<String>> {
+    let text = |prop: &Prop| known(prop, constants);
     match &source.kind {
         SourceKind::Http(http) => {
             let base = http.base_url.as_ref()?;
@@ -88,8 +88,8 @@ fn address<'f>(source: &Source, facts: &impl Fn(&str) -> Option<&'f Json>) -> Op
     }
 }
 
-/// A text that does not depend on the run: a literal, or one in which only facts are put in.
-fn known<'f>(prop: &Prop, facts: &impl Fn(&str) -> Option<&'f Json>) -> Option<String> {
+/// A text that does not depend on the run: a literal, or one in which only constants are put in.
+fn known<'f>(prop: &Prop, constants: &impl Fn(&str) -> Option<&'f Json>) -> Option<String> {
     let code = match prop {
         Prop::Literal(Json::String(text)) => return Some(text.clone()),
         Prop::Jinja {
@@ -104,7 +104,7 @@ fn known<'f>(prop: &Prop, facts: &impl Fn(&str) -> Option<&'f Json>) -> Option<S
         let name = inside.trim().strip_prefix("var(")?.strip_suffix(')')?.trim();
         let name = name.strip_prefix(['\'', '"'])?.strip_suffix(['\'', '"'])?;
         text.push_str(before);
-        match facts(name)? {
+        match constants(name)? {
             Json::String(value) => text.push_str(value),
             Json::Number(value) => text.push_str(&value.to_string()),
             _ => return None,

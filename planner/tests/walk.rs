@@ -32,6 +32,12 @@ const PLAIN: &[(&str, &str)] = &[
     ("total_path", "a path, read when planning"),
     ("cursor_path", "a path, read when planning"),
     ("next_path", "a path, read when planning"),
+    ("rows_path", "a path, read when planning"),
+    (
+        "cursor_header",
+        "a place in the response, as `cursor_path` is; `cursor_expression` computes",
+    ),
+    ("has_more_path", "a path, read when planning"),
     (
         "allowed_hosts",
         "what may be reached is known before anything runs",
@@ -98,13 +104,15 @@ fn examples() -> Vec<(&'static str, Json)> {
                 "write_mode": "upsert", "primary_key": ["id"]}]}})
     };
     for kind in [
-        json!({"type": "page_number", "max_pages": 3, "in": "body", "start": 1, "param": "p", "size": 5, "size_param": "s", "total_pages_path": "n"}),
-        json!({"type": "offset", "max_pages": 3, "in": "body", "start": 0, "param": "p", "size": 5, "size_param": "s", "total_path": "n"}),
-        json!({"type": "cursor", "max_pages": 3, "in": "body", "param": "p", "cursor_path": "next"}),
-        json!({"type": "json_link", "max_pages": 3, "in": "query", "next_path": "next"}),
-        json!({"type": "header_link", "max_pages": 3, "in": "query"}),
-        json!({"type": "single_page", "max_pages": 3, "in": "query"}),
-        json!({"type": "auto", "max_pages": 3, "in": "query"}),
+        json!({"type": "page_number", "max_pages": 3, "rows_path": "rows", "has_more_path": "more", "stop_status": [404], "in": "body", "inject_on_first_request": false, "param": "p", "start": 1, "size": 5, "size_param": "s", "stop_on": "short_page", "total_pages_path": "n"}),
+        json!({"type": "offset", "max_pages": 3, "rows_path": "rows", "has_more_path": "more", "stop_status": [404], "in": "body", "inject_on_first_request": false, "param": "p", "start": 0, "size": 5, "size_param": "s", "stop_on": "short_page", "total_path": "n"}),
+        json!({"type": "cursor", "max_pages": 3, "rows_path": "rows", "has_more_path": "more", "stop_status": [404], "in": "body", "inject_on_first_request": false, "param": "p", "cursor_path": "next"}),
+        json!({"type": "cursor", "cursor_header": "x-next"}),
+        json!({"type": "cursor", "cursor_expression": "response.headers.get('x')"}),
+        json!({"type": "json_link", "max_pages": 3, "rows_path": "rows", "has_more_path": "more", "stop_status": [404], "next_path": "next"}),
+        json!({"type": "header_link", "max_pages": 3, "rows_path": "rows", "has_more_path": "more", "stop_status": [404]}),
+        json!({"type": "single_page"}),
+        json!({"type": "auto", "max_pages": 3, "rows_path": "rows", "has_more_path": "more", "stop_status": [404]}),
     ] {
         parts.push(("http_request", paging(kind)));
     }

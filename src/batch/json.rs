@@ -1,6 +1,7 @@
 //! JSON text to rows of a batch, without a tree in between.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use jiter::{Jiter, JiterError, Peek};
 use sequor_planner::expr::PathStep;
@@ -11,7 +12,15 @@ use super::target::RowTarget;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::excerpt;
 
-/// Appends the rows found at `path` of a JSON text: a list of objects. The number of rows.
+/// The rows of a list, as they were counted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listed {
+    pub rows: u64,
+    /// Where the list stands in the text, where it is one.
+    pub span: Option<Range<usize>>,
+}
+
+/// Appends the rows found at `path` of a JSON text: a list of objects, or null for none.
 ///
 /// `full` is called whenever a batch is full, so that a large response does not become a large batch.
 pub fn append_rows(
@@ -19,15 +28,21 @@ pub fn append_rows(
     path: &[PathStep],
     target: &mut RowTarget,
     full: &mut dyn FnMut(&mut BatchBuilder) -> Result<()>,
-) -> Result<u64> {
+) -> Result<Listed> {
     // Documents may end in white space or start with a byte order mark.
-    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    let (text, before) = without_mark(text);
     let mut json = Jiter::new(text);
     let mut rows = 0;
     let at = Location { text, path };
     let first = json.peek().map_err(|e| at.not_json(&e))?;
     at.descend(&mut json, first)?;
     let found = json.peek().map_err(|e| at.not_json(&e))?;
+    let start = json.current_index();
+    if found == Peek::Null {
+        json.known_null().map_err(|e| at.not_json(&e))?;
+        at.finish(&mut json)?;
+        return Ok(Listed::default());
+    }
     if found != Peek::Array {
         return Err(at.wrong_shape("a list of objects", found));
     }
@@ -52,8 +67,50 @@ pub fn append_rows(
         rows += 1;
         item = json.array_step().map_err(|e| at.not_json(&e))?;
     }
+    let span = start + before..json.current_index() + before;
     at.finish(&mut json)?;
-    Ok(rows)
+    Ok(Listed {
+        rows,
+        span: Some(span),
+    })
+}
+
+/// Counts what a list at `path` of a JSON text holds, whatever it is; none when no list is there, or the text is no good
+/// JSON. What is null or absent has none.
+pub fn count(text: &[u8], path: &[PathStep]) -> Option<Listed> {
+    let (text, before) = without_mark(text);
+    let mut json = Jiter::new(text);
+    let at = Location { text, path };
+    let first = json.peek().ok()?;
+    if at.descend(&mut json, first).is_err() {
+        return Jiter::new(text).next_skip().ok().map(|()| Listed::default());
+    }
+    let start = json.current_index();
+    let mut rows = 0;
+    match json.peek().ok()? {
+        Peek::Null => json.known_null().ok()?,
+        Peek::Array => {
+            let mut item = json.known_array().ok()?;
+            while let Some(peek) = item {
+                json.known_skip(peek).ok()?;
+                rows += 1;
+                item = json.array_step().ok()?;
+            }
+        }
+        _ => return None,
+    }
+    Some(Listed {
+        rows,
+        span: Some(start + before..json.current_index() + before),
+    })
+}
+
+/// The text without its byte order mark, and how long that is.
+fn without_mark(text: &[u8]) -> (&[u8], usize) {
+    match text.strip_prefix(b"\xef\xbb\xbf") {
+        Some(rest) => (rest, 3),
+        None => (text, 0),
+    }
 }
 
 /// Reads what stands at `path` of a JSON text with `read`; none when nothing does, or the text is no good JSON.

@@ -7,7 +7,7 @@ mod clock;
 pub mod column;
 mod csv;
 pub mod json;
-mod jsonpath;
+pub mod jsonpath;
 pub mod origin;
 pub mod plain;
 pub mod rows;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use sequor_planner::plan::Plan;
-use sequor_planner::{PlanOptions, Stage};
+use sequor_planner::{CompilerStage, PlanOptions};
 
 use super::args::Selection;
 use super::context::{Context, overrides, tally};
@@ -34,7 +34,7 @@ pub async fn in_stages(
     context: &Context,
     flow: &str,
     options: &CompileOptions,
-    stage: &mut (dyn FnMut(Stage, &Plan) + Send),
+    stage: &mut (dyn FnMut(CompilerStage, &Plan) + Send),
 ) -> Result<Option<Compiled>> {
     let project = context.project()?;
     let compiled = project.compile_in_stages(flow, options, stage).await;

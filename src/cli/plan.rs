@@ -1,7 +1,7 @@
 //! `sequor plan`.
 
 use sequor_planner::plan::Plan;
-use sequor_planner::{Stage, explain};
+use sequor_planner::{CompilerStage, explain};
 use similar::TextDiff;
 
 use super::args::{self, PlanFormat};
@@ -53,9 +53,10 @@ async fn stages(context: &Context, args: &args::Plan, options: &CompileOptions) 
             Error::new(ErrorKind::Project, "--stages shows text or JSON").help("use --format text or json")
         );
     }
-    let mut seen: Vec<(Stage, serde_json::Result<String>)> = Vec::new();
-    let mut stage =
-        |stage: Stage, plan: &Plan| seen.push((stage, serde_json::to_string_pretty(&plan.without_secrets())));
+    let mut seen: Vec<(CompilerStage, serde_json::Result<String>)> = Vec::new();
+    let mut stage = |stage: CompilerStage, plan: &Plan| {
+        seen.push((stage, serde_json::to_string_pretty(&plan.without_secrets())))
+    };
     let compiled = compile::in_stages(context, &args.flow, options, &mut stage).await?;
     let mut before: Option<String> = None;
     let mut all = Vec::new();

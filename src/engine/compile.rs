@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 use sequor_planner::plan::Plan;
-use sequor_planner::{Compiler, Diagnostic, Diagnostics, PlanOptions, SelectError, Stage};
+use sequor_planner::{Compiler, CompilerStage, Diagnostic, Diagnostics, PlanOptions, SelectError};
 
 use super::project::Project;
 use crate::error::{Error, ErrorKind, Result};
@@ -111,7 +111,7 @@ impl Project {
         self: &Arc<Self>,
         flow: &str,
         options: &CompileOptions,
-        stage: &mut (dyn FnMut(Stage, &Plan) + Send),
+        stage: &mut (dyn FnMut(CompilerStage, &Plan) + Send),
     ) -> Result<Compiled, CompileError> {
         let mut d = Diagnostics::default();
         let loaded = self.load(options.variables.clone(), &mut d)?;
@@ -146,7 +146,7 @@ impl Loaded {
         flow: &str,
         options: &PlanOptions,
         d: &mut Diagnostics,
-        stage: &mut (dyn FnMut(Stage, &Plan) + Send),
+        stage: &mut (dyn FnMut(CompilerStage, &Plan) + Send),
     ) -> Result<Option<Plan>, SelectError> {
         let known = self.kept.keys().chain(self.overrides.keys()).cloned().collect();
         // A flow in a name with its ending is what shells complete.

@@ -59,7 +59,7 @@ impl Parts {
         }
         let folder = loaded.project.folder().to_path_buf();
         let state = loaded.project.state(&loaded.compiler.project.name);
-        let memory = Memory::new(memory_limit()?, Some(state.join("spill")))?;
+        let memory = Memory::new(memory_limit()?, Some(state.join("spill")));
         let opener: Arc<dyn Opener> = match &options.databases {
             Some(opener) => opener.clone(),
             None => Arc::new(Registry {
@@ -100,7 +100,7 @@ impl Parts {
     pub fn run(
         self,
         loaded: &Loaded,
-        plan: &Plan,
+        plan: &Arc<Plan>,
         options: &Options,
         events: Events,
         cancel: CancellationToken,
@@ -109,6 +109,7 @@ impl Parts {
             operations: Arc::new(options.preview.clone()),
             compiler: loaded.compiler.clone(),
             in_order: plan.in_order,
+            plan: plan.clone(),
             variables: self.variables,
             databases: self.databases,
             apis: self.apis,

@@ -100,18 +100,13 @@ impl Session {
         let (own, receiver) = Listener::every();
         self.listeners.push(own);
         let id = Uuid::now_v7();
+        let plan = Arc::new(plan);
         let events = Events::new(id, std::mem::take(&mut self.listeners));
         let parts = Parts::new(&self.loaded, plan.frames, &self.options)?;
         let cancel = CancellationToken::new();
         let run = parts.run(&self.loaded, &plan, &self.options, events.clone(), cancel.clone());
         parts::open_at_start(&self.loaded, &plan, &self.options, &run).await?;
-        Ok(RunHandle::start(
-            self.loaded,
-            Arc::new(plan),
-            run,
-            events,
-            receiver,
-        ))
+        Ok(RunHandle::start(self.loaded, plan, run, events, receiver))
     }
 
     /// Whether there is anything to preview.

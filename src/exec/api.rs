@@ -7,7 +7,8 @@ use sequor_planner::ops::RequestSpec;
 use sequor_planner::syntax::{BackoffType, Concurrency, HttpSource, RateLimitSpec, RetryOn, RetrySpec};
 
 use crate::http::{
-    ConcurrencyLimiter, Growth, Hosts, Limits, OAuth2, OAuth2Settings, Policy, RateLimiter, Transport,
+    ConcurrencyLimiter, Growth, Hosts, Limits, NamedHosts, OAuth2, OAuth2Settings, Policy, RateLimiter,
+    Transport,
 };
 use crate::secret::Redactor;
 
@@ -58,10 +59,22 @@ impl Api {
         }
     }
 
-    /// Returns where requests may go.
-    pub fn hosts(&self, base_url: Option<&str>) -> Hosts {
+    /// Returns where requests may go, and credentials with them. `named`: the texts that name hosts where the source has
+    /// no base url.
+    pub fn hosts(&self, base_url: Option<&str>, named: impl FnOnce() -> NamedHosts) -> Hosts {
         let allowed = self.source.as_ref().and_then(|s| s.network.allowed_hosts.clone());
-        Hosts::new(allowed).with(base_url)
+        let listed = allowed.is_some();
+        let hosts = Hosts::new(allowed).with(base_url);
+        let has_credentials = self.source.as_ref().is_some_and(|s| s.auth.is_some()) || self.has_headers();
+        match base_url.is_none() && !listed && has_credentials {
+            true => hosts.trusting(Arc::new(named())),
+            false => hosts,
+        }
+    }
+
+    /// Tells whether the source has headers of its own.
+    pub fn has_headers(&self) -> bool {
+        self.source.as_ref().is_some_and(|s| s.headers.is_some())
     }
 
     /// Returns the client with these settings, with the token it has.

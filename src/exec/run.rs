@@ -34,6 +34,8 @@ pub struct Run {
     pub compiler: Arc<Compiler>,
     /// Whether steps and requests go one by one.
     pub in_order: bool,
+    /// What it carries out.
+    pub plan: Arc<Plan>,
     pub variables: Arc<Variables>,
     pub databases: Arc<Databases>,
     pub apis: Apis,

@@ -189,6 +189,11 @@ impl Variables {
             .clone()
     }
 
+    /// Returns the values that the people who run the flow gave it: those of the command line and of the environment.
+    pub fn given(&self) -> impl Iterator<Item = &Value> {
+        self.overrides.values().chain(self.environment.values())
+    }
+
     /// Returns every name that is defined in a frame's sight.
     pub fn names(&self, frame: usize) -> Vec<String> {
         let mut names: Vec<String> = self

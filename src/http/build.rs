@@ -19,8 +19,10 @@ pub struct Parts<'a> {
     pub url: Value,
     pub method: Value,
     pub parameters: Option<Value>,
-    /// The source's headers, then the request's own.
-    pub headers: [Option<Value>; 2],
+    /// Parameters that take the place of those of their names, wherever they stand.
+    pub replaced: Vec<(String, Value)>,
+    /// The source's headers, then the request's own, then those that take the place of both.
+    pub headers: [Option<Value>; 3],
     pub body: Option<Body<'a>>,
     /// `true`: one is made up.
     pub idempotency_key: Option<Value>,
@@ -40,8 +42,12 @@ pub fn build(parts: Parts<'_>) -> Result<Request> {
             url.query_pairs_mut().extend_pairs(pairs);
         }
     }
+    for (name, value) in &parts.replaced {
+        set_query(&mut url, name, &text(value));
+    }
     let mut headers = HeaderMap::new();
-    for given in parts.headers.iter().flatten() {
+    for (at, given) in parts.headers.iter().enumerate() {
+        let Some(given) = given else { continue };
         for (name, value) in pairs(given, "headers")? {
             let bad = |what: &str| {
                 Error::new(
@@ -50,7 +56,9 @@ pub fn build(parts: Parts<'_>) -> Result<Request> {
                 )
             };
             let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad("a name"))?;
-            let value = header_value(&value).ok_or_else(|| bad("a value"))?;
+            let mut value = header_value(&value).ok_or_else(|| bad("a value"))?;
+            // Those of a source are credentials, whatever their names.
+            value.set_sensitive(at == 0);
             headers.insert(header, value);
         }
     }
@@ -107,6 +115,16 @@ fn url(value: &Value, base: Option<&str>) -> Result<Url> {
                 .help("use http or https"),
         ),
     }
+}
+
+/// Sets a parameter of a url, in place of all that have its name; the others stay as they are spelled.
+pub(super) fn set_query(url: &mut Url, name: &str, value: &str) {
+    let is_it = |pair: &&str| url::form_urlencoded::parse(pair.as_bytes()).any(|(n, _)| n == name);
+    let given = url.query().unwrap_or_default().split('&');
+    let kept: Vec<&str> = given.filter(|pair| !pair.is_empty() && !is_it(pair)).collect();
+    let mut set = url::form_urlencoded::Serializer::new(kept.join("&"));
+    let query = set.append_pair(name, value).finish();
+    url.set_query(Some(&query));
 }
 
 /// Characters that no url holds as they are, encoded behind the host: what else the parser would leave, or take for `/`.

@@ -11,7 +11,7 @@ use reqwest::{Client, Method};
 use super::tls::TlsFiles;
 use super::transport::Transport;
 use crate::error::{Error, ErrorKind, Result};
-use crate::exchange::{Request, Response};
+use crate::exchange::{Request, Response, shown_url};
 
 /// How long an API may be silent when the source does not say how long a request may take: before its answer, and within.
 const DEFAULT_SILENCE: Duration = Duration::from_secs(5 * 60);
@@ -127,12 +127,7 @@ fn size(bytes: usize) -> String {
 
 /// Returns a request as messages name it: without its query, where secrets live.
 pub fn shown(request: &Request) -> String {
-    let mut url = request.url.clone();
-    url.set_query(None);
-    url.set_fragment(None);
-    let _ = url.set_username("");
-    let _ = url.set_password(None);
-    format!("{} {url}", request.method)
+    format!("{} {}", request.method, shown_url(&request.url))
 }
 
 fn explain(error: &reqwest::Error, request: &Request) -> Error {

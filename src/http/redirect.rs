@@ -2,7 +2,8 @@
 
 use reqwest::Method;
 use reqwest::header::{
-    AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HeaderMap, HeaderName, LOCATION, PROXY_AUTHORIZATION,
+    AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HeaderMap, HeaderName, HeaderValue, LOCATION,
+    PROXY_AUTHORIZATION,
 };
 
 use super::hosts::Hosts;
@@ -59,9 +60,11 @@ pub fn next(request: &Request, response: &Response, hosts: &Hosts) -> Result<Opt
         next.headers.remove(CONTENT_LENGTH);
     }
     if url.origin() != request.url.origin() {
-        remove_credentials(&mut next.headers);
+        if !hosts.trusts(&url) {
+            remove_credentials(&mut next.headers);
+        }
         // A body may hold them, too.
-        if next.body.is_some() {
+        if next.body.is_some() && !hosts.trusts(&url) {
             let message = format!(
                 "{} is redirected to another server, {}, with its body",
                 shown(request),
@@ -76,17 +79,23 @@ pub fn next(request: &Request, response: &Response, hosts: &Hosts) -> Result<Opt
     Ok(Some(next))
 }
 
+/// Removes the headers that a source adds.
+pub fn remove_source_headers(headers: &mut HeaderMap) {
+    remove(headers, |_, value| value.is_sensitive());
+}
+
 fn remove_credentials(headers: &mut HeaderMap) {
-    let secret: Vec<HeaderName> = headers
-        .iter()
-        .filter(|(name, value)| {
-            value.is_sensitive()
-                || [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE].contains(name)
-                || is_secret_name(name.as_str())
-        })
-        .map(|(name, _)| name.clone())
-        .collect();
-    for name in secret {
+    remove(headers, |name, value| {
+        value.is_sensitive()
+            || [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE].contains(name)
+            || is_secret_name(name.as_str())
+    });
+}
+
+fn remove(headers: &mut HeaderMap, which: impl Fn(&HeaderName, &HeaderValue) -> bool) {
+    let names = headers.iter().filter(|(name, value)| which(name, value));
+    let names: Vec<HeaderName> = names.map(|(name, _)| name.clone()).collect();
+    for name in names {
         headers.remove(name);
     }
 }

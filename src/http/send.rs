@@ -34,6 +34,8 @@ pub enum Verdict {
     Stop,
     /// Nothing is taken from it.
     Skip,
+    /// There is no such page.
+    PastTheEnd,
     /// Worth another attempt; the text says why.
     Retry(String),
     /// A failure of this row alone.
@@ -50,7 +52,8 @@ pub trait Judge: Send + Sync {
 
 /// What became of a request.
 pub struct Sent {
-    /// The response, and whether it is to be taken: [`Verdict::Take`], [`Verdict::Stop`] or [`Verdict::Skip`].
+    /// The response, and whether it is to be taken: [`Verdict::Take`], [`Verdict::Stop`],
+    /// [`Verdict::Skip`] or [`Verdict::PastTheEnd`].
     pub result: Result<(Arc<Response>, Verdict)>,
     /// How often it was sent.
     pub attempts: u64,
@@ -69,8 +72,12 @@ pub struct Sending<'a> {
     pub step: &'a str,
     /// Statuses that are a success; any 2xx when empty.
     pub success: &'a [u16],
-    /// Where redirects may go.
+    /// Statuses that mean that there is no such page.
+    pub past_the_end: &'a [u16],
+    /// Where redirects may go, and where credentials do.
     pub hosts: &'a Hosts,
+    /// Whether the source has any.
+    pub has_credentials: bool,
     /// Called with each wait that an API asks for.
     pub waiting: &'a (dyn Fn(Duration) + Sync),
     pub judge: Option<&'a dyn Judge>,
@@ -129,6 +136,15 @@ impl Sending<'_> {
                     )),
                     None => failure.error,
                 };
+                let error = match error.kind() {
+                    ErrorKind::Unauthorized if self.has_credentials && !self.hosts.trusts(&request.url) => {
+                        let host = request.url.host_str().unwrap_or_default();
+                        error.replace_help(format!(
+                            "the source's credentials were left off, since {host} comes out of data: if they are meant for it, list it in `allowed_hosts` of the source"
+                        ))
+                    }
+                    _ => error,
+                };
                 let error = match attempts {
                     1 => error,
                     n => error.context(format!("after {n} attempts")),
@@ -163,7 +179,7 @@ impl Sending<'_> {
     /// Sends a request, and those that the response redirects to. Credentials stay with their server, and sign each
     /// request anew.
     async fn follow(&self, request: &Request) -> Result<Response> {
-        let mut auth = self.auth;
+        let mut auth = self.auth.filter(|_| self.hosts.trusts(&request.url));
         let mut hops = 0;
         let mut next: Option<Request> = None;
         loop {
@@ -179,7 +195,7 @@ impl Sending<'_> {
             if hops > redirect::MOST {
                 return Err(redirect::too_many(request));
             }
-            match auth.filter(|_| then.url.origin() == now.url.origin()) {
+            match auth.filter(|_| self.hosts.trusts(&then.url)) {
                 Some(auth) => auth.renew(&mut then),
                 None => auth = None,
             }
@@ -192,6 +208,9 @@ impl Sending<'_> {
         response: Arc<Response>,
         request: &Request,
     ) -> std::result::Result<(Arc<Response>, Verdict), Failure> {
+        if self.past_the_end.contains(&response.status) {
+            return Ok((response, Verdict::PastTheEnd));
+        }
         let verdict = match self.judge {
             Some(judge) => match judge.judge(&response).await {
                 Ok(verdict) => verdict,

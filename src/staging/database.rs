@@ -59,7 +59,7 @@ impl Staging {
 
     /// Opens the database in a local folder, with memory of its own.
     pub fn open_folder(folder: &Path) -> Result<Self> {
-        Staging::open_folder_with(folder, &Memory::new(None, None)?)
+        Staging::open_folder_with(folder, &Memory::new(None, None))
     }
 
     /// Opens the database in a local folder. Its queries share `memory` with others.

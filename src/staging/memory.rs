@@ -1,7 +1,7 @@
 //! How much memory queries may take together. Sorts, joins and aggregates that need more go on in files.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::FairSpillPool;
@@ -14,23 +14,48 @@ use crate::error::Result;
 /// The share of the memory that queries may take, in percent.
 const SHARE: u64 = 70;
 
-/// The memory and the files of queries. Cloning shares them.
+/// The memory and the files of queries. Cloning shares them. Nothing is measured and no folder made before the first
+/// query: most flows never ask one.
 #[derive(Clone)]
-pub struct Memory {
-    runtime: Arc<RuntimeEnv>,
+pub struct Memory(Arc<Shared>);
+
+struct Shared {
+    /// As it was given.
+    limit: Option<u64>,
+    folder: Option<PathBuf>,
+    opened: OnceLock<Opened>,
+}
+
+/// What queries run in.
+#[derive(Clone)]
+pub(super) struct Opened {
+    /// As DataFusion takes it.
+    pub runtime: Arc<RuntimeEnv>,
     limit: usize,
 }
 
 impl Memory {
     /// At most `limit` bytes in memory; none: 70 % of what the machine or the container gives. More goes to files in
     /// `folder`, which is made when it is needed; none: the system's folder for temporary files.
+    pub fn new(limit: Option<u64>, folder: Option<PathBuf>) -> Memory {
+        Memory(Arc::new(Shared {
+            limit,
+            folder,
+            opened: OnceLock::new(),
+        }))
+    }
+
+    /// Returns what queries run in, made at the first call.
     ///
     /// # Errors
     /// DataFusion's.
-    pub fn new(limit: Option<u64>, folder: Option<PathBuf>) -> Result<Memory> {
-        let limit = limit.unwrap_or_else(|| available() / 100 * SHARE);
+    pub(super) fn open(&self) -> Result<Opened> {
+        if let Some(opened) = self.0.opened.get() {
+            return Ok(opened.clone());
+        }
+        let limit = self.0.limit.unwrap_or_else(|| available() / 100 * SHARE);
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let mode = match folder.filter(|folder| usable(folder)) {
+        let mode = match self.0.folder.clone().filter(|folder| usable(folder)) {
             Some(folder) => DiskManagerMode::Directories(vec![folder]),
             None => DiskManagerMode::OsTmpDirectory,
         };
@@ -39,14 +64,12 @@ impl Memory {
             .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(mode))
             .build_arc();
         let runtime = runtime.map_err(error::sql)?;
-        Ok(Memory { runtime, limit })
+        // Where two were made at the same time, one of them counts.
+        Ok(self.0.opened.get_or_init(|| Opened { runtime, limit }).clone())
     }
+}
 
-    /// As DataFusion takes it.
-    pub(super) fn runtime(&self) -> Arc<RuntimeEnv> {
-        self.runtime.clone()
-    }
-
+impl Opened {
     /// Returns what each sort keeps back for merging what it wrote to files, in bytes: DataFusion's own, and little of
     /// a small limit, since several sort at the same time.
     pub(super) fn merge_reservation(&self) -> usize {

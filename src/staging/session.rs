@@ -15,6 +15,7 @@ use crate::error::Result;
 
 /// Returns a session without tables; each statement brings its own catalog.
 pub fn session(memory: &Memory) -> Result<SessionState> {
+    let memory = memory.open()?;
     let mut config = SessionConfig::new()
         .with_create_default_catalog_and_schema(false)
         .with_default_catalog_and_schema(CATALOG, DEFAULT_NAMESPACE)
@@ -30,7 +31,7 @@ pub fn session(memory: &Memory) -> Result<SessionState> {
     options.execution.sort_spill_reservation_bytes = memory.merge_reservation();
     let mut state = SessionStateBuilder::new()
         .with_config(config)
-        .with_runtime_env(memory.runtime())
+        .with_runtime_env(memory.runtime.clone())
         .with_default_features()
         .with_type_planner(Arc::new(SqlTypes))
         .build();

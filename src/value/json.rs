@@ -5,6 +5,8 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use jiter::{Jiter, Peek};
 use sequor_planner::expr::PathStep;
+use sequor_planner::ops::DataPath;
+use serde_json_path::JsonPath;
 
 use super::Value;
 use crate::batch::json::read_at;
@@ -13,6 +15,19 @@ use crate::batch::json::read_at;
 /// to find out.
 pub fn value_at(text: &[u8], path: &[PathStep]) -> Option<Value> {
     read_at(text, path, |json| read(json, MAX_DEPTH))
+}
+
+/// Returns the first value that a path finds in a JSON text; none when there is none, or the text is no good JSON.
+pub fn value_of(text: &[u8], path: &DataPath) -> Option<Value> {
+    match path {
+        DataPath::Steps(steps) => value_at(text, steps),
+        DataPath::JsonPath(path) => {
+            let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+            let tree: serde_json::Value = serde_json::from_slice(text).ok()?;
+            let path = JsonPath::parse(path).ok()?;
+            path.query(&tree).first().map(Value::from)
+        }
+    }
 }
 
 /// How deep values may be nested: Python's own limit is not far above.

@@ -82,6 +82,11 @@ impl Value {
         Value::List(Arc::new(items))
     }
 
+    /// Returns a map.
+    pub fn map(entries: impl IntoIterator<Item = (String, Value)>) -> Value {
+        Value::Map(Arc::new(entries.into_iter().collect()))
+    }
+
     /// Returns a map as the planner names its keys: those that are no text say what they are.
     pub fn keyed(entries: IndexMap<String, Value>) -> Value {
         if !entries.keys().any(|key| key.starts_with(KEYED)) {

@@ -74,7 +74,7 @@ proptest! {
         let path = [PathStep::Key("data".into()), PathStep::Index(1), PathStep::Key("rows".into())];
         let mut target = target(&[("a", "text"), ("b", "jsonb"), ("c", "bigint")]);
         let count = append_rows(text.as_bytes(), &path, &mut target, &mut |_| Ok(())).unwrap();
-        prop_assert_eq!(count as usize, rows.len());
+        prop_assert_eq!(count.rows as usize, rows.len());
         let Some(batch) = take(&mut target).unwrap() else {
             prop_assert!(rows.is_empty());
             return Ok(());

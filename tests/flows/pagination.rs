@@ -33,18 +33,39 @@ const TABLE: &str =
 fn what_would_go_on_for_ever_is_stopped() {
     let server = Server::start(|_| json(r#"{"rows": [{"id": 1}], "next": "/x"}"#));
     let ran = project(&server, "{type: json_link, next_path: next}", TABLE).sequor(&["run", "main"]);
-    ran.fails(1, &["page 2 is asked for exactly as the page before it"]);
+    ran.fails(1, &["page 1 names as the next page one that came before"]);
     assert_eq!(server.asked().len(), 1);
 }
 
 #[test]
-fn the_next_page_is_not_at_another_server() {
-    let other = Server::start(|_| json("{}"));
+fn a_next_page_at_another_server_gets_no_credentials() {
+    let other = Server::start(|_| json(r#"{"rows": [{"id": 2}]}"#));
     let next = other.url.clone();
-    let server = Server::start(move |_| json(format!(r#"{{"rows": [], "next": "{next}/steal"}}"#)));
-    let ran = project(&server, "{type: json_link, next_path: next}", TABLE).sequor(&["run", "main"]);
-    ran.fails(1, &["the next page is at another server"]);
-    assert!(other.asked().is_empty());
+    let server =
+        Server::start(move |_| json(format!(r#"{{"rows": [{{"id": 1}}], "next": "{next}/steal"}}"#)));
+    let secrets = "headers: {x-shop: s3cr3t}\nauth: {type: bearer_token, token: t0k3n}\n";
+    let source = format!("type: http\nbase_url: {}\n{secrets}", server.url);
+    let project =
+        project(&server, "{type: json_link, next_path: next}", TABLE).file("sources/api.yaml", &source);
+    project.run("main");
+    assert_eq!(project.rows("stage", "select id from t order by 1"), ["1", "2"]);
+    assert_eq!(server.asked()[0].header("authorization"), "Bearer t0k3n");
+    assert_eq!(server.asked()[0].header("x-shop"), "s3cr3t");
+    let got = &other.asked()[0];
+    assert!(!got.headers.contains_key("authorization") && !got.headers.contains_key("x-shop"));
+    // Where the source lists the server, it gets them.
+    let listed = format!("{source}allowed_hosts: [\"127.0.0.1\"]\n");
+    project.write("sources/api.yaml", &listed);
+    project.run("main");
+    assert_eq!(other.asked()[1].header("authorization"), "Bearer t0k3n");
+    // One that is not listed is not asked at all.
+    project.write(
+        "sources/api.yaml",
+        &format!("{source}allowed_hosts: [\"api.test\"]\n"),
+    );
+    project
+        .sequor(&["run", "main"])
+        .fails(1, &["requests may not go to 127.0.0.1"]);
 }
 
 #[test]
@@ -59,7 +80,7 @@ fn a_paging_that_nothing_ends_is_told() {
     );
     ran.sequor(&["run", "main"]).fails(
         1,
-        &["the total of `pagination` must be a number, and `pages` of the response is nothing"],
+        &["`total_pages_path` is `pages`, and the response has no `pages`"],
     );
     project(&server, "{type: pages}", "    while: false\n")
         .sequor(&["validate"])

@@ -9,7 +9,7 @@ use super::support::rows;
 async fn what_does_not_fit_goes_to_files() {
     let folder = tempfile::tempdir().unwrap();
     let spill = folder.path().join("spill");
-    let memory = Memory::new(Some(24 << 20), Some(spill.clone())).unwrap();
+    let memory = Memory::new(Some(24 << 20), Some(spill.clone()));
     let db = Staging::open_folder_with(&folder.path().join("tables"), &memory).unwrap();
     let fill = "create table t as select value % 700000 as k, 'text of ' || value as v from generate_series(1, 1400000)";
     db.execute(fill).await.unwrap();

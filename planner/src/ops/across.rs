@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 
 use super::transform::{Engine, Transform};
 use crate::dialect::Dialect;
-use crate::effects::{Effects, Resource, Scope};
+use crate::effects::{Effects, FlowScope, Resource};
 use crate::expr::Prop;
 use crate::sql::{self, SqlTable};
 use crate::syntax::Source;
@@ -17,7 +17,7 @@ pub struct Reach {
 }
 
 /// Settles where a transform's query runs, and adds what it reads to the effects.
-pub fn reach(transform: &Transform, effects: &mut Effects, scope: &Scope<'_>) -> Reach {
+pub fn reach(transform: &Transform, effects: &mut Effects, scope: &FlowScope<'_>) -> Reach {
     let own = &transform.target.source;
     let text = match &transform.query {
         Prop::Literal(text) => text.as_str(),

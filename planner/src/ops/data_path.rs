@@ -1,5 +1,7 @@
 //! `data_path`: where the rows are in a response.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use serde_json_path::JsonPath;
 
@@ -18,9 +20,56 @@ pub enum DataPath {
     JsonPath(String),
 }
 
-/// Reads `data_path`.
-pub fn read(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<DataPath> {
-    let (text, place) = keys.name("data_path", d)?;
+impl DataPath {
+    /// Returns the keys and positions of a path that has nothing else.
+    pub fn steps(text: &str) -> Option<Vec<PathStep>> {
+        parse(text)
+    }
+
+    /// Returns the path of the list that is filtered or taken apart, and whether each item of it may be a row: what a
+    /// JSONPath says before its first selector that is no name and no position. None where it filters nothing.
+    pub fn unfiltered(&self) -> Option<(Vec<PathStep>, bool)> {
+        let DataPath::JsonPath(path) = self else {
+            return None;
+        };
+        if !path.contains('?') {
+            return None;
+        }
+        let at = path
+            .find(['*', '?'])
+            .map(|at| path[..at].rfind('[').unwrap_or(at))?;
+        let at = path.find("..").map_or(at, |deep| deep.min(at));
+        let steps = parse(path[..at].trim_end_matches('.'))?;
+        let rest = &path[at..];
+        let one_filter =
+            rest.starts_with("[?") && rest.ends_with(']') && !rest.contains("][") && !rest.contains("].");
+        Some((steps, one_filter))
+    }
+}
+
+impl fmt::Display for DataPath {
+    /// As a flow writes it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let steps = match self {
+            DataPath::JsonPath(path) => return f.write_str(path.strip_prefix("$.").unwrap_or(path)),
+            DataPath::Steps(steps) if steps.is_empty() => return f.write_str("$"),
+            DataPath::Steps(steps) => steps,
+        };
+        for (at, step) in steps.iter().enumerate() {
+            match step {
+                PathStep::Key(key) if key.contains(['.', '[']) => write!(f, "['{key}']")?,
+                PathStep::Key(key) if at == 0 => f.write_str(key)?,
+                PathStep::Key(key) => write!(f, ".{key}")?,
+                PathStep::Index(index) => write!(f, "[{index}]")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads a key that holds a path into the JSON of a response.
+pub fn read(keys: &Keys<'_>, key: &str, d: &mut Diagnostics) -> Option<DataPath> {
+    let (text, place) = keys.name(key, d)?;
     let text = text.trim();
     if let Some(steps) = parse(text) {
         return Some(DataPath::Steps(steps));
@@ -44,17 +93,6 @@ pub fn read(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<DataPath> {
 }
 
 const HELP: &str = "keys with dots between them, like `data.items`; `[0]` for an item, `['a.b']` for a key with a dot, `$` for the whole";
-
-/// Reads a key that holds a path into the JSON of a response.
-pub fn path(keys: &Keys<'_>, key: &str, d: &mut Diagnostics) -> Option<Vec<PathStep>> {
-    let (text, place) = keys.name(key, d)?;
-    let parsed = parse(text.trim());
-    if parsed.is_none() {
-        d.error(Code::BadValue, place, format!("`{text}` is not a path"))
-            .help(HELP);
-    }
-    parsed
-}
 
 fn parse(text: &str) -> Option<Vec<PathStep>> {
     let mut rest = text.strip_prefix('$').unwrap_or(text);

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Operation;
 use super::common::{COMMON, FlowAction};
 use super::plain::{Plain, PlainOperation};
-use crate::effects::{Effects, Scope};
+use crate::effects::{Effects, FlowScope};
 use crate::expr::Prop;
 use crate::span::Place;
 use crate::syntax::{Form, Key, Shape};
@@ -58,7 +58,7 @@ impl PlainOperation for Execute {
         Some((&self.source, &self.statement))
     }
 
-    fn plan(&mut self, effects: &mut Effects, scope: &Scope<'_>) -> Vec<(String, Place)> {
+    fn plan(&mut self, effects: &mut Effects, scope: &FlowScope<'_>) -> Vec<(String, Place)> {
         effects.sql_prop(&self.source, &self.statement, scope, true);
         effects.at_once(format!("runs statements in {}", self.source));
         Vec::new()

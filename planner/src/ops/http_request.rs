@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Operation;
 use super::common::{COMMON, FlowAction, OnError};
 use super::http_response::{self, RESPONSE, ResponseSpec};
-use super::pagination::{self, PAGINATIONS, Pagination};
+use super::pagination::{self, PAGINATIONS, Pagination, ParameterPlace};
 use super::rules::{Rule, RuleAction};
 use super::set_variable::{VariableScope, VariableSet, variables_of};
 use super::table::{ROWS, RowsOf, TableRef, read_rows};
@@ -151,7 +151,7 @@ static FOR_EACH: Shape = Shape {
 
 static REQUEST: Shape = Shape {
     what: "a request",
-    doc: "The HTTP request. It is evaluated anew for each row and each page.",
+    doc: "The HTTP request. It is evaluated once for each row; from page to page only what `pagination` sets changes, and `while` evaluates it anew.",
     with: &[&REQUEST_LIMITS],
     keys: &[
         Key::new(
@@ -317,7 +317,12 @@ fn read_request(node: &Node, d: &mut Diagnostics) -> Option<RequestSpec> {
         method.as_ref().and_then(Prop::as_text),
         Some("GET" | "HEAD" | "get" | "head")
     );
-    if no_body && pagination.as_ref().is_some_and(|p| p.in_body) && body.is_none() {
+    if no_body
+        && pagination
+            .as_ref()
+            .is_some_and(|p| p.place == ParameterPlace::Body)
+        && body.is_none()
+    {
         let place = keys.place_of("pagination").cloned();
         d.error(
             Code::BadValue,

@@ -240,7 +240,7 @@ fn read_table(
     let columns = read_columns(&keys, d);
     let data = keys.prop("data", d);
     let data_path = match keys.has("data_path") {
-        true => data_path::read(&keys, d),
+        true => data_path::read(&keys, "data_path", d),
         false if whole && data.is_none() && !has_parser => Some(DataPath::Steps(Vec::new())),
         false => None,
     };

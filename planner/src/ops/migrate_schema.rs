@@ -7,7 +7,7 @@ use super::common::{COMMON, FlowAction};
 use super::plain::{Plain, PlainOperation};
 use super::table::TableRef;
 use super::write_mode::WriteMode;
-use crate::effects::{Effects, Scope};
+use crate::effects::{Effects, FlowScope};
 use crate::span::Place;
 use crate::syntax::{Form, Key, Shape};
 
@@ -94,7 +94,7 @@ impl PlainOperation for MigrateSchema {
         Some((&self.target, None))
     }
 
-    fn plan(&mut self, effects: &mut Effects, scope: &Scope<'_>) -> Vec<(String, Place)> {
+    fn plan(&mut self, effects: &mut Effects, scope: &FlowScope<'_>) -> Vec<(String, Place)> {
         let columns = self.columns.resource(effects, scope);
         effects.reads.insert(columns);
         let target = self.target.resource(effects, scope);

@@ -33,7 +33,7 @@ pub use execute::Execute;
 pub use http_request::{BodyFormat, HttpRequest, RequestSpec};
 pub use http_response::{ResponseSpec, ResponseTable, RowFormat, SchemaPolicy};
 pub use migrate_schema::MigrateSchema;
-pub use pagination::{PageKind, Pagination};
+pub use pagination::{Mark, PageKind, Pagination, ParameterPlace};
 pub use plain::{Plain, PlainOperation};
 pub use print::Print;
 pub use rules::{Rule, RuleAction};

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Execute, MigrateSchema, Print, SetVariable, TableRef, Transform, VariableSet, WriteMode};
-use crate::effects::{Effects, Scope};
+use crate::effects::{Effects, FlowScope};
 use crate::expr::{EachProp, Prop};
 use crate::span::Place;
 
@@ -31,7 +31,7 @@ pub trait PlainOperation: EachProp {
 
     /// Adds what it reads and writes to the effects, and settles what depends on the project. Called once, before the
     /// step is part of the plan. The further sources that must be databases, and where they are named.
-    fn plan(&mut self, effects: &mut Effects, scope: &Scope<'_>) -> Vec<(String, Place)>;
+    fn plan(&mut self, effects: &mut Effects, scope: &FlowScope<'_>) -> Vec<(String, Place)>;
 
     /// What it does, in one line.
     fn summary(&self) -> String;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Operation;
 use super::common::{COMMON, FlowAction};
 use super::plain::{Plain, PlainOperation};
-use crate::effects::{Effects, Resource, Scope};
+use crate::effects::{Effects, FlowScope, Resource};
 use crate::expr::Prop;
 use crate::span::Place;
 use crate::syntax::{Form, Key, Shape};
@@ -32,7 +32,7 @@ pub(super) const OPERATION: Operation = Operation {
 };
 
 impl PlainOperation for Print {
-    fn plan(&mut self, effects: &mut Effects, scope: &Scope<'_>) -> Vec<(String, Place)> {
+    fn plan(&mut self, effects: &mut Effects, scope: &FlowScope<'_>) -> Vec<(String, Place)> {
         effects.read_uses(&self.message.uses(), scope);
         effects.writes.insert(Resource::Console);
         Vec::new()

@@ -7,7 +7,7 @@ use super::common::{COMMON, FlowAction};
 use super::plain::{Plain, PlainOperation};
 use crate::codes::Code;
 use crate::diagnostic::Diagnostics;
-use crate::effects::{Effects, Resource, Scope};
+use crate::effects::{Effects, FlowScope, Resource};
 use crate::expr::{self, Prop};
 use crate::span::Place;
 use crate::syntax::{EXPRESSION, Form, Key, Keys, Node, Shape, Value, both_forms};
@@ -36,7 +36,7 @@ pub struct VariableSet {
 
 impl VariableSet {
     /// Returns where the variable goes.
-    pub fn target(&self, scope: &Scope<'_>) -> Resource {
+    pub fn target(&self, scope: &FlowScope<'_>) -> Resource {
         if self.many {
             return Resource::AnyVariable;
         }
@@ -86,7 +86,7 @@ impl PlainOperation for SetVariable {
         &self.set
     }
 
-    fn plan(&mut self, effects: &mut Effects, scope: &Scope<'_>) -> Vec<(String, Place)> {
+    fn plan(&mut self, effects: &mut Effects, scope: &FlowScope<'_>) -> Vec<(String, Place)> {
         for variable in &self.set {
             effects.read_uses(&variable.value.uses(), scope);
             effects.writes.insert(variable.target(scope));

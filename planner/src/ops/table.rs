@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::codes::Code;
 use crate::diagnostic::Diagnostics;
-use crate::effects::{Effects, Resource, Scope};
+use crate::effects::{Effects, FlowScope, Resource};
 use crate::expr::Prop;
 use crate::names::name_parts;
 use crate::span::Place;
@@ -25,7 +25,7 @@ pub struct TableRef {
 
 impl TableRef {
     /// Returns a table as a resource, and what computing its name reads.
-    pub fn resource(&self, effects: &mut Effects, scope: &Scope<'_>) -> Resource {
+    pub fn resource(&self, effects: &mut Effects, scope: &FlowScope<'_>) -> Resource {
         let parts = [self.database.as_ref(), self.namespace.as_ref(), Some(&self.table)];
         let known = parts.iter().flatten().all(|p| p.as_text().is_some());
         parts

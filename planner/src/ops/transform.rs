@@ -8,7 +8,7 @@ use super::common::{COMMON, FlowAction};
 use super::plain::{Plain, PlainOperation};
 use super::table::TableRef;
 use super::write_mode::{WRITE_MODE, WriteMode, read_write_mode};
-use crate::effects::{Effects, Scope};
+use crate::effects::{Effects, FlowScope};
 use crate::expr::Prop;
 use crate::span::Place;
 use crate::syntax::{Form, Key, Shape};
@@ -112,7 +112,7 @@ impl PlainOperation for Transform {
         Some((&self.target, Some(&self.write_mode)))
     }
 
-    fn plan(&mut self, effects: &mut Effects, scope: &Scope<'_>) -> Vec<(String, Place)> {
+    fn plan(&mut self, effects: &mut Effects, scope: &FlowScope<'_>) -> Vec<(String, Place)> {
         let reach = reach(self, effects, scope);
         let target = self.target.resource(effects, scope);
         effects.writes.insert(target);

@@ -1,13 +1,13 @@
 //! The plan without any concurrency: one step and one request at a time, in the order of the flow.
 
-use super::{Facts, SelectError};
+use super::{PassContext, SelectError};
 use crate::graph;
 use crate::plan::{Action, Edge, FanOut, Plan, Region, Until};
 
 /// Returns the same flow, run top to bottom: for finding out what concurrency has to do with a problem, and to compare
 /// with.
-pub fn in_order(plan: &mut Plan, facts: &Facts<'_>) -> Result<(), SelectError> {
-    if facts.options.in_order {
+pub fn in_order(plan: &mut Plan, context: &PassContext<'_>) -> Result<(), SelectError> {
+    if context.options.in_order {
         chain(&mut plan.root);
         plan.in_order = true;
     }

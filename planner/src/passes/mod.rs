@@ -27,7 +27,7 @@ pub struct PlanOptions {
 }
 
 /// What passes know besides the plan.
-pub struct Facts<'a> {
+pub struct PassContext<'a> {
     pub sources: &'a IndexMap<String, Source>,
     /// Tables that flows of the project make.
     pub tables: &'a KnownTables,
@@ -38,20 +38,20 @@ pub struct Facts<'a> {
 
 /// A rewrite of a plan.
 pub struct Pass {
-    pub stage: Stage,
-    pub run: fn(&mut Plan, &Facts<'_>) -> Result<(), SelectError>,
+    pub stage: CompilerStage,
+    pub run: fn(&mut Plan, &PassContext<'_>) -> Result<(), SelectError>,
 }
 
 /// A stage of the compiler, for showing the plan as it is behind it.
 #[derive(Debug, Clone, Copy)]
-pub struct Stage {
+pub struct CompilerStage {
     pub name: &'static str,
     /// What it does, and why it stands where it stands.
     pub about: &'static str,
 }
 
 /// The stage before the passes.
-pub const RESOLVE: Stage = Stage {
+pub const RESOLVE: CompilerStage = CompilerStage {
     name: "resolve",
     about: "Steps as written become steps of the plan: names are looked up, called flows take the place of their calls, and what each step reads and writes is found.",
 };
@@ -59,35 +59,35 @@ pub const RESOLVE: Stage = Stage {
 /// The passes, in the order they are made.
 pub static PASSES: &[Pass] = &[
     Pass {
-        stage: Stage {
+        stage: CompilerStage {
             name: "lower",
             about: "Python that needs no interpreter gets its native form. It looks at nothing else, so it is first: all others see what will run.",
         },
         run: lower::lower,
     },
     Pass {
-        stage: Stage {
+        stage: CompilerStage {
             name: "views",
             about: "Reading what may be a view reads all of its source. Before `order`, which looks at what steps read.",
         },
         run: views::look_behind,
     },
     Pass {
-        stage: Stage {
+        stage: CompilerStage {
             name: "order",
             about: "Steps wait for those they depend on. Behind all that changes what steps read and write.",
         },
         run: order::order,
     },
     Pass {
-        stage: Stage {
+        stage: CompilerStage {
             name: "select",
             about: "Only the chosen steps stay. Behind `order`: what was ordered through a step that goes stays ordered.",
         },
         run: select::select,
     },
     Pass {
-        stage: Stage {
+        stage: CompilerStage {
             name: "in_order",
             about: "Steps and requests go one by one, when that is asked for. Last: it replaces the order of those that are left.",
         },

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::Dfs;
 
-use super::Facts;
+use super::PassContext;
 use crate::diagnostic::did_you_mean;
 use crate::graph;
 use crate::plan::{Action, Edge, Plan, Region, Until};
@@ -24,8 +24,8 @@ pub enum SelectError {
 ///
 /// # Errors
 /// An id that no step of the flow's own level has; no step is left.
-pub fn select(plan: &mut Plan, facts: &Facts<'_>) -> Result<(), SelectError> {
-    let (only, without) = (&facts.options.select, &facts.options.exclude);
+pub fn select(plan: &mut Plan, context: &PassContext<'_>) -> Result<(), SelectError> {
+    let (only, without) = (&context.options.select, &context.options.exclude);
     if only.is_empty() && without.is_empty() {
         return Ok(());
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;
 
-use super::{Facts, SelectError};
+use super::{PassContext, SelectError};
 use crate::effects::Resource;
 use crate::expr::{Prop, Returned};
 use crate::names::name_parts;
@@ -153,9 +153,13 @@ fn made_by(step: &FlowStep, sources: &IndexMap<String, Source>, known: &mut Know
 }
 
 /// Adds to each step what reading views reads.
-pub fn look_behind(plan: &mut Plan, facts: &Facts<'_>) -> Result<(), SelectError> {
+pub fn look_behind(plan: &mut Plan, context: &PassContext<'_>) -> Result<(), SelectError> {
     plan.root.each_mut(&mut |step| {
-        let behind: Vec<Resource> = step.reads.iter().filter_map(|read| behind(read, facts)).collect();
+        let behind: Vec<Resource> = step
+            .reads
+            .iter()
+            .filter_map(|read| behind(read, context))
+            .collect();
         let all: BTreeSet<Resource> = std::mem::take(&mut step.reads)
             .into_iter()
             .chain(behind)
@@ -166,12 +170,12 @@ pub fn look_behind(plan: &mut Plan, facts: &Facts<'_>) -> Result<(), SelectError
 }
 
 /// What reading a table reads besides, where it may be a view.
-fn behind(read: &Resource, facts: &Facts<'_>) -> Option<Resource> {
+fn behind(read: &Resource, context: &PassContext<'_>) -> Option<Resource> {
     let Resource::Table { source, table, .. } = read else {
         return None;
     };
-    let has_views = facts.sources.get(source)?.dialect()?.has_views();
-    let is_table = facts
+    let has_views = context.sources.get(source)?.dialect()?.has_views();
+    let is_table = context
         .tables
         .tables
         .contains(&(source.clone(), table.to_lowercase()));

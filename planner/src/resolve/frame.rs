@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::steps::Names;
-use crate::effects::Scope;
+use crate::effects::FlowScope;
 use crate::expr::Prop;
 use crate::ops::{FlowAction, FlowStep, VariableScope, VariableSet, each_step};
 
@@ -22,8 +22,8 @@ pub(super) struct Frame {
 }
 
 /// Returns the scope of the frame's expressions.
-pub(super) fn scope<'s>(frame: &'s Frame, names: &'s Names<'_>) -> Scope<'s> {
-    Scope {
+pub(super) fn scope<'s>(frame: &'s Frame, names: &'s Names<'_>) -> FlowScope<'s> {
+    FlowScope {
         frame: frame.id,
         locals: &frame.locals,
         bound: &frame.bound,

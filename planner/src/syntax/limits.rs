@@ -273,10 +273,7 @@ pub fn read_retry(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<RetrySpec> {
     let keys = Keys::new(keys.node("retry")?, &RETRY, d)?;
     let mut retry = RetrySpec {
         max_attempts: keys.whole("max_attempts", d),
-        statuses: match keys.defers("statuses", d) {
-            true => None,
-            false => keys.node("statuses").and_then(|node| statuses(node, d)),
-        },
+        statuses: read_statuses(&keys, "statuses", d),
         non_idempotent: keys.flag("non_idempotent", d),
         on: keys.words("on", d).map(|words| {
             let on = |word: &str| match word {
@@ -311,7 +308,12 @@ pub fn read_retry(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<RetrySpec> {
     Some(retry)
 }
 
-fn statuses(node: &Node, d: &mut Diagnostics) -> Option<Vec<u16>> {
+/// Reads HTTP statuses: one, or a list.
+pub fn read_statuses(keys: &Keys<'_>, name: &str, d: &mut Diagnostics) -> Option<Vec<u16>> {
+    if keys.defers(name, d) {
+        return None;
+    }
+    let node = keys.node(name)?;
     let items = node.one_or_list();
     let status = |item: &Node| {
         let status = item.to_json().as_u64().filter(|s| (100..600).contains(s))?;
@@ -323,9 +325,9 @@ fn statuses(node: &Node, d: &mut Diagnostics) -> Option<Vec<u16>> {
         d.error(
             Code::WrongType,
             node.place.clone(),
-            "`statuses` must be a list of HTTP statuses",
+            format!("`{name}` must be a list of HTTP statuses"),
         )
-        .help("for example `statuses: [429, 503]`");
+        .help(format!("for example `{name}: [429, 503]`"));
     }
     found
 }

@@ -29,7 +29,7 @@ pub(crate) use hidden::{hide, hide_named};
 pub use keys::Keys;
 pub use limits::{
     BackoffType, Concurrency, LIMITS, REQUEST_LIMITS, RateLimitSpec, RetryOn, RetrySpec, read_concurrency,
-    read_rate_limit, read_retry,
+    read_rate_limit, read_retry, read_statuses,
 };
 pub use maps::{both_forms, bytes_of, map, tagged};
 pub use network::{Network, Tls};

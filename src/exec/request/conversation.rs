@@ -11,11 +11,12 @@ use crate::error::{Blame, Error, ErrorKind, Result};
 use crate::event::EventKind;
 use crate::exchange::Response;
 use crate::exec::request::context::RequestContext;
-use crate::exec::request::render::render;
-use crate::exec::request::response::{self, Taken};
+use crate::exec::request::listed;
+use crate::exec::request::render::{Rendered, render};
+use crate::exec::request::response;
 use crate::exec::request::rules::Rules;
 use crate::exec::scope::{Layer, Scope};
-use crate::http::{Judge, Pages, Request, Sending, Verdict};
+use crate::http::{Judge, Page, Pages, Request, Sending, Target, Verdict};
 
 /// Why a conversation failed.
 pub struct Failure {
@@ -54,65 +55,95 @@ impl Failure {
 
 type Conversed<T> = std::result::Result<T, Failure>;
 
-/// Returns one request, and more while there are pages. `own` takes the variables that responses set.
+/// Sends one request, and more while there are pages. `own` takes the variables that responses set.
 pub async fn converse(context: &Arc<RequestContext>, scope: &Scope, own: &Arc<Layer>) -> Conversed<()> {
-    let mut pages = context.http.request.request.pagination.as_ref().map(Pages::new);
+    match &context.http.request.request.pagination {
+        Some(spec) => by_pages(context, scope, own, Pages::new(spec)).await,
+        None => while_asked(context, scope, own).await,
+    }
+}
+
+/// Sends the request, evaluated anew, while responses ask for it.
+async fn while_asked(context: &Arc<RequestContext>, scope: &Scope, own: &Arc<Layer>) -> Conversed<()> {
     loop {
-        let request = render(context, scope, pages.as_ref()).await;
-        let request = request.map_err(Failure::of_request)?;
-        if let Some(pages) = &mut pages {
-            pages.check(&request).map_err(|e| at_url(context, e))?;
-        }
-        let (response, verdict) = ask(context, scope, &request).await?;
+        let request = render(context, scope).await.map_err(Failure::of_request)?;
+        let (response, verdict) = ask(context, scope, &request, &[]).await?;
         if verdict == Verdict::Skip {
             return Ok(());
         }
-        let taken = response::take(context, scope, own, response.clone()).await?;
+        let taken = response::take(context, scope, own, response).await?;
         if verdict == Verdict::Stop {
             context.stopped.store(true, Ordering::Relaxed);
         }
-        if !goes_on(context, &mut pages, &response, &taken).await? {
-            return Ok(());
-        }
-        if let Some(pages) = &mut pages
-            && !at_once(context, scope, own, pages, &response).await?
-        {
+        if context.stopped.load(Ordering::Relaxed) || !taken.again {
             return Ok(());
         }
     }
 }
 
-/// Whether there is another request to make. `pages` moves to it.
-async fn goes_on(
-    context: &RequestContext,
-    pages: &mut Option<Pages>,
-    response: &Response,
-    taken: &Taken,
-) -> Result<bool> {
-    if context.stopped.load(Ordering::Relaxed) {
-        return Ok(false);
-    }
-    match pages {
-        Some(pages) => advance(context, pages, response, taken).await,
-        None => Ok(taken.again),
+/// Sends the request, evaluated once, for each page.
+async fn by_pages(
+    context: &Arc<RequestContext>,
+    scope: &Scope,
+    own: &Arc<Layer>,
+    mut pages: Pages,
+) -> Conversed<()> {
+    let rendered = Rendered::new(context, scope).await.map_err(Failure::of_request)?;
+    loop {
+        let request = rendered.request(context, pages.target());
+        let request = request.map_err(Failure::of_request)?;
+        let (response, verdict) = ask(context, scope, &request, pages.past_the_end()).await?;
+        let Some(page) = taken(context, scope, own, &mut pages, response, verdict).await? else {
+            return Ok(());
+        };
+        if !at_once(context, scope, own, &mut pages, &page, &rendered).await? {
+            return Ok(());
+        }
     }
 }
 
-/// Moves to the next page; false when there is none. Rows that the API says it has, and that did not come, are told.
-async fn advance(
-    context: &RequestContext,
+/// Takes a page, and moves to the next; none when there is none.
+async fn taken(
+    context: &Arc<RequestContext>,
+    scope: &Scope,
+    own: &Arc<Layer>,
     pages: &mut Pages,
-    response: &Response,
-    taken: &Taken,
-) -> Result<bool> {
-    let more = pages
-        .advance(response, taken.rows)
-        .map_err(|e| at_url(context, e))?;
-    if let (false, Some(missing)) = (more, pages.missing(response)) {
-        let message = format!("{}: {missing}", context.step.id());
-        context.step.warn(message).await;
+    response: Arc<Response>,
+    verdict: Verdict,
+) -> Result<Option<Page>> {
+    let (taken, read) = match verdict {
+        Verdict::PastTheEnd => return Ok(None),
+        // Nothing is taken from it; where it is a page, there may be others.
+        Verdict::Skip if !(200..300).contains(&response.status) => return Ok(None),
+        Verdict::Skip => (None, Vec::new()),
+        _ => {
+            let taken = response::take(context, scope, own, response.clone()).await?;
+            (taken.rows, taken.read)
+        }
+    };
+    if verdict == Verdict::Stop {
+        context.stopped.store(true, Ordering::Relaxed);
     }
-    Ok(more)
+    if context.stopped.load(Ordering::Relaxed) {
+        return Ok(None);
+    }
+    let page = listed::page(context, pages, &response, taken, &read);
+    let mark = match pages.mark_code() {
+        Some(code) => {
+            let evaluator = &context.step.run.evaluator;
+            Some(evaluator.one(code, &scope.world(), Some(&response)).await?)
+        }
+        None => None,
+    };
+    let more = pages.advance(&page, mark).map_err(|e| at_url(context, e))?;
+    let missing = if more { None } else { pages.missing(&page) };
+    for warning in pages.take_warnings().into_iter().chain(missing) {
+        context
+            .step
+            .warn(format!("{}: {warning}", context.step.id()))
+            .await;
+    }
+    Ok(more.then_some(page))
 }
 
 /// Asks for all pages that are left at the same time, when their number is known. Their responses are taken in order.
@@ -122,7 +153,8 @@ async fn at_once(
     scope: &Scope,
     own: &Arc<Layer>,
     pages: &mut Pages,
-    first: &Response,
+    first: &Page,
+    rendered: &Rendered,
 ) -> Conversed<bool> {
     let Some(most) = context.http.pages_at_once else {
         return Ok(true);
@@ -136,22 +168,25 @@ async fn at_once(
         return Ok(true);
     };
     let tasks = TaskTracker::new();
+    let past_the_end: Arc<[u16]> = pages.past_the_end().into();
     let responses = stream::iter(rest)
-        .map(|page| {
-            let (context, scope) = (context.clone(), scope.clone());
+        .map(|target| {
+            let (context, scope, past_the_end) = (context.clone(), scope.clone(), past_the_end.clone());
+            let request = rendered
+                .request(&context, target.clone())
+                .map_err(Failure::of_request);
             // A task of its own, so that pages use all cores; dropped, it stops.
-            let task = AbortOnDropHandle::new(tasks.spawn(async move {
-                let request = render(&context, &scope, Some(&page)).await;
-                ask(&context, &scope, &request.map_err(Failure::of_request)?).await
-            }));
+            let task = AbortOnDropHandle::new(
+                tasks.spawn(async move { ask(&context, &scope, &request?, &past_the_end).await }),
+            );
             async move {
-                let joined = task.await;
-                joined.map_err(|e| {
-                    Error::new(
-                        ErrorKind::Internal,
-                        format!("the task of a request ended unexpectedly: {e}"),
-                    )
-                })?
+                let joined = task.await.map_err(|e| {
+                    let message = format!("the task of a request ended unexpectedly: {e}");
+                    Failure::from(Error::new(ErrorKind::Internal, message))
+                });
+                joined
+                    .flatten()
+                    .map(|(response, verdict)| (target, response, verdict))
             }
         })
         .buffered(concurrency);
@@ -168,31 +203,31 @@ async fn in_order(
     scope: &Scope,
     own: &Arc<Layer>,
     pages: &mut Pages,
-    responses: impl Stream<Item = Conversed<(Arc<Response>, Verdict)>>,
+    responses: impl Stream<Item = Conversed<(Target, Arc<Response>, Verdict)>>,
 ) -> Conversed<bool> {
     let mut responses = std::pin::pin!(responses);
     while let Some(answer) = responses.next().await {
-        let (response, verdict) = answer?;
-        if verdict == Verdict::Skip {
-            return Ok(false);
+        let (target, response, verdict) = answer?;
+        // A page was not as long as the first: those that were asked for do not begin where it ends.
+        if !target.is(&pages.target()) {
+            return Ok(true);
         }
-        let taken = response::take(context, scope, own, response.clone()).await?;
-        if verdict == Verdict::Stop {
-            context.stopped.store(true, Ordering::Relaxed);
-            return Ok(false);
-        }
-        if !advance(context, pages, &response, &taken).await? {
+        if taken(context, scope, own, pages, response, verdict)
+            .await?
+            .is_none()
+        {
             return Ok(false);
         }
     }
     Ok(true)
 }
 
-/// Sends a request, and counts it.
+/// Sends a request, and counts it. `past_the_end`: statuses that mean that there is no such page.
 pub async fn ask(
     context: &RequestContext,
     scope: &Scope,
     request: &Request,
+    past_the_end: &[u16],
 ) -> Conversed<(Arc<Response>, Verdict)> {
     let api = &context.api;
     let rules = Rules { context, scope };
@@ -204,7 +239,9 @@ pub async fn ask(
         auth: context.auth.as_ref(),
         step: context.step.id(),
         success: &context.success,
+        past_the_end,
         hosts: &context.hosts,
+        has_credentials: context.auth.is_some() || context.api.has_headers(),
         waiting: &|wait| {
             let message = format!(
                 "{}: the API asks to wait {} s",

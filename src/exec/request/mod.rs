@@ -4,6 +4,8 @@ pub mod context;
 pub mod conversation;
 pub mod credentials;
 pub mod fan_out;
+mod listed;
+pub mod named_hosts;
 pub mod rejects;
 pub mod render;
 pub mod response;

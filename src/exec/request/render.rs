@@ -3,89 +3,165 @@
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use sequor_planner::expr::Prop;
+use sequor_planner::expr::{PathStep, Prop};
+use sequor_planner::ops::{BodyFormat, DataPath, ParameterPlace};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::api::seconds;
 use crate::exec::request::context::RequestContext;
 use crate::exec::scope::Scope;
-use crate::http::{self, Body, Pages, Parts, Request};
+use crate::http::{self, Body, Pages, Parts, Request, Target};
 use crate::value::Value;
+use crate::value::json::value_at;
 
-/// Evaluates the request in the scope.
-pub async fn render(context: &RequestContext, scope: &Scope, pages: Option<&Pages>) -> Result<Request> {
-    let given = &context.http.request.request;
-    let source_headers = context.api.source.as_ref().and_then(|s| s.headers.as_ref());
-    let optional = [
-        given.parameters.as_ref(),
-        source_headers,
-        given.headers.as_ref(),
-        given.body.as_ref(),
-        given.idempotency_key.as_ref(),
-    ];
-    let props: Vec<&Prop> = [Some(&given.url), Some(&given.method)]
-        .into_iter()
-        .chain(optional)
-        .flatten()
-        .collect();
-    let mut values = context
-        .step
-        .run
-        .evaluator
-        .all(&props, &scope.world(), None)
-        .await?
-        .into_iter();
-    let mut next = |there: bool| if there { values.next() } else { None };
-    let url = next(true).unwrap_or(Value::Null);
-    let method = next(true).unwrap_or(Value::Null);
-    let [parameters, source_headers, headers, body, idempotency_key] = optional.map(|p| next(p.is_some()));
-    let (mut url, mut parameters, mut body) = (url, parameters, body);
-    if let Some(pages) = pages {
-        let given = pages.parameters();
-        match (pages.link(), pages.in_body()) {
-            (Some(link), _) => (url, parameters) = (Value::text(link), None),
-            (None, true) => body = Some(with(body, given)?),
-            (None, false) => parameters = Some(with(parameters, given)?),
-        }
+/// The properties of a request, evaluated: once for all pages of a paging.
+#[derive(Clone)]
+pub struct Rendered {
+    url: Value,
+    method: Value,
+    parameters: Option<Value>,
+    /// The source's, then the request's own.
+    headers: [Option<Value>; 2],
+    body: Option<Value>,
+    idempotency_key: Option<Value>,
+}
+
+/// Evaluates the request in the scope, and returns the first that is sent.
+pub async fn render(context: &RequestContext, scope: &Scope) -> Result<Request> {
+    let pagination = context.http.request.request.pagination.as_ref();
+    let target = pagination
+        .map(|spec| Pages::new(spec).target())
+        .unwrap_or_default();
+    Rendered::new(context, scope).await?.request(context, target)
+}
+
+impl Rendered {
+    /// Evaluates the properties of the request in the scope.
+    pub async fn new(context: &RequestContext, scope: &Scope) -> Result<Rendered> {
+        let given = &context.http.request.request;
+        let source_headers = context.api.source.as_ref().and_then(|s| s.headers.as_ref());
+        let optional = [
+            given.parameters.as_ref(),
+            source_headers,
+            given.headers.as_ref(),
+            given.body.as_ref(),
+            given.idempotency_key.as_ref(),
+        ];
+        let props: Vec<&Prop> = [Some(&given.url), Some(&given.method)]
+            .into_iter()
+            .chain(optional)
+            .flatten()
+            .collect();
+        let evaluator = &context.step.run.evaluator;
+        let mut values = evaluator.all(&props, &scope.world(), None).await?.into_iter();
+        let mut next = |there: bool| if there { values.next() } else { None };
+        let url = next(true).unwrap_or(Value::Null);
+        let method = next(true).unwrap_or(Value::Null);
+        let [parameters, source_headers, headers, body, idempotency_key] =
+            optional.map(|p| next(p.is_some()));
+        Ok(Rendered {
+            url,
+            method,
+            parameters,
+            headers: [source_headers, headers],
+            body,
+            idempotency_key,
+        })
     }
-    let parts = Parts {
-        base_url: context.base_url.as_deref(),
-        url,
-        method,
-        parameters,
-        headers: [source_headers, headers],
-        body: body.map(|value| Body {
+
+    /// Returns the request for a page.
+    ///
+    /// # Errors
+    /// What is no request: a url that is none, headers that HTTP does not allow, a host that is not allowed.
+    pub fn request(&self, context: &RequestContext, target: Target) -> Result<Request> {
+        let given = &context.http.request.request;
+        let linked = target.link.is_some();
+        let mut parts = Parts {
+            base_url: context.base_url.as_deref(),
+            url: self.url.clone(),
+            method: self.method.clone(),
+            parameters: self.parameters.clone(),
+            replaced: Vec::new(),
+            headers: [self.headers[0].clone(), self.headers[1].clone(), None],
+            body: None,
+            idempotency_key: self.idempotency_key.clone(),
+            timeout: given.timeout.map(seconds),
+        };
+        let mut body = self.body.clone();
+        match (target.link, target.place) {
+            (Some(link), _) => (parts.url, parts.parameters) = (Value::text(link), None),
+            (None, _) if target.parameters.is_empty() => {}
+            (None, ParameterPlace::Query) => parts.replaced = target.parameters,
+            (None, ParameterPlace::Header) => parts.headers[2] = Some(Value::map(target.parameters)),
+            (None, ParameterPlace::Body) => body = Some(with(body, target.parameters, given.body_format)?),
+        }
+        parts.body = body.map(|value| Body {
             format: given.body_format,
             value,
             folder: &context.step.run.folder,
-        }),
-        idempotency_key,
-        timeout: given.timeout.map(seconds),
-    };
-    let mut request = http::build(parts)?;
-    context
-        .hosts
-        .check(&request.url)
-        .map_err(|e| e.at(&given.url_place))?;
-    if let Some(auth) = &context.auth {
-        auth.apply(&mut request)?;
+        });
+        let mut request = http::build(parts)?;
+        let trusted = context.hosts.trusts(&request.url);
+        if !trusted {
+            http::remove_source_headers(&mut request.headers);
+        }
+        context
+            .hosts
+            .check(&request.url)
+            .map_err(|e| e.at(&given.url_place))?;
+        if let Some(auth) = context.auth.as_ref().filter(|_| trusted) {
+            auth.apply(&mut request, linked)?;
+        }
+        Ok(request)
     }
-    Ok(request)
 }
 
-/// A map of parameters, or a body, with those of the paging.
-fn with(given: Option<Value>, more: Vec<(String, Value)>) -> Result<Value> {
-    let mut entries = match given {
-        None | Some(Value::Null) => IndexMap::new(),
-        Some(Value::Map(entries)) => Arc::unwrap_or_clone(entries),
-        Some(other) => {
-            let message = format!(
-                "`pagination` adds to a map of names to values, and finds {}",
-                other.kind()
-            );
-            return Err(Error::new(ErrorKind::Data, message));
+/// A body with the parameters of the paging, whose names are paths.
+fn with(given: Option<Value>, more: Vec<(String, Value)>, format: BodyFormat) -> Result<Value> {
+    let given = match given {
+        // JSON that is written as text.
+        Some(Value::Text(text)) if format == BodyFormat::Json => {
+            value_at(text.as_bytes(), &[]).unwrap_or(Value::Text(text))
         }
+        other => other.unwrap_or(Value::Null),
     };
-    entries.extend(more);
-    Ok(Value::Map(Arc::new(entries)))
+    let mut body = match given {
+        Value::Row(row) => Value::map(row.iter().map(|(name, value)| (name.to_string(), value))),
+        other => other,
+    };
+    for (name, value) in more {
+        // A form is flat.
+        let path = match DataPath::steps(&name) {
+            Some(path) if format == BodyFormat::Json => path,
+            _ => vec![PathStep::Key(name.clone())],
+        };
+        set(&mut body, &path, value).map_err(|kind| {
+            let message =
+                format!("`pagination` sets `{name}` in the body, and finds {kind} where a map must be");
+            Error::new(ErrorKind::Data, message)
+        })?;
+    }
+    Ok(body)
+}
+
+/// Sets what stands at a path of maps; those that are missing are made. What stands there in place of a map is the error.
+fn set(body: &mut Value, path: &[PathStep], value: Value) -> std::result::Result<(), &'static str> {
+    let Some((step, rest)) = path.split_first() else {
+        *body = value;
+        return Ok(());
+    };
+    if matches!(body, Value::Null) {
+        *body = Value::Map(Arc::new(IndexMap::new()));
+    }
+    match (body, step) {
+        (Value::Map(entries), PathStep::Key(key)) => {
+            let entries = Arc::make_mut(entries);
+            set(entries.entry(key.clone()).or_insert(Value::Null), rest, value)
+        }
+        (Value::List(items), PathStep::Index(index)) => match Arc::make_mut(items).get_mut(*index) {
+            Some(item) => set(item, rest, value),
+            None => Err("a list that is shorter"),
+        },
+        (other, _) => Err(other.kind()),
+    }
 }

@@ -1,12 +1,14 @@
 //! What is done with a response: rows to tables, variables, and whether to ask again.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use sequor_planner::expr::{Code, Lowered, PathStep, Prop};
 use sequor_planner::ops::{DataPath, ResponseTable, VariableScope};
 
+use crate::batch::json::{self, Listed};
+use crate::batch::rows;
 use crate::batch::target::RowTarget;
-use crate::batch::{json, rows};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::Response;
 use crate::exec::load::Filled;
@@ -23,6 +25,8 @@ pub struct Taken {
     pub again: bool,
     /// Rows of the table that got the most; none where it fills no table.
     pub rows: Option<u64>,
+    /// What was counted on the way, by its tables.
+    pub read: Vec<Option<Listed>>,
 }
 
 /// Takes a response: all its rows are on their way to the tables when this returns.
@@ -34,9 +38,11 @@ pub async fn take(
 ) -> Result<Taken> {
     let given = &context.http.request.response;
     let mut rows = (!given.tables.is_empty() || given.parser.is_some()).then_some(0);
+    let mut read = Vec::new();
     if !given.tables.is_empty() {
-        let (most, filled) = native_rows(context, &response)?;
-        rows = rows.max(Some(most));
+        let (listed, filled) = native_rows(context, &response)?;
+        read = listed;
+        rows = rows.max(read.iter().flatten().map(|listed| listed.rows).max());
         context.sink.send(filled).await?;
     }
     let world = scope.world();
@@ -96,7 +102,7 @@ pub async fn take(
         Some(again) => condition(&again)?,
         None => false,
     };
-    Ok(Taken { again, rows })
+    Ok(Taken { again, rows, read })
 }
 
 /// # Errors
@@ -169,25 +175,37 @@ fn native(table: &ResponseTable) -> Option<NativeRows<'_>> {
     }
 }
 
-fn native_rows(context: &RequestContext, response: &Response) -> Result<(u64, Filled)> {
+/// Returns the path of a table's rows, where they are read without Python.
+pub fn rows_of(table: &ResponseTable) -> Option<Cow<'_, DataPath>> {
+    native(table).map(|native| match native {
+        NativeRows::Json(path, _) => Cow::Owned(DataPath::Steps(path.to_vec())),
+        NativeRows::DataPath(path) => Cow::Borrowed(path),
+    })
+}
+
+fn native_rows(context: &RequestContext, response: &Response) -> Result<(Vec<Option<Listed>>, Filled)> {
     let given = &context.http.request.response;
     let text = response.utf8();
     context.sink.fill(|tables| {
-        let mut most = 0;
+        let mut read = vec![None; given.tables.len()];
         for (at, table) in given.tables.iter().enumerate() {
             let Some(native) = native(table) else { continue };
-            let rows = tables.with(at, &mut |target, full| match &native {
-                NativeRows::Json(path, code) => json::append_rows(&text, path, target, full)
-                    .map_err(|e| named(e.at(&code.place), &format!("`{}`", code.property))),
-                NativeRows::DataPath(path) => {
-                    let format = given.format.unwrap_or_else(|| response.row_format());
-                    rows::append(&text, format, path, target, full)
-                        .map_err(|e| named(e.at(&table.place), "`data_path`"))
-                }
-            });
-            most = most.max(rows?);
+            let mut listed = Listed::default();
+            tables.with(at, &mut |target, full| {
+                listed = match &native {
+                    NativeRows::Json(path, code) => json::append_rows(&text, path, target, full)
+                        .map_err(|e| named(e.at(&code.place), &format!("`{}`", code.property)))?,
+                    NativeRows::DataPath(path) => {
+                        let format = given.format.unwrap_or_else(|| response.row_format());
+                        rows::append(&text, format, path, target, full)
+                            .map_err(|e| named(e.at(&table.place), "`data_path`"))?
+                    }
+                };
+                Ok(listed.rows)
+            })?;
+            read[at] = Some(listed);
         }
-        Ok(most)
+        Ok(read)
     })
 }
 
@@ -246,5 +264,5 @@ fn literal_rows(value: &Value, target: &mut RowTarget, full: &mut OnFull<'_>) ->
         Value::Text(text) => text.to_string(),
         other => serde_json::to_string(other).map_err(|e| Error::new(ErrorKind::Data, e.to_string()))?,
     };
-    json::append_rows(text.as_bytes(), &[], target, full)
+    Ok(json::append_rows(text.as_bytes(), &[], target, full)?.rows)
 }

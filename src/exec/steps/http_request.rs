@@ -14,7 +14,7 @@ use crate::exec::load::sink::Sink;
 use crate::exec::request::context::RequestContext;
 use crate::exec::request::conversation::converse;
 use crate::exec::request::rejects::{self, Rejects};
-use crate::exec::request::{credentials, fan_out};
+use crate::exec::request::{credentials, fan_out, named_hosts};
 use crate::exec::scope::{Layer, Scope};
 use crate::exec::turn::Variable;
 use crate::exec::variables;
@@ -54,7 +54,8 @@ pub async fn begin(
     let init = initial(step, &http.request.init).await?;
     let own = Layer::new(init.clone());
     // The source's variables lie below the step's own.
-    let scope = source_scope(step, &api).await?.with(own.clone());
+    let (scope, of_source) = source_scope(step, &api).await?;
+    let scope = scope.with(own.clone());
     let inside = step.in_scope(scope.clone());
     let (auth, base_url) = credentials::evaluate(&inside, &api).await?;
     let mut sink = match destination {
@@ -77,7 +78,7 @@ pub async fn begin(
         success: success(&inside, http).await?,
         policy: api.policy(http.request.request.retry.as_ref()),
         limits: api.limits(&http.request.request),
-        hosts: api.hosts(base_url.as_deref()),
+        hosts: api.hosts(base_url.as_deref(), || named_hosts::of(run, &api, of_source)),
         rejects,
         stopped: AtomicBool::new(false),
         http: http.clone(),
@@ -139,10 +140,10 @@ async fn initial(step: &StepContext, init: &[VariableSet]) -> Result<HashMap<Str
     Ok(initial)
 }
 
-/// The scope with the variables of the http source.
-async fn source_scope(step: &StepContext, api: &Api) -> Result<Scope> {
+/// The scope with the source's variables, and their values.
+async fn source_scope(step: &StepContext, api: &Api) -> Result<(Scope, Vec<Value>)> {
     let Some(source) = api.source.as_ref().filter(|s| !s.variables.is_empty()) else {
-        return Ok(step.scope.clone());
+        return Ok((step.scope.clone(), Vec::new()));
     };
     let layer = Layer::new(HashMap::new());
     let inner = step.in_scope(step.scope.with(layer.clone()));
@@ -152,7 +153,7 @@ async fn source_scope(step: &StepContext, api: &Api) -> Result<Scope> {
             layer.set(&name, value);
         }
     }
-    Ok(inner.scope)
+    Ok((inner.scope, layer.all().into_values().collect()))
 }
 
 /// Statuses that are a success; none given: any 2xx.

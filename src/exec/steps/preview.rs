@@ -96,7 +96,7 @@ async fn show(
 
 async fn show_one(begun: &Begun, scope: &Scope, own: &Arc<Layer>, mode: PreviewMode) -> Result<()> {
     let context = &begun.context;
-    let mut request = render(context, scope, None).await?;
+    let mut request = render(context, scope).await?;
     if mode != PreviewMode::Parser {
         if let Some(auth) = &context.auth {
             auth.stand_in(&mut request)?;
@@ -108,7 +108,7 @@ async fn show_one(begun: &Begun, scope: &Scope, own: &Arc<Layer>, mode: PreviewM
         print(&context.step, &text).await;
         return Ok(());
     }
-    let asked = ask(context, scope, &request).await;
+    let asked = ask(context, scope, &request, &[]).await;
     let (answer, verdict) = asked.map_err(|failure| failure.error)?;
     if verdict == Verdict::Skip {
         return Ok(());

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 
+use super::build::set_query;
 use super::transport::Transport;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::{Request, Response};
@@ -125,8 +126,9 @@ impl Auth {
         Ok(())
     }
 
-    /// Adds the credentials to a request, where they do not depend on the server.
-    pub fn apply(&self, request: &mut Request) -> Result<()> {
+    /// Adds the credentials to a request, where they do not depend on the server. `linked`: whether the API gave its
+    /// url, whose parameters stay as they are.
+    pub fn apply(&self, request: &mut Request, linked: bool) -> Result<()> {
         match self {
             Auth::Basic { username, password } => {
                 let pair = Auth::basic_pair(username, password);
@@ -143,7 +145,10 @@ impl Auth {
                 value,
                 in_query: true,
             } => {
-                request.url.query_pairs_mut().append_pair(name, value.reveal());
+                let there = linked && request.url.query_pairs().any(|(n, _)| n == *name);
+                if !there {
+                    set_query(&mut request.url, name, value.reveal());
+                }
             }
             Auth::ApiKey {
                 name,

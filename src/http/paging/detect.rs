@@ -1,9 +1,9 @@
 //! Paging that shows itself: what a first response says about the next, under the names that APIs use for it.
 
 use sequor_planner::expr::PathStep;
-use sequor_planner::ops::PageKind;
+use sequor_planner::ops::{DataPath, Mark, PageKind};
 
-use super::paging::header_link;
+use super::link::header_link;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::Response;
 use crate::value::Value;
@@ -139,13 +139,15 @@ pub fn detect(response: &Response, rows: Option<u64>) -> Result<PageKind> {
     let is_link = |text: &str| text.starts_with("http") || text.starts_with(['/', '?']);
     for path in NEXT {
         if text(path).is_some_and(|text| is_link(&text)) {
-            return Ok(PageKind::JsonLink { path: steps(path) });
+            return Ok(PageKind::JsonLink {
+                path: DataPath::Steps(steps(path)),
+            });
         }
     }
     for (path, param) in CURSORS {
         if text(path).is_some() {
             return Ok(PageKind::Cursor {
-                path: steps(path),
+                mark: Mark::Path(DataPath::Steps(steps(path))),
                 param: param.to_string(),
             });
         }
@@ -157,7 +159,7 @@ pub fn detect(response: &Response, rows: Option<u64>) -> Result<PageKind> {
                 param: "page".into(),
                 size: None,
                 size_param: None,
-                total_pages: Some(steps(path)),
+                total_pages: Some(DataPath::Steps(steps(path))),
             });
         }
     }
@@ -183,7 +185,7 @@ pub fn detect(response: &Response, rows: Option<u64>) -> Result<PageKind> {
                 size: *size,
                 param,
                 size_param: size_param.clone(),
-                total: Some(steps(path)),
+                total: Some(DataPath::Steps(steps(path))),
             });
         }
         if let (Some((size_param, size)), Some((param, start))) = (size, beside("page")) {

@@ -1,0 +1,404 @@
+//! Paging as an option of the request: what the next page is asked with, and what ends the paging.
+//!
+//! The end is decided here alone, from the page as the API gave it: never by what a filter, a rule or a table left of it,
+//! by a short page, or by a total that the rows contradict.
+
+mod counted;
+mod detect;
+mod link;
+mod page;
+mod progress;
+mod rest;
+mod total;
+
+use sequor_planner::ops::{DataPath, Mark, PageKind, Pagination, ParameterPlace};
+use url::Url;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::value::Value;
+use detect::detect;
+use link::{header_link, next_url};
+use page::Absent;
+use progress::{MOST_EMPTY, Progress};
+
+pub use page::Page;
+
+/// What asks for one page.
+#[derive(Debug, Clone, Default)]
+pub struct Target {
+    /// The number of the page, or the position of its first row.
+    at: u64,
+    /// Parameters that are set, whatever the request says of them.
+    pub parameters: Vec<(String, Value)>,
+    pub place: ParameterPlace,
+    /// The url of the page, where the API gave it: it has all parameters.
+    pub link: Option<Url>,
+}
+
+impl Target {
+    /// Tells whether it asks for the same page.
+    pub fn is(&self, other: &Target) -> bool {
+        (self.at, &self.link) == (other.at, &other.link)
+    }
+}
+
+/// The pages of one conversation.
+pub struct Pages {
+    spec: Pagination,
+    /// Pages that have come.
+    done: u64,
+    /// The number or position of the page at hand.
+    at: u64,
+    mark: Option<Value>,
+    link: Option<Url>,
+    /// Rows that have come, where they are counted.
+    rows: u64,
+    /// Rows of the first page.
+    first_rows: Option<u64>,
+    /// Pages without rows, one after the other.
+    empty: u64,
+    /// Whether the API gives fewer rows a page than it is asked for.
+    capped: bool,
+    /// Whether the total was found to be wrong.
+    total_is_wrong: bool,
+    progress: Progress,
+    warnings: Vec<String>,
+}
+
+impl Pages {
+    pub fn new(spec: &Pagination) -> Pages {
+        let at = match spec.kind {
+            PageKind::PageNumber { start, .. } | PageKind::Offset { start, .. } => start,
+            _ => 0,
+        };
+        Pages {
+            spec: spec.clone(),
+            done: 0,
+            at,
+            mark: None,
+            link: None,
+            rows: 0,
+            first_rows: None,
+            empty: 0,
+            capped: false,
+            total_is_wrong: false,
+            progress: Progress::default(),
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Returns the path of the page's list of rows, where the paging says it.
+    pub fn rows_path(&self) -> Option<&DataPath> {
+        self.spec.rows.as_ref()
+    }
+
+    /// Returns the statuses that mean that there is no such page; none for the first.
+    pub fn past_the_end(&self) -> &[u16] {
+        match self.done {
+            0 => &[],
+            _ => &self.spec.stop_status,
+        }
+    }
+
+    /// Returns what asks for the page at hand.
+    pub fn target(&self) -> Target {
+        let first = self.done == 0 && self.spec.first_without;
+        Target {
+            at: self.at,
+            parameters: if first {
+                Vec::new()
+            } else {
+                self.parameters(self.at)
+            },
+            place: self.spec.place,
+            link: self.link.clone(),
+        }
+    }
+
+    fn parameters(&self, at: u64) -> Vec<(String, Value)> {
+        let number = |n: u64| Value::Int(i64::try_from(n).unwrap_or(i64::MAX));
+        let mut parameters = Vec::new();
+        match &self.spec.kind {
+            PageKind::PageNumber {
+                param,
+                size,
+                size_param,
+                ..
+            } => {
+                parameters.push((param.clone(), number(at)));
+                if let (Some(size), Some(size_param)) = (size, size_param) {
+                    parameters.push((size_param.clone(), number(*size)));
+                }
+            }
+            PageKind::Offset {
+                param,
+                size,
+                size_param,
+                ..
+            } => {
+                parameters.push((param.clone(), number(at)));
+                parameters.push((size_param.clone(), number(*size)));
+            }
+            PageKind::Cursor { param, .. } => {
+                parameters.extend(self.mark.clone().map(|mark| (param.clone(), mark)));
+            }
+            PageKind::JsonLink { .. } | PageKind::HeaderLink | PageKind::SinglePage | PageKind::Auto => {}
+        }
+        parameters
+    }
+
+    /// Returns the code that gives the mark of the next page, where it is Python's.
+    pub fn mark_code(&self) -> Option<&sequor_planner::expr::Prop> {
+        match &self.spec.kind {
+            PageKind::Cursor {
+                mark: Mark::Code(code),
+                ..
+            } => Some(code),
+            _ => None,
+        }
+    }
+
+    /// Returns what is to be told, once.
+    pub fn take_warnings(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.warnings)
+    }
+
+    /// Goes on to the next page; false when there is none. `mark`: what [`Pages::mark_code`] gave.
+    ///
+    /// # Errors
+    /// A page that is the same as the one before it, a mark or link that was used before, and a path that leads to
+    /// nothing: the paging would go on for ever, or end too early.
+    pub fn advance(&mut self, page: &Page, mark: Option<Value>) -> Result<bool> {
+        self.done += 1;
+        let help = self.reason();
+        self.progress.check(page, self.done, &help)?;
+        let rows = page.rows_or_taken();
+        self.rows += rows.unwrap_or(0);
+        self.empty = if rows == Some(0) { self.empty + 1 } else { 0 };
+        if self.done == 1 {
+            self.first_rows = rows;
+            self.check_rows_path(page)?;
+        }
+        if self.spec.max_pages.is_some_and(|max| self.done >= max) {
+            return Ok(false);
+        }
+        if self.spec.kind == PageKind::Auto {
+            self.spec.kind = detect(&page.response, rows)?;
+            if let PageKind::PageNumber { start, .. } = self.spec.kind {
+                self.at = start;
+            }
+        }
+        let more = self.has_more(page)?;
+        if more == Some(false) {
+            return Ok(false);
+        }
+        let goes_on = match self.spec.kind.clone() {
+            PageKind::PageNumber { .. } | PageKind::Offset { .. } => self.counts_on(page, more)?,
+            PageKind::Cursor { mark: place, .. } => self.marked(page, &place, mark)?,
+            PageKind::JsonLink { path } => {
+                let next = page.at(&path).filter(|v| !is_nothing(v));
+                if next.is_none() {
+                    self.look_for("next_path", &path, page);
+                }
+                self.follow(page, next.map(|next| next.to_text()).as_deref())?
+            }
+            PageKind::HeaderLink => self.follow(page, header_link(&page.response, "next"))?,
+            PageKind::SinglePage | PageKind::Auto => false,
+        };
+        if !goes_on && more == Some(true) && !matches!(self.spec.kind, PageKind::SinglePage) {
+            let message = format!(
+                "page {} says by `has_more_path` that there are more pages, and not how to ask for the next",
+                self.done
+            );
+            return Err(Error::new(ErrorKind::Data, message).help("check the path of the mark or the link"));
+        }
+        if goes_on && self.empty >= MOST_EMPTY {
+            let message = format!(
+                "{MOST_EMPTY} pages without rows came one after the other, and still another is named"
+            );
+            return Err(
+                Error::new(ErrorKind::Limit, message).help("if that is as it should be, give `max_pages`")
+            );
+        }
+        Ok(goes_on)
+    }
+
+    /// What may be the reason where a page comes twice.
+    fn reason(&self) -> String {
+        match &self.spec.kind {
+            PageKind::PageNumber { param, .. }
+            | PageKind::Offset { param, .. }
+            | PageKind::Cursor { param, .. } => {
+                format!("the API may take no parameter `{param}`: check `param` and `in` of `pagination`")
+            }
+            _ => "the API leads to the same page again: check the `type` of `pagination`".into(),
+        }
+    }
+
+    /// Whether the response says that there is another page; none where it says nothing of it.
+    fn has_more(&self, page: &Page) -> Result<Option<bool>> {
+        let Some(path) = &self.spec.has_more else {
+            return Ok(None);
+        };
+        match page.at(path) {
+            Some(Value::Text(text)) => {
+                let text = text.trim();
+                Ok(Some(
+                    !(text.is_empty() || text == "0" || text.eq_ignore_ascii_case("false")),
+                ))
+            }
+            Some(value) => Ok(Some(value.is_true())),
+            // A path that never led anywhere is a slip; what is left out later is the end.
+            None if self.done == 1 && !page.is_empty() => Err(not_there("has_more_path", path, page)),
+            None => Ok(Some(false)),
+        }
+    }
+
+    /// # Errors
+    /// A `rows_path` that leads to nothing in a first page that has something.
+    fn check_rows_path(&self, page: &Page) -> Result<()> {
+        match &self.spec.rows {
+            Some(path) if page.at(path).is_none() && !page.body_is_empty() => {
+                Err(not_there("rows_path", path, page))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes the mark of the next page.
+    fn marked(&mut self, page: &Page, place: &Mark, computed: Option<Value>) -> Result<bool> {
+        let mark = match place {
+            Mark::Path(path) => page.at(path),
+            Mark::Header(name) => {
+                let value = page.response.headers.get(name.as_str());
+                value.map(|value| Value::text(String::from_utf8_lossy(value.as_bytes())))
+            }
+            Mark::Code(_) => computed,
+        };
+        self.mark = mark.filter(|mark| !is_nothing(mark));
+        let Some(mark) = &self.mark else {
+            match place {
+                Mark::Path(path) => self.look_for("cursor_path", path, page),
+                Mark::Header(name) => self.look_for_header(name, page),
+                Mark::Code(_) => {}
+            }
+            return Ok(false);
+        };
+        let text = mark.to_json_text();
+        match self.progress.note(&text) {
+            true => Ok(true),
+            false => {
+                let message = format!(
+                    "page {} names the mark `{text}` for the next page, which was used before",
+                    self.done
+                );
+                Err(Error::new(ErrorKind::Limit, message).help(self.reason()))
+            }
+        }
+    }
+
+    /// Takes the url of the next page.
+    fn follow(&mut self, page: &Page, next: Option<&str>) -> Result<bool> {
+        let Some(next) = next else { return Ok(false) };
+        let url = next_url(&page.response, next)?;
+        self.progress.note(page.response.url.as_str());
+        if !self.progress.note(url.as_str()) {
+            let message = format!(
+                "page {} names as the next page one that came before: {}",
+                self.done,
+                crate::exchange::shown_url(&url)
+            );
+            return Err(Error::new(ErrorKind::Limit, message).help(self.reason()));
+        }
+        self.link = Some(url);
+        Ok(true)
+    }
+
+    /// Warns of a first page whose mark or link is not there, where that looks like a slip: APIs leave it out of a last
+    /// page.
+    fn look_for(&mut self, key: &str, path: &DataPath, page: &Page) {
+        if self.done > 1 || page.is_empty() || page.at(path).is_some() {
+            return;
+        }
+        let absent = Absent::find(&page.response.utf8(), path);
+        let slip = absent.filter(|absent| absent.near().is_some() || absent.is_object());
+        if let Some(absent) = slip {
+            self.warnings.push(format!(
+                "the paging ends with its first page: `{key}` is `{path}`, and {}",
+                absent.says()
+            ));
+        } else if let Some((name, size)) = full(page) {
+            self.warnings.push(format!(
+                "the paging ends with its first page, which is full (`{name}` is {size}): `{key}` is `{path}`, and nothing is there"
+            ));
+        }
+    }
+
+    fn look_for_header(&mut self, name: &str, page: &Page) {
+        if self.done > 1 || page.is_empty() || page.response.headers.contains_key(name) {
+            return;
+        }
+        let there = page.response.headers.keys().map(|name| name.as_str());
+        if let Some(near) = sequor_planner::nearest(name, there) {
+            self.warnings.push(format!(
+                "the paging ends with its first page: there is no header `{name}` (`cursor_header`), but `{near}`"
+            ));
+        } else if let Some((parameter, size)) = full(page) {
+            self.warnings.push(format!(
+                "the paging ends with its first page, which is full (`{parameter}` is {size}): it has no header `{name}` (`cursor_header`)"
+            ));
+        }
+    }
+}
+
+/// Names of parameters that ask for so many rows.
+const SIZES: [&str; 12] = [
+    "limit",
+    "size",
+    "count",
+    "first",
+    "per_page",
+    "perpage",
+    "page_size",
+    "pagesize",
+    "page[size]",
+    "max_results",
+    "maxresults",
+    "$top",
+];
+
+/// The parameter of a page's url that asked for as many rows as came, and how many.
+fn full(page: &Page) -> Option<(String, u64)> {
+    let rows = page.rows?;
+    let mut pairs = page.response.url.query_pairs();
+    let (name, _) = pairs.find(|(name, value)| {
+        SIZES.contains(&name.to_ascii_lowercase().as_str()) && value.parse() == Ok(rows)
+    })?;
+    Some((name.into_owned(), rows))
+}
+
+/// What is said of a path that leads to nothing where something must be.
+fn not_there(key: &str, path: &DataPath, page: &Page) -> Error {
+    let text = page.response.utf8();
+    let absent = Absent::find(&text, path);
+    let says = match &absent {
+        Some(absent) => absent.says(),
+        None => "the response has nothing there".into(),
+    };
+    let error = Error::new(ErrorKind::Data, format!("`{key}` is `{path}`, and {says}"));
+    match absent.as_ref().and_then(Absent::near) {
+        Some(near) => error.help(format!("did you mean `{near}`?")),
+        None => error.help(format!(
+            "the response starts with: {}",
+            crate::exchange::excerpt(&text)
+        )),
+    }
+}
+
+fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::Text(text) => text.trim().is_empty(),
+        _ => false,
+    }
+}
