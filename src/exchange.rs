@@ -22,8 +22,10 @@ pub struct Request {
     pub url: Url,
     pub headers: HeaderMap,
     pub body: Option<Bytes>,
-    /// How long it may take, where that differs from its source.
+    /// How long the server may be silent, where that differs from its source.
     pub timeout: Option<Duration>,
+    /// How long the whole of it may take, where that differs from its source.
+    pub total_timeout: Option<Duration>,
 }
 
 impl Request {

@@ -1,6 +1,7 @@
 //! Secrets: a type that can't be printed, and the redactor that takes them out of what is.
 
-pub use sequor_planner::is_secret_name;
+pub use sequor_planner::{is_secret_name, is_secret_variable};
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -8,7 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 pub const MASK: &str = "***";
 
 /// Shorter secrets are not searched for in texts: they would be found everywhere.
-const MIN_LENGTH: usize = 4;
+const MIN_LENGTH: usize = 6;
 
 /// A password, token or key.
 #[derive(Clone, PartialEq, Eq)]
@@ -45,17 +46,24 @@ pub struct Redactor {
 }
 
 impl Redactor {
-    /// From now on, `secret` is masked: as it is, and as it looks in a URL and in JSON.
+    /// From now on, `secret` is masked: as it is, and as it looks in a URL, in JSON and in base64.
     pub fn add(&self, secret: &Secret) {
         let text = secret.reveal();
         if text.chars().count() < MIN_LENGTH {
             return;
         }
+        let known = self.secrets.read().unwrap_or_else(PoisonError::into_inner);
+        if known.iter().any(|s| s.reveal() == text) {
+            return;
+        }
+        drop(known);
         let encoded: String = url::form_urlencoded::byte_serialize(text.as_bytes()).collect();
         let percent = encoded.replace('+', "%20");
         let json = inside_quotes(text);
         let mut secrets = self.secrets.write().unwrap_or_else(PoisonError::into_inner);
-        for form in [text.to_string(), encoded, percent, json] {
+        let lower = lower_escapes(&percent);
+        let forms = [text.to_string(), encoded, percent, lower, json].into_iter();
+        for form in forms.chain(base64_forms(text)) {
             if !secrets.iter().any(|s| s.reveal() == form) {
                 secrets.push(Secret::new(form));
             }
@@ -64,11 +72,16 @@ impl Redactor {
         secrets.sort_by_key(|s| std::cmp::Reverse(s.reveal().len()));
     }
 
-    /// As [`Redactor::add`], when the value's name says that it is a secret.
-    pub fn add_named(&self, name: &str, value: &str) {
-        if is_secret_name(name) {
+    /// As [`Redactor::add`], when the name of a variable says that its value is a secret.
+    pub fn add_variable(&self, name: &str, value: &str) {
+        if is_secret_variable(name) {
             self.add(&Secret::new(value));
         }
+    }
+
+    /// Returns a text as it is shown: secrets masked, control characters escaped.
+    pub fn shown(&self, text: &str) -> String {
+        without_controls(&self.redact(text)).into_owned()
     }
 
     /// `text` with every secret masked.
@@ -82,6 +95,59 @@ impl Redactor {
         }
         text
     }
+}
+
+/// A text with its escapes in lower case, as some write them.
+fn lower_escapes(percent: &str) -> String {
+    let mut parts = percent.split('%');
+    let mut out = parts.next().unwrap_or_default().to_string();
+    for part in parts {
+        let (escape, rest) = part.split_at(part.len().min(2));
+        out.push('%');
+        out.push_str(&escape.to_ascii_lowercase());
+        out.push_str(rest);
+    }
+    out
+}
+
+/// A text as it looks inside base64, wherever it begins: what other bytes have no part in.
+fn base64_forms(text: &str) -> Vec<String> {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+    // Fewer letters are found everywhere.
+    const LEAST: usize = 8;
+    let mut forms = Vec::new();
+    for before in 0..3usize {
+        let mut bytes = vec![0; before];
+        bytes.extend_from_slice(text.as_bytes());
+        // Letters that hold bits of what stands before or behind.
+        let first = [0, 2, 3][before];
+        let behind = usize::from(bytes.len() % 3 != 0);
+        for encoded in [STANDARD_NO_PAD.encode(&bytes), URL_SAFE_NO_PAD.encode(&bytes)] {
+            let own = encoded.get(first..encoded.len() - behind).unwrap_or_default();
+            if own.len() >= LEAST {
+                forms.push(own.to_string());
+            }
+        }
+    }
+    forms
+}
+
+/// Returns a text with its control characters written as escapes: an API's text must not clear a screen, or write a line
+/// that looks like ours.
+pub fn without_controls(text: &str) -> Cow<'_, str> {
+    let control = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    if !text.contains(control) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        match control(c) {
+            true => out.push_str(&format!("\\x{:02x}", u32::from(c))),
+            false => out.push(c),
+        }
+    }
+    Cow::Owned(out)
 }
 
 /// Returns a URL without its password and without the values of parameters that are named like secrets.

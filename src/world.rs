@@ -36,6 +36,9 @@ pub trait World: Send + Sync {
 
     /// A variable of the process's environment.
     fn environment(&self, name: &str) -> Option<String>;
+
+    /// The same, whose value no output shows from now on.
+    fn secret(&self, name: &str) -> Option<String>;
 }
 
 /// `var(name)`: the variable, or the error that says it is not there.

@@ -39,10 +39,10 @@ pub fn check(plan: &Plan, sources: &IndexMap<String, Source>, d: &mut Diagnostic
             .filter(|name| answered.contains(*name) || Some(*name) == row);
         if let Some(variable) = of_data.find(|variable| decides_host(&request.url, variable)) {
             let message = format!(
-                "the host of this request comes out of data (`{variable}`): the credentials of source `{name}` are left off there"
+                "the host of this request comes out of data (`{variable}`): the credentials of source `{name}` are left off there, where no `allowed_hosts` names it"
             );
             d.warning(Code::ForeignHost, request.url_place.clone(), message)
-                .help(format!("list the hosts they are meant for in `allowed_hosts` of source `{name}`, or give it a `base_url`"));
+                .help(format!("list the hosts they are meant for in sources/{name}.yaml, or give it a `base_url`"));
         }
     });
 }

@@ -40,6 +40,6 @@ pub use names::{NamePart, name_parts};
 pub use passes::{CompilerStage, PASSES, PlanOptions, SelectError};
 pub use read::{Compiler, File, ProjectFiles};
 pub use schema::{SchemaOf, schema};
-pub use secrets::is_secret_name;
+pub use secrets::{is_secret_name, is_secret_variable};
 pub use span::Place;
 pub use statements::{is_transaction, plain_colons, split_pieces, split_statements};

@@ -60,6 +60,7 @@ const NO_TEXT: &[&str] = &[
     "init",
     "response",
     "parameters",
+    "path_parameters",
     "headers",
     "columns",
     "model",
@@ -83,10 +84,10 @@ fn examples() -> Vec<(&'static str, Json)> {
         "init": {"variables": {"p": 1}},
         "for_each": {"source": "db", "database": "d", "namespace": "n", "table": "t", "as": "row", "batch_size": 5},
         "request": {
-            "source": "shop", "url": "/x", "method": "POST", "parameters": {"a": 1}, "headers": {"b": "c"}, "body_format": "json",
-            "body": {"x": 1}, "safe": false, "idempotency_key": "k", "timeout": 5, "concurrency": 2,
+            "source": "shop", "url": "/x", "method": "POST", "path_parameters": {"x": "1"}, "parameters": {"a": 1}, "headers": {"b": "c"}, "body_format": "json",
+            "body": {"x": 1}, "safe": false, "idempotency_key": "k", "timeout": 5, "total_timeout": 9, "concurrency": 2,
             "rate_limit": {"requests": 5, "per": "1s", "burst": 2},
-            "retry": {"max_attempts": 2, "statuses": [503], "on": ["timeout"], "non_idempotent": true,
+            "retry": {"max_attempts": 2, "max_wait": 9, "max_elapsed": 9, "statuses": [503], "on": ["timeout"], "non_idempotent": true,
                 "backoff": {"type": "linear", "initial": 1, "max": 2, "jitter": false}},
         },
         "response": {
@@ -175,9 +176,9 @@ fn extend(json: &mut Json, entries: impl Iterator<Item = (String, Json)>) {
 /// Sources that have every key of their type between them.
 fn sources() -> Vec<(&'static str, Json)> {
     let http = |auth: Json| {
-        json!({"type": "http", "base_url": "https://x.example", "variables": {"a": 1}, "headers": {"b": "c"}, "auth": auth, "timeout": 5,
+        json!({"type": "http", "base_url": "https://x.example", "variables": {"a": 1}, "headers": {"b": "c"}, "auth": auth, "timeout": 5, "total_timeout": 9,
             "concurrency": 2, "rate_limit": {"requests": 5, "per": "1s", "burst": 2},
-            "retry": {"max_attempts": 2, "statuses": [503], "on": ["timeout"], "non_idempotent": true,
+            "retry": {"max_attempts": 2, "max_wait": 9, "max_elapsed": 9, "statuses": [503], "on": ["timeout"], "non_idempotent": true,
                 "backoff": {"type": "linear", "initial": 1, "max": 2, "jitter": false}},
             "allowed_hosts": ["x.example"], "max_response_size": "5MB",
             "tls": {"ca_cert": "a.pem", "client_cert": "b.pem", "client_key": "c.pem"}})

@@ -54,7 +54,7 @@ impl Parts {
         // Variables of the environment that are named like secrets are masked from the start.
         for (name, value) in &loaded.compiler.environment {
             if let Some(text) = value.as_str() {
-                redactor.add_named(name, text);
+                redactor.add_variable(name, text);
             }
         }
         let folder = loaded.project.folder().to_path_buf();

@@ -13,8 +13,10 @@ pub use policy::{Blame, Exit, POLICIES, Policy, Retry};
 pub enum ErrorKind {
     /// Project files, environment or command line are wrong.
     Project,
-    /// A server could not be reached: refused, unknown host, TLS failure. Nothing was sent.
+    /// A server could not be reached: refused, unknown host. Nothing was sent.
     Connect,
+    /// A server's certificate is not trusted. Nothing was sent.
+    Certificate,
     /// The connection broke while a request was under way: whether it was carried out is not known.
     Broken,
     /// A server did not answer in time.

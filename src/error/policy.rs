@@ -71,7 +71,7 @@ pub static POLICIES: &[Policy] = &[
         kind: ErrorKind::Connect,
         code: "SQ1002",
         title: "A server could not be reached",
-        blame: Blame::Row,
+        blame: Blame::Step,
         retry: Retry::Connect,
         exit: Exit::Failed,
         advice: Some("check that the server runs and that host and port are right"),
@@ -81,7 +81,7 @@ pub static POLICIES: &[Policy] = &[
         kind: ErrorKind::Broken,
         code: "SQ1003",
         title: "The connection broke while a request was under way",
-        blame: Blame::Row,
+        blame: Blame::Step,
         retry: Retry::Connect,
         exit: Exit::Failed,
         advice: Some("the server or something on the way closed the connection; run again later"),
@@ -91,7 +91,7 @@ pub static POLICIES: &[Policy] = &[
         kind: ErrorKind::Timeout,
         code: "SQ1004",
         title: "A server did not answer in time",
-        blame: Blame::Row,
+        blame: Blame::Step,
         retry: Retry::Timeout,
         exit: Exit::Failed,
         advice: Some("the server is slow or unreachable; `timeout` in the source sets how long to wait"),
@@ -258,6 +258,18 @@ pub static POLICIES: &[Policy] = &[
         explanation: include_str!("codes/SQ1020.md"),
     },
     Policy {
+        kind: ErrorKind::Certificate,
+        code: "SQ1021",
+        title: "A server's certificate is not trusted",
+        blame: Blame::Step,
+        retry: Retry::Never,
+        exit: Exit::Failed,
+        advice: Some(
+            "if the server has a certificate of your own, name it, or the authority that signed it, in `tls: {ca_cert: FILE}` of the source",
+        ),
+        explanation: include_str!("codes/SQ1021.md"),
+    },
+    Policy {
         kind: ErrorKind::Internal,
         code: "SQ1099",
         title: "A bug in this program",
@@ -323,7 +335,8 @@ mod tests {
             ErrorKind::Depth => 17,
             ErrorKind::Cancelled => 18,
             ErrorKind::TakenBack => 19,
-            ErrorKind::Internal => 20,
+            ErrorKind::Certificate => 20,
+            ErrorKind::Internal => 21,
         }
     }
 

@@ -138,7 +138,13 @@ fn adjust(policy: &mut Policy, retry: &RetrySpec) {
         policy.jitter = jitter;
     }
     if let Some(statuses) = &retry.statuses {
-        policy.statuses.clone_from(statuses);
+        policy.statuses = Some(statuses.clone());
+    }
+    if let Some(max_wait) = retry.max_wait {
+        policy.max_wait = seconds(max_wait);
+    }
+    if let Some(max_elapsed) = retry.max_elapsed {
+        policy.max_elapsed = seconds(max_elapsed);
     }
     if let Some(on) = &retry.on {
         policy.on_timeout = on.contains(&RetryOn::Timeout);

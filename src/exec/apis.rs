@@ -3,12 +3,11 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use sequor_planner::expr::Prop;
 use sequor_planner::syntax::{HttpSource, Source, SourceKind};
 
-use super::api::Api;
+use super::api::{Api, seconds};
 use super::scope::Scope;
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::Evaluator;
@@ -146,7 +145,8 @@ impl Apis {
         };
         let max = http.network.max_response;
         Ok(Settings {
-            timeout: http.timeout.map(Duration::from_secs_f64),
+            timeout: http.timeout.map(seconds),
+            total_timeout: http.total_timeout.map(seconds),
             tls,
             max_response: max.map(|n| usize::try_from(n).unwrap_or(usize::MAX)),
         })

@@ -91,7 +91,7 @@ impl StepContext {
 
     /// Warns of something; secrets in the text are hidden.
     pub async fn warn(&self, text: impl AsRef<str>) {
-        let text = self.run.redactor.redact(text.as_ref());
+        let text = self.run.redactor.shown(text.as_ref());
         self.emit(EventKind::Warning { text }).await;
     }
 

@@ -68,7 +68,7 @@ impl Databases {
         let Some(opener) = &self.opener else {
             return Err(Error::new(ErrorKind::Internal, "no databases here"));
         };
-        let hidden = |e: Error| e.map_text(|text| self.redactor.redact(text));
+        let hidden = |e: Error| e.map_text(|text| self.redactor.shown(text));
         let settings = source.settings();
         let fixed = settings.iter().all(|p| p.uses().is_fixed());
         // The usual case evaluates nothing.

@@ -11,7 +11,7 @@ use super::tables::{Relation, collect};
 use super::turn::{Turn, Variable};
 use super::variables::Variables;
 use crate::error::Result;
-use crate::secret::Redactor;
+use crate::secret::{Redactor, Secret, is_secret_variable};
 use crate::sources::database::Database;
 use crate::value::Row;
 use crate::value::Value;
@@ -234,8 +234,8 @@ impl Scope {
     }
 }
 
-impl World for Scope {
-    fn variable(&self, name: &str) -> Option<Value> {
+impl Scope {
+    fn look_up(&self, name: &str) -> Option<Value> {
         // A null lets the next scope be seen: behind the flow's own variables the project's, behind those the environment's.
         let known = |value: &Value| !matches!(value, Value::Null);
         let environment = || self.variables.environment_value(name).filter(known);
@@ -263,6 +263,18 @@ impl World for Scope {
                     .or_else(|| self.variables.environment_value(name)),
             },
         }
+    }
+}
+
+impl World for Scope {
+    fn variable(&self, name: &str) -> Option<Value> {
+        let value = self.look_up(name)?;
+        if is_secret_variable(name)
+            && let Value::Text(text) = &value
+        {
+            self.redactor.add(&Secret::new(text.clone()));
+        }
+        Some(value)
     }
 
     fn keep(&self, name: &str, value: Value) {
@@ -307,7 +319,13 @@ impl World for Scope {
 
     fn environment(&self, name: &str) -> Option<String> {
         let value = std::env::var(name).ok()?;
-        self.redactor.add_named(name, &value);
+        self.redactor.add_variable(name, &value);
+        Some(value)
+    }
+
+    fn secret(&self, name: &str) -> Option<String> {
+        let value = std::env::var(name).ok()?;
+        self.redactor.add(&Secret::new(value.as_str()));
         Some(value)
     }
 }

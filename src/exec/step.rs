@@ -49,7 +49,7 @@ pub async fn step_to_end(run: Arc<Run>, step: Arc<Step>, scope: Scope, depth: us
         () = run.cancel.cancelled() => Err(interrupted()),
         result = with_progress(&context) => result,
     };
-    let result = result.map_err(|e| e.map_text(|text| run.redactor.redact(text)).at(&step.place));
+    let result = result.map_err(|e| e.map_text(|text| run.redactor.shown(text)).at(&step.place));
     // What became of the step shows in its turn: a step before it may fail yet.
     let result = match (result, scope.turn()) {
         (Err(e), _) if matches!(e.kind(), ErrorKind::Cancelled | ErrorKind::TakenBack) => Err(e),

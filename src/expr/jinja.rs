@@ -13,6 +13,7 @@ use sequor_planner::expr::Code;
 use crate::error::{Error, ErrorKind, Result};
 use crate::value::Row;
 use crate::value::Value;
+use crate::value::in_path;
 use crate::world::{Ask, World, no_env, scalar, var};
 
 const WORLD: &str = "__world";
@@ -76,6 +77,12 @@ impl Jinja {
                 }
             },
         );
+        environment.add_function("secret", |state: &State, name: &str| {
+            let found = world(state)?.secret(name);
+            found.ok_or_else(|| fail(no_env(name)))
+        });
+        environment.add_filter("path", |value: &JinjaValue| encoded(value, in_path::path));
+        environment.add_filter("segment", |value: &JinjaValue| encoded(value, in_path::segment));
         environment.add_function("query", |state: &State, source: &str, sql: &str| {
             rows(state, &query(source, sql)).map(|rows| list(&rows))
         });
@@ -107,6 +114,18 @@ impl Jinja {
             .and_then(|template| template.render(minijinja::context! { __world => world }))
             .map_err(|error| explain(&error, code))
     }
+}
+
+/// A value as it stands in the path of a url.
+fn encoded(
+    value: &JinjaValue,
+    encode: fn(&str) -> Result<String>,
+) -> std::result::Result<String, minijinja::Error> {
+    if value.is_none() || value.is_undefined() {
+        return Err(fail(in_path::null()));
+    }
+    let text = python_spelling(value).map_or_else(|| value.to_string(), |text| text.into_owned());
+    encode(&text).map_err(fail)
 }
 
 fn query(source: &str, sql: &str) -> Ask {

@@ -11,6 +11,7 @@ use super::body::Body;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::{IDEMPOTENCY_KEY, Request};
 use crate::value::Value;
+use crate::value::in_path;
 
 /// The parts of a request, evaluated.
 #[derive(Debug)]
@@ -18,6 +19,8 @@ pub struct Parts<'a> {
     pub base_url: Option<&'a str>,
     pub url: Value,
     pub method: Value,
+    /// What stands for `{name}` in the url.
+    pub path_parameters: Option<Value>,
     pub parameters: Option<Value>,
     /// Parameters that take the place of those of their names, wherever they stand.
     pub replaced: Vec<(String, Value)>,
@@ -27,6 +30,7 @@ pub struct Parts<'a> {
     /// `true`: one is made up.
     pub idempotency_key: Option<Value>,
     pub timeout: Option<Duration>,
+    pub total_timeout: Option<Duration>,
 }
 
 /// Builds a request. Nothing of a row's data gets into it unencoded or unchecked: parameters are encoded, header names
@@ -35,7 +39,10 @@ pub fn build(parts: Parts<'_>) -> Result<Request> {
     let method = parts.method.to_text().to_uppercase();
     let method = Method::from_bytes(method.as_bytes())
         .map_err(|_| Error::new(ErrorKind::Project, format!("`{method}` is not an HTTP method")))?;
-    let mut url = url(&parts.url, parts.base_url)?;
+    let mut url = match &parts.path_parameters {
+        None => url(&parts.url, parts.base_url)?,
+        Some(parameters) => url(&filled(&parts.url, parameters)?, parts.base_url)?,
+    };
     if let Some(parameters) = &parts.parameters {
         let pairs = pairs(parameters, "parameters")?;
         if !pairs.is_empty() {
@@ -83,7 +90,29 @@ pub fn build(parts: Parts<'_>) -> Result<Request> {
         headers,
         body,
         timeout: parts.timeout,
+        total_timeout: parts.total_timeout,
     })
+}
+
+/// The url with its `{name}` filled in, one segment of the path each.
+fn filled(url: &Value, parameters: &Value) -> Result<Value> {
+    let mut text = url.to_text();
+    for (name, value) in entries(parameters, "path_parameters")? {
+        let marker = format!("{{{name}}}");
+        if !text.contains(&marker) {
+            let message = format!("`path_parameters` has `{name}`, and the url `{text}` has no `{marker}`");
+            return Err(Error::new(ErrorKind::Project, message));
+        }
+        let segment = match &value {
+            Value::Null => Err(in_path::null()),
+            value => in_path::segment(&self::text(value)),
+        };
+        text = text.replace(
+            &marker,
+            &segment.map_err(|e| e.context(format!("path parameter `{name}`")))?,
+        );
+    }
+    Ok(Value::text(text))
 }
 
 fn url(value: &Value, base: Option<&str>) -> Result<Url> {
@@ -176,7 +205,23 @@ fn header_value(text: &str) -> Option<HeaderValue> {
 
 /// Names and values of parameters, headers or a form. Null is left out; a list gives its name once per item.
 pub(super) fn pairs(value: &Value, what: &str) -> Result<Vec<(String, String)>> {
-    let entries: Vec<(String, Value)> = match value {
+    let entries = entries(value, what)?;
+    let mut pairs = Vec::with_capacity(entries.len());
+    for (name, value) in entries {
+        match value {
+            Value::Null => {}
+            Value::List(items) => {
+                let items = items.iter().filter(|v| !matches!(v, Value::Null));
+                pairs.extend(items.map(|v| (name.clone(), text(v))));
+            }
+            value => pairs.push((name, text(&value))),
+        }
+    }
+    Ok(pairs)
+}
+
+fn entries(value: &Value, what: &str) -> Result<Vec<(String, Value)>> {
+    Ok(match value {
         Value::Null => Vec::new(),
         Value::Map(_) | Value::Pairs(_) => {
             let entries = value.entries().unwrap_or_default();
@@ -192,17 +237,5 @@ pub(super) fn pairs(value: &Value, what: &str) -> Result<Vec<(String, String)>> 
                 ),
             ));
         }
-    };
-    let mut pairs = Vec::with_capacity(entries.len());
-    for (name, value) in entries {
-        match value {
-            Value::Null => {}
-            Value::List(items) => {
-                let items = items.iter().filter(|v| !matches!(v, Value::Null));
-                pairs.extend(items.map(|v| (name.clone(), text(v))));
-            }
-            value => pairs.push((name, text(&value))),
-        }
-    }
-    Ok(pairs)
+    })
 }

@@ -1,8 +1,11 @@
 //! How many requests are under way at the same time: a fixed number, or as many as the API allows.
 //!
 //! The second is found by additive increase and multiplicative decrease, as TCP does it: one more for each round of
-//! answers that come as fast as the fastest, half as many after a 429, a 503 or a time-out, a tenth less when answers take
+//! answers that come as fast as the fastest, half as many after a 503 or a time-out, a tenth less when answers take
 //! twice as long as the fastest, since then they wait in a queue.
+//!
+//! Where an API says that it is asked too fast, by a 429 and its kin, a fixed number counts no more, either: half as many go
+//! at the same time, and those that wait are let go one by one, as TCP starts anew after a loss.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -20,7 +23,7 @@ const SLACK: Duration = Duration::from_millis(5);
 /// How many requests are under way at the same time.
 pub struct ConcurrencyLimiter {
     permits: Semaphore,
-    search: Option<Mutex<Search>>,
+    search: Mutex<Search>,
 }
 
 /// What is known about the best limit.
@@ -31,8 +34,10 @@ struct Search {
     given: usize,
     /// Permits to be taken back when they are returned.
     owed: usize,
-    /// Whether the limit still grows by one with each answer.
-    starting: bool,
+    /// Whether the number is found out; else it is fixed, until the API asks for less.
+    auto: bool,
+    /// Up to which limit it grows by one with each answer.
+    quick: f64,
     fastest: Duration,
     /// Answers to requests sent before the last decrease say nothing about the limit since.
     decreased: Instant,
@@ -42,7 +47,9 @@ struct Search {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
     Good,
-    /// A 429, a 503 or a time-out.
+    /// The API says that it is asked too fast.
+    Paced,
+    /// A 503 or a time-out.
     Overload,
     /// Anything else tells nothing about the limit.
     Other,
@@ -57,25 +64,27 @@ pub struct Place<'a> {
 impl ConcurrencyLimiter {
     /// Always so many.
     pub fn fixed(limit: usize) -> ConcurrencyLimiter {
-        ConcurrencyLimiter {
-            permits: Semaphore::new(limit),
-            search: None,
-        }
+        ConcurrencyLimiter::new(limit, limit, false)
     }
 
     /// As many as are good, up to `most`.
     pub fn auto(most: usize) -> ConcurrencyLimiter {
+        ConcurrencyLimiter::new(FIRST as usize, most, true)
+    }
+
+    fn new(first: usize, most: usize, auto: bool) -> ConcurrencyLimiter {
         ConcurrencyLimiter {
-            permits: Semaphore::new(FIRST as usize),
-            search: Some(Mutex::new(Search {
-                limit: FIRST,
+            permits: Semaphore::new(first),
+            search: Mutex::new(Search {
+                limit: first as f64,
                 most: most as f64,
-                given: FIRST as usize,
+                given: first,
                 owed: 0,
-                starting: true,
+                auto,
+                quick: f64::MAX,
                 fastest: Duration::MAX,
                 decreased: Instant::now(),
-            })),
+            }),
         }
     }
 
@@ -89,14 +98,16 @@ impl ConcurrencyLimiter {
         })
     }
 
-    fn search(&self) -> Option<MutexGuard<'_, Search>> {
-        let search = self.search.as_ref()?;
-        Some(search.lock().unwrap_or_else(PoisonError::into_inner))
+    fn search(&self) -> MutexGuard<'_, Search> {
+        self.search.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Learns from an answer to a request that was sent at `sent`.
     pub fn learn(&self, sent: Instant, answer: Answer) {
-        let Some(mut search) = self.search() else { return };
+        let mut search = self.search();
+        if search.is_settled(answer) {
+            return;
+        }
         let crowded = self.permits.available_permits() == 0;
         search.learn(sent, Instant::now(), answer, crowded);
         let wanted = search.limit as usize;
@@ -118,9 +129,7 @@ impl ConcurrencyLimiter {
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        let Some(mut search) = self.limit.search() else {
-            return;
-        };
+        let mut search = self.limit.search();
         if search.owed > 0
             && let Some(permit) = self.permit.take()
         {
@@ -132,21 +141,35 @@ impl Drop for Place<'_> {
 }
 
 impl Search {
+    /// Tells whether an answer changes nothing: the number is fixed, and all of it is in use.
+    fn is_settled(&self, answer: Answer) -> bool {
+        !self.auto && answer != Answer::Paced && self.limit >= self.most
+    }
+
     /// `crowded`: whether all places were taken, so that more might help.
     fn learn(&mut self, sent: Instant, now: Instant, answer: Answer, crowded: bool) {
         let since = sent >= self.decreased;
         let took = now.duration_since(sent);
         match answer {
             Answer::Other => {}
-            Answer::Overload if since => self.decrease(0.5, now),
-            Answer::Overload => {}
+            Answer::Paced if since => {
+                self.decrease(0.5, now);
+                // Those that wait come back one by one, up to half of what went before.
+                (self.quick, self.limit) = (self.limit, 1.0);
+            }
+            Answer::Overload if since && self.auto => self.decrease(0.5, now),
+            Answer::Overload | Answer::Paced => {}
             Answer::Good => {
                 self.fastest = self.fastest.min(took);
-                let slow = took > self.fastest * 2 + SLACK;
+                let slow = self.auto && took > self.fastest * 2 + SLACK;
                 match (slow, since, crowded) {
                     (true, true, _) => self.decrease(0.9, now),
                     (false, _, true) => {
-                        let more = if self.starting { 1.0 } else { 1.0 / self.limit };
+                        let more = if self.limit < self.quick {
+                            1.0
+                        } else {
+                            1.0 / self.limit
+                        };
                         self.limit = (self.limit + more).min(self.most);
                     }
                     _ => {}
@@ -157,7 +180,7 @@ impl Search {
 
     fn decrease(&mut self, by: f64, now: Instant) {
         self.limit = (self.limit * by).max(1.0);
-        self.starting = false;
+        self.quick = 0.0;
         self.decreased = now;
     }
 }
@@ -168,7 +191,7 @@ mod tests {
     use super::*;
 
     fn permits(limit: &ConcurrencyLimiter) -> usize {
-        let search = limit.search().unwrap();
+        let search = limit.search();
         search.given - search.owed
     }
 

@@ -5,24 +5,31 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
-use reqwest::header::CONTENT_LENGTH;
-use reqwest::{Client, Method};
+use reqwest::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use reqwest::{Client, Method, Version};
+use sequor_planner::ops::RowFormat;
+use tokio::time::timeout;
 
+use super::explain;
 use super::tls::TlsFiles;
 use super::transport::Transport;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::{Request, Response, shown_url};
 
-/// How long an API may be silent when the source does not say how long a request may take: before its answer, and within.
+/// How long a server may be silent when the source does not say: before its answer, and within.
 const DEFAULT_SILENCE: Duration = Duration::from_secs(5 * 60);
+/// Connecting takes no longer, whatever the source says.
+const LONGEST_CONNECT: Duration = Duration::from_secs(30);
 /// A response must fit in memory: a page of an API does, an endless body does not.
 pub const DEFAULT_MAX_RESPONSE: usize = 256 * 1024 * 1024;
 
 /// What a client needs to know of its source.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
-    /// For the whole request, connecting and reading the body included; none: 5 minutes for each silence.
+    /// How long a server may be silent; none: 5 minutes.
     pub timeout: Option<Duration>,
+    /// How long the whole of a request may take; none: as long as something comes.
+    pub total_timeout: Option<Duration>,
     pub tls: TlsFiles,
     /// Bytes that a response may have, unpacked.
     pub max_response: Option<usize>,
@@ -31,30 +38,31 @@ pub struct Settings {
 /// A client of one source; its connections are reused.
 pub struct Live {
     client: Client,
+    silence: Duration,
+    total: Option<Duration>,
     max_response: usize,
 }
 
 impl Live {
     /// Creates a client. TLS certificates are verified against the system's roots.
     pub fn new(settings: Settings) -> Result<Live> {
+        let silence = settings.timeout.unwrap_or(DEFAULT_SILENCE);
         let client = Client::builder()
             .user_agent(concat!("sequor/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(Duration::from_secs(30))
+            .connect_timeout(LONGEST_CONNECT.min(silence))
             .tcp_nodelay(true)
             .redirect(reqwest::redirect::Policy::none())
             .pool_idle_timeout(Duration::from_secs(60));
-        let client = match settings.timeout {
-            Some(timeout) => client.timeout(timeout),
-            // An export may take its time as long as it comes.
-            None => client.read_timeout(DEFAULT_SILENCE),
-        };
-        let client = settings
-            .tls
-            .apply(client)?
-            .build()
-            .map_err(|e| Error::new(ErrorKind::Project, format!("no HTTP client: {}", chain(&e))))?;
+        let client = settings.tls.apply(client)?.build().map_err(|e| {
+            Error::new(
+                ErrorKind::Project,
+                format!("no HTTP client: {}", explain::innermost(&e)),
+            )
+        })?;
         Ok(Live {
             client,
+            silence,
+            total: settings.total_timeout,
             max_response: settings.max_response.unwrap_or(DEFAULT_MAX_RESPONSE),
         })
     }
@@ -73,15 +81,18 @@ impl Live {
         if usize::try_from(announced).unwrap_or(usize::MAX) > self.max_response {
             return Err(too_large());
         }
+        let silence = request.timeout.unwrap_or(self.silence);
         let mut chunks = response.bytes_stream();
+        let mut next = async || match timeout(silence, chunks.next()).await {
+            Ok(chunk) => chunk.transpose().map_err(|e| explain::body(&e, request)),
+            Err(_) => Err(explain::silent(request, silence, "the body stopped")),
+        };
         // One chunk, the usual case for small bodies, is passed on as it is.
-        let first = match chunks.next().await {
-            None => return Ok(Bytes::new()),
-            Some(chunk) => chunk.map_err(|e| explain(&e, request))?,
+        let Some(first) = next().await? else {
+            return Ok(Bytes::new());
         };
         let mut body: Option<BytesMut> = None;
-        while let Some(chunk) = chunks.next().await {
-            let chunk = chunk.map_err(|e| explain(&e, request))?;
+        while let Some(chunk) = next().await? {
             let whole = body.get_or_insert_with(|| BytesMut::from(&first[..]));
             if whole.len() + chunk.len() > self.max_response {
                 return Err(too_large());
@@ -96,11 +107,21 @@ impl Live {
 impl Transport for Live {
     /// Redirects are given back as they are: who signs requests has to sign the next one, too.
     async fn send(&self, _: &str, request: &Request) -> Result<Response> {
+        let whole = self.exchange(request);
+        match request.total_timeout.or(self.total) {
+            None => whole.await,
+            Some(total) => match timeout(total, whole).await {
+                Ok(response) => response,
+                Err(_) => Err(explain::too_long(request, total)),
+            },
+        }
+    }
+}
+
+impl Live {
+    async fn exchange(&self, request: &Request) -> Result<Response> {
         let mut sending = self.client.request(request.method.clone(), request.url.clone());
         sending = sending.headers(request.headers.clone());
-        if let Some(timeout) = request.timeout {
-            sending = sending.timeout(timeout);
-        }
         match &request.body {
             Some(body) => sending = sending.body(body.clone()),
             // Some servers want to be told that there is none.
@@ -109,11 +130,31 @@ impl Transport for Live {
             }
             None => {}
         }
-        let response = sending.send().await.map_err(|e| explain(&e, request))?;
+        let silence = request.timeout.unwrap_or(self.silence);
+        let response = match timeout(silence, sending.send()).await {
+            Ok(response) => response.map_err(|e| explain::request(&e, request))?,
+            Err(_) => return Err(explain::silent(request, silence, "no answer")),
+        };
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let ends_with_connection = response.version() < Version::HTTP_2
+            && !headers.contains_key(CONTENT_LENGTH)
+            && !headers.contains_key(TRANSFER_ENCODING);
         let body = self.read(response, request).await?;
-        Ok(Response::new(status, headers, request.url.clone(), body))
+        let response = Response::new(status, headers, request.url.clone(), body);
+        match ends_with_connection && is_cut(&response) {
+            true => Err(explain::cut(request)),
+            false => Ok(response),
+        }
     }
+}
+
+/// Whether a body that ends with its connection ends in the middle of its JSON: nothing else tells that it was cut.
+fn is_cut(response: &Response) -> bool {
+    let body = response.body.trim_ascii();
+    if response.row_format() != RowFormat::Json || !body.starts_with(b"{") && !body.starts_with(b"[") {
+        return false;
+    }
+    serde_json::from_slice::<serde::de::IgnoredAny>(body).is_err_and(|e| e.is_eof())
 }
 
 /// Bytes, for people.
@@ -128,57 +169,4 @@ fn size(bytes: usize) -> String {
 /// Returns a request as messages name it: without its query, where secrets live.
 pub fn shown(request: &Request) -> String {
     format!("{} {}", request.method, shown_url(&request.url))
-}
-
-fn explain(error: &reqwest::Error, request: &Request) -> Error {
-    let target = shown(request);
-    let host = request.url.host_str().unwrap_or("?");
-    let at = match request.url.port_or_known_default() {
-        Some(port) => format!("{host}:{port}"),
-        None => host.to_string(),
-    };
-    let why = chain(error);
-    if error.is_timeout() {
-        return Error::new(ErrorKind::Timeout, format!("{target}: no answer in time"));
-    }
-    if error.is_connect() {
-        return Error::new(
-            ErrorKind::Connect,
-            format!("{target}: can't connect to {at}: {why}"),
-        );
-    }
-    if error.is_decode() && !is_cut(error) {
-        return Error::new(
-            ErrorKind::Data,
-            format!("{target}: the body can't be decoded: {why}"),
-        );
-    }
-    Error::new(
-        ErrorKind::Broken,
-        format!("{target}: the connection failed: {why}"),
-    )
-}
-
-/// Whether the body ended before it was whole: that is the connection's doing, not the encoding's.
-fn is_cut(error: &(dyn std::error::Error + 'static)) -> bool {
-    use std::io::ErrorKind as Io;
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(error) = cause {
-        let io = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
-        if let Some(Io::ConnectionReset | Io::ConnectionAborted | Io::BrokenPipe | Io::UnexpectedEof) = io {
-            return true;
-        }
-        cause = error.source();
-    }
-    // The HTTP layer does not show its own errors.
-    chain(error).contains("before message length")
-}
-
-/// The innermost cause, which says what happened; the outer ones only say that something did.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut inner = error;
-    while let Some(source) = inner.source() {
-        inner = source;
-    }
-    inner.to_string()
 }

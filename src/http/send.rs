@@ -9,11 +9,11 @@ use super::auth::Auth;
 use super::concurrency_limiter::{Answer, ConcurrencyLimiter};
 use super::hosts::Hosts;
 use super::live::shown;
-use super::policy::Policy;
+use super::policy::{self, Policy};
 use super::rate_limiter::RateLimiter;
 use super::redirect;
 use super::transport::Transport;
-use super::wait::{self, LONGEST_WAIT};
+use super::wait;
 use crate::error::{Blame, Error, ErrorKind, Result};
 use crate::exchange::excerpt;
 use crate::exchange::{Request, Response};
@@ -55,8 +55,10 @@ pub struct Sent {
     /// The response, and whether it is to be taken: [`Verdict::Take`], [`Verdict::Stop`],
     /// [`Verdict::Skip`] or [`Verdict::PastTheEnd`].
     pub result: Result<(Arc<Response>, Verdict)>,
-    /// How often it was sent.
+    /// How often it was tried; what an API puts off is no attempt.
     pub attempts: u64,
+    /// How often it was sent.
+    pub requests: u64,
     /// The status of the last response.
     pub status: Option<u16>,
     /// Whose failure it is, where a rule says so.
@@ -86,21 +88,18 @@ pub struct Sending<'a> {
 impl Sending<'_> {
     /// Sends a request, within the limits of its source, until it succeeds or there is no point in going on.
     pub async fn send(&self, request: &Request) -> Sent {
+        let started = Instant::now();
         // Most requests never wait.
-        let mut waits = None;
-        let mut attempts = 0;
-        let mut status;
+        let (mut waits, mut paced_waits) = (None, None);
+        let (mut attempts, mut requests) = (0, 0);
         loop {
-            attempts += 1;
+            requests += 1;
             let response = self.attempt(request).await.map(Arc::new);
-            status = response.as_ref().ok().map(|r| r.status);
-            let asked_to_wait = response.as_ref().ok().and_then(|r| wait::retry_after(r));
-            if let Some(wait) =
-                asked_to_wait.or_else(|| response.as_ref().ok().and_then(|r| wait::exhausted(r)))
-                && wait <= LONGEST_WAIT
-                && self.limits.rate.hold(wait)
-            {
-                (self.waiting)(wait);
+            let status = response.as_ref().ok().map(|r| r.status);
+            let pace = response.as_ref().ok().and_then(|r| policy::pace(r));
+            if let (None, Ok(response)) = (pace, &response) {
+                // The last request of a window: the others need not find out.
+                self.hold(wait::spent(response).filter(|wait| *wait <= self.policy.max_wait));
             }
             let verdict = match response {
                 Ok(response) => self.verdict(response, request).await,
@@ -110,53 +109,82 @@ impl Sending<'_> {
                 Ok(result) => {
                     return Sent {
                         result: Ok(result),
-                        attempts,
+                        attempts: attempts + 1,
+                        requests,
                         status,
                         blame: None,
                     };
                 }
                 Err(failure) => failure,
             };
-            let too_long = asked_to_wait.filter(|wait| *wait > LONGEST_WAIT);
-            let again = failure.again
-                || self
-                    .policy
-                    .again(&failure.error, request, asked_to_wait.is_some());
-            let wait = match too_long {
-                None if again && failure.blame.is_none() => {
-                    waits.get_or_insert_with(|| self.policy.waits()).next()
+            // A rule that has something to say of it comes first.
+            let pace = pace.filter(|_| failure.blame.is_none() && !failure.again);
+            let (wait, refused) = match pace {
+                Some(asked) => {
+                    let next = || {
+                        paced_waits
+                            .get_or_insert_with(|| self.policy.paced_waits())
+                            .next()
+                    };
+                    let wait = asked.or_else(next).unwrap_or(self.policy.max);
+                    (Some(wait), self.policy.refuses(wait, started.elapsed()))
                 }
-                _ => None,
+                None => {
+                    attempts += 1;
+                    let again = failure.again || self.policy.again(&failure.error, request, status);
+                    let wait = match again && failure.blame.is_none() {
+                        true => waits.get_or_insert_with(|| self.policy.waits()).next(),
+                        false => None,
+                    };
+                    let late = wait.and_then(|wait| self.policy.refuses(wait, started.elapsed()));
+                    (wait.filter(|_| late.is_none()), None)
+                }
             };
-            let Some(wait) = wait else {
-                let error = match too_long {
-                    Some(wait) => failure.error.help(format!(
-                        "the API asks to wait {} s: run again then",
-                        wait.as_secs()
-                    )),
-                    None => failure.error,
-                };
-                let error = match error.kind() {
-                    ErrorKind::Unauthorized if self.has_credentials && !self.hosts.trusts(&request.url) => {
-                        let host = request.url.host_str().unwrap_or_default();
-                        error.replace_help(format!(
-                            "the source's credentials were left off, since {host} comes out of data: if they are meant for it, list it in `allowed_hosts` of the source"
-                        ))
-                    }
-                    _ => error,
-                };
-                let error = match attempts {
-                    1 => error,
-                    n => error.context(format!("after {n} attempts")),
+            let (Some(wait), None) = (wait, &refused) else {
+                let error = self.explained(failure.error, request, attempts);
+                let (error, blame) = match refused {
+                    // The row has no part in it.
+                    Some(why) => (error.replace_help(why), Some(Blame::Step)),
+                    None => (error, failure.blame),
                 };
                 return Sent {
                     result: Err(error),
                     attempts,
+                    requests,
                     status,
-                    blame: failure.blame,
+                    blame,
                 };
             };
-            tokio::time::sleep(wait.max(asked_to_wait.unwrap_or_default())).await;
+            if pace.is_some() {
+                self.hold(Some(wait));
+            }
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    /// Lets no request of the source go for a time, and tells so.
+    fn hold(&self, wait: Option<Duration>) {
+        if let Some(wait) = wait
+            && self.limits.rate.hold(wait)
+        {
+            (self.waiting)(wait);
+        }
+    }
+
+    /// The error of a request that is not sent again.
+    fn explained(&self, error: Error, request: &Request, attempts: u64) -> Error {
+        let error = match error.kind() {
+            ErrorKind::Unauthorized if self.has_credentials && !self.hosts.trusts(&request.url) => {
+                let host = request.url.host_str().unwrap_or_default();
+                error.replace_help(format!(
+                    "the source's credentials were left off, since {host} comes out of data: if they are meant for it, list it in `allowed_hosts` of the source"
+                ))
+            }
+            _ => error,
+        };
+        match attempts {
+            0 | 1 => error,
+            n => error.context(format!("after {n} attempts")),
         }
     }
 
@@ -167,7 +195,8 @@ impl Sending<'_> {
         let sent = Instant::now();
         let result = self.follow(request).await;
         let answer = match &result {
-            Ok(response) if matches!(response.status, 429 | 503) => Answer::Overload,
+            Ok(response) if policy::pace(response).is_some() => Answer::Paced,
+            Ok(response) if response.status == 503 => Answer::Overload,
             Ok(_) => Answer::Good,
             Err(error) if error.kind() == ErrorKind::Timeout => Answer::Overload,
             Err(_) => Answer::Other,

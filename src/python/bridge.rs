@@ -123,6 +123,25 @@ impl Bridge {
         self.check(value.ok_or_else(|| crate::world::no_env(name)))
     }
 
+    fn secret(&self, name: &str) -> PyResult<String> {
+        let value = self.world()?.secret(name);
+        self.check(value.ok_or_else(|| crate::world::no_env(name)))
+    }
+
+    /// The filter `path` of templates.
+    fn path(&self, value: &str) -> PyResult<String> {
+        self.check(crate::value::in_path::path(value))
+    }
+
+    /// The filter `segment` of templates.
+    fn segment(&self, value: &str) -> PyResult<String> {
+        self.check(crate::value::in_path::segment(value))
+    }
+
+    fn null_in_path(&self) -> PyResult<()> {
+        self.check(Err(crate::value::in_path::null()))
+    }
+
     #[pyo3(signature = (source, table, database=None, namespace=None))]
     fn table<'py>(
         &self,

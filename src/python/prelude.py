@@ -162,6 +162,7 @@ class Context:
     """What `evaluate(context)` gets."""
 
     def __init__(self, bridge, functions):
+        self._bridge = bridge
         self.var = bridge.var
         self.is_var_defined = bridge.is_var_defined
         self.table = functions.table
@@ -215,6 +216,7 @@ def names(bridge):
         "var": bridge.var,
         "is_var_defined": bridge.is_var_defined,
         "env_var": bridge.env_var,
+        "secret": bridge.secret,
         "table": functions.table,
         "query": functions.query,
         "query_scalar": functions.query_scalar,
@@ -257,6 +259,20 @@ def compile_expression(text, filename, line, names):
 _templates = {}
 
 
+def _environment(context):
+    """Jinja2 with strict undefined names and the filters for the path of a url."""
+    import jinja2
+
+    bridge = context._bridge
+
+    def checked(encode):
+        return lambda value: bridge.null_in_path() if value is None else encode(str(value))
+
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=False)
+    environment.filters.update(path=checked(bridge.path), segment=checked(bridge.segment))
+    return environment
+
+
 def render(text, names):
     """Renders a template as Jinja2 does, with strict undefined names.
 
@@ -268,8 +284,8 @@ def render(text, names):
 
         if len(_templates) >= 1024:
             _templates.clear()
-        template = _templates[text] = jinja2.Template(text, undefined=jinja2.StrictUndefined)
-    known = ("var", "is_var_defined", "env_var", "table", "query", "query_scalar")
+        template = _templates[text] = _environment(names["context"]).from_string(text)
+    known = ("var", "is_var_defined", "env_var", "secret", "table", "query", "query_scalar")
     return template.render({name: names[name] for name in known})
 
 

@@ -14,6 +14,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 mod column;
+pub mod in_path;
 pub mod json;
 pub mod kept;
 mod repr;

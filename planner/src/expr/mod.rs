@@ -8,6 +8,7 @@ mod prop;
 mod pure;
 mod python;
 mod returns;
+mod row_paths;
 mod short;
 mod template;
 mod uses;

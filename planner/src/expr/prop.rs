@@ -96,6 +96,15 @@ impl Prop {
         }
     }
 
+    /// Encodes values of the row `row` in the path of a url, where they stand alone in the template.
+    pub fn keep_in_path(&mut self, row: &str) {
+        if let Prop::Jinja { code, .. } = self
+            && let Some(encoded) = super::row_paths::encoded(&code.text, row)
+        {
+            code.text = encoded.into();
+        }
+    }
+
     /// Adds what the value uses to `uses`.
     pub fn collect(&self, all: &mut Uses) {
         match self {

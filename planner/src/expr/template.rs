@@ -4,7 +4,15 @@
 use minijinja::machinery::ast::{Call, CallArg, Expr, Stmt};
 
 /// Filters that mean the same on what they are native for; on anything else the native engine gives up.
-const FILTERS: &[&str] = &["upper", "lower", "trim", "urlencode", "datetime", "segment"];
+const FILTERS: &[&str] = &[
+    "upper",
+    "lower",
+    "trim",
+    "urlencode",
+    "datetime",
+    "segment",
+    "path",
+];
 
 /// What Python finds as a method before it looks for an entry of that name.
 const METHODS: &[&str] = &[

@@ -53,6 +53,9 @@ pub struct RequestSpec {
     #[serde(skip)]
     pub url_place: Place,
     pub method: Prop,
+    /// What stands for `{name}` in the url, one segment each.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path_parameters: Option<Prop>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parameters: Option<Prop>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -63,9 +66,12 @@ pub struct RequestSpec {
     /// `Idempotency-Key`: the same in every attempt, so that a request may be sent again whatever its method.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<Prop>,
-    /// Seconds the request may take, where that differs from its source.
+    /// Seconds that the API may be silent, where that differs from its source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<f64>,
+    /// Seconds the whole of it may take, where that differs from its source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total_timeout: Option<f64>,
     /// Requests at the same time, counted apart from the source's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub concurrency: Option<Concurrency>,
@@ -168,6 +174,11 @@ static REQUEST: Shape = Shape {
         .required()
         .filled(),
         Key::new("method", Form::Method, "The HTTP method; GET when left out."),
+        Key::new(
+            "path_parameters",
+            Form::Entries,
+            "What stands for `{name}` in the url: each value is one segment of the path, encoded.",
+        ),
         Key::new(
             "parameters",
             Form::Entries,
@@ -338,12 +349,14 @@ fn read_request(node: &Node, d: &mut Diagnostics) -> Option<RequestSpec> {
         url: url?,
         url_place: keys.place_of("url").unwrap_or(keys.place()).clone(),
         method: method?,
+        path_parameters: keys.prop("path_parameters", d),
         parameters: keys.prop("parameters", d),
         headers: keys.prop("headers", d),
         body_format,
         body,
         idempotency_key: keys.prop("idempotency_key", d),
         timeout: keys.duration("timeout", d),
+        total_timeout: keys.duration("total_timeout", d),
         concurrency: read_concurrency(&keys, d),
         rate_limit: read_rate_limit(&keys, d),
         retry: read_retry(&keys, d),

@@ -12,8 +12,8 @@ each_prop! {
     VariableSet { value; name, scope, many }
     Rule { when, message; action, place }
     RequestSpec {
-        url, method, parameters, headers, body, idempotency_key, pagination;
-        source, source_place, url_place, body_format, timeout, concurrency, rate_limit, retry, safe
+        url, method, path_parameters, parameters, headers, body, idempotency_key, pagination;
+        source, source_place, url_place, body_format, timeout, total_timeout, concurrency, rate_limit, retry, safe
     }
     HttpRequest { init, for_each, request, response; place }
     ResponseTable { target, columns, data; data_path, write_mode, schema, place }

@@ -3,6 +3,7 @@
 mod in_order;
 mod lower;
 mod order;
+mod paths;
 mod select;
 pub mod views;
 
@@ -60,8 +61,15 @@ pub const RESOLVE: CompilerStage = CompilerStage {
 pub static PASSES: &[Pass] = &[
     Pass {
         stage: CompilerStage {
+            name: "paths",
+            about: "Values of rows in the path of a url are encoded. First, since it changes what is written: what is lowered is what is sent.",
+        },
+        run: paths::encode,
+    },
+    Pass {
+        stage: CompilerStage {
             name: "lower",
-            about: "Python that needs no interpreter gets its native form. It looks at nothing else, so it is first: all others see what will run.",
+            about: "Python that needs no interpreter gets its native form. It looks at nothing else, so it is before all that look at what will run.",
         },
         run: lower::lower,
     },

@@ -105,6 +105,12 @@ pub struct RetrySpec {
     pub statuses: Option<Vec<u16>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on: Option<Vec<RetryOn>>,
+    /// Seconds of the longest single wait that is obeyed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_wait: Option<f64>,
+    /// Seconds that one request may take, its waits included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_elapsed: Option<f64>,
     /// Whether methods that are not idempotent are sent again, too, whatever happened to the first attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub non_idempotent: Option<bool>,
@@ -157,13 +163,23 @@ static RETRY: Shape = Shape {
         Key::new(
             "max_attempts",
             Form::Whole,
-            "How often a request is sent at most; 3 when left out, 1 sends it once.",
+            "How often a request is tried at most; 3 when left out, 1 tries it once. What an API puts off by a 429 is no attempt.",
+        ),
+        Key::new(
+            "max_wait",
+            Form::Duration,
+            "The longest single wait that an API may ask for; 1h when left out. What asks for more fails at once, and says when to run again.",
+        ),
+        Key::new(
+            "max_elapsed",
+            Form::Duration,
+            "How long one request may take, its waits included; 2h when left out.",
         ),
         Key::new("backoff", Form::Map(&BACKOFF), "The waits between attempts."),
         Key::new(
             "statuses",
             Form::Statuses,
-            "Statuses worth another attempt; 408, 425, 429, 500, 502, 503, 504 when left out.",
+            "Statuses worth another attempt; 408, 425 and all of 5xx but 501 and 505 when left out. A 429 is waited for in any case.",
         )
         .deferred(),
         Key::new(
@@ -188,7 +204,12 @@ pub static LIMITS: Shape = Shape {
         Key::new(
             "timeout",
             Form::Duration,
-            "How long a request may take. When left out, an API may be silent for 5 minutes before its answer and within, and take its time otherwise.",
+            "How long an API may be silent: while connecting (30s at most), before its answer and within; 5m when left out.",
+        ),
+        Key::new(
+            "total_timeout",
+            Form::Duration,
+            "How long the whole of a request may take, its body included; no limit when left out.",
         ),
         Key::new(
             "concurrency",
@@ -217,7 +238,12 @@ pub static REQUEST_LIMITS: Shape = Shape {
         Key::new(
             "timeout",
             Form::Duration,
-            "How long the request may take; the source's when left out.",
+            "How long the API may be silent; the source's when left out.",
+        ),
+        Key::new(
+            "total_timeout",
+            Form::Duration,
+            "How long the whole of the request may take; the source's when left out.",
         ),
         Key::new(
             "concurrency",
@@ -274,6 +300,8 @@ pub fn read_retry(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<RetrySpec> {
     let mut retry = RetrySpec {
         max_attempts: keys.whole("max_attempts", d),
         statuses: read_statuses(&keys, "statuses", d),
+        max_wait: keys.duration("max_wait", d),
+        max_elapsed: keys.duration("max_elapsed", d),
         non_idempotent: keys.flag("non_idempotent", d),
         on: keys.words("on", d).map(|words| {
             let on = |word: &str| match word {
@@ -284,6 +312,15 @@ pub fn read_retry(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<RetrySpec> {
         }),
         ..RetrySpec::default()
     };
+    if let Some(good) = retry.statuses.iter().flatten().find(|status| **status < 400) {
+        let place = keys.place_of("statuses").cloned();
+        d.error(
+            Code::BadValue,
+            place,
+            format!("`statuses` of a retry lists {good}, which is no failure"),
+        )
+        .help("a rule tells what a good status means: `rules: [{when_expression: ..., action: retry}]`");
+    }
     if let Some(node) = keys.node("backoff") {
         let keys = Keys::new(node, &BACKOFF, d)?;
         retry.backoff = keys.choice("type", d).map(|word| match word {

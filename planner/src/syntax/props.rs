@@ -9,7 +9,7 @@ each_prop! {
     AwsSigv4Spec { access_key_id, secret_access_key, session_token, region, service }
     Tls { ca_cert, client_cert, client_key; place }
     Network { tls; allowed_hosts, max_response }
-    HttpSource { base_url, variables, headers, auth, network; timeout, concurrency, rate_limit, retry }
+    HttpSource { base_url, variables, headers, auth, network; timeout, total_timeout, concurrency, rate_limit, retry }
     Source { kind, identifiers; name, place }
 }
 

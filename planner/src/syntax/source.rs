@@ -47,9 +47,12 @@ pub struct HttpSource {
     pub headers: Option<Prop>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auth: Option<AuthSpec>,
-    /// Seconds a request may take, connection and body included.
+    /// Seconds that the API may be silent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<f64>,
+    /// Seconds the whole of it may take.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total_timeout: Option<f64>,
     pub concurrency: Concurrency,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_limit: Option<RateLimitSpec>,
@@ -160,6 +163,7 @@ fn read_http(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<HttpSource> {
         variables,
         headers: keys.prop("headers", d),
         timeout: keys.duration("timeout", d),
+        total_timeout: keys.duration("total_timeout", d),
         rate_limit: read_rate_limit(keys, d),
         retry: read_retry(keys, d),
         concurrency: read_concurrency(keys, d).unwrap_or_default(),

@@ -254,7 +254,7 @@ pub async fn ask(
         judge: Some(judge).filter(|_| !context.http.request.response.rules.is_empty()),
     };
     let sent = sending.send(request).await;
-    context.step.counters.add_request(sent.attempts - 1);
+    context.step.counters.add_request(sent.requests - 1);
     sent.result.map_err(|error| {
         let place = &context.http.request.request.source_place;
         let error = match place {

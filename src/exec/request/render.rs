@@ -19,6 +19,7 @@ use crate::value::json::value_at;
 pub struct Rendered {
     url: Value,
     method: Value,
+    path_parameters: Option<Value>,
     parameters: Option<Value>,
     /// The source's, then the request's own.
     headers: [Option<Value>; 2],
@@ -41,6 +42,7 @@ impl Rendered {
         let given = &context.http.request.request;
         let source_headers = context.api.source.as_ref().and_then(|s| s.headers.as_ref());
         let optional = [
+            given.path_parameters.as_ref(),
             given.parameters.as_ref(),
             source_headers,
             given.headers.as_ref(),
@@ -57,11 +59,18 @@ impl Rendered {
         let mut next = |there: bool| if there { values.next() } else { None };
         let url = next(true).unwrap_or(Value::Null);
         let method = next(true).unwrap_or(Value::Null);
-        let [parameters, source_headers, headers, body, idempotency_key] =
-            optional.map(|p| next(p.is_some()));
+        let [
+            path_parameters,
+            parameters,
+            source_headers,
+            headers,
+            body,
+            idempotency_key,
+        ] = optional.map(|p| next(p.is_some()));
         Ok(Rendered {
             url,
             method,
+            path_parameters,
             parameters,
             headers: [source_headers, headers],
             body,
@@ -80,16 +89,21 @@ impl Rendered {
             base_url: context.base_url.as_deref(),
             url: self.url.clone(),
             method: self.method.clone(),
+            path_parameters: self.path_parameters.clone(),
             parameters: self.parameters.clone(),
             replaced: Vec::new(),
             headers: [self.headers[0].clone(), self.headers[1].clone(), None],
             body: None,
             idempotency_key: self.idempotency_key.clone(),
             timeout: given.timeout.map(seconds),
+            total_timeout: given.total_timeout.map(seconds),
         };
         let mut body = self.body.clone();
         match (target.link, target.place) {
-            (Some(link), _) => (parts.url, parts.parameters) = (Value::text(link), None),
+            (Some(link), _) => {
+                parts.url = Value::text(link);
+                (parts.path_parameters, parts.parameters) = (None, None);
+            }
             (None, _) if target.parameters.is_empty() => {}
             (None, ParameterPlace::Query) => parts.replaced = target.parameters,
             (None, ParameterPlace::Header) => parts.headers[2] = Some(Value::map(target.parameters)),

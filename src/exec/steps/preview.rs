@@ -158,7 +158,7 @@ fn variables(begun: &Begun, own: &Layer) -> Map<String, Json> {
 }
 
 async fn print(step: &StepContext, text: &str) {
-    let text = step.run.redactor.redact(text);
+    let text = step.run.redactor.shown(text);
     step.emit(EventKind::Printed { text }).await;
 }
 

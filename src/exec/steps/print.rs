@@ -10,7 +10,7 @@ use crate::exec::context::StepContext;
 pub async fn run(context: &StepContext, message: &Prop) -> Result<()> {
     let text = context.text(message).await?;
     context.scope.wait_for_turn().await?;
-    let text = context.run.redactor.redact(&text);
+    let text = context.run.redactor.shown(&text);
     context.emit(EventKind::Printed { text }).await;
     Ok(())
 }

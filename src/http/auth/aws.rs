@@ -115,6 +115,7 @@ mod tests {
             headers,
             body: body.map(|b| b.into()),
             timeout: None,
+            total_timeout: None,
         };
         // 2015-08-30T12:36:00Z, the time of the suite.
         let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_440_938_160);

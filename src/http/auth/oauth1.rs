@@ -179,6 +179,7 @@ mod tests {
             headers,
             body: body.map(|b| b.to_string().into()),
             timeout: None,
+            total_timeout: None,
         };
         auth.sign_at(&mut request, at.0, at.1, at.2).unwrap();
         request.headers[AUTHORIZATION].to_str().unwrap().to_string()

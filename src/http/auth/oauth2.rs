@@ -171,6 +171,7 @@ impl OAuth2 {
             headers,
             body: Some(form.finish().into_bytes().into()),
             timeout: None,
+            total_timeout: None,
         })
     }
 
