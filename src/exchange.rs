@@ -6,10 +6,13 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
+use encoding_rs::{DecoderResult, Encoding};
 use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use sequor_planner::ops::RowFormat;
 use url::Url;
+
+use crate::error::{Error, ErrorKind, Result};
 
 /// The header by which a server knows a request again
 /// (https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/).
@@ -42,6 +45,8 @@ pub struct Response {
     pub headers: HeaderMap,
     pub url: Url,
     pub body: Bytes,
+    /// The charset where the content type names none.
+    pub assumed: Option<&'static Encoding>,
     /// What an interpreter made of the response, kept for the next expression.
     pub object: OnceLock<Arc<dyn Any + Send + Sync>>,
 }
@@ -54,21 +59,46 @@ impl Response {
             headers,
             url,
             body,
+            assumed: None,
             object: OnceLock::new(),
         }
     }
 
-    /// Returns the body as UTF-8: a byte order mark counts first, then the content type's charset.
-    pub fn utf8(&self) -> Cow<'_, [u8]> {
-        let named = || encoding_rs::Encoding::for_label(self.encoding().as_bytes());
-        let marked = encoding_rs::Encoding::for_bom(&self.body).map(|(encoding, _)| encoding);
-        match marked.or_else(named) {
-            Some(encoding) if encoding != encoding_rs::UTF_8 => {
-                let (text, _, _) = encoding.decode(&self.body);
-                Cow::Owned(text.into_owned().into_bytes())
-            }
-            _ => Cow::Borrowed(&self.body),
+    /// Returns the body as UTF-8: a byte order mark counts first, then the content type's charset, then what the flow says.
+    ///
+    /// # Errors
+    /// Bytes that don't fit the charset, with their place.
+    pub fn utf8(&self) -> Result<Cow<'_, [u8]>> {
+        let named = || Encoding::for_label(self.encoding().as_bytes());
+        let marked = Encoding::for_bom(&self.body);
+        let encoding = marked.map(|(encoding, _)| encoding).or_else(named);
+        let encoding = encoding.unwrap_or(encoding_rs::UTF_8);
+        if encoding == encoding_rs::UTF_8 {
+            return match std::str::from_utf8(&self.body) {
+                Ok(_) => Ok(Cow::Borrowed(&self.body)),
+                Err(e) => Err(self.does_not_fit(e.valid_up_to(), "UTF-8")),
+            };
         }
+        let start = marked.map_or(0, |(_, length)| length);
+        let mut decoder = encoding.new_decoder_without_bom_handling();
+        let bytes = &self.body[start..];
+        let most = decoder.max_utf8_buffer_length_without_replacement(bytes.len());
+        let mut text = String::with_capacity(most.unwrap_or(bytes.len()));
+        match decoder.decode_to_string_without_replacement(bytes, &mut text, true) {
+            (DecoderResult::InputEmpty, _) => Ok(Cow::Owned(text.into_bytes())),
+            (_, read) => Err(self.does_not_fit(start + read.saturating_sub(1), encoding.name())),
+        }
+    }
+
+    fn does_not_fit(&self, at: usize, charset: &str) -> Error {
+        let byte = self.body.get(at).copied().unwrap_or_default();
+        let start = at.saturating_sub(20);
+        let message = format!(
+            "the response is no good {charset}: byte {at} is 0x{byte:02X}, behind `{}`",
+            excerpt(&self.body[start..at])
+        );
+        Error::new(ErrorKind::Data, message)
+            .help("say by `encoding` of the response how it is written, for example `encoding: latin-1`")
     }
 
     /// Returns how its rows are written, as its content type says; JSON when that says nothing.
@@ -106,7 +136,9 @@ impl Response {
         let content_type = self.headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok());
         content_type
             .and_then(|t| t.split(';').find_map(|p| p.trim().strip_prefix("charset=")))
-            .map_or_else(|| self.unnamed().to_string(), |c| c.trim_matches('"').to_string())
+            .map(|c| c.trim_matches('"').to_string())
+            .or_else(|| self.assumed.map(|encoding| encoding.name().to_ascii_lowercase()))
+            .unwrap_or_else(|| self.unnamed().to_string())
     }
 }
 

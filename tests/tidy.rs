@@ -38,9 +38,9 @@ fn sources(below: &str) -> Vec<(String, String)> {
 const IMPORTS: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("secret", &[]),
-    ("exchange", &[]),
+    ("exchange", &["error"]),
     ("batch", &["error", "exchange"]),
-    ("value", &["batch"]),
+    ("value", &["batch", "error"]),
     ("world", &["error", "value"]),
     ("http", &["error", "exchange", "secret", "value"]),
     ("python", &["batch", "error", "exchange", "value", "world"]),

@@ -33,6 +33,11 @@ const PLAIN: &[(&str, &str)] = &[
     ("cursor_path", "a path, read when planning"),
     ("next_path", "a path, read when planning"),
     ("rows_path", "a path, read when planning"),
+    ("csv", "its parts may be computed"),
+    (
+        "header",
+        "names of columns, and which lines are rows: the plan's own",
+    ),
     (
         "cursor_header",
         "a place in the response, as `cursor_path` is; `cursor_expression` computes",
@@ -92,7 +97,9 @@ fn examples() -> Vec<(&'static str, Json)> {
         },
         "response": {
             "success_status": [200], "source": "db", "database": "d", "namespace": "n", "table": "t", "format": "json",
-            "rules": [{"when": "true", "action": "fail", "message": "m"}],
+            "compression": "gzip", "encoding": "latin-1", "invalid_text": "strip",
+            "csv": {"delimiter": ";", "quote": "'", "escape": "\\", "header": ["a"], "skip_rows": 1},
+            "rules": [{"status": [404], "when": "true", "action": "fail", "message": "m"}],
             "tables": [{"source": "db", "database": "d", "namespace": "n", "table": "t", "columns": {"id": "text"}, "data": [],
                 "write_mode": "append", "schema": "discard"}],
             "variables": {"v": 1}, "while": "false",
@@ -117,7 +124,7 @@ fn examples() -> Vec<(&'static str, Json)> {
     ] {
         parts.push(("http_request", paging(kind)));
     }
-    parts.push(("http_request", json!({"op": "http_request", "request": {"source": "shop", "url": "/x"},
+    parts.push(("http_request", json!({"op": "http_request", "request": {"source": "shop", "url": "/x", "conditional": false},
         "response": {"tables": [{"source": "db", "table": "t", "columns": {"id": "text"}}], "parser_expression": "{'tables': {'t': []}}"}})));
     let table = |prefix: &str| {
         let mut map = Map::new();

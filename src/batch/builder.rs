@@ -119,6 +119,11 @@ impl BatchBuilder {
         std::mem::take(&mut self.unparsed)
     }
 
+    /// Returns how many columns it has.
+    pub fn width(&self) -> usize {
+        self.columns.len()
+    }
+
     /// Returns the position of a column. `guess`, tried first, makes rows of the same shape cheap.
     pub fn column(&self, name: &str, guess: usize) -> Option<usize> {
         match self.columns.get(guess) {

@@ -3,22 +3,48 @@
 use std::borrow::Cow;
 
 use csv::{ReaderBuilder, StringRecord};
+use sequor_planner::ops::{Csv, Header};
 use serde_json::{Map, Value as Json};
 
 use super::builder::BatchBuilder;
 use super::cell::Cell;
+use super::quotes;
 use super::target::RowTarget;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Appends the rows of a CSV text. The number of rows.
 pub fn append_rows(
     text: &[u8],
+    written: Option<&Csv>,
     target: &mut RowTarget,
     full: &mut dyn FnMut(&mut BatchBuilder) -> Result<()>,
 ) -> Result<u64> {
-    let mut reader = ReaderBuilder::new().delimiter(delimiter(text)).from_reader(text);
+    let standard = Csv::default();
+    let written = written.unwrap_or(&standard);
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    let text = without_lines(text, written.skip_rows);
+    let byte = |sign: char| u8::try_from(u32::from(sign)).unwrap_or(b',');
+    let delimiter = written.delimiter.map_or_else(|| delimiter(text), byte);
+    let quote = written.quote.map_or(b'"', byte);
+    let escape = written.escape.filter(|escape| byte(*escape) != quote).map(byte);
+    quotes::check(text, delimiter, quote, escape)?;
+    let mut reader = ReaderBuilder::new()
+        .delimiter(delimiter)
+        .quote(quote)
+        .escape(escape)
+        .double_quote(escape.is_none())
+        .has_headers(written.header == Header::FirstLine)
+        .from_reader(text);
     let bad = |e: &csv::Error| Error::new(ErrorKind::Data, format!("the response is not good CSV: {e}"));
-    let names = reader.headers().map_err(|e| bad(&e))?.clone();
+    let names = match &written.header {
+        Header::FirstLine => reader.headers().map_err(|e| bad(&e))?.clone(),
+        Header::Names(names) => names.iter().collect(),
+        // As the first record has them.
+        Header::None => {
+            let width = reader.headers().map_err(|e| bad(&e))?.len();
+            (1..=width).map(|number| format!("column_{number}")).collect()
+        }
+    };
     if let Some(twice) = names
         .iter()
         .enumerate()
@@ -28,6 +54,10 @@ pub fn append_rows(
         return Err(Error::new(ErrorKind::Data, message));
     }
     let columns: Vec<Option<usize>> = match target {
+        RowTarget::Typed(builder) if written.header == Header::None => {
+            let width = builder.width();
+            (0..names.len()).map(|at| (at < width).then_some(at)).collect()
+        }
         RowTarget::Typed(builder) => {
             let column = |(at, name): (usize, &str)| builder.column(name, at);
             names.iter().enumerate().map(column).collect()
@@ -36,9 +66,16 @@ pub fn append_rows(
     };
     let mut record = StringRecord::new();
     let mut rows = 0;
-    let mut last = 0;
     while reader.read_record(&mut record).map_err(|e| bad(&e))? {
-        last = record.position().map_or(last, |position| position.byte());
+        if record.len() > names.len() {
+            let line = record.position().map_or(0, csv::Position::line);
+            let message = format!(
+                "the response is not good CSV: line {line} has {} values for {} columns",
+                record.len(),
+                names.len()
+            );
+            return Err(Error::new(ErrorKind::Data, message));
+        }
         match target {
             RowTarget::Typed(builder) => {
                 for (column, value) in columns.iter().zip(&record) {
@@ -69,24 +106,16 @@ pub fn append_rows(
         }
         rows += 1;
     }
-    let tail = text.get(usize::try_from(last).unwrap_or(0)..).unwrap_or_default();
-    if is_open(tail, delimiter(text)) {
-        let message = "the response is not good CSV: its last record has a quote that does not end";
-        return Err(Error::new(ErrorKind::Data, message));
-    }
     Ok(rows)
 }
 
-/// Whether a record ends inside of quotes, as one that was cut off does.
-fn is_open(record: &[u8], delimiter: u8) -> bool {
-    let (mut quoted, mut starts) = (false, true);
-    for byte in record {
-        match byte {
-            b'"' if quoted || starts => (quoted, starts) = (!quoted, quoted),
-            byte => starts = !quoted && (*byte == delimiter || *byte == b'\n'),
-        }
+/// The text behind its first lines.
+fn without_lines(mut text: &[u8], lines: u64) -> &[u8] {
+    for _ in 0..lines {
+        let end = text.iter().position(|byte| *byte == b'\n');
+        text = end.map_or(&[], |end| &text[end + 1..]);
     }
-    quoted
+    text
 }
 
 /// What stands between the names of the first line: comma, semicolon, tab or bar, whichever is there most.
@@ -114,16 +143,7 @@ fn delimiter(text: &[u8]) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use super::{delimiter, is_open};
-
-    #[test]
-    fn quotes_that_do_not_end() {
-        assert!(is_open(b"1,\"Ann\n2,B\n", b','));
-        assert!(is_open(b"\"a\"\"", b','));
-        assert!(!is_open(b"1,\"A \"\"b\"\"\",\"\"\n", b','));
-        assert!(!is_open(b"1,5\" pipe\n", b','));
-        assert!(!is_open(b"", b','));
-    }
+    use super::delimiter;
 
     #[test]
     fn delimiters() {

@@ -8,6 +8,7 @@ use sequor_planner::expr::PathStep;
 
 use super::builder::BatchBuilder;
 use super::cell::Cell;
+use super::compact::compact;
 use super::target::RowTarget;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::excerpt;
@@ -31,7 +32,7 @@ pub fn append_rows(
 ) -> Result<Listed> {
     // Documents may end in white space or start with a byte order mark.
     let (text, before) = without_mark(text);
-    let mut json = Jiter::new(text);
+    let mut json = reader(text);
     let mut rows = 0;
     let at = Location { text, path };
     let first = json.peek().map_err(|e| at.not_json(&e))?;
@@ -79,11 +80,11 @@ pub fn append_rows(
 /// JSON. What is null or absent has none.
 pub fn count(text: &[u8], path: &[PathStep]) -> Option<Listed> {
     let (text, before) = without_mark(text);
-    let mut json = Jiter::new(text);
+    let mut json = reader(text);
     let at = Location { text, path };
     let first = json.peek().ok()?;
     if at.descend(&mut json, first).is_err() {
-        return Jiter::new(text).next_skip().ok().map(|()| Listed::default());
+        return reader(text).next_skip().ok().map(|()| Listed::default());
     }
     let start = json.current_index();
     let mut rows = 0;
@@ -105,6 +106,11 @@ pub fn count(text: &[u8], path: &[PathStep]) -> Option<Listed> {
     })
 }
 
+/// A reader of JSON as Python reads it: NaN and Infinity are numbers.
+pub fn reader(text: &[u8]) -> Jiter<'_> {
+    Jiter::new(text).with_allow_inf_nan()
+}
+
 /// The text without its byte order mark, and how long that is.
 fn without_mark(text: &[u8]) -> (&[u8], usize) {
     match text.strip_prefix(b"\xef\xbb\xbf") {
@@ -120,7 +126,7 @@ pub fn read_at<T>(
     read: impl FnOnce(&mut Jiter<'_>) -> Option<T>,
 ) -> Option<T> {
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
-    let mut json = Jiter::new(text);
+    let mut json = reader(text);
     let at = Location { text, path };
     let first = json.peek().ok()?;
     at.descend(&mut json, first).ok()?;
@@ -144,7 +150,7 @@ pub fn append_object(
             Ok(())
         }
         RowTarget::Open(spool) => {
-            let mut json = Jiter::new(text);
+            let mut json = reader(text);
             let at = Location { text, path: &[] };
             match json.peek().map_err(|e| at.not_json(&e))? {
                 Peek::Object => {}
@@ -159,7 +165,7 @@ pub fn append_object(
 
 /// Fills one row from the text of a JSON object.
 pub fn fill_row(text: &[u8], builder: &mut BatchBuilder) -> Result<()> {
-    let mut json = Jiter::new(text);
+    let mut json = reader(text);
     let at = Location { text, path: &[] };
     match json.peek().map_err(|e| at.not_json(&e))? {
         Peek::Object => row(&mut json, &at, builder)?,
@@ -212,29 +218,6 @@ fn value(json: &mut Jiter<'_>, at: &Location<'_>, column: usize, builder: &mut B
             builder.set(column, Cell::Number(String::from_utf8_lossy(number)))
         }
     }
-}
-
-/// JSON without the white space between its tokens; numbers and strings stay as written.
-pub fn compact(raw: &[u8]) -> String {
-    let mut out = Vec::with_capacity(raw.len());
-    let mut in_string = false;
-    let mut escaped = false;
-    for &byte in raw {
-        if in_string {
-            (in_string, escaped) = match byte {
-                _ if escaped => (true, false),
-                b'\\' => (true, true),
-                b'"' => (false, false),
-                _ => (true, false),
-            };
-        } else if byte.is_ascii_whitespace() {
-            continue;
-        } else if byte == b'"' {
-            in_string = true;
-        }
-        out.push(byte);
-    }
-    String::from_utf8_lossy(&out).into_owned()
 }
 
 /// Where in the response the rows are, for messages.
@@ -367,7 +350,7 @@ impl Location<'_> {
     fn not_json(&self, error: &JiterError) -> Error {
         self.error(format!(
             "the response is not valid JSON: {}",
-            error.description(&Jiter::new(self.text))
+            error.description(&reader(self.text))
         ))
     }
 }

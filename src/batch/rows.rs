@@ -1,6 +1,6 @@
 //! The rows of a response, in whichever format it is written.
 
-use sequor_planner::ops::{DataPath, RowFormat};
+use sequor_planner::ops::{Csv, DataPath, RowFormat};
 
 use super::builder::BatchBuilder;
 use super::json::Listed;
@@ -14,6 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 pub fn append(
     text: &[u8],
     format: RowFormat,
+    csv: Option<&Csv>,
     path: &DataPath,
     target: &mut RowTarget,
     full: &mut dyn FnMut(&mut BatchBuilder) -> Result<()>,
@@ -24,7 +25,7 @@ pub fn append(
         (RowFormat::Json, DataPath::JsonPath(path)) => counted(found(text, path, target, full)),
         (RowFormat::Jsonl, path) => counted(lines(text, path, target, full)),
         (RowFormat::Csv, DataPath::Steps(steps)) if steps.is_empty() => {
-            counted(csv::append_rows(text, target, full))
+            counted(csv::append_rows(text, csv, target, full))
         }
         (RowFormat::Csv, _) => Err(
             Error::new(ErrorKind::Data, "the response is CSV, which has no paths")

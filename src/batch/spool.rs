@@ -4,10 +4,11 @@
 use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
 
 use indexmap::IndexMap;
-use jiter::{Jiter, Peek};
+use jiter::Peek;
 use tempfile::SpooledTempFile;
 
 use super::builder::BatchBuilder;
+use super::compact::compact;
 use super::json;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -85,14 +86,14 @@ impl Spool {
                 format!("row {} can't be read: {message}", self.rows + 1),
             )
         })?;
-        self.file.write_all(json::compact(object).as_bytes())?;
+        self.file.write_all(compact(object).as_bytes())?;
         self.file.write_all(b"\n")?;
         self.rows += 1;
         Ok(())
     }
 
     fn note(&mut self, object: &[u8]) -> std::result::Result<(), String> {
-        let mut json = Jiter::new(object);
+        let mut json = json::reader(object);
         let bad = |e: jiter::JiterError| e.error_type.to_string();
         let mut key = json.next_object().map_err(bad)?.map(str::to_string);
         while let Some(name) = key {

@@ -14,6 +14,7 @@ use super::compile::Loaded;
 use super::registry::{Files, Opening};
 use super::session::Options;
 use crate::error::{Error, ErrorKind, Result};
+use crate::exec::marks::Marks;
 use crate::exec::{Apis, Databases, Events, Opener, Run, Scope, Transports, Variables};
 use crate::expr::Evaluator;
 use crate::secret::Redactor;
@@ -24,6 +25,7 @@ use crate::world::World;
 
 /// What steps and queries share.
 pub struct Parts {
+    marks: Marks,
     variables: Arc<Variables>,
     pub databases: Arc<Databases>,
     apis: Apis,
@@ -74,10 +76,16 @@ impl Parts {
         };
         let sources = || loaded.compiler.sources.values().cloned();
         let databases = Arc::new(Databases::new(opener, redactor.clone(), sources()));
-        let transports = Transports::new(options.record.as_deref(), options.replay.as_deref(), &redactor)?;
+        let transports = Transports::new(
+            options.record.as_deref(),
+            options.replay.as_deref(),
+            &redactor,
+            &state,
+        )?;
         let apis = Apis::new(transports, evaluator.clone(), folder.clone(), sources());
         Ok(Parts {
             variables,
+            marks: Marks::new(&state),
             databases,
             apis,
             evaluator,
@@ -110,6 +118,7 @@ impl Parts {
             compiler: loaded.compiler.clone(),
             in_order: plan.in_order,
             plan: plan.clone(),
+            marks: self.marks,
             variables: self.variables,
             databases: self.databases,
             apis: self.apis,

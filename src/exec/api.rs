@@ -7,8 +7,8 @@ use sequor_planner::ops::RequestSpec;
 use sequor_planner::syntax::{BackoffType, Concurrency, HttpSource, RateLimitSpec, RetryOn, RetrySpec};
 
 use crate::http::{
-    ConcurrencyLimiter, Growth, Hosts, Limits, NamedHosts, OAuth2, OAuth2Settings, Policy, RateLimiter,
-    Transport,
+    self, ConcurrencyLimiter, Growth, Hosts, Limits, NamedHosts, OAuth2, OAuth2Settings, Policy, RateLimiter,
+    Session, SessionSettings, TokenStore, Transport,
 };
 use crate::secret::Redactor;
 
@@ -21,11 +21,14 @@ pub struct Api {
     policy: Policy,
     /// Clients that have fetched tokens: those serve all steps of the source.
     clients: Mutex<Vec<Arc<OAuth2>>>,
+    sessions: Mutex<Vec<Arc<Session>>>,
+    /// Where tokens are kept from run to run.
+    tokens: TokenStore,
 }
 
 impl Api {
     /// Creates an API that is reached by `transport`.
-    pub fn new(transport: Arc<dyn Transport>, source: Option<HttpSource>) -> Api {
+    pub fn new(transport: Arc<dyn Transport>, source: Option<HttpSource>, tokens: TokenStore) -> Api {
         let concurrency = source.as_ref().map(|s| s.concurrency).unwrap_or_default();
         let rate = source.as_ref().and_then(|s| s.rate_limit.as_ref());
         let mut policy = Policy::default();
@@ -41,6 +44,8 @@ impl Api {
             source,
             policy,
             clients: Mutex::default(),
+            sessions: Mutex::default(),
+            tokens,
         }
     }
 
@@ -72,6 +77,14 @@ impl Api {
         }
     }
 
+    /// Returns how many bytes a response may hold.
+    pub fn max_response(&self) -> usize {
+        let own = self.source.as_ref().and_then(|s| s.network.max_response);
+        own.map_or(http::DEFAULT_MAX_RESPONSE, |most| {
+            usize::try_from(most).unwrap_or(usize::MAX)
+        })
+    }
+
     /// Tells whether the source has headers of its own.
     pub fn has_headers(&self) -> bool {
         self.source.as_ref().is_some_and(|s| s.headers.is_some())
@@ -83,9 +96,20 @@ impl Api {
         if let Some(known) = clients.iter().find(|c| c.settings == settings) {
             return known.clone();
         }
-        let client = Arc::new(OAuth2::new(settings, redactor.clone()));
+        let client = Arc::new(OAuth2::new(settings, redactor.clone(), self.tokens.clone()));
         clients.push(client.clone());
         client
+    }
+
+    /// Returns the session of these settings, with the token it has.
+    pub fn session(&self, settings: SessionSettings, redactor: &Redactor) -> Arc<Session> {
+        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = sessions.iter().find(|s| s.settings == settings) {
+            return known.clone();
+        }
+        let session = Arc::new(Session::new(settings, redactor.clone()));
+        sessions.push(session.clone());
+        session
     }
 
     /// Returns when requests are sent again, with what one request wants otherwise.

@@ -11,7 +11,7 @@ use super::api::{Api, seconds};
 use super::scope::Scope;
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::Evaluator;
-use crate::http::{Live, Recorder, Recordings, Replay, Settings, TlsFiles, Transport};
+use crate::http::{Live, Recorder, Recordings, Replay, Settings, TlsFiles, TokenStore, Transport};
 use crate::secret::Redactor;
 use crate::world::World;
 
@@ -20,6 +20,7 @@ pub struct Transports {
     replay: Option<Arc<dyn Transport>>,
     record: Option<(PathBuf, Recordings)>,
     redactor: Redactor,
+    tokens: TokenStore,
 }
 
 impl Transports {
@@ -27,7 +28,12 @@ impl Transports {
     ///
     /// # Errors
     /// A folder that can't be made, or read.
-    pub fn new(record: Option<&Path>, replay: Option<&Path>, redactor: &Redactor) -> Result<Transports> {
+    pub fn new(
+        record: Option<&Path>,
+        replay: Option<&Path>,
+        redactor: &Redactor,
+        state: &Path,
+    ) -> Result<Transports> {
         let replay: Option<Arc<dyn Transport>> = match replay {
             Some(folder) => Some(Arc::new(Replay::read(folder, redactor)?)),
             None => None,
@@ -46,6 +52,7 @@ impl Transports {
             replay,
             record: record.map(|folder| (folder.to_path_buf(), Recordings::default())),
             redactor: redactor.clone(),
+            tokens: TokenStore::new(state),
         })
     }
 
@@ -105,7 +112,11 @@ impl Apis {
             return Ok(api.clone());
         }
         let api = match source {
-            None => Api::new(self.transports.with(Settings::default())?, None),
+            None => Api::new(
+                self.transports.with(Settings::default())?,
+                None,
+                self.transports.tokens.clone(),
+            ),
             Some(name) => self.api(name, scope).await?,
         };
         // One that another step has made ready meanwhile is the one that all share.
@@ -130,7 +141,11 @@ impl Apis {
         let world = scope.without_databases().world();
         let settings = self.settings(http, &world).await.map_err(|e| e.at(place))?;
         let transport = self.transports.with(settings).map_err(|e| e.at(place))?;
-        Ok(Api::new(transport, Some((**http).clone())))
+        Ok(Api::new(
+            transport,
+            Some((**http).clone()),
+            self.transports.tokens.clone(),
+        ))
     }
 
     /// What the client of a source needs to know.
@@ -148,6 +163,7 @@ impl Apis {
             timeout: http.timeout.map(seconds),
             total_timeout: http.total_timeout.map(seconds),
             tls,
+            cookies: http.cookies,
             max_response: max.map(|n| usize::try_from(n).unwrap_or(usize::MAX)),
         })
     }

@@ -68,6 +68,16 @@ impl StepContext {
         Ok(secret)
     }
 
+    /// Shows no text of a value from now on.
+    pub fn hide(&self, value: &Value) {
+        match value {
+            Value::Text(text) => self.run.redactor.add(&Secret::new(text.clone())),
+            Value::List(items) => items.iter().for_each(|item| self.hide(item)),
+            Value::Map(entries) => entries.values().for_each(|entry| self.hide(entry)),
+            _ => {}
+        }
+    }
+
     /// Returns the database of a source.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ mod context;
 mod databases;
 mod event;
 mod load;
+pub mod marks;
 mod request;
 mod run;
 mod scheduler;

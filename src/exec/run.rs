@@ -16,6 +16,7 @@ use super::scheduler::{self, Prepared};
 use super::scope::Scope;
 use super::variables::Variables;
 use crate::error::Result;
+use crate::exec::marks::Marks;
 use crate::expr::Evaluator;
 use crate::local::Memory;
 use crate::secret::Redactor;
@@ -34,6 +35,8 @@ pub struct Run {
     pub compiler: Arc<Compiler>,
     /// Whether steps and requests go one by one.
     pub in_order: bool,
+    /// What APIs know the last run's responses by.
+    pub marks: Marks,
     /// What it carries out.
     pub plan: Arc<Plan>,
     pub variables: Arc<Variables>,

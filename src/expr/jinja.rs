@@ -121,7 +121,11 @@ fn encoded(
     value: &JinjaValue,
     encode: fn(&str) -> Result<String>,
 ) -> std::result::Result<String, minijinja::Error> {
-    if value.is_none() || value.is_undefined() {
+    if value.is_undefined() {
+        let message = "the value is not defined";
+        return Err(minijinja::Error::new(JinjaErrorKind::UndefinedError, message));
+    }
+    if value.is_none() {
         return Err(fail(in_path::null()));
     }
     let text = python_spelling(value).map_or_else(|| value.to_string(), |text| text.into_owned());

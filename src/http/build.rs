@@ -204,7 +204,7 @@ fn header_value(text: &str) -> Option<HeaderValue> {
 }
 
 /// Names and values of parameters, headers or a form. Null is left out; a list gives its name once per item.
-pub(super) fn pairs(value: &Value, what: &str) -> Result<Vec<(String, String)>> {
+pub fn pairs(value: &Value, what: &str) -> Result<Vec<(String, String)>> {
     let entries = entries(value, what)?;
     let mut pairs = Vec::with_capacity(entries.len());
     for (name, value) in entries {

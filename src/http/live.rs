@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use super::explain;
 use super::tls::TlsFiles;
 use super::transport::Transport;
+use super::unpack;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::{Request, Response, shown_url};
 
@@ -31,6 +32,8 @@ pub struct Settings {
     /// How long the whole of a request may take; none: as long as something comes.
     pub total_timeout: Option<Duration>,
     pub tls: TlsFiles,
+    /// Whether cookies that servers set are sent back.
+    pub cookies: bool,
     /// Bytes that a response may have, unpacked.
     pub max_response: Option<usize>,
 }
@@ -50,6 +53,9 @@ impl Live {
         let client = Client::builder()
             .user_agent(concat!("sequor/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(LONGEST_CONNECT.min(silence))
+            // Undone here: some servers send it without its frame.
+            .deflate(false)
+            .cookie_store(settings.cookies)
             .tcp_nodelay(true)
             .redirect(reqwest::redirect::Policy::none())
             .pool_idle_timeout(Duration::from_secs(60));
@@ -135,11 +141,13 @@ impl Live {
             Ok(response) => response.map_err(|e| explain::request(&e, request))?,
             Err(_) => return Err(explain::silent(request, silence, "no answer")),
         };
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let (status, mut headers) = (response.status().as_u16(), response.headers().clone());
         let ends_with_connection = response.version() < Version::HTTP_2
             && !headers.contains_key(CONTENT_LENGTH)
             && !headers.contains_key(TRANSFER_ENCODING);
         let body = self.read(response, request).await?;
+        let body =
+            unpack::decoded(&mut headers, body, self.max_response).map_err(|e| e.context(shown(request)))?;
         let response = Response::new(status, headers, request.url.clone(), body);
         match ends_with_connection && is_cut(&response) {
             true => Err(explain::cut(request)),
@@ -158,7 +166,7 @@ fn is_cut(response: &Response) -> bool {
 }
 
 /// Bytes, for people.
-fn size(bytes: usize) -> String {
+pub(super) fn size(bytes: usize) -> String {
     match bytes {
         b if b >= 1 << 20 && b % (1 << 20) == 0 => format!("{} MB", b >> 20),
         b if b >= 1 << 10 && b % (1 << 10) == 0 => format!("{} KB", b >> 10),

@@ -9,6 +9,7 @@ mod hosts;
 mod live;
 mod multipart;
 mod paging;
+pub mod payload;
 mod policy;
 mod rate_limiter;
 mod recording;
@@ -16,15 +17,18 @@ mod redirect;
 mod send;
 mod tls;
 mod transport;
+mod unpack;
 mod wait;
 
 pub use crate::exchange::{Request, Response};
-pub use auth::{Auth, AwsSigv4, Digest, Grant, OAuth1, OAuth2, OAuth2Settings};
+pub use auth::{
+    Auth, AwsSigv4, Digest, Grant, OAuth1, OAuth2, OAuth2Settings, Session, SessionSettings, TokenStore,
+};
 pub use body::Body;
-pub use build::{Parts, build};
+pub use build::{Parts, build, pairs};
 pub use concurrency_limiter::ConcurrencyLimiter;
 pub use hosts::{Hosts, NamedHosts};
-pub use live::{Live, Settings};
+pub use live::{DEFAULT_MAX_RESPONSE, Live, Settings};
 pub use paging::{Page, Pages, Target};
 pub use policy::{Growth, Policy, table as policy_table};
 pub use rate_limiter::RateLimiter;

@@ -4,11 +4,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use reqwest::header::{IF_MODIFIED_SINCE, IF_NONE_MATCH};
+use sequor_planner::ops::Payload;
 
 use super::auth::Auth;
 use super::concurrency_limiter::{Answer, ConcurrencyLimiter};
 use super::hosts::Hosts;
 use super::live::shown;
+use super::payload;
 use super::policy::{self, Policy};
 use super::rate_limiter::RateLimiter;
 use super::redirect;
@@ -36,6 +39,8 @@ pub enum Verdict {
     Skip,
     /// There is no such page.
     PastTheEnd,
+    /// The step is done, and its tables stay as they are.
+    Keep,
     /// Worth another attempt; the text says why.
     Retry(String),
     /// A failure of this row alone.
@@ -74,6 +79,8 @@ pub struct Sending<'a> {
     pub step: &'a str,
     /// Statuses that are a success; any 2xx when empty.
     pub success: &'a [u16],
+    /// How the bytes of responses become text, and how many they may hold.
+    pub payload: (&'a Payload, usize),
     /// Statuses that mean that there is no such page.
     pub past_the_end: &'a [u16],
     /// Where redirects may go, and where credentials do.
@@ -194,6 +201,10 @@ impl Sending<'_> {
         limits.rate.ready().await;
         let sent = Instant::now();
         let result = self.follow(request).await;
+        let (payload, most) = self.payload;
+        let result = result.and_then(|response| {
+            payload::ready(response, payload, most).map_err(|e| e.context(shown(request)))
+        });
         let answer = match &result {
             Ok(response) if policy::pace(response).is_some() => Answer::Paced,
             Ok(response) if response.status == 503 => Answer::Overload,
@@ -237,6 +248,9 @@ impl Sending<'_> {
         response: Arc<Response>,
         request: &Request,
     ) -> std::result::Result<(Arc<Response>, Verdict), Failure> {
+        if response.status == 304 && is_conditional(request) {
+            return Ok((response, Verdict::Keep));
+        }
         if self.past_the_end.contains(&response.status) {
             return Ok((response, Verdict::PastTheEnd));
         }
@@ -280,6 +294,12 @@ impl Sending<'_> {
             Some(verdict) => Ok((response, verdict)),
         }
     }
+}
+
+/// Whether a request asks only for what has changed.
+fn is_conditional(request: &Request) -> bool {
+    let headers = &request.headers;
+    headers.contains_key(IF_NONE_MATCH) || headers.contains_key(IF_MODIFIED_SINCE)
 }
 
 /// Why an attempt is no success.

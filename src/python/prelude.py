@@ -122,18 +122,29 @@ class Response:
                 self._text = _CallableText(self.content.decode("utf-8", "replace"))
         return self._text
 
+    def _decoded(self):
+        try:
+            return self.content.decode(self._encoding)
+        except UnicodeDecodeError as error:
+            raise ValueError(
+                f"byte {error.start} is 0x{self.content[error.start]:02X}, which is no good {self._encoding}: "
+                "say by `encoding` of the response how it is written"
+            ) from None
+
     @property
     def ok(self):
         return self.status_code < 400
 
     def json(self):
         if not self._parsed:
+            if self.status_code in (204, 205) and not self.content:
+                return None
             try:
                 try:
                     self._json = json.loads(self.content, parse_float=JsonFloat)
                 except UnicodeDecodeError:
                     # Not Unicode: as the content type's charset says.
-                    self._json = json.loads(self.text, parse_float=JsonFloat)
+                    self._json = json.loads(self._decoded(), parse_float=JsonFloat)
             except ValueError as error:
                 start = " ".join(self.text[:160].split()) or "(empty)"
                 raise ValueError(

@@ -245,7 +245,7 @@ fn packed() {
         || json("no gzip").header("content-encoding", "gzip"),
         "",
         "columns: {id: integer}, data_path: $",
-        &["the body can't be decoded"],
+        &["the body broke off or can't be decoded"],
     );
 }
 

@@ -190,7 +190,7 @@ fn the_rate_is_never_passed() {
 fn a_request_has_a_time_of_its_own() {
     let server = Server::start(|_| json("{}").after(Duration::from_millis(800)));
     let project = project(&server, "", "    timeout: 100ms\n    retry: {on: connect}\n");
-    project.sequor(&["run", "main"]).fails(1, &["no answer in time"]);
+    project.sequor(&["run", "main"]).fails(1, &["nothing came for"]);
     assert_eq!(server.asked().len(), 1);
 }
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Operation;
+use super::body::{BODY_FORMATS, BodyFormat, check_body};
 use super::common::{COMMON, FlowAction, OnError};
 use super::http_response::{self, RESPONSE, ResponseSpec};
 use super::pagination::{self, PAGINATIONS, Pagination, ParameterPlace};
@@ -17,28 +18,6 @@ use crate::syntax::{
     Concurrency, Form, Key, Keys, Node, REQUEST_LIMITS, RateLimitSpec, RetrySpec, Shape, read_concurrency,
     read_rate_limit, read_retry,
 };
-
-/// How a body is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum BodyFormat {
-    Json,
-    FormUrlencoded,
-    Text,
-    Xml,
-    MultipartFormData,
-    Binary,
-}
-
-/// The body formats by their names.
-const BODY_FORMATS: [(&str, BodyFormat); 6] = [
-    ("json", BodyFormat::Json),
-    ("form_urlencoded", BodyFormat::FormUrlencoded),
-    ("text", BodyFormat::Text),
-    ("xml", BodyFormat::Xml),
-    ("multipart_form_data", BodyFormat::MultipartFormData),
-    ("binary", BodyFormat::Binary),
-];
 
 /// The request as the flow says it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -82,6 +61,9 @@ pub struct RequestSpec {
     pub retry: Option<RetrySpec>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pagination: Option<Pagination>,
+    /// Whether it asks only for what has changed since the last run.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub conditional: bool,
     /// Whether it only reads, whatever its method.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub safe: bool,
@@ -205,6 +187,11 @@ static REQUEST: Shape = Shape {
             "How the API gives its rows page by page, instead of `while`.",
         ),
         Key::new(
+            "conditional",
+            Form::Flag,
+            "`true`: the marks of the last run (`ETag`, `Last-Modified`) are sent along; where the API answers 304, nothing has changed and the tables stay as they are.",
+        ),
+        Key::new(
             "safe",
             Form::Flag,
             "`true`: the request changes nothing at the other side, though its method is none of GET, HEAD and OPTIONS (a search by POST, a query).",
@@ -284,6 +271,17 @@ fn read(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<FlowAction> {
         d.error(Code::BothForms, request.url_place.clone(), message)
             .help("keep one of them: each asks for the next page");
     }
+    if let (Some(request), Some(response)) = (&request, &response)
+        && request.conditional
+    {
+        let many = for_each.is_some() || request.pagination.is_some() || response.while_.is_some();
+        if many {
+            let message =
+                "`conditional` is for a single request: of several, some could have changed and others not";
+            d.error(Code::BadValue, request.url_place.clone(), message)
+                .help("leave it out where there are pages or rows");
+        }
+    }
     let rules = response.iter().flat_map(|r| &r.rules);
     for rule in rules.filter(|rule| rule.action == RuleAction::Reject && for_each.is_none()) {
         let message = "`action: reject` needs rows to keep: an http_request with `for_each`";
@@ -361,30 +359,9 @@ fn read_request(node: &Node, d: &mut Diagnostics) -> Option<RequestSpec> {
         rate_limit: read_rate_limit(&keys, d),
         retry: read_retry(&keys, d),
         pagination,
+        conditional: keys.flag("conditional", d).unwrap_or_default(),
         safe: keys.flag("safe", d).unwrap_or_default(),
     })
-}
-
-/// A body must be of the kind that its format writes.
-fn check_body(body: &Prop, format: BodyFormat, place: &Place, d: &mut Diagnostics) {
-    use serde_json::Value as Json;
-    let form = matches!(format, BodyFormat::FormUrlencoded | BodyFormat::MultipartFormData);
-    let map = matches!(body, Prop::Map(_) | Prop::Literal(Json::Object(_)));
-    let list = matches!(body, Prop::List(_) | Prop::Literal(Json::Array(_)));
-    let scalar = matches!(
-        body,
-        Prop::Literal(Json::String(_) | Json::Number(_) | Json::Bool(_))
-    );
-    let wanted = match format {
-        BodyFormat::Json => return,
-        _ if form && (list || scalar) => "a map of names to values",
-        _ if !form && (list || map) => "text",
-        _ => return,
-    };
-    let name = BODY_FORMATS.iter().find(|(_, f)| *f == format);
-    let name = name.map_or("", |(name, _)| *name);
-    let message = format!("a body with `body_format: {name}` must be {wanted}");
-    d.error(Code::WrongType, place.clone(), message);
 }
 
 /// Any token is a method (RFC 9110, section 9.1); one that is nearly a known one is a slip.

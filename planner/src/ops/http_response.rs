@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::columns::{COLUMNS, Columns, read_columns};
-use super::data_path::{self, DataPath};
+use super::payload::{self, PAYLOAD, Payload};
 use super::rules::{self, RULE, Rule};
 use super::set_variable::{VariableScope, VariableSet, variables_of};
 use super::table::{TABLE, TableDefaults, TableRef};
@@ -12,6 +12,7 @@ use crate::codes::Code;
 use crate::diagnostic::Diagnostics;
 use crate::expr::Prop;
 use crate::span::Place;
+use crate::syntax::data_path::{self, DataPath};
 use crate::syntax::{Form, Key, Keys, Node, Shape};
 
 /// A table filled from a response.
@@ -82,6 +83,9 @@ pub struct ResponseSpec {
     /// How rows are written; as its content type says when not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<RowFormat>,
+    /// How its bytes become text and rows.
+    #[serde(default, skip_serializing_if = "Payload::is_default")]
+    pub payload: Payload,
     /// What else tells success from failure.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<Rule>,
@@ -131,7 +135,7 @@ static RESPONSE_TABLE: Shape = Shape {
 pub(super) static RESPONSE: Shape = Shape {
     what: "a response",
     doc: "What is done with the response.",
-    with: &[&TABLE],
+    with: &[&TABLE, &PAYLOAD],
     keys: &[
         Key::new(
             "success_status",
@@ -200,6 +204,7 @@ pub(super) fn read(node: &Node, d: &mut Diagnostics) -> Option<ResponseSpec> {
     Some(ResponseSpec {
         success_status,
         format,
+        payload: payload::read(&keys, d),
         rules: keys.list("rules", d, rules::read),
         tables,
         defaults,

@@ -1,16 +1,18 @@
 //! The operations of the language: one file each for its keys and its meaning.
 
 mod across;
+mod body;
 mod columns;
 mod common;
 mod control;
-mod data_path;
+
 mod deferred;
 mod execute;
 mod http_request;
 mod http_response;
 mod migrate_schema;
 mod pagination;
+mod payload;
 mod plain;
 mod print;
 mod props;
@@ -24,16 +26,18 @@ use crate::codes::Code;
 use crate::diagnostic::Diagnostics;
 use crate::syntax::{Keys, Node, Shape, Value, tagged};
 
+pub use crate::syntax::DataPath;
+pub use body::BodyFormat;
 pub use columns::{COLUMN, COLUMN_TYPE, ColumnSpec, Columns, is_column_type};
 pub use common::{COMMON, FlowAction, FlowStep, OnError, each_step};
 pub use control::{Branch, ForEach, RunFlow, Try, While};
-pub use data_path::DataPath;
 pub use deferred::{Deferred, DeferredKey};
 pub use execute::Execute;
-pub use http_request::{BodyFormat, HttpRequest, RequestSpec};
+pub use http_request::{HttpRequest, RequestSpec};
 pub use http_response::{ResponseSpec, ResponseTable, RowFormat, SchemaPolicy};
 pub use migrate_schema::MigrateSchema;
 pub use pagination::{Mark, PageKind, Pagination, ParameterPlace};
+pub use payload::{Compression, Csv, Header, InvalidText, Payload, charset};
 pub use plain::{Plain, PlainOperation};
 pub use print::Print;
 pub use rules::{Rule, RuleAction};

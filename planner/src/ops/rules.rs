@@ -6,7 +6,7 @@ use crate::codes::Code;
 use crate::diagnostic::Diagnostics;
 use crate::expr::Prop;
 use crate::span::Place;
-use crate::syntax::{Form, Key, Keys, Node, Shape};
+use crate::syntax::{Form, Key, Keys, Node, Shape, read_statuses};
 
 /// What is done with a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,7 +14,7 @@ use crate::syntax::{Form, Key, Keys, Node, Shape};
 pub enum RuleAction {
     /// The request is sent again, as often as `retry` allows.
     Retry,
-    /// Nothing is taken from it, and no further page is asked for.
+    /// Nothing is taken from it. Where all responses of a step are skipped, its tables stay as they are.
     Skip,
     /// The row is kept in the table of rejects.
     Reject,
@@ -22,20 +22,27 @@ pub enum RuleAction {
     Stop,
     /// The step fails.
     Fail,
+    /// The step is done, and its tables stay as they are.
+    Keep,
 }
 
-const ACTIONS: [(&str, RuleAction); 5] = [
+const ACTIONS: [(&str, RuleAction); 6] = [
     ("retry", RuleAction::Retry),
     ("skip", RuleAction::Skip),
     ("reject", RuleAction::Reject),
     ("stop", RuleAction::Stop),
     ("fail", RuleAction::Fail),
+    ("keep", RuleAction::Keep),
 ];
 
 /// A condition on responses and what follows from it. The first rule that holds counts, before the status does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rule {
-    pub when: Prop,
+    /// Statuses that it counts for; empty: any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub status: Vec<u16>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<Prop>,
     pub action: RuleAction,
     /// What is reported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -51,15 +58,20 @@ pub static RULE: Shape = Shape {
     with: &[],
     keys: &[
         Key::new(
+            "status",
+            Form::Statuses,
+            "The rule counts for responses with these statuses; with `when` where both hold.",
+        )
+        .deferred(),
+        Key::new(
             "when",
             Form::Text,
             "True: the rule counts. For example `when_expression: response.json()['status'] == 'error'`.",
-        )
-        .required(),
+        ),
         Key::new(
             "action",
-            Form::Choice(&["retry", "skip", "reject", "stop", "fail"]),
-            "`retry` sends the request again, `skip` takes nothing from the response, `reject` keeps the row in the table of rejects, `stop` takes it and asks no more, `fail` fails the step.",
+            Form::Choice(&["retry", "skip", "reject", "stop", "fail", "keep"]),
+            "`retry` sends the request again, `skip` takes nothing from the response, `reject` keeps the row in the table of rejects, `stop` takes it and asks no more, `fail` fails the step, `keep` ends it and leaves its tables as they are.",
         )
         .required(),
         Key::new("message", Form::Text, "What is reported, where the rule fails or rejects."),
@@ -70,6 +82,16 @@ pub static RULE: Shape = Shape {
 pub fn read(node: &Node, d: &mut Diagnostics) -> Option<Rule> {
     let keys = Keys::new(node, &RULE, d)?;
     let (when, message) = (keys.prop("when", d), keys.prop("message", d));
+    let status = read_statuses(&keys, "status", d).unwrap_or_default();
+    if !keys.has("when") && !keys.has("status") {
+        d.error(
+            Code::MissingKey,
+            node.place.clone(),
+            "a rule needs `when_expression` or `status`",
+        )
+        .help("for example `{status: [403, 404], action: skip}`");
+        return None;
+    }
     let action = match keys.defers("action", d) {
         true => RuleAction::Fail,
         false => keys.pick("action", &ACTIONS, d)?,
@@ -87,7 +109,8 @@ pub fn read(node: &Node, d: &mut Diagnostics) -> Option<Rule> {
         }
     }
     Some(Rule {
-        when: when?,
+        status,
+        when,
         action,
         message,
         place: node.place.clone(),

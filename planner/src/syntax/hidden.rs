@@ -42,6 +42,14 @@ fn hide_auth(auth: &mut AuthSpec) {
                 &mut oauth2.refresh_token,
             ];
             secrets.into_iter().flatten().for_each(hide);
+            oauth2.extra_parameters.iter_mut().for_each(hide_named);
+        }
+        AuthSpec::Session(session) => {
+            hide_in_url(&mut session.url);
+            [&mut session.headers, &mut session.body]
+                .into_iter()
+                .flatten()
+                .for_each(hide);
         }
         AuthSpec::Basic { password, .. } | AuthSpec::Digest { password, .. } => hide(password),
         AuthSpec::ApiKey { value, .. } => hide(value),

@@ -2,6 +2,7 @@
 
 mod auth;
 mod brackets;
+pub mod data_path;
 mod databases;
 mod deferring;
 mod hidden;
@@ -19,7 +20,8 @@ mod tags;
 mod tree;
 mod yaml;
 
-pub use auth::{AuthSpec, AwsSigv4Spec, GRANTS, GrantType, OAuth1Spec, OAuth2Spec};
+pub use auth::{AuthSpec, AwsSigv4Spec, ClientAuth, GRANTS, GrantType, OAuth1Spec, OAuth2Spec, SessionSpec};
+pub use data_path::DataPath;
 pub(crate) use databases::host_and_port;
 pub use databases::{
     AdbcSource, DatabaseKind, DatabaseSource, DuckDbSource, MySqlSource, PostgresSource,

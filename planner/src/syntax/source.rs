@@ -59,6 +59,9 @@ pub struct HttpSource {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<RetrySpec>,
     pub network: Network,
+    /// Whether cookies are kept.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cookies: bool,
 }
 
 impl Source {
@@ -123,6 +126,11 @@ pub(super) static HTTP: Shape = Shape {
             "Headers of every request through the source.",
         ),
         Key::new("auth", Form::OneOf(AUTH), "How requests prove who they are."),
+        Key::new(
+            "cookies",
+            Form::Flag,
+            "`true`: cookies that the API sets are sent back, through redirects and from step to step of a run.",
+        ),
     ],
 };
 
@@ -168,6 +176,7 @@ fn read_http(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<HttpSource> {
         retry: read_retry(keys, d),
         concurrency: read_concurrency(keys, d).unwrap_or_default(),
         network: read_network(keys, d),
+        cookies: keys.flag("cookies", d).unwrap_or_default(),
         auth: match auth {
             None => None,
             Some(read) => Some(read?),

@@ -195,6 +195,19 @@ impl Sink {
         Ok(all)
     }
 
+    /// As [`Sink::commit`], of the table that is not the response's alone: the others stay as they are.
+    pub async fn commit_apart(mut self) -> Result<()> {
+        let tables = self.tables.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let mut at = 0;
+        let apart = self.apart;
+        tables.targets.retain(|_| {
+            at += 1;
+            Some(at - 1) == apart
+        });
+        self.apart = apart.map(|_| 0);
+        self.commit().await
+    }
+
     /// Sends what is left and makes the tables visible.
     pub async fn commit(self) -> Result<()> {
         let rest = {

@@ -1,7 +1,7 @@
 //! What all requests of a step share.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use sequor_planner::plan::HttpStep;
 
@@ -9,8 +9,45 @@ use super::rejects::Rejects;
 use crate::exec::api::Api;
 use crate::exec::context::StepContext;
 use crate::exec::load::sink::Sink;
+use crate::exec::marks::Mark;
 use crate::http::{Auth, Hosts, Limits, Policy};
 use crate::value::Row;
+
+/// What became of a step's responses: whether its tables change.
+#[derive(Default)]
+pub struct Outcome {
+    /// A rule, or a 304, says that the tables stay as they are.
+    pub kept: AtomicBool,
+    /// Something was taken from a response.
+    pub taken: AtomicBool,
+    /// A response was skipped by a rule.
+    pub skipped: AtomicBool,
+    /// The mark of a response that was taken, with its name.
+    mark: Mutex<Option<(String, Mark)>>,
+}
+
+impl Outcome {
+    /// Notes the mark of a response that was taken.
+    pub fn note(&self, key: String, mark: Mark) {
+        *self.mark.lock().unwrap_or_else(PoisonError::into_inner) = Some((key, mark));
+    }
+
+    /// Returns the mark that was noted, to be kept.
+    pub fn take_mark(&self) -> Option<(String, Mark)> {
+        self.mark.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Returns why the tables stay as they are; none where they change.
+    pub fn keeps_tables(&self) -> Option<&'static str> {
+        match (&self.kept, &self.taken, &self.skipped) {
+            (kept, _, _) if kept.load(Ordering::Relaxed) => Some("nothing has changed"),
+            (_, taken, skipped) if skipped.load(Ordering::Relaxed) && !taken.load(Ordering::Relaxed) => {
+                Some("every response was skipped")
+            }
+            _ => None,
+        }
+    }
+}
 
 /// What all requests of a step share.
 pub struct RequestContext {
@@ -27,6 +64,8 @@ pub struct RequestContext {
     pub rejects: Option<Rejects>,
     /// Set when a rule says to ask no more.
     pub stopped: AtomicBool,
+    /// What became of the responses.
+    pub outcome: Outcome,
     pub sink: Sink,
     /// Rows that take the place of those of the for_each's table.
     pub records: Option<Vec<Row>>,

@@ -10,6 +10,7 @@ use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use crate::error::{Blame, Error, ErrorKind, Result};
 use crate::event::EventKind;
 use crate::exchange::Response;
+use crate::exec::request::conditional;
 use crate::exec::request::context::RequestContext;
 use crate::exec::request::listed;
 use crate::exec::request::render::{Rendered, render};
@@ -66,15 +67,25 @@ pub async fn converse(context: &Arc<RequestContext>, scope: &Scope, own: &Arc<La
 /// Sends the request, evaluated anew, while responses ask for it.
 async fn while_asked(context: &Arc<RequestContext>, scope: &Scope, own: &Arc<Layer>) -> Conversed<()> {
     loop {
-        let request = render(context, scope).await.map_err(Failure::of_request)?;
+        let mut request = render(context, scope).await.map_err(Failure::of_request)?;
+        let mark = conditional::ask_for_changes(context, &mut request).await?;
         let (response, verdict) = ask(context, scope, &request, &[]).await?;
-        if verdict == Verdict::Skip {
-            return Ok(());
+        match verdict {
+            Verdict::Skip => {
+                context.outcome.skipped.store(true, Ordering::Relaxed);
+                return Ok(());
+            }
+            Verdict::Keep => {
+                keep(context);
+                return Ok(());
+            }
+            Verdict::Stop => context.stopped.store(true, Ordering::Relaxed),
+            _ => {}
         }
-        let taken = response::take(context, scope, own, response).await?;
-        if verdict == Verdict::Stop {
-            context.stopped.store(true, Ordering::Relaxed);
-        }
+        let taken = response::take(context, scope, own, response.clone()).await;
+        let taken = taken.map_err(|e| of_response(e, &request, &response, None))?;
+        context.outcome.taken.store(true, Ordering::Relaxed);
+        conditional::note(context, mark, &response);
         if context.stopped.load(Ordering::Relaxed) || !taken.again {
             return Ok(());
         }
@@ -92,8 +103,9 @@ async fn by_pages(
     loop {
         let request = rendered.request(context, pages.target());
         let request = request.map_err(Failure::of_request)?;
-        let (response, verdict) = ask(context, scope, &request, pages.past_the_end()).await?;
-        let Some(page) = taken(context, scope, own, &mut pages, response, verdict).await? else {
+        let answer = ask(context, scope, &request, pages.past_the_end()).await;
+        let answer = answer.map_err(|failure| past_the_end(failure, &pages))?;
+        let Some(page) = taken(context, scope, own, &mut pages, &request, answer).await? else {
             return Ok(());
         };
         if !at_once(context, scope, own, &mut pages, &page, &rendered).await? {
@@ -108,16 +120,27 @@ async fn taken(
     scope: &Scope,
     own: &Arc<Layer>,
     pages: &mut Pages,
-    response: Arc<Response>,
-    verdict: Verdict,
+    request: &Request,
+    (response, verdict): (Arc<Response>, Verdict),
 ) -> Result<Option<Page>> {
     let (taken, read) = match verdict {
         Verdict::PastTheEnd => return Ok(None),
         // Nothing is taken from it; where it is a page, there may be others.
-        Verdict::Skip if !(200..300).contains(&response.status) => return Ok(None),
-        Verdict::Skip => (None, Vec::new()),
+        Verdict::Skip => {
+            context.outcome.skipped.store(true, Ordering::Relaxed);
+            if !(200..300).contains(&response.status) {
+                return Ok(None);
+            }
+            (None, Vec::new())
+        }
+        Verdict::Keep => {
+            keep(context);
+            return Ok(None);
+        }
         _ => {
-            let taken = response::take(context, scope, own, response.clone()).await?;
+            let taken = response::take(context, scope, own, response.clone()).await;
+            let taken = taken.map_err(|e| of_response(e, request, &response, Some(pages.number())))?;
+            context.outcome.taken.store(true, Ordering::Relaxed);
             (taken.rows, taken.read)
         }
     };
@@ -176,9 +199,11 @@ async fn at_once(
                 .request(&context, target.clone())
                 .map_err(Failure::of_request);
             // A task of its own, so that pages use all cores; dropped, it stops.
-            let task = AbortOnDropHandle::new(
-                tasks.spawn(async move { ask(&context, &scope, &request?, &past_the_end).await }),
-            );
+            let task = AbortOnDropHandle::new(tasks.spawn(async move {
+                let request = request?;
+                let answer = ask(&context, &scope, &request, &past_the_end).await?;
+                Ok((request, answer))
+            }));
             async move {
                 let joined = task.await.map_err(|e| {
                     let message = format!("the task of a request ended unexpectedly: {e}");
@@ -203,16 +228,16 @@ async fn in_order(
     scope: &Scope,
     own: &Arc<Layer>,
     pages: &mut Pages,
-    responses: impl Stream<Item = Conversed<(Target, Arc<Response>, Verdict)>>,
+    responses: impl Stream<Item = Conversed<(Target, Request, (Arc<Response>, Verdict))>>,
 ) -> Conversed<bool> {
     let mut responses = std::pin::pin!(responses);
     while let Some(answer) = responses.next().await {
-        let (target, response, verdict) = answer?;
+        let (target, request, answer) = answer.map_err(|failure| past_the_end(failure, pages))?;
         // A page was not as long as the first: those that were asked for do not begin where it ends.
         if !target.is(&pages.target()) {
             return Ok(true);
         }
-        if taken(context, scope, own, pages, response, verdict)
+        if taken(context, scope, own, pages, &request, answer)
             .await?
             .is_none()
         {
@@ -220,6 +245,39 @@ async fn in_order(
         }
     }
     Ok(true)
+}
+
+/// Ends a step whose tables stay as they are.
+fn keep(context: &RequestContext) {
+    context.outcome.kept.store(true, Ordering::Relaxed);
+    context.stopped.store(true, Ordering::Relaxed);
+}
+
+/// The error of reading a response, with the request it answers: what is no data shows in the request that got it.
+fn of_response(error: Error, request: &Request, response: &Response, page: Option<u64>) -> Error {
+    if error.kind() != ErrorKind::Data {
+        return error;
+    }
+    let page = page.map_or(String::new(), |number| format!(", page {number}"));
+    error.context(format!(
+        "{} {} answered {}{page}",
+        request.method,
+        crate::exchange::shown_url(&request.url),
+        response.status
+    ))
+}
+
+/// The failure of a page behind the first, with what may be meant by it.
+fn past_the_end(mut failure: Failure, pages: &Pages) -> Failure {
+    if let ErrorKind::Status(status @ (400 | 404 | 410 | 416 | 422)) = failure.error.kind()
+        && pages.may_be_past_the_end()
+    {
+        failure.error = failure.error.replace_help(format!(
+            "if that means that page {} is past the last one, say so by `stop_status: {status}` in `pagination`, or end with a short page by `stop_on: short_page`",
+            pages.number()
+        ));
+    }
+    failure
 }
 
 /// Sends a request, and counts it. `past_the_end`: statuses that mean that there is no such page.
@@ -240,6 +298,7 @@ pub async fn ask(
         step: context.step.id(),
         success: &context.success,
         past_the_end,
+        payload: (&context.http.request.response.payload, context.api.max_response()),
         hosts: &context.hosts,
         has_credentials: context.auth.is_some() || context.api.has_headers(),
         waiting: &|wait| {

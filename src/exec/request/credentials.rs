@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use sequor_planner::expr::Prop;
-use sequor_planner::syntax::{AuthSpec, GrantType, OAuth2Spec};
+use sequor_planner::ops::BodyFormat;
+use sequor_planner::syntax::{AuthSpec, GrantType, OAuth2Spec, SessionSpec};
 use url::Url;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::exec::api::Api;
+use crate::exec::api::{Api, seconds};
 use crate::exec::context::StepContext;
-use crate::http::{Auth, AwsSigv4, Digest, Grant, OAuth1, OAuth2Settings};
+use crate::http::{Auth, AwsSigv4, Body, Digest, Grant, OAuth1, OAuth2Settings, Parts, SessionSettings};
 use crate::secret::Secret;
 
 /// The texts of optional properties.
@@ -74,6 +75,10 @@ pub async fn evaluate(step: &StepContext, api: &Api) -> Result<(Option<Auth>, Op
             let settings = oauth2(&texts, given).await?;
             Some(Auth::OAuth2(api.oauth2(settings, &step.run.redactor)))
         }
+        Some(AuthSpec::Session(given)) => {
+            let session = session(&texts, given, base_url.as_deref()).await?;
+            Some(Auth::Session(api.session(session, &step.run.redactor)))
+        }
         Some(AuthSpec::OAuth1(given)) => {
             let token = match (&given.token, &given.token_secret) {
                 (None, None) => None,
@@ -102,6 +107,44 @@ pub async fn evaluate(step: &StepContext, api: &Api) -> Result<(Option<Auth>, Op
         }))),
     };
     Ok((auth, base_url))
+}
+
+/// The login of a source. All of its headers and its body are secrets.
+async fn session(texts: &Texts<'_>, given: &SessionSpec, base_url: Option<&str>) -> Result<SessionSettings> {
+    let optional = async |prop: &Option<Prop>| match prop {
+        Some(prop) => texts.0.value(prop).await.map(Some),
+        None => Ok(None),
+    };
+    let (headers, body) = (optional(&given.headers).await?, optional(&given.body).await?);
+    for value in [&headers, &body].into_iter().flatten() {
+        texts.0.hide(value);
+    }
+    let login = crate::http::build(Parts {
+        base_url,
+        url: texts.0.value(&given.url).await?,
+        method: texts.0.value(&given.method).await?,
+        path_parameters: None,
+        parameters: None,
+        replaced: Vec::new(),
+        headers: [None, headers, None],
+        body: body.map(|value| Body {
+            format: BodyFormat::Json,
+            value,
+            folder: &texts.0.run.folder,
+        }),
+        idempotency_key: None,
+        timeout: None,
+        total_timeout: None,
+    });
+    Ok(SessionSettings {
+        login: login.map_err(|e| e.context("`login` of the source's auth"))?,
+        token_path: given.token_path.clone(),
+        lives: given.expires_in.map(seconds),
+        lives_path: given.expires_in_path.clone(),
+        key_name: texts.text(&given.key_name).await?,
+        in_query: given.in_query,
+        prefix: texts.optional(&given.prefix).await?.unwrap_or_default(),
+    })
 }
 
 async fn oauth2(texts: &Texts<'_>, given: &OAuth2Spec) -> Result<OAuth2Settings> {
@@ -138,8 +181,21 @@ async fn oauth2(texts: &Texts<'_>, given: &OAuth2Spec) -> Result<OAuth2Settings>
     })?;
     let client_secret = texts.optional_secret(&given.client_secret).await?;
     let scope = texts.optional(&given.scope).await?;
+    let mut extra = Vec::new();
+    for (name, prop) in [("audience", &given.audience), ("resource", &given.resource)] {
+        extra.extend(texts.optional(prop).await?.map(|text| (name.to_string(), text)));
+    }
+    if let Some(prop) = &given.extra_parameters {
+        extra.extend(crate::http::pairs(
+            &texts.0.value(prop).await?,
+            "extra_parameters",
+        )?);
+    }
     Ok(OAuth2Settings {
         grant,
+        extra,
+        client_auth: given.client_auth,
+        token_path: given.token_path.clone(),
         token_endpoint,
         client_id: texts.text(&given.client_id).await?,
         client_secret,

@@ -24,7 +24,7 @@ pub fn page(
     read: &[Option<Listed>],
 ) -> Page {
     let given = &context.http.request.response;
-    let text = response.utf8();
+    let text = response.utf8().unwrap_or(Cow::Borrowed(&response.body));
     let format = given.format.unwrap_or_else(|| response.row_format());
     let mut found: Vec<(DataPath, Listed)> = Vec::new();
     match pages.rows_path() {

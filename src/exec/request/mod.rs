@@ -1,5 +1,6 @@
 //! Requests to APIs: what a step's requests share, one conversation per row with its pages, and what is done with responses.
 
+mod conditional;
 pub mod context;
 pub mod conversation;
 pub mod credentials;

@@ -39,17 +39,22 @@ pub async fn take(
     let given = &context.http.request.response;
     let mut rows = (!given.tables.is_empty() || given.parser.is_some()).then_some(0);
     let mut read = Vec::new();
-    if !given.tables.is_empty() {
+    // An answer without content has no rows.
+    let blank = matches!(response.status, 204 | 205) && response.body.is_empty();
+    if !given.tables.is_empty() && blank {
+        read = vec![Some(Listed::default()); given.tables.len()];
+    } else if !given.tables.is_empty() {
         let (listed, filled) = native_rows(context, &response)?;
         read = listed;
         rows = rows.max(read.iter().flatten().map(|listed| listed.rows).max());
         context.sink.send(filled).await?;
     }
     let world = scope.world();
-    let python_tables = given
-        .tables
-        .iter()
-        .any(|t| t.data.is_some() && native(t).is_none());
+    let python_tables = !blank
+        && given
+            .tables
+            .iter()
+            .any(|t| t.data.is_some() && native(t).is_none());
     let mut parsed = Parsed::default();
     if python_tables || given.parser.is_some() {
         let (found, filled) = python_rows(context, &world, &response).await?;
@@ -185,7 +190,7 @@ pub fn rows_of(table: &ResponseTable) -> Option<Cow<'_, DataPath>> {
 
 fn native_rows(context: &RequestContext, response: &Response) -> Result<(Vec<Option<Listed>>, Filled)> {
     let given = &context.http.request.response;
-    let text = response.utf8();
+    let text = response.utf8()?;
     context.sink.fill(|tables| {
         let mut read = vec![None; given.tables.len()];
         for (at, table) in given.tables.iter().enumerate() {
@@ -197,7 +202,7 @@ fn native_rows(context: &RequestContext, response: &Response) -> Result<(Vec<Opt
                         .map_err(|e| named(e.at(&code.place), &format!("`{}`", code.property)))?,
                     NativeRows::DataPath(path) => {
                         let format = given.format.unwrap_or_else(|| response.row_format());
-                        rows::append(&text, format, path, target, full)
+                        rows::append(&text, format, given.payload.csv.as_ref(), path, target, full)
                             .map_err(|e| named(e.at(&table.place), "`data_path`"))?
                     }
                 };

@@ -24,16 +24,16 @@ impl Judge for Rules<'_> {
         let run = &self.context.step.run;
         let world = self.scope.world();
         for (at, rule) in self.context.http.request.response.rules.iter().enumerate() {
-            let what = format!("`when` of rule {} of {}", at + 1, self.context.step.id());
-            let when = run.evaluator.one(&rule.when, &world, Some(response)).await;
-            if !holds(
-                &self.context.step,
-                &what,
-                &when.map_err(|e| e.context(what.clone()))?,
-            )
-            .await
-            {
+            if !rule.status.is_empty() && !rule.status.contains(&response.status) {
                 continue;
+            }
+            let what = format!("`when` of rule {} of {}", at + 1, self.context.step.id());
+            if let Some(when) = &rule.when {
+                let when = run.evaluator.one(when, &world, Some(response)).await;
+                let when = when.map_err(|e| e.context(what.clone()))?;
+                if !holds(&self.context.step, &what, &when).await {
+                    continue;
+                }
             }
             let said = match &rule.message {
                 Some(prop) => run.evaluator.one(prop, &world, Some(response)).await?.to_text(),
@@ -45,6 +45,7 @@ impl Judge for Rules<'_> {
                 RuleAction::Reject => Verdict::Reject(said),
                 RuleAction::Stop => Verdict::Stop,
                 RuleAction::Fail => Verdict::Fail(said),
+                RuleAction::Keep => Verdict::Keep,
             }));
         }
         Ok(None)

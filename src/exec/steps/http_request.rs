@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::exec::api::Api;
 use crate::exec::context::StepContext;
 use crate::exec::load::sink::Sink;
-use crate::exec::request::context::RequestContext;
+use crate::exec::request::context::{Outcome, RequestContext};
 use crate::exec::request::conversation::converse;
 use crate::exec::request::rejects::{self, Rejects};
 use crate::exec::request::{credentials, fan_out, named_hosts};
@@ -81,6 +81,7 @@ pub async fn begin(
         hosts: api.hosts(base_url.as_deref(), || named_hosts::of(run, &api, of_source)),
         rejects,
         stopped: AtomicBool::new(false),
+        outcome: Outcome::default(),
         http: http.clone(),
         step: inside,
         api,
@@ -123,7 +124,20 @@ pub async fn run(step: &StepContext, http: &HttpStep, records: Option<Vec<Row>>)
     }
     let set = to_publish(http, &own, &step.scope);
     step.scope.stage(&set);
-    context.sink.commit().await?;
+    let mark = context.outcome.take_mark();
+    match context.outcome.keeps_tables() {
+        Some(why) => {
+            if !http.request.response.tables.is_empty() {
+                step.warn(format!("{}: {why}: its tables stay as they are", step.id()))
+                    .await;
+            }
+            context.sink.commit_apart().await?;
+        }
+        None => context.sink.commit().await?,
+    }
+    if let Some((key, mark)) = mark {
+        step.run.marks.keep(&key, mark)?;
+    }
     step.scope.publish(set);
     Ok(())
 }

@@ -1,9 +1,12 @@
 //! How requests prove who they are.
 
+mod answer;
 mod aws;
 mod digest;
 mod oauth1;
 mod oauth2;
+mod session;
+mod tokens;
 
 use std::sync::Arc;
 
@@ -20,6 +23,8 @@ pub use aws::AwsSigv4;
 pub use digest::Digest;
 pub use oauth1::OAuth1;
 pub use oauth2::{Grant, OAuth2, OAuth2Settings};
+pub use session::{Session, SessionSettings};
+pub use tokens::TokenStore;
 
 /// Credentials, evaluated.
 #[derive(Debug, Clone)]
@@ -40,6 +45,8 @@ pub enum Auth {
     Digest(Arc<Digest>),
     /// A token that is fetched, kept and renewed (RFC 6749).
     OAuth2(Arc<OAuth2>),
+    /// A token that a login gives.
+    Session(Arc<Session>),
     /// Each request is signed (RFC 5849).
     OAuth1(Arc<OAuth1>),
     /// Each request is signed, as AWS asks for.
@@ -75,6 +82,7 @@ impl Auth {
         let signer: &dyn Signer = match self {
             Auth::Digest(digest) => &**digest,
             Auth::OAuth2(oauth2) => &**oauth2,
+            Auth::Session(session) => &**session,
             // The time belongs to what is signed.
             Auth::OAuth1(oauth1) => {
                 let mut request = request.clone();
@@ -115,6 +123,7 @@ impl Auth {
         let scheme = match self {
             Auth::Digest(_) => "Digest",
             Auth::OAuth2(_) => "Bearer",
+            Auth::Session(session) => return session.stand_in(request),
             // What is signed is known already.
             Auth::OAuth1(oauth1) => return oauth1.sign(request),
             Auth::AwsSigv4(aws) => return aws.sign(request),
@@ -160,7 +169,7 @@ impl Auth {
                 request.headers.insert(header, sensitive(value.reveal())?);
             }
             // Known when the request is sent.
-            Auth::Digest(_) | Auth::OAuth2(_) | Auth::OAuth1(_) | Auth::AwsSigv4(_) => {}
+            Auth::Digest(_) | Auth::OAuth2(_) | Auth::Session(_) | Auth::OAuth1(_) | Auth::AwsSigv4(_) => {}
         }
         Ok(())
     }

@@ -9,10 +9,13 @@ use backon::{ExponentialBuilder, Retryable};
 use base64::Engine as _;
 use reqwest::Method;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
-use serde::Deserialize;
+use sequor_planner::ops::DataPath;
+use sequor_planner::syntax::ClientAuth;
 use url::Url;
 
 use super::super::transport::Transport;
+use super::answer::Answer;
+use super::tokens::TokenStore;
 use super::{Signer, sensitive};
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::exchange::{Request, Response};
@@ -33,20 +36,27 @@ pub enum Grant {
 }
 
 /// What a token is asked for with.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct OAuth2Settings {
     pub grant: Grant,
     pub token_endpoint: Url,
     pub client_id: String,
     pub client_secret: Option<Secret>,
     pub scope: Option<String>,
+    /// How the client shows who it is; none: as 1.x did.
+    pub client_auth: Option<ClientAuth>,
+    /// What else the request for a token says.
+    pub extra: Vec<(String, String)>,
+    /// Where the token is in the answer; none: `access_token`.
+    pub token_path: Option<DataPath>,
 }
 
 /// The tokens of one client at one API.
 pub struct OAuth2 {
     pub settings: OAuth2Settings,
     redactor: Redactor,
-    /// BufferedRows while a token is fetched: however many requests wait, one asks.
+    store: TokenStore,
+    /// Held while a token is fetched: however many requests wait, one asks.
     token: tokio::sync::Mutex<Option<Token>>,
 }
 
@@ -59,21 +69,6 @@ struct Token {
     refresh: Option<Secret>,
 }
 
-/// A successful answer (RFC 6749, 5.1).
-#[derive(Deserialize)]
-struct Answer {
-    access_token: String,
-    expires_in: Option<f64>,
-    refresh_token: Option<String>,
-}
-
-/// An error (RFC 6749, 5.2).
-#[derive(Deserialize)]
-struct Refusal {
-    error: String,
-    error_description: Option<String>,
-}
-
 impl fmt::Debug for OAuth2 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("OAuth2")
@@ -82,10 +77,11 @@ impl fmt::Debug for OAuth2 {
 
 impl OAuth2 {
     /// Creates a client; nothing is asked yet.
-    pub fn new(settings: OAuth2Settings, redactor: Redactor) -> OAuth2 {
+    pub fn new(settings: OAuth2Settings, redactor: Redactor, store: TokenStore) -> OAuth2 {
         OAuth2 {
             settings,
             redactor,
+            store,
             token: tokio::sync::Mutex::default(),
         }
     }
@@ -110,9 +106,40 @@ impl OAuth2 {
         };
         let token = match renewed {
             Some(token) => token,
-            None => self.ask(transport, &self.settings.grant).await?,
+            None => self.first(transport).await?,
         };
         Ok(kept.insert(token).header.clone())
+    }
+
+    /// Asks by the grant of the source. Of a refresh token that was given a new one, the newest is kept from run to run.
+    async fn first(&self, transport: &dyn Transport) -> Result<Token> {
+        let Grant::RefreshToken(seed) = &self.settings.grant else {
+            return self.ask(transport, &self.settings.grant).await;
+        };
+        let kept = self
+            .store
+            .newest(&self.settings.token_endpoint, &self.settings.client_id, seed)?;
+        if let Some(kept) = kept {
+            self.redactor.add(&kept);
+            match self.ask(transport, &Grant::RefreshToken(kept)).await {
+                // It may have been taken back: the seed is tried, then.
+                Err(error) if error.kind() == ErrorKind::Unauthorized => {}
+                token => return token,
+            }
+        }
+        self.ask(transport, &self.settings.grant).await
+    }
+
+    /// Keeps a refresh token that took the place of the one before.
+    fn keep(&self, refresh: &Option<Secret>, asked_with: &Grant) -> Result<()> {
+        let (Some(new), Grant::RefreshToken(seed)) = (refresh, &self.settings.grant) else {
+            return Ok(());
+        };
+        if matches!(asked_with, Grant::RefreshToken(old) if old == new) {
+            return Ok(());
+        }
+        self.store
+            .keep(&self.settings.token_endpoint, &self.settings.client_id, seed, new)
     }
 
     async fn ask(&self, transport: &dyn Transport, grant: &Grant) -> Result<Token> {
@@ -144,13 +171,16 @@ impl OAuth2 {
                 form.append_pair("refresh_token", token.reveal());
             }
         }
-        form.append_pair("client_id", &settings.client_id);
-        if let Some(secret) = &settings.client_secret {
-            form.append_pair("client_secret", secret.reveal());
+        if settings.client_auth != Some(ClientAuth::Basic) {
+            form.append_pair("client_id", &settings.client_id);
+            if let Some(secret) = &settings.client_secret {
+                form.append_pair("client_secret", secret.reveal());
+            }
         }
         if let Some(scope) = &settings.scope {
             form.append_pair("scope", scope);
         }
+        form.extend_pairs(&settings.extra);
         let headers = HeaderMap::from_iter([
             (
                 CONTENT_TYPE,
@@ -159,11 +189,22 @@ impl OAuth2 {
             (ACCEPT, HeaderValue::from_static("application/json")),
         ]);
         let mut headers = headers;
-        // As the Python Sequor has it: servers take one or the other.
-        if let (Grant::Password { .. }, Some(secret)) = (grant, &settings.client_secret) {
-            let pair = format!("{}:{}", settings.client_id, secret.reveal());
-            let pair = base64::engine::general_purpose::STANDARD.encode(pair);
-            headers.insert(AUTHORIZATION, sensitive(&format!("Basic {pair}"))?);
+        let secret = settings.client_secret.as_ref().map_or("", Secret::reveal);
+        let pair = match (settings.client_auth, grant) {
+            // Both are form-encoded first (RFC 6749, 2.3.1).
+            (Some(ClientAuth::Basic), _) => {
+                Some(format!("{}:{}", encoded(&settings.client_id), encoded(secret)))
+            }
+            // As the Python Sequor has it: servers take one or the other.
+            (None, Grant::Password { .. }) if settings.client_secret.is_some() => {
+                Some(format!("{}:{secret}", settings.client_id))
+            }
+            _ => None,
+        };
+        if let Some(pair) = pair {
+            let pair = Secret::new(base64::engine::general_purpose::STANDARD.encode(pair));
+            self.redactor.add(&pair);
+            headers.insert(AUTHORIZATION, sensitive(&format!("Basic {}", pair.reveal()))?);
         }
         Ok(Request {
             method: Method::POST,
@@ -177,41 +218,51 @@ impl OAuth2 {
 
     fn read(&self, response: &Response, grant: &Grant) -> Result<Token> {
         let endpoint = &self.settings.token_endpoint;
-        if !(200..300).contains(&response.status) {
-            let reason = match serde_json::from_slice::<Refusal>(&response.body) {
-                Ok(refusal) => match refusal.error_description {
-                    Some(description) => format!("{}: {description}", refusal.error),
-                    None => refusal.error,
-                },
-                Err(_) => crate::exchange::excerpt(&response.body),
-            };
-            let message = format!("{endpoint} answered {}: {reason}", response.status);
-            return Err(match response.status {
-                429 | 500.. => Error::new(ErrorKind::Status(response.status), message),
-                _ => Error::new(ErrorKind::Unauthorized, message)
-                    .help("check the grant, the client's id and secret, and the user in the source's `auth`"),
-            });
-        }
-        let answer: Answer = serde_json::from_slice(&response.body)
-            .map_err(|e| Error::new(ErrorKind::Unauthorized, format!("{endpoint} gave no token: {e}")))?;
-        let access = Secret::new(answer.access_token);
+        let answer = Answer::of(response, self.settings.token_path.as_ref());
+        let good = (200..300).contains(&response.status);
+        let access = match &answer {
+            Answer::Token { access, .. } if good => access.clone(),
+            answer => {
+                let reason = match answer {
+                    Answer::Error(reason) => reason.clone(),
+                    _ => crate::exchange::excerpt(&response.body),
+                };
+                let message = match good {
+                    true => format!("{endpoint} gave no token: {reason}"),
+                    false => format!("{endpoint} answered {}: {reason}", response.status),
+                };
+                return Err(match response.status {
+                    429 | 500.. => Error::new(ErrorKind::Status(response.status), message),
+                    _ => Error::new(ErrorKind::Unauthorized, message).help(
+                        "check the grant, the client's id and secret, and the user in the source's `auth`",
+                    ),
+                });
+            }
+        };
         self.redactor.add(&access);
+        let (refresh, lives) = match answer {
+            Answer::Token { refresh, lives, .. } => (refresh, lives),
+            _ => (None, None),
+        };
         // A server that gives no new refresh token means the old one to be used again (RFC 6749, 6).
-        let refresh = match (answer.refresh_token, grant) {
-            (Some(token), _) => Some(Secret::new(token)),
+        let refresh = match (refresh, grant) {
+            (Some(token), _) => Some(token),
             (None, Grant::RefreshToken(token)) => Some(token.clone()),
             (None, _) => None,
         };
         refresh.iter().for_each(|token| self.redactor.add(token));
-        let lives = answer
-            .expires_in
-            .and_then(|s| Duration::try_from_secs_f64(s).ok());
+        self.keep(&refresh, grant)?;
         Ok(Token {
             header: sensitive(&format!("Bearer {}", access.reveal()))?,
             renew: lives.map(|lives| Instant::now() + lives.saturating_sub(MARGIN.min(lives / 2))),
             refresh,
         })
     }
+}
+
+/// A text as a form has it.
+fn encoded(text: &str) -> String {
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
 #[async_trait]

@@ -100,6 +100,20 @@ impl Pages {
         }
     }
 
+    /// Returns the number of the page at hand, from 1.
+    pub fn number(&self) -> u64 {
+        self.done + 1
+    }
+
+    /// Tells whether the page at hand may not be there: its number was counted, and none named it.
+    pub fn may_be_past_the_end(&self) -> bool {
+        self.done > 0
+            && matches!(
+                self.spec.kind,
+                PageKind::PageNumber { .. } | PageKind::Offset { .. }
+            )
+    }
+
     /// Returns what asks for the page at hand.
     pub fn target(&self) -> Target {
         let first = self.done == 0 && self.spec.first_without;
@@ -320,7 +334,7 @@ impl Pages {
         if self.done > 1 || page.is_empty() || page.at(path).is_some() {
             return;
         }
-        let absent = Absent::find(&page.response.utf8(), path);
+        let absent = Absent::find(&page.text(), path);
         let slip = absent.filter(|absent| absent.near().is_some() || absent.is_object());
         if let Some(absent) = slip {
             self.warnings.push(format!(
@@ -379,7 +393,7 @@ fn full(page: &Page) -> Option<(String, u64)> {
 
 /// What is said of a path that leads to nothing where something must be.
 fn not_there(key: &str, path: &DataPath, page: &Page) -> Error {
-    let text = page.response.utf8();
+    let text = page.text();
     let absent = Absent::find(&text, path);
     let says = match &absent {
         Some(absent) => absent.says(),

@@ -1,5 +1,6 @@
 //! A page as the API gave it, before anything was filtered, and what stands at a path of it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -48,9 +49,14 @@ impl Page {
         body.is_empty() || value_at(body, &[]).is_some_and(|value| !has_items(&value))
     }
 
+    /// Returns its body as text; as it is where it fits no charset: whoever reads rows finds that out.
+    pub(super) fn text(&self) -> Cow<'_, [u8]> {
+        self.response.utf8().unwrap_or(Cow::Borrowed(&self.response.body))
+    }
+
     /// Returns what stands at a path.
     pub(super) fn at(&self, path: &DataPath) -> Option<Value> {
-        value_of(&self.response.utf8(), path)
+        value_of(&self.text(), path)
     }
 }
 

@@ -4,10 +4,10 @@ mod shapes;
 
 use serde::{Deserialize, Serialize};
 
-use super::data_path::{self, DataPath};
 use crate::codes::Code;
 use crate::diagnostic::Diagnostics;
 use crate::expr::{Prop, each_prop, each_prop_of_variants};
+use crate::syntax::data_path::{self, DataPath};
 use crate::syntax::{Keys, Node, read_statuses, tagged};
 
 pub use shapes::PAGINATIONS;

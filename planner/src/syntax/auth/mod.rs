@@ -1,5 +1,8 @@
 //! `auth` of an http source.
 
+mod oauth2;
+mod session;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Form, Key, Keys, Node, Shape, tagged};
@@ -7,15 +10,32 @@ use crate::codes::Code;
 use crate::diagnostic::Diagnostics;
 use crate::expr::Prop;
 
+pub use oauth2::{ClientAuth, GRANTS, GrantType, OAuth2Spec};
+pub use session::SessionSpec;
+
 /// How requests of a source prove who they are.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AuthSpec {
-    Basic { username: Prop, password: Prop },
-    Bearer { token: Prop },
-    ApiKey { name: Prop, value: Prop, in_query: bool },
-    Digest { username: Prop, password: Prop },
+    Basic {
+        username: Prop,
+        password: Prop,
+    },
+    Bearer {
+        token: Prop,
+    },
+    ApiKey {
+        name: Prop,
+        value: Prop,
+        in_query: bool,
+    },
+    Digest {
+        username: Prop,
+        password: Prop,
+    },
     OAuth2(Box<OAuth2Spec>),
+    /// A token that a login gives.
+    Session(Box<SessionSpec>),
     OAuth1(Box<OAuth1Spec>),
     AwsSigv4(Box<AwsSigv4Spec>),
 }
@@ -46,34 +66,7 @@ pub struct AwsSigv4Spec {
     pub service: Prop,
 }
 
-/// What a token is given for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum GrantType {
-    Password,
-    ClientCredentials,
-    RefreshToken,
-}
-
-/// `auth` of type oauth2.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct OAuth2Spec {
-    pub grant: GrantType,
-    pub token_endpoint: Prop,
-    pub client_id: Prop,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub client_secret: Option<Prop>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub username: Option<Prop>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub password: Option<Prop>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refresh_token: Option<Prop>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub scope: Option<Prop>,
-}
-
-static AUTH_TYPE: Shape = Shape {
+pub(super) static AUTH_TYPE: Shape = Shape {
     what: "`auth`",
     doc: "How requests prove who they are.",
     with: &[],
@@ -132,37 +125,8 @@ pub static AUTH: &[(&str, &Shape)] = &[
             ],
         },
     ),
-    (
-        "oauth2",
-        &Shape {
-            what: "`auth` of type oauth2",
-            doc: "A token of OAuth 2.0 (RFC 6749), fetched, kept and renewed.",
-            with: &[&AUTH_TYPE],
-            keys: &[
-                Key::new(
-                    "grant_type",
-                    Form::Choice(&["password", "client_credentials", "refresh_token"]),
-                    "What the token is given for.",
-                )
-                .required(),
-                Key::new("token_endpoint", Form::Text, "The url that gives tokens.").required(),
-                Key::new("client_id", Form::Text, "The client.").required(),
-                Key::new("client_secret", Form::Text, "The client's secret."),
-                Key::new("username", Form::Text, "The user, for `grant_type: password`."),
-                Key::new(
-                    "password",
-                    Form::Text,
-                    "The password, for `grant_type: password`.",
-                ),
-                Key::new(
-                    "refresh_token",
-                    Form::Text,
-                    "The refresh token, for `grant_type: refresh_token`.",
-                ),
-                Key::new("scope", Form::Text, "What the token is to be good for."),
-            ],
-        },
-    ),
+    ("oauth2", &oauth2::OAUTH2),
+    ("session_token", &session::SESSION),
     (
         "oauth1",
         &Shape {
@@ -213,7 +177,10 @@ pub fn read_auth(node: &Node, d: &mut Diagnostics) -> Option<AuthSpec> {
     let (kind, shape, _) = tagged(node, "`auth`", "type", AUTH, Code::BadValue, d)?;
     let keys = Keys::new(node, shape, d)?;
     if kind == "oauth2" {
-        return read_oauth2(&keys, d);
+        return oauth2::read(&keys, d);
+    }
+    if kind == "session_token" {
+        return session::read(&keys, d);
     }
     let text = |key: &str, d: &mut Diagnostics| keys.prop(key, d);
     Some(match kind {
@@ -276,43 +243,4 @@ pub fn read_auth(node: &Node, d: &mut Diagnostics) -> Option<AuthSpec> {
             }
         }
     })
-}
-
-/// What each grant needs besides what all need.
-pub const GRANTS: [(&str, &[&str]); 3] = [
-    ("password", &["username", "password"]),
-    ("client_credentials", &["client_secret"]),
-    ("refresh_token", &["refresh_token"]),
-];
-
-fn read_oauth2(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<AuthSpec> {
-    let word = keys.choice("grant_type", d);
-    let needed = GRANTS.iter().find(|(grant, _)| Some(*grant) == word);
-    for key in needed
-        .iter()
-        .flat_map(|(_, keys)| *keys)
-        .filter(|key| !keys.has(key))
-    {
-        let message = format!(
-            "`auth` of type oauth2 needs `{key}` for `grant_type: {}`",
-            word.unwrap_or_default()
-        );
-        d.error(Code::MissingKey, keys.place().clone(), message);
-    }
-    let mut text = |key: &str| keys.prop(key, d);
-    let oauth2 = OAuth2Spec {
-        grant: match word? {
-            "client_credentials" => GrantType::ClientCredentials,
-            "refresh_token" => GrantType::RefreshToken,
-            _ => GrantType::Password,
-        },
-        client_secret: text("client_secret"),
-        username: text("username"),
-        password: text("password"),
-        refresh_token: text("refresh_token"),
-        scope: text("scope"),
-        token_endpoint: text("token_endpoint")?,
-        client_id: text("client_id")?,
-    };
-    Some(AuthSpec::OAuth2(Box::new(oauth2)))
 }

@@ -5,10 +5,10 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json_path::JsonPath;
 
+use super::Keys;
 use crate::codes::Code;
 use crate::diagnostic::Diagnostics;
 use crate::expr::PathStep;
-use crate::syntax::Keys;
 
 /// Where the rows are in a response.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

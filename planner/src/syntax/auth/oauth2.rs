@@ -1,0 +1,160 @@
+//! `auth` of type oauth2: tokens that are fetched, kept and renewed.
+
+use serde::{Deserialize, Serialize};
+
+use super::super::data_path::{self, DataPath};
+use super::super::{Form, Key, Keys, Shape};
+use super::{AUTH_TYPE, AuthSpec};
+use crate::codes::Code;
+use crate::diagnostic::Diagnostics;
+use crate::expr::Prop;
+
+/// What a token is given for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GrantType {
+    Password,
+    ClientCredentials,
+    RefreshToken,
+}
+
+/// `auth` of type oauth2.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct OAuth2Spec {
+    pub grant: GrantType,
+    pub token_endpoint: Prop,
+    pub client_id: Prop,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_secret: Option<Prop>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<Prop>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<Prop>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh_token: Option<Prop>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<Prop>,
+    /// How the client shows who it is; none: as 1.x did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_auth: Option<ClientAuth>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audience: Option<Prop>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource: Option<Prop>,
+    /// What else goes into the request for a token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extra_parameters: Option<Prop>,
+    /// Where the token is in the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_path: Option<DataPath>,
+}
+
+/// How a client shows who it is (RFC 6749, 2.3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientAuth {
+    /// Its id and secret are in the body.
+    Body,
+    /// They are in the header `Authorization`.
+    Basic,
+}
+
+/// The keys of it.
+pub(super) static OAUTH2: Shape = Shape {
+    what: "`auth` of type oauth2",
+    doc: "A token of OAuth 2.0 (RFC 6749), fetched, kept and renewed.",
+    with: &[&AUTH_TYPE],
+    keys: &[
+        Key::new(
+            "grant_type",
+            Form::Choice(&["password", "client_credentials", "refresh_token"]),
+            "What the token is given for.",
+        )
+        .required(),
+        Key::new("token_endpoint", Form::Text, "The url that gives tokens.").required(),
+        Key::new("client_id", Form::Text, "The client.").required(),
+        Key::new("client_secret", Form::Text, "The client's secret."),
+        Key::new("username", Form::Text, "The user, for `grant_type: password`."),
+        Key::new(
+            "password",
+            Form::Text,
+            "The password, for `grant_type: password`.",
+        ),
+        Key::new(
+            "refresh_token",
+            Form::Text,
+            "The refresh token, for `grant_type: refresh_token`.",
+        ),
+        Key::new("scope", Form::Text, "What the token is to be good for."),
+        Key::new(
+            "client_auth",
+            Form::Choice(&["body", "basic"]),
+            "How the client shows who it is: in the body, or by basic auth; in the body when left out, with `grant_type: password` in both.",
+        ),
+        Key::new("audience", Form::Text, "Whom the token is for."),
+        Key::new("resource", Form::Text, "What the token is for (RFC 8707)."),
+        Key::new(
+            "extra_parameters",
+            Form::Entries,
+            "What else the request for a token says.",
+        ),
+        Key::new(
+            "token_path",
+            Form::Path,
+            "Where the token is in the answer; access_token when left out.",
+        ),
+    ],
+};
+
+/// What each grant needs besides what all need.
+pub const GRANTS: [(&str, &[&str]); 3] = [
+    ("password", &["username", "password"]),
+    ("client_credentials", &["client_secret"]),
+    ("refresh_token", &["refresh_token"]),
+];
+
+/// Reads `auth` of type oauth2.
+pub(super) fn read(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<AuthSpec> {
+    let word = keys.choice("grant_type", d);
+    let needed = GRANTS.iter().find(|(grant, _)| Some(*grant) == word);
+    for key in needed
+        .iter()
+        .flat_map(|(_, keys)| *keys)
+        .filter(|key| !keys.has(key))
+    {
+        let message = format!(
+            "`auth` of type oauth2 needs `{key}` for `grant_type: {}`",
+            word.unwrap_or_default()
+        );
+        d.error(Code::MissingKey, keys.place().clone(), message);
+    }
+    let token_path = match keys.has("token_path") {
+        true => Some(data_path::read(keys, "token_path", d)?),
+        false => None,
+    };
+    let client_auth = keys.choice("client_auth", d).map(|word| match word {
+        "basic" => ClientAuth::Basic,
+        _ => ClientAuth::Body,
+    });
+    let mut text = |key: &str| keys.prop(key, d);
+    let oauth2 = OAuth2Spec {
+        grant: match word? {
+            "client_credentials" => GrantType::ClientCredentials,
+            "refresh_token" => GrantType::RefreshToken,
+            _ => GrantType::Password,
+        },
+        client_secret: text("client_secret"),
+        username: text("username"),
+        password: text("password"),
+        refresh_token: text("refresh_token"),
+        scope: text("scope"),
+        client_auth,
+        audience: text("audience"),
+        resource: text("resource"),
+        extra_parameters: text("extra_parameters"),
+        token_path,
+        token_endpoint: text("token_endpoint")?,
+        client_id: text("client_id")?,
+    };
+    Some(AuthSpec::OAuth2(Box::new(oauth2)))
+}

@@ -1,0 +1,88 @@
+//! Refresh tokens that a server gave in place of the one in the source: kept from run to run, for their owner alone.
+
+use std::collections::BTreeMap;
+use std::io::{ErrorKind as Io, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use url::Url;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::secret::Secret;
+
+/// Where tokens are kept. Cloning shares it.
+#[derive(Clone)]
+pub struct TokenStore(Arc<PathBuf>);
+
+/// The newest token of a client.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    /// A hash of the token in the source: another one there starts anew.
+    seed: String,
+    refresh_token: String,
+}
+
+impl TokenStore {
+    /// Keeps tokens in a project's state folder.
+    pub fn new(state: &Path) -> TokenStore {
+        TokenStore(Arc::new(state.join("tokens.json")))
+    }
+
+    /// Returns the token that took the place of `seed`; none where none did.
+    ///
+    /// # Errors
+    /// A file that can't be read.
+    pub fn newest(&self, endpoint: &Url, client: &str, seed: &Secret) -> Result<Option<Secret>> {
+        let tokens = self.read()?;
+        let kept = tokens.get(&name(endpoint, client));
+        Ok(kept
+            .filter(|kept| kept.seed == hash(seed))
+            .map(|kept| Secret::new(kept.refresh_token.as_str())))
+    }
+
+    /// Keeps the token that took the place of `seed`.
+    ///
+    /// # Errors
+    /// A file that can't be written.
+    pub fn keep(&self, endpoint: &Url, client: &str, seed: &Secret, token: &Secret) -> Result<()> {
+        let mut tokens = self.read()?;
+        let kept = Kept {
+            seed: hash(seed),
+            refresh_token: token.reveal().to_string(),
+        };
+        tokens.insert(name(endpoint, client), kept);
+        let text = serde_json::to_string_pretty(&tokens).map_err(|e| self.failed(&e))?;
+        let folder = self.0.parent().unwrap_or(Path::new("."));
+        std::fs::create_dir_all(folder).map_err(|e| self.failed(&e))?;
+        // Temporary files are their owner's alone (0600). A reader sees the old file or the new one.
+        let mut new = tempfile::NamedTempFile::new_in(folder).map_err(|e| self.failed(&e))?;
+        new.write_all(text.as_bytes()).map_err(|e| self.failed(&e))?;
+        new.as_file().sync_all().map_err(|e| self.failed(&e))?;
+        new.persist(&*self.0).map_err(|e| self.failed(&e))?;
+        Ok(())
+    }
+
+    fn read(&self) -> Result<BTreeMap<String, Kept>> {
+        match std::fs::read(&*self.0) {
+            Ok(text) => serde_json::from_slice(&text).map_err(|e| self.failed(&e)),
+            Err(e) if e.kind() == Io::NotFound => Ok(BTreeMap::new()),
+            Err(e) => Err(self.failed(&e)),
+        }
+    }
+
+    fn failed(&self, error: &dyn std::fmt::Display) -> Error {
+        Error::new(ErrorKind::Io, format!("{}: {error}", self.0.display()))
+            .help("it keeps refresh tokens; without it the one in the source is used")
+    }
+}
+
+fn name(endpoint: &Url, client: &str) -> String {
+    format!("{client} at {}", crate::exchange::shown_url(endpoint))
+}
+
+fn hash(secret: &Secret) -> String {
+    let digest = Sha256::digest(secret.reveal().as_bytes());
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
