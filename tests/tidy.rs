@@ -52,7 +52,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     (
         "exec",
         &[
-            "error", "event", "expr", "http", "secret", "sources", "local", "value", "world",
+            "error", "event", "exchange", "expr", "http", "secret", "sources", "local", "value", "world",
         ],
     ),
     (

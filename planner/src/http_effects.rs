@@ -56,7 +56,10 @@ pub fn plan(
     // Rules say themselves what they make of a status.
     let any_status = (uses.status || response.whole) && response.success_status.is_none();
     for rule in &response.rules {
-        rule.when.iter().for_each(|when| when.collect(&mut uses));
+        rule.when
+            .iter()
+            .chain(&rule.rows)
+            .for_each(|prop| prop.collect(&mut uses));
         rule.message.iter().for_each(|p| p.collect(&mut uses));
     }
     effects.read_uses(&uses, scope);

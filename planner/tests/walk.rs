@@ -33,6 +33,9 @@ const PLAIN: &[(&str, &str)] = &[
     ("cursor_path", "a path, read when planning"),
     ("next_path", "a path, read when planning"),
     ("rows_path", "a path, read when planning"),
+    ("token_path", "a path, read when planning"),
+    ("expires_in_path", "a path, read when planning"),
+    ("login", "its parts may be computed"),
     ("csv", "its parts may be computed"),
     (
         "header",
@@ -66,6 +69,7 @@ const NO_TEXT: &[&str] = &[
     "response",
     "parameters",
     "path_parameters",
+    "extra_parameters",
     "headers",
     "columns",
     "model",
@@ -99,7 +103,7 @@ fn examples() -> Vec<(&'static str, Json)> {
             "success_status": [200], "source": "db", "database": "d", "namespace": "n", "table": "t", "format": "json",
             "compression": "gzip", "encoding": "latin-1", "invalid_text": "strip",
             "csv": {"delimiter": ";", "quote": "'", "escape": "\\", "header": ["a"], "skip_rows": 1},
-            "rules": [{"status": [404], "when": "true", "action": "fail", "message": "m"}],
+            "rules": [{"status": [404], "when": "true", "action": "fail", "message": "m"}, {"status": [207], "action": "reject", "rows_expression": "[0]"}],
             "tables": [{"source": "db", "database": "d", "namespace": "n", "table": "t", "columns": {"id": "text"}, "data": [],
                 "write_mode": "append", "schema": "discard"}],
             "variables": {"v": 1}, "while": "false",
@@ -126,6 +130,8 @@ fn examples() -> Vec<(&'static str, Json)> {
     }
     parts.push(("http_request", json!({"op": "http_request", "request": {"source": "shop", "url": "/x", "conditional": false},
         "response": {"tables": [{"source": "db", "table": "t", "columns": {"id": "text"}}], "parser_expression": "{'tables': {'t': []}}"}})));
+    parts.push(("http_request", json!({"op": "http_request", "request": {"source": "shop", "url": "/x"},
+        "response": {"tables": [{"source": "db", "table": "t", "columns": {"id": "text"}, "data_path": "a", "where_expression": "row['id'] > 1"}]}})));
     let table = |prefix: &str| {
         let mut map = Map::new();
         for (key, value) in [
@@ -187,7 +193,7 @@ fn sources() -> Vec<(&'static str, Json)> {
             "concurrency": 2, "rate_limit": {"requests": 5, "per": "1s", "burst": 2},
             "retry": {"max_attempts": 2, "max_wait": 9, "max_elapsed": 9, "statuses": [503], "on": ["timeout"], "non_idempotent": true,
                 "backoff": {"type": "linear", "initial": 1, "max": 2, "jitter": false}},
-            "allowed_hosts": ["x.example"], "max_response_size": "5MB",
+            "cookies": false, "allowed_hosts": ["x.example"], "max_response_size": "5MB",
             "tls": {"ca_cert": "a.pem", "client_cert": "b.pem", "client_key": "c.pem"}})
     };
     let mut all = Vec::new();
@@ -196,7 +202,10 @@ fn sources() -> Vec<(&'static str, Json)> {
         json!({"type": "bearer_token", "token": "t"}),
         json!({"type": "api_key", "key_name": "k", "key_value": "v", "add_to": "header"}),
         json!({"type": "digest_auth", "username": "u", "password": "p"}),
-        json!({"type": "oauth2", "grant_type": "password", "token_endpoint": "https://x/t", "client_id": "c", "client_secret": "s", "username": "u", "password": "p", "scope": "s"}),
+        json!({"type": "oauth2", "grant_type": "password", "token_endpoint": "https://x/t", "client_id": "c", "client_secret": "s", "username": "u", "password": "p", "scope": "s",
+            "client_auth": "basic", "audience": "a", "resource": "r", "extra_parameters": {"x": "y"}, "token_path": "data.token"}),
+        json!({"type": "session_token", "login": {"url": "/login", "method": "POST", "headers": {"a": "b"}, "body": {"user": "u"}}, "token_path": "id",
+            "expires_in": 60, "expires_in_path": "ttl", "add_to": "query", "key_name": "k", "prefix": "p "}),
         json!({"type": "oauth2", "grant_type": "refresh_token", "token_endpoint": "https://x/t", "client_id": "c", "refresh_token": "r"}),
         json!({"type": "oauth1", "consumer_key": "a", "consumer_secret": "b", "token": "c", "token_secret": "d", "signature_method": "HMAC-SHA1", "realm": "r"}),
         json!({"type": "aws_sigv4", "access_key_id": "a", "secret_access_key": "b", "session_token": "c", "region": "r", "service": "s"}),

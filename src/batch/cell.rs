@@ -94,17 +94,23 @@ fn float_text(value: f64) -> String {
 }
 
 /// Returns the value in a JSON column: a string that holds JSON is that, any other a JSON string.
-pub fn json_text<'c>(cell: &'c Cell<'_>) -> Cow<'c, str> {
-    match cell {
-        Cell::Text(text) => {
-            let holds_json = serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
-            match holds_json {
-                true => Cow::Borrowed(text),
-                false => serde_json::Value::String(text.to_string()).to_string().into(),
-            }
+pub fn json_text<'c>(cell: &'c Cell<'_>) -> Fit<Cow<'c, str>> {
+    Ok(match cell {
+        Cell::Json(text) | Cell::Number(text)
+            if (text.contains("NaN") || text.contains("Infinity")) && !is_json(text) =>
+        {
+            return Err(": it has NaN or Infinity, which no JSON has".into());
         }
+        Cell::Text(text) => match is_json(text) {
+            true => Cow::Borrowed(text),
+            false => serde_json::Value::String(text.to_string()).to_string().into(),
+        },
         other => text(other),
-    }
+    })
+}
+
+fn is_json(text: &str) -> bool {
+    serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
 }
 
 /// Returns a JSON list, as its text: also where text holds one.

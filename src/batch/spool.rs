@@ -173,10 +173,32 @@ impl Replay<'_> {
     }
 }
 
+/// Whether a float holds a number as it is written: not beyond its range, and with no more digits than it keeps.
+fn is_exact(text: &str) -> bool {
+    /// Digits of which any two floats differ.
+    const DIGITS: usize = 17;
+    let (mantissa, _) = text.split_once(['e', 'E']).unwrap_or((text, ""));
+    let digits = mantissa.bytes().filter(u8::is_ascii_digit);
+    let digits = digits.skip_while(|digit| *digit == b'0').count();
+    let trailing = mantissa.trim_end_matches('0');
+    let padded = match mantissa.contains('.') {
+        true => mantissa.len() - trailing.len(),
+        false => 0,
+    };
+    digits - padded.min(digits) <= DIGITS && text.parse::<f64>().is_ok_and(f64::is_finite)
+}
+
 fn number(text: &[u8]) -> Kind {
     let text = std::str::from_utf8(text).unwrap_or_default();
-    if text.contains(['.', 'e', 'E', 'N', 'I']) {
+    if text.contains(['N', 'I']) {
         return Kind::Float;
+    }
+    if text.contains(['.', 'e', 'E']) {
+        return match is_exact(text) {
+            true => Kind::Float,
+            // A column that is inferred loses nothing.
+            false => Kind::Text,
+        };
     }
     match text.parse::<i64>() {
         Ok(n) if n.unsigned_abs() <= 1 << 53 => Kind::Int,

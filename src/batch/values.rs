@@ -69,7 +69,7 @@ impl Values {
         match self {
             Values::Text(b) => {
                 let text = match logical {
-                    Logical::Json => cell::json_text(cell),
+                    Logical::Json => cell::json_text(cell)?,
                     Logical::Array => cell::array_text(cell)?,
                     Logical::Numeric => cell::number_text(cell)?,
                     Logical::Plain | Logical::Other => cell::text(cell),

@@ -45,6 +45,8 @@ pub enum Verdict {
     Retry(String),
     /// A failure of this row alone.
     Reject(String),
+    /// A success, save for the rows at these positions of the batch.
+    RejectRows(Vec<usize>, String),
     Fail(String),
 }
 

@@ -91,7 +91,7 @@ fn csv() {
         || answer("text/csv", "id,price,name\n1,5,\"Ann\n2,6,B\n"),
         "    format: csv\n",
         COLUMNS,
-        &["a quote that does not end"],
+        &["a quote does not end"],
     );
     fails(
         || answer("text/csv", "id,id\n1,2\n"),
@@ -236,10 +236,9 @@ fn packed() {
         );
         project.run("main");
         assert_eq!(project.rows("stage", "select * from t"), ["1|Müller"], "{name}");
-        assert!(
-            server.asked()[0].header("accept-encoding").contains(name),
-            "{name}"
-        );
+        // Deflate comes in two forms, and is not asked for.
+        let asked = server.asked()[0].header("accept-encoding").contains(name);
+        assert_eq!(asked, name != "deflate", "{name}");
     }
     fails(
         || json("no gzip").header("content-encoding", "gzip"),

@@ -27,7 +27,7 @@ fn an_authority_of_ones_own_and_http2_where_it_is_offered() {
         let base = format!("base_url: {}\n", server.url);
         project(&base, "url: /x")
             .sequor(&["run", "main"])
-            .fails(1, &["can't connect to localhost", "certificate"]);
+            .fails(1, &["the certificate of localhost", "is not trusted", "ca_cert"]);
         assert!(server.asked().is_empty());
         let trusting = project(&format!("{base}tls: {{ca_cert: certs/ca.pem}}\n"), "url: /x");
         trusting.write("certs/ca.pem", &authority.ca);

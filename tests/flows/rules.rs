@@ -226,7 +226,7 @@ fn what_befalls_every_row_is_no_reject() {
         &[
             "`action: reject` needs rows to keep",
             "the rule never counts: `when` is always maybe",
-            "a rule needs `when`",
+            "a rule needs `when_expression` or `status`",
             "`retri` is not allowed for `action`",
         ],
     );

@@ -38,8 +38,8 @@ pub static COMMON: Shape = Shape {
         Key::new("enabled", Form::Flag, "`false` leaves the step out.").planned(),
         Key::new(
             "on_error",
-            Form::Choice(&["stop", "continue", "reject"]),
-            "What a failure of the step means: `stop` (default) fails the flow, `continue` reports it and goes on; `reject`, with one request per row, keeps the rows whose request failed in the table `<id>_rejects`.",
+            Form::Choice(&["stop", "continue", "reject", "split"]),
+            "What a failure of the step means: `stop` (default) fails the flow, `continue` reports it and goes on; `reject`, with one request per row, keeps the rows whose request failed in the table `<id>_rejects`; `split`, with a `batch_size`, halves a batch that failed down to the guilty rows and rejects those.",
         )
         .planned(),
     ],
@@ -56,6 +56,8 @@ pub enum OnError {
     Continue,
     /// A row of a fan-out that fails for good is kept in a table of rejects, and the others go on.
     Reject,
+    /// A batch that fails for good is halved, down to the rows that are guilty: they are rejected.
+    Split,
 }
 
 /// A step as its flow's file says it.
@@ -176,6 +178,7 @@ pub(super) fn read(op: &'static str, place: Place, keys: &Keys<'_>, d: &mut Diag
     let on_error = match keys.choice("on_error", d) {
         Some("continue") => OnError::Continue,
         Some("reject") => OnError::Reject,
+        Some("split") => OnError::Split,
         _ => OnError::Stop,
     };
     Common {

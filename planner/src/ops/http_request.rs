@@ -101,7 +101,8 @@ impl HttpRequest {
     pub fn rejects(&self, on_error: OnError, step: &str) -> Option<TableRef> {
         let rows = self.for_each.as_ref()?;
         let by_rule = |rule: &Rule| rule.action == RuleAction::Reject;
-        let wanted = on_error == OnError::Reject || self.response.rules.iter().any(by_rule);
+        let wanted =
+            matches!(on_error, OnError::Reject | OnError::Split) || self.response.rules.iter().any(by_rule);
         wanted.then(|| TableRef {
             table: Prop::Literal(format!("{step}_rejects").into()),
             ..rows.table.clone()
@@ -288,6 +289,17 @@ fn read(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<FlowAction> {
         d.error(Code::BadValue, rule.place.clone(), message)
             .help("use `skip` or `fail`");
     }
+    let batched = is_batched(keys);
+    for rule in response
+        .iter()
+        .flat_map(|r| &r.rules)
+        .filter(|rule| rule.rows.is_some() && !batched)
+    {
+        let message =
+            "`rows_expression` names rows of a batch: an http_request with `for_each` and `batch_size`";
+        d.error(Code::BadValue, rule.place.clone(), message)
+            .help("leave it out: without a batch the rule rejects its one row");
+    }
     Some(FlowAction::HttpRequest(Box::new(HttpRequest {
         init: init.unwrap_or_default(),
         for_each: match for_each {
@@ -298,6 +310,13 @@ fn read(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<FlowAction> {
         response: response?,
         place: keys.place().clone(),
     })))
+}
+
+/// Whether there is a request per batch of rows, also where only the run knows how many.
+pub(super) fn is_batched(keys: &Keys<'_>) -> bool {
+    let for_each = keys.node("for_each").map(Node::to_json);
+    let entries = for_each.as_ref().and_then(serde_json::Value::as_object);
+    entries.is_some_and(|entries| entries.keys().any(|key| key.starts_with("batch_size")))
 }
 
 fn read_request(node: &Node, d: &mut Diagnostics) -> Option<RequestSpec> {

@@ -10,7 +10,7 @@ use super::table::{TABLE, TableDefaults, TableRef};
 use super::write_mode::{WRITE_MODE, WriteMode, check_primary_key, read_write_mode};
 use crate::codes::Code;
 use crate::diagnostic::Diagnostics;
-use crate::expr::Prop;
+use crate::expr::{PathStep, Prop};
 use crate::span::Place;
 use crate::syntax::data_path::{self, DataPath};
 use crate::syntax::{Form, Key, Keys, Node, Shape};
@@ -23,6 +23,9 @@ pub struct ResponseTable {
     /// A list of objects; none when a parser gives the rows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<Prop>,
+    /// Where the page's list is, of which an expression keeps some rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listed: Option<DataPath>,
     /// Where the rows are, instead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_path: Option<DataPath>,
@@ -123,6 +126,11 @@ static RESPONSE_TABLE: Shape = Shape {
             "data_path",
             Form::JsonPath,
             "Where the rows are in the response, instead of `data`: `orders`, `data.items`, `$.pages[*].rows`, any JSONPath; `$` for the whole.",
+        ),
+        Key::new(
+            "where",
+            Form::Code,
+            "Which rows are kept: an expression of `row`, like `row['status'] != 'draft'`. Pages are counted before it.",
         ),
         Key::new(
             "schema",
@@ -271,6 +279,10 @@ fn read_table(
         )
         .help("for example `data_expression: response.json()['orders']`, `data_path: orders`, or `data_path: $` for the whole; CSV and JSON lines need neither with `format: csv` or `format: jsonl`");
     }
+    let (data, data_path, listed) = match keys.has("where") {
+        true => kept_rows(&keys, data, data_path, d)?,
+        false => (data, data_path, None),
+    };
     let write_mode = read_write_mode(&keys, d);
     if let Some(columns) = &columns {
         check_primary_key(&keys, &write_mode, columns, d);
@@ -281,7 +293,60 @@ fn read_table(
         data: data.filter(|_| !has_parser),
         data_path: data_path.filter(|_| !has_parser),
         write_mode,
+        listed,
         schema: keys.pick("schema", &SCHEMA_POLICIES, d),
         place: node.place.clone(),
     })
+}
+
+/// The rows that `where_expression` keeps, as one expression, and where their list is.
+#[allow(clippy::type_complexity)]
+fn kept_rows(
+    keys: &Keys<'_>,
+    data: Option<Prop>,
+    data_path: Option<DataPath>,
+    d: &mut Diagnostics,
+) -> Option<(Option<Prop>, Option<DataPath>, Option<DataPath>)> {
+    let filter = keys.prop("where", d)?;
+    let place = keys.place_of("where").cloned();
+    let mut refused = |why: &str, help: &str| {
+        d.error(Code::BadValue, place.clone(), why).help(help);
+        None
+    };
+    let Prop::Python { code, .. } = &filter else {
+        return None;
+    };
+    if code.text.trim().contains('\n') {
+        return refused(
+            "`where_expression` must be one expression",
+            "filter in `data_expression` instead",
+        );
+    }
+    let (rows, listed) = match (&data, &data_path) {
+        (Some(Prop::Python { code: data, .. }), _) if !data.text.trim().contains('\n') => {
+            (data.text.trim().to_string(), None)
+        }
+        (None, Some(path @ DataPath::Steps(steps))) => {
+            let mut rows = "response.json()".to_string();
+            for step in steps {
+                match step {
+                    PathStep::Key(key) => {
+                        rows.push_str(&format!("[{}]", serde_json::Value::from(key.as_str())))
+                    }
+                    PathStep::Index(index) => rows.push_str(&format!("[{index}]")),
+                }
+            }
+            (rows, Some(path.clone()))
+        }
+        _ => {
+            return refused(
+                "`where_expression` needs rows by `data_path`, keys with dots between them, or by a `data_expression` of one line",
+                "a JSONPath has filters of its own: `$.orders[?@.total > 10]`",
+            );
+        }
+    };
+    let text = format!("[row for row in (({rows}) or []) if ({})]", code.text.trim());
+    let node = Node::of_json(&text.into(), &code.place);
+    let data = crate::expr::python("where_expression", &node, d);
+    Some((data, None, listed))
 }

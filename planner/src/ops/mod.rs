@@ -125,5 +125,15 @@ fn read_whole(node: &Node, d: &mut Diagnostics) -> Option<FlowStep> {
         )
         .help("use `stop` or `continue`");
     }
+    let batched = op == "http_request" && http_request::is_batched(&keys);
+    if keys.choice("on_error", &mut Diagnostics::default()) == Some("split") && !batched {
+        let place = keys.place_of("on_error").cloned();
+        d.error(
+            Code::BadValue,
+            place,
+            "`on_error: split` needs a batch to halve: an http_request with `for_each` and `batch_size`",
+        )
+        .help("use `reject`, `stop` or `continue`");
+    }
     Some(common.with(action))
 }

@@ -10,13 +10,13 @@ use crate::expr::{each_prop, each_prop_of_variants};
 each_prop! {
     RowsOf { table; variable, batch_size }
     VariableSet { value; name, scope, many }
-    Rule { when, message; status, action, place }
+    Rule { when, rows, message; status, action, place }
     RequestSpec {
         url, method, path_parameters, parameters, headers, body, idempotency_key, pagination;
         source, source_place, url_place, body_format, timeout, total_timeout, concurrency, rate_limit, retry, conditional, safe
     }
     HttpRequest { init, for_each, request, response; place }
-    ResponseTable { target, columns, data; data_path, write_mode, schema, place }
+    ResponseTable { target, columns, data; data_path, listed, write_mode, schema, place }
     ResponseSpec {
         success_status, rules, tables, defaults, parser, variables, while_;
         format, payload, whole, while_place

@@ -44,6 +44,9 @@ pub struct Rule {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub when: Option<Prop>,
     pub action: RuleAction,
+    /// The positions, from 0, of the rows of a batch that are rejected; none: all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<Prop>,
     /// What is reported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<Prop>,
@@ -74,6 +77,11 @@ pub static RULE: Shape = Shape {
             "`retry` sends the request again, `skip` takes nothing from the response, `reject` keeps the row in the table of rejects, `stop` takes it and asks no more, `fail` fails the step, `keep` ends it and leaves its tables as they are.",
         )
         .required(),
+        Key::new(
+            "rows",
+            Form::Code,
+            "With `reject` and a `batch_size`: the positions, from 0, of the rows of the batch that are rejected; the others are done.",
+        ),
         Key::new("message", Form::Text, "What is reported, where the rule fails or rejects."),
     ],
 };
@@ -96,6 +104,12 @@ pub fn read(node: &Node, d: &mut Diagnostics) -> Option<Rule> {
         true => RuleAction::Fail,
         false => keys.pick("action", &ACTIONS, d)?,
     };
+    let rows = keys.prop("rows", d);
+    if rows.is_some() && action != RuleAction::Reject && !keys.defers("action", d) {
+        let place = keys.place_of("rows").or(Some(&node.place)).cloned();
+        d.error(Code::BadValue, place, "`rows_expression` is for `action: reject`")
+            .help("it says which rows of a batch are rejected");
+    }
     if let Some(Prop::Literal(value)) = &when {
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_string);
         if !text.eq_ignore_ascii_case("true") {
@@ -111,6 +125,7 @@ pub fn read(node: &Node, d: &mut Diagnostics) -> Option<Rule> {
     Some(Rule {
         status,
         when,
+        rows,
         action,
         message,
         place: node.place.clone(),

@@ -38,7 +38,8 @@ pub fn beyond_keys(shape: &Shape) -> Vec<Json> {
         rules.push(json!({"if": upsert, "then": key, "else": {"not": {"required": ["primary_key"]}}}));
     }
     if shape.key("on_error").is_some() {
-        let rejecting = json!({"required": ["on_error"], "properties": {"on_error": {"const": "reject"}}});
+        let rejecting =
+            json!({"required": ["on_error"], "properties": {"on_error": {"enum": ["reject", "split"]}}});
         match shape.key("request").is_some() {
             false => rules.push(json!({"not": rejecting})),
             // What is rejected are rows.

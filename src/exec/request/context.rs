@@ -22,6 +22,8 @@ pub struct Outcome {
     pub taken: AtomicBool,
     /// A response was skipped by a rule.
     pub skipped: AtomicBool,
+    /// A 207 was told of, which no rule reads.
+    pub partly: AtomicBool,
     /// The mark of a response that was taken, with its name.
     mark: Mutex<Option<(String, Mark)>>,
 }

@@ -18,6 +18,7 @@ use crate::exec::request::response;
 use crate::exec::request::rules::Rules;
 use crate::exec::scope::{Layer, Scope};
 use crate::http::{Judge, Page, Pages, Request, Sending, Target, Verdict};
+use crate::value::Value;
 
 /// Why a conversation failed.
 pub struct Failure {
@@ -80,6 +81,9 @@ async fn while_asked(context: &Arc<RequestContext>, scope: &Scope, own: &Arc<Lay
                 return Ok(());
             }
             Verdict::Stop => context.stopped.store(true, Ordering::Relaxed),
+            Verdict::RejectRows(positions, why) => {
+                reject_rows(context, scope, &response, &positions, why).await?
+            }
             _ => {}
         }
         let taken = response::take(context, scope, own, response.clone()).await;
@@ -247,6 +251,49 @@ async fn in_order(
     Ok(true)
 }
 
+/// Rejects rows of a batch whose others are done.
+async fn reject_rows(
+    context: &RequestContext,
+    scope: &Scope,
+    response: &Arc<Response>,
+    positions: &[usize],
+    why: String,
+) -> Result<()> {
+    let (Some(rows), Some(rejects)) = (&context.http.request.for_each, &context.rejects) else {
+        return Ok(());
+    };
+    let batch = match scope.world().variable(&rows.variable) {
+        // Python has read it, and keeps the object.
+        Some(Value::Object(object)) => object.data().ok(),
+        batch => batch,
+    };
+    let Some(Value::List(batch)) = batch else {
+        let message = format!(
+            "`{}` is no batch any more: the step's code has changed it",
+            rows.variable
+        );
+        return Err(Error::new(ErrorKind::Data, message).help("give the variable another name there"));
+    };
+    let failure = Failure {
+        error: Error::new(ErrorKind::Refused, why),
+        status: Some(response.status),
+        attempts: 1,
+        blame: Some(Blame::Row),
+        before_response: true,
+    };
+    for position in positions {
+        let Some(row) = batch.get(*position) else {
+            let message = format!(
+                "`rows_expression` names the position {position}, and the batch has {} rows",
+                batch.len()
+            );
+            return Err(Error::new(ErrorKind::Data, message).help("positions begin with 0"));
+        };
+        rejects.keep(&context.sink, row, &failure).await?;
+    }
+    Ok(())
+}
+
 /// Ends a step whose tables stay as they are.
 fn keep(context: &RequestContext) {
     context.outcome.kept.store(true, Ordering::Relaxed);
@@ -313,6 +360,17 @@ pub async fn ask(
         judge: Some(judge).filter(|_| !context.http.request.response.rules.is_empty()),
     };
     let sent = sending.send(request).await;
+    if let Ok((response, Verdict::Take)) = &sent.result
+        && response.status == 207
+        && context.http.request.response.rules.is_empty()
+        && !context.outcome.partly.swap(true, Ordering::Relaxed)
+    {
+        let message = format!(
+            "{}: the API answered 207: some of what was asked may have failed, and no rule of `response` reads which",
+            context.step.id()
+        );
+        context.step.warn(message).await;
+    }
     context.step.counters.add_request(sent.requests - 1);
     sent.result.map_err(|error| {
         let place = &context.http.request.request.source_place;

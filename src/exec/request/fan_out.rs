@@ -13,7 +13,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::load::table::relation;
 use crate::exec::request::context::RequestContext;
-use crate::exec::request::conversation::converse;
+use crate::exec::request::split::Asking;
 use crate::exec::scope::{Layer, Scope};
 use crate::value::Row;
 use crate::value::Value;
@@ -45,23 +45,18 @@ pub async fn run(
             } else {
                 own.clone()
             };
-            let scope = scope
-                .with(Layer::one(&rows.variable, row.clone()))
-                .with(layer.clone());
-            let context = context.clone();
-            let (table, variable) = (table.to_string(), rows.variable.clone());
+            let asking = Asking {
+                context: context.clone(),
+                scope: scope.clone(),
+                layer: layer.clone(),
+                variable: rows.variable.clone(),
+            };
+            let table = table.to_string();
             // A task of its own, so that rows use all cores; dropped, it stops.
             let task = AbortOnDropHandle::new(tokio::spawn(async move {
-                if let Err(failure) = converse(&context, &scope, &layer).await {
-                    match &context.rejects {
-                        Some(rejects) if rejects.take(&failure) => {
-                            rejects.keep(&context.sink, &row, &failure).await?;
-                        }
-                        _ => {
-                            let at = format!("{what} {} of `{table}` ({variable})", number + 1);
-                            return Err(failure.error.context(at));
-                        }
-                    }
+                if let Err(error) = asking.ask(row).await {
+                    let at = format!("{what} {} of `{table}` ({})", number + 1, asking.variable);
+                    return Err(error.context(at));
                 }
                 Ok::<_, Error>((layer.all(), layer.scopes()))
             }));

@@ -12,3 +12,4 @@ pub mod render;
 pub mod response;
 mod rules;
 pub mod shown;
+mod split;

@@ -182,6 +182,9 @@ fn native(table: &ResponseTable) -> Option<NativeRows<'_>> {
 
 /// Returns the path of a table's rows, where they are read without Python.
 pub fn rows_of(table: &ResponseTable) -> Option<Cow<'_, DataPath>> {
+    if let Some(listed) = &table.listed {
+        return Some(Cow::Borrowed(listed));
+    }
     native(table).map(|native| match native {
         NativeRows::Json(path, _) => Cow::Owned(DataPath::Steps(path.to_vec())),
         NativeRows::DataPath(path) => Cow::Borrowed(path),

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use sequor_planner::ops::RuleAction;
 
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::Response;
 use crate::exec::conditions::holds;
 use crate::exec::request::context::RequestContext;
 use crate::exec::scope::Scope;
 use crate::http::{Judge, Verdict};
+use crate::value::Value;
 
 /// The rules of a step, in the scope of one request.
 pub struct Rules<'a> {
@@ -42,7 +43,13 @@ impl Judge for Rules<'_> {
             return Ok(Some(match rule.action {
                 RuleAction::Retry => Verdict::Retry(said),
                 RuleAction::Skip => Verdict::Skip,
-                RuleAction::Reject => Verdict::Reject(said),
+                RuleAction::Reject => match &rule.rows {
+                    None => Verdict::Reject(said),
+                    Some(prop) => {
+                        let rows = run.evaluator.one(prop, &world, Some(response)).await?;
+                        Verdict::RejectRows(positions(&rows, &what)?, said)
+                    }
+                },
                 RuleAction::Stop => Verdict::Stop,
                 RuleAction::Fail => Verdict::Fail(said),
                 RuleAction::Keep => Verdict::Keep,
@@ -50,4 +57,27 @@ impl Judge for Rules<'_> {
         }
         Ok(None)
     }
+}
+
+/// The positions of rows that a rule rejects.
+fn positions(rows: &Value, what: &str) -> Result<Vec<usize>> {
+    let listed = match rows {
+        Value::List(items) => items
+            .iter()
+            .map(|item| match item {
+                Value::Int(n) => usize::try_from(*n).ok(),
+                _ => None,
+            })
+            .collect(),
+        _ => None,
+    };
+    listed.ok_or_else(|| {
+        let message = format!(
+            "`rows_expression` must give a list of positions from 0, and gave {}",
+            rows.kind()
+        );
+        Error::new(ErrorKind::Data, message)
+            .context(what.replace("`when` of ", ""))
+            .help("for example `[i for i, x in enumerate(response.json()['results']) if x['error']]`")
+    })
 }

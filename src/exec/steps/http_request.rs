@@ -65,9 +65,10 @@ pub async fn begin(
     let rejects = match (&http.rejects, destination) {
         (Some(table), Destination::Tables) => Some(Rejects {
             table: sink.add(table, &rejects::COLUMNS).await?,
-            all: step.step.on_error == OnError::Reject,
+            all: matches!(step.step.on_error, OnError::Reject | OnError::Split),
             count: AtomicU64::new(0),
             what: match http.request.for_each.as_ref().and_then(|rows| rows.batch_size) {
+                Some(_) if step.step.on_error == OnError::Split => ("row", "rows"),
                 Some(_) => ("batch", "batches"),
                 None => ("row", "rows"),
             },

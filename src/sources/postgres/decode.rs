@@ -164,10 +164,23 @@ impl Decoder {
     /// Adds a row.
     pub fn push(&mut self, row: &PgRow) -> Result<()> {
         for (i, values) in self.columns.iter_mut().enumerate() {
-            values.push(row, i).map_err(|e| explain(&e))?;
+            values
+                .push(row, i)
+                .map_err(|e| explain(&Self::named(&self.schema, e, i)))?;
         }
         self.rows += 1;
         Ok(())
+    }
+
+    /// The error with the column as it is called in the table: statements may call it otherwise.
+    fn named(schema: &SchemaRef, error: sqlx::Error, i: usize) -> sqlx::Error {
+        match error {
+            sqlx::Error::ColumnDecode { source, .. } => sqlx::Error::ColumnDecode {
+                index: format!("`{}`", schema.field(i).name()),
+                source,
+            },
+            other => other,
+        }
     }
 
     /// Returns the batch of the rows so far.

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use super::copy::{Encoder, side_type, travels_as_text};
 use super::database::run;
 use super::error::explain;
+use super::nul;
 use super::side::{PgSide, take_turn};
 use super::sql;
 use crate::batch::column::Column;
@@ -23,6 +24,11 @@ use sequor_planner::ops::WriteMode;
 pub struct PgLoad {
     encoder: Option<Encoder>,
     loading: Loading<Bytes>,
+    /// For messages.
+    table: String,
+    /// Which columns hold JSON.
+    is_json: Vec<bool>,
+    rows: u64,
 }
 
 /// Begins: opens the transaction and makes the side table.
@@ -52,6 +58,12 @@ pub async fn begin(
         mode,
     };
     Ok(PgLoad {
+        table: target.table.clone(),
+        is_json: columns
+            .iter()
+            .map(|column| column.column_type.sql.to_ascii_lowercase().starts_with("json"))
+            .collect(),
+        rows: 0,
         encoder: Some(encoder),
         loading: Loading::start(|messages| work.run(connection, messages)),
     })
@@ -60,6 +72,8 @@ pub async fn begin(
 #[async_trait]
 impl Load for PgLoad {
     async fn write(&mut self, batch: RecordBatch) -> Result<()> {
+        nul::check(&self.table, &batch, &self.is_json, self.rows)?;
+        self.rows += batch.num_rows() as u64;
         let encoder = self.encoder.as_mut().ok_or_else(over)?;
         let data = encoder.batch(&batch)?;
         self.loading.send(data).await

@@ -9,6 +9,7 @@ mod database;
 mod decode;
 mod error;
 mod load;
+mod nul;
 mod query;
 mod side;
 mod sql;

@@ -43,7 +43,7 @@ static LOGIN: Shape = Shape {
             "The whole url, or a path from `/` that is joined to `base_url`.",
         )
         .required(),
-        Key::new("method", Form::Method, "The HTTP method; POST when left out."),
+        Key::new("method", Form::Text, "The HTTP method; POST when left out."),
         Key::new("headers", Form::Entries, "Headers of the login alone."),
         Key::new("body", Form::Value, "The body, written as JSON."),
     ],

@@ -1,0 +1,79 @@
+//! One row, or one batch of rows, asked for: rejected where it fails for good, and halved where that finds the guilty.
+
+use std::sync::Arc;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use sequor_planner::ops::OnError;
+
+use crate::error::{Error, Result};
+use crate::exec::request::context::RequestContext;
+use crate::exec::request::conversation::{Failure, converse};
+use crate::exec::scope::{Layer, Scope};
+use crate::value::Value;
+
+/// What is asked for, and where.
+#[derive(Clone)]
+pub struct Asking {
+    pub context: Arc<RequestContext>,
+    /// Without the row.
+    pub scope: Scope,
+    /// Takes the variables that responses set.
+    pub layer: Arc<Layer>,
+    /// The name of the row's variable.
+    pub variable: String,
+}
+
+impl Asking {
+    /// Asks for a row or a batch. Of a batch that is too large (413), or that fails for good with `on_error: split`, each half
+    /// is asked for, in order.
+    ///
+    /// # Errors
+    /// What fails for good and is not rejected.
+    pub fn ask(&self, value: Value) -> BoxFuture<'_, Result<(), Error>> {
+        async move {
+            let scope = self
+                .scope
+                .with(Layer::one(&self.variable, value.clone()))
+                .with(self.layer.clone());
+            let Err(failure) = converse(&self.context, &scope, &self.layer).await else {
+                return Ok(());
+            };
+            if let Some((first, second)) = self.halves(&value, &failure) {
+                self.ask(first).await?;
+                return self.ask(second).await;
+            }
+            match &self.context.rejects {
+                Some(rejects) if rejects.take(&failure) => {
+                    let row = match (&value, self.splits()) {
+                        // What is left of a batch is the row itself.
+                        (Value::List(rows), true) if rows.len() == 1 => &rows[0],
+                        (value, _) => value,
+                    };
+                    rejects.keep(&self.context.sink, row, &failure).await
+                }
+                _ => Err(failure.error),
+            }
+        }
+        .boxed()
+    }
+
+    fn splits(&self) -> bool {
+        self.context.step.step.on_error == OnError::Split
+    }
+
+    /// The halves of a batch whose failure may be that of a few rows, or of their number.
+    fn halves(&self, value: &Value, failure: &Failure) -> Option<(Value, Value)> {
+        let Value::List(rows) = value else { return None };
+        let too_large = failure.status == Some(413) && failure.before_response;
+        let guilty = || {
+            let rejects = self.context.rejects.as_ref();
+            self.splits() && rejects.is_some_and(|rejects| rejects.take(failure))
+        };
+        if rows.len() < 2 || !(too_large || guilty()) {
+            return None;
+        }
+        let (first, second) = rows.split_at(rows.len() / 2);
+        Some((Value::list(first.to_vec()), Value::list(second.to_vec())))
+    }
+}
