@@ -96,10 +96,8 @@ fn float_text(value: f64) -> String {
 /// Returns the value in a JSON column: a string that holds JSON is that, any other a JSON string.
 pub fn json_text<'c>(cell: &'c Cell<'_>) -> Fit<Cow<'c, str>> {
     Ok(match cell {
-        Cell::Json(text) | Cell::Number(text)
-            if (text.contains("NaN") || text.contains("Infinity")) && !is_json(text) =>
-        {
-            return Err(": it has NaN or Infinity, which no JSON has".into());
+        Cell::Number(text) if !is_json(text) => {
+            return Err(": NaN and Infinity are no JSON".into());
         }
         Cell::Text(text) => match is_json(text) {
             true => Cow::Borrowed(text),
@@ -107,6 +105,16 @@ pub fn json_text<'c>(cell: &'c Cell<'_>) -> Fit<Cow<'c, str>> {
         },
         other => text(other),
     })
+}
+
+/// Checks that JSON has no NaN and no Infinity inside: as numbers of a column they have a meaning, there they have none.
+pub fn check_json(cell: &Cell<'_>) -> Fit<()> {
+    match cell {
+        Cell::Json(text) if (text.contains("NaN") || text.contains("Infinity")) && !is_json(text) => {
+            Err(": it has NaN or Infinity, which no JSON has".into())
+        }
+        _ => Ok(()),
+    }
 }
 
 fn is_json(text: &str) -> bool {

@@ -68,6 +68,7 @@ impl Values {
         }
         match self {
             Values::Text(b) => {
+                cell::check_json(cell)?;
                 let text = match logical {
                     Logical::Json => cell::json_text(cell)?,
                     Logical::Array => cell::array_text(cell)?,

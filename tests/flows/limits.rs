@@ -214,3 +214,23 @@ fn limits_that_make_no_sense_are_told() {
         ],
     );
 }
+
+/// The page of the docs shows the table that the client uses.
+#[test]
+fn the_docs_show_the_policy() {
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/requests.md");
+    let page = std::fs::read_to_string(&file).expect("the page");
+    let (head, rest) = page.split_once(" -->\n").expect("where the table begins");
+    let (_, tail) = rest.split_once("<!-- end -->").expect("where it ends");
+    let wanted = format!(
+        "{head} -->\n\n{}\n<!-- end -->{tail}",
+        sequor::http::policy_table()
+    );
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&file, &wanted).expect("the page");
+    }
+    assert!(
+        page == wanted || std::env::var_os("UPDATE_DOCS").is_some(),
+        "UPDATE_DOCS=1 makes it anew"
+    );
+}

@@ -23,6 +23,7 @@ mod order;
 mod pages_at_once;
 mod pagination;
 mod paging;
+mod paging_faults;
 mod python;
 mod random;
 mod recording;

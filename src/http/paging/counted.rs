@@ -35,6 +35,8 @@ impl Pages {
         let short = self.spec.stops_on_short_page && page.rows.is_some() && page.rows < size;
         match (said, rows) {
             (Said::Done, _) => Ok(false),
+            // Where rows have positions, none there are none behind.
+            (Said::More, Some(0)) if is_offset => Ok(false),
             // One page may be without rows for reasons of its own; two of them contradict the total.
             (Said::More, _) => Ok(self.empty < 2),
             (Said::Nothing, Some(0)) => {
