@@ -91,14 +91,14 @@ pub fn read(node: &Node, d: &mut Diagnostics) -> Option<Rule> {
     let keys = Keys::new(node, &RULE, d)?;
     let (when, message) = (keys.prop("when", d), keys.prop("message", d));
     let status = read_statuses(&keys, "status", d).unwrap_or_default();
-    if !keys.has("when") && !keys.has("status") {
+    let empty = !keys.has("when") && !keys.has("status");
+    if empty {
         d.error(
             Code::MissingKey,
             node.place.clone(),
             "a rule needs `when_expression` or `status`",
         )
         .help("for example `{status: [403, 404], action: skip}`");
-        return None;
     }
     let action = match keys.defers("action", d) {
         true => RuleAction::Fail,
@@ -122,7 +122,7 @@ pub fn read(node: &Node, d: &mut Diagnostics) -> Option<Rule> {
             .help("write Python as `when_expression`, and Jinja in `{{ }}`");
         }
     }
-    Some(Rule {
+    (!empty).then(|| Rule {
         status,
         when,
         rows,
