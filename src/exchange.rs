@@ -162,3 +162,14 @@ pub fn shown_url(url: &Url) -> Url {
     let _ = url.set_password(None);
     url
 }
+
+/// Returns what a body is that should have held a secret, for messages: of JSON the names of its keys alone.
+pub fn outline(text: &[u8]) -> String {
+    match serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(text) {
+        Ok(entries) => {
+            let keys: Vec<String> = entries.keys().map(|key| format!("`{key}`")).collect();
+            format!("its JSON has the keys {}", keys.join(", "))
+        }
+        Err(_) => excerpt(text),
+    }
+}

@@ -78,7 +78,9 @@ pub fn plan(
     }
     write_variables(request, outer, effects);
     let api = api(request);
-    match request.is_read() {
+    // Cookies of one step are for those behind it: they go in their order.
+    let keeps_cookies = source.is_some_and(|source| source.cookies);
+    match request.is_read() && !keeps_cookies {
         true => effects.reads.insert(api),
         false => effects.writes.insert(api),
     };

@@ -348,6 +348,6 @@ mod tests {
             let same = POLICIES.iter().filter(|other| other.code == policy.code);
             assert_eq!(same.count(), 1, "{}", policy.code);
         }
-        assert_eq!(POLICIES.len(), 21);
+        assert_eq!(POLICIES.len(), 22);
     }
 }

@@ -82,6 +82,9 @@ impl Jinja {
             found.ok_or_else(|| fail(no_env(name)))
         });
         environment.add_filter("path", |value: &JinjaValue| encoded(value, in_path::path));
+        environment.add_filter("given", |value: &JinjaValue| {
+            encoded(value, |text| Ok(text.to_string()))
+        });
         environment.add_filter("segment", |value: &JinjaValue| encoded(value, in_path::segment));
         environment.add_function("query", |state: &State, source: &str, sql: &str| {
             rows(state, &query(source, sql)).map(|rows| list(&rows))

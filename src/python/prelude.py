@@ -280,7 +280,9 @@ def _environment(context):
         return lambda value: bridge.null_in_path() if value is None else encode(str(value))
 
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=False)
-    environment.filters.update(path=checked(bridge.path), segment=checked(bridge.segment))
+    environment.filters.update(
+        path=checked(bridge.path), segment=checked(bridge.segment), given=checked(str)
+    )
     return environment
 
 

@@ -105,6 +105,21 @@ impl Prop {
         }
     }
 
+    /// Refuses null for values of the row `row` that stand alone in the templates of a map.
+    pub fn require_values(&mut self, row: &str) {
+        match self {
+            Prop::Map(entries) => entries
+                .iter_mut()
+                .for_each(|(_, inner)| inner.require_values(row)),
+            Prop::Jinja { code, .. } => {
+                if let Some(given) = super::row_paths::given(&code.text, row) {
+                    code.text = given.into();
+                }
+            }
+            _ => {}
+        }
+    }
+
     /// Adds what the value uses to `uses`.
     pub fn collect(&self, all: &mut Uses) {
         match self {

@@ -4,27 +4,40 @@ use minijinja::machinery::ast::{Expr, Stmt};
 use minijinja::syntax::SyntaxConfig;
 
 /// The filter that encodes what would end a path, and refuses what would leave it.
-const FILTER: &str = " | path";
+const PATH: &str = " | path";
+
+/// The filter that refuses null.
+const GIVEN: &str = " | given";
 
 /// Returns the template of a url in which values of the row `row` that stand alone in the path are encoded; none where
 /// there are none.
 pub fn encoded(text: &str, row: &str) -> Option<String> {
+    filtered(text, row, PATH, &|at| is_in_path(text, at))
+}
+
+/// Returns the template of a path parameter in which values of the row `row` that stand alone must be there; none where
+/// there are none.
+pub fn given(text: &str, row: &str) -> Option<String> {
+    filtered(text, row, GIVEN, &|_| true)
+}
+
+fn filtered(text: &str, row: &str, filter: &str, fits: &dyn Fn(usize) -> bool) -> Option<String> {
     let template = minijinja::machinery::parse(text, "", SyntaxConfig::default()).ok()?;
     let mut found = Vec::new();
     emitted(&template, &mut found);
     let ends: Vec<usize> = found
         .into_iter()
-        .filter(|emit| is_of_row(emit.expr, row) && is_in_path(text, emit.start))
+        .filter(|emit| is_of_row(emit.expr, row) && fits(emit.start))
         .map(|emit| emit.end)
         .collect();
     if ends.is_empty() {
         return None;
     }
-    let mut out = String::with_capacity(text.len() + ends.len() * FILTER.len());
+    let mut out = String::with_capacity(text.len() + ends.len() * filter.len());
     let mut from = 0;
     for end in ends {
         out.push_str(&text[from..end]);
-        out.push_str(FILTER);
+        out.push_str(filter);
         from = end;
     }
     out.push_str(&text[from..]);

@@ -12,6 +12,7 @@ const FILTERS: &[&str] = &[
     "datetime",
     "segment",
     "path",
+    "given",
 ];
 
 /// What Python finds as a method before it looks for an entry of that name.

@@ -9,7 +9,11 @@ pub fn encode(plan: &mut Plan, _: &PassContext<'_>) -> Result<(), SelectError> {
         if let Action::Http(http) = &mut step.action
             && let Some(rows) = &http.request.for_each
         {
-            http.request.request.url.keep_in_path(&rows.variable);
+            let request = &mut http.request.request;
+            request.url.keep_in_path(&rows.variable);
+            if let Some(parameters) = &mut request.path_parameters {
+                parameters.require_values(&rows.variable);
+            }
         }
     });
     Ok(())

@@ -133,6 +133,15 @@ async fn taken(
         Verdict::Skip => {
             context.outcome.skipped.store(true, Ordering::Relaxed);
             if !(200..300).contains(&response.status) {
+                let message = format!(
+                    "{}: a rule skipped page {} ({}), and the paging ended there: pages behind it were not taken",
+                    context.step.id(),
+                    pages.number(),
+                    response.status
+                );
+                if pages.number() > 1 {
+                    context.step.warn(message).await;
+                }
                 return Ok(None);
             }
             (None, Vec::new())

@@ -225,7 +225,7 @@ impl OAuth2 {
             answer => {
                 let reason = match answer {
                     Answer::Error(reason) => reason.clone(),
-                    _ => crate::exchange::excerpt(&response.body),
+                    _ => crate::exchange::outline(&response.body),
                 };
                 let message = match good {
                     true => format!("{endpoint} gave no token: {reason}"),
@@ -234,7 +234,7 @@ impl OAuth2 {
                 return Err(match response.status {
                     429 | 500.. => Error::new(ErrorKind::Status(response.status), message),
                     _ => Error::new(ErrorKind::Unauthorized, message).help(
-                        "check the grant, the client's id and secret, and the user in the source's `auth`",
+                        "check the grant, the client's id and secret, the user, and `token_path` in the source's `auth`",
                     ),
                 });
             }

@@ -12,7 +12,7 @@ use super::super::transport::Transport;
 use super::answer::lives;
 use super::{Signer, sensitive};
 use crate::error::{Error, ErrorKind, Result};
-use crate::exchange::{Request, Response, excerpt, shown_url};
+use crate::exchange::{Request, Response, excerpt, outline, shown_url};
 use crate::secret::{MASK, Redactor, Secret};
 use crate::value::Value;
 use crate::value::json::value_of;
@@ -108,7 +108,7 @@ impl Session {
                 let message = format!(
                     "{url} gave no token at `{}`: {}",
                     settings.token_path,
-                    excerpt(&response.body)
+                    outline(&response.body)
                 );
                 return Err(Error::new(ErrorKind::Unauthorized, message)
                     .help("check `token_path` in the source's `auth`"));

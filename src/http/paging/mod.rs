@@ -214,7 +214,18 @@ impl Pages {
                 if next.is_none() {
                     self.look_for("next_path", &path, page);
                 }
-                self.follow(page, next.map(|next| next.to_text()).as_deref())?
+                match &next {
+                    None => false,
+                    Some(Value::Text(next)) => self.follow(page, Some(next))?,
+                    Some(other) => {
+                        let message = format!(
+                            "`next_path` is `{path}`, and what is there is {}, no url",
+                            other.kind()
+                        );
+                        return Err(Error::new(ErrorKind::Data, message)
+                            .help("lead the path to the text of the url: `links.next.href`"));
+                    }
+                }
             }
             PageKind::HeaderLink => self.follow(page, header_link(&page.response, "next"))?,
             PageKind::SinglePage | PageKind::Auto => false,
