@@ -2,7 +2,8 @@
 
 use sequor_planner::ops::{DataPath, PageKind};
 
-use super::{Page, Pages, not_there};
+use super::slips::not_there;
+use super::{Page, Pages};
 use crate::error::Result;
 use crate::value::Value;
 
