@@ -75,7 +75,7 @@ fn cleaned<'t>(text: &'t [u8], instead: &str) -> Cow<'t, [u8]> {
     }
 }
 
-/// The number of the escape `\uXXXX` at a place.
+/// The number of the escape of four hex digits that stands at a place.
 fn unit(text: &[u8], at: usize) -> Option<u32> {
     let digits = text.get(at..at + 6)?.strip_prefix(b"\\u")?;
     u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()

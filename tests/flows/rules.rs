@@ -317,3 +317,26 @@ fn a_rule_for_good_responses_leaves_bad_ones_to_their_status() {
         .sequor(&["run", "main"])
         .fails(1, &["`when` of rule 1", "not valid JSON"]);
 }
+
+/// With pages and without: what `rows_expression` names is rejected, the others are done.
+#[test]
+fn rows_of_a_batch_are_rejected_by_position() {
+    for pagination in ["", ", pagination: {type: single_page}"] {
+        let server = Server::start(|_: &Asked| json(r#"{"bad": [1]}"#).status(207));
+        let step = formatdoc!(
+            r#"
+            - op: http_request
+              id: push
+              for_each: {{source: stage, table: rows, as: batch, batch_size: 9}}
+              request: {{source: api, method: POST, url: /x, body: {{a: 1}}{pagination}}}
+              response:
+                rules:
+                  - {{when_expression: "len(response.json()['bad']) > 0", action: reject, rows_expression: "response.json()['bad']"}}
+            "#
+        );
+        let project = project(&server, &step);
+        project.run("main");
+        let rejected = project.rows("stage", "select status from push_rejects");
+        assert_eq!(rejected, ["207"], "{pagination}");
+    }
+}

@@ -14,7 +14,7 @@ use crate::exec::request::conditional;
 use crate::exec::request::context::RequestContext;
 use crate::exec::request::listed;
 use crate::exec::request::render::{Rendered, render};
-use crate::exec::request::response;
+use crate::exec::request::response::{self, Taken};
 use crate::exec::request::rules::Rules;
 use crate::exec::scope::{Layer, Scope};
 use crate::http::{Judge, Page, Pages, Request, Sending, Target, Verdict};
@@ -80,18 +80,14 @@ async fn while_asked(context: &Arc<RequestContext>, scope: &Scope, own: &Arc<Lay
                 keep(context);
                 return Ok(());
             }
-            Verdict::Stop => context.stopped.store(true, Ordering::Relaxed),
-            Verdict::RejectRows(positions, why) => {
-                reject_rows(context, scope, &response, &positions, why).await?
+            verdict => {
+                let taken = take(context, scope, own, &response, verdict).await;
+                let taken = taken.map_err(|e| of_response(e, &request, &response, None))?;
+                conditional::note(context, mark, &response);
+                if context.stopped.load(Ordering::Relaxed) || !taken.again {
+                    return Ok(());
+                }
             }
-            _ => {}
-        }
-        let taken = response::take(context, scope, own, response.clone()).await;
-        let taken = taken.map_err(|e| of_response(e, &request, &response, None))?;
-        context.outcome.taken.store(true, Ordering::Relaxed);
-        conditional::note(context, mark, &response);
-        if context.stopped.load(Ordering::Relaxed) || !taken.again {
-            return Ok(());
         }
     }
 }
@@ -116,6 +112,26 @@ async fn by_pages(
             return Ok(());
         }
     }
+}
+
+/// Takes a response that is a success, save for the rows of a batch that its verdict rejects.
+async fn take(
+    context: &Arc<RequestContext>,
+    scope: &Scope,
+    own: &Arc<Layer>,
+    response: &Arc<Response>,
+    verdict: Verdict,
+) -> Result<Taken> {
+    match verdict {
+        Verdict::Stop => context.stopped.store(true, Ordering::Relaxed),
+        Verdict::RejectRows(positions, why) => {
+            reject_rows(context, scope, response, &positions, why).await?;
+        }
+        _ => {}
+    }
+    let taken = response::take(context, scope, own, response.clone()).await?;
+    context.outcome.taken.store(true, Ordering::Relaxed);
+    Ok(taken)
 }
 
 /// Takes a page, and moves to the next; none when there is none.
@@ -150,16 +166,12 @@ async fn taken(
             keep(context);
             return Ok(None);
         }
-        _ => {
-            let taken = response::take(context, scope, own, response.clone()).await;
+        verdict => {
+            let taken = take(context, scope, own, &response, verdict).await;
             let taken = taken.map_err(|e| of_response(e, request, &response, Some(pages.number())))?;
-            context.outcome.taken.store(true, Ordering::Relaxed);
             (taken.rows, taken.read)
         }
     };
-    if verdict == Verdict::Stop {
-        context.stopped.store(true, Ordering::Relaxed);
-    }
     if context.stopped.load(Ordering::Relaxed) {
         return Ok(None);
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{ErrorKind as Io, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -14,7 +14,13 @@ use crate::secret::Secret;
 
 /// Where tokens are kept. Cloning shares it.
 #[derive(Clone)]
-pub struct TokenStore(Arc<PathBuf>);
+pub struct TokenStore(Arc<Shared>);
+
+struct Shared {
+    file: PathBuf,
+    /// Held while the file is read and written anew: clients of several sources keep their tokens in it.
+    writing: Mutex<()>,
+}
 
 /// The newest token of a client.
 #[derive(Serialize, Deserialize)]
@@ -27,7 +33,10 @@ struct Kept {
 impl TokenStore {
     /// Keeps tokens in a project's state folder.
     pub fn new(state: &Path) -> TokenStore {
-        TokenStore(Arc::new(state.join("tokens.json")))
+        TokenStore(Arc::new(Shared {
+            file: state.join("tokens.json"),
+            writing: Mutex::new(()),
+        }))
     }
 
     /// Returns the token that took the place of `seed`; none where none did.
@@ -47,6 +56,7 @@ impl TokenStore {
     /// # Errors
     /// A file that can't be written.
     pub fn keep(&self, endpoint: &Url, client: &str, seed: &Secret, token: &Secret) -> Result<()> {
+        let _writing = self.0.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut tokens = self.read()?;
         let kept = Kept {
             seed: hash(seed),
@@ -54,18 +64,18 @@ impl TokenStore {
         };
         tokens.insert(name(endpoint, client), kept);
         let text = serde_json::to_string_pretty(&tokens).map_err(|e| self.failed(&e))?;
-        let folder = self.0.parent().unwrap_or(Path::new("."));
+        let folder = self.0.file.parent().unwrap_or(Path::new("."));
         std::fs::create_dir_all(folder).map_err(|e| self.failed(&e))?;
         // Temporary files are their owner's alone (0600). A reader sees the old file or the new one.
         let mut new = tempfile::NamedTempFile::new_in(folder).map_err(|e| self.failed(&e))?;
         new.write_all(text.as_bytes()).map_err(|e| self.failed(&e))?;
         new.as_file().sync_all().map_err(|e| self.failed(&e))?;
-        new.persist(&*self.0).map_err(|e| self.failed(&e))?;
+        new.persist(&self.0.file).map_err(|e| self.failed(&e))?;
         Ok(())
     }
 
     fn read(&self) -> Result<BTreeMap<String, Kept>> {
-        match std::fs::read(&*self.0) {
+        match std::fs::read(&self.0.file) {
             Ok(text) => serde_json::from_slice(&text).map_err(|e| self.failed(&e)),
             Err(e) if e.kind() == Io::NotFound => Ok(BTreeMap::new()),
             Err(e) => Err(self.failed(&e)),
@@ -73,7 +83,7 @@ impl TokenStore {
     }
 
     fn failed(&self, error: &dyn std::fmt::Display) -> Error {
-        Error::new(ErrorKind::Io, format!("{}: {error}", self.0.display()))
+        Error::new(ErrorKind::Io, format!("{}: {error}", self.0.file.display()))
             .help("it keeps refresh tokens; without it the one in the source is used")
     }
 }

@@ -67,11 +67,6 @@ impl Pagination {
             _ => false,
         }
     }
-
-    /// Tells whether positions are counted by the rows that came.
-    pub fn counts_rows(&self) -> bool {
-        matches!(self.kind, PageKind::Offset { .. })
-    }
 }
 
 /// What tells the next page.
