@@ -2,6 +2,7 @@
 
 use std::ffi::CString;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use pyo3::ffi;
 
@@ -24,12 +25,16 @@ fn program() -> Option<PathBuf> {
         .or_else(|| BUILD_PYTHON.map(PathBuf::from).filter(|p| Path::new(p).exists()))
 }
 
+/// Held while the interpreter starts: the process has one, and several sessions may want it at the same time.
+static STARTING: Mutex<()> = Mutex::new(());
+
 /// Initializes the interpreter, once per process.
 ///
 /// Signals stay ours: an interrupt must stop the run in order, not raise in whatever Python does.
 #[allow(unsafe_code)]
 pub fn initialize() -> Result<()> {
-    // SAFETY: called on the one thread that uses the interpreter, before anything else of Python is; the
+    let _starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
+    // SAFETY: one thread at a time starts the interpreter, before anything else of Python is called; the
     // configuration is initialized by PyConfig_InitPythonConfig and cleared after use, as the C API asks for.
     unsafe {
         if ffi::Py_IsInitialized() != 0 {
