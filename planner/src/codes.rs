@@ -57,6 +57,7 @@ codes! {
     PythonSyntax = "SQ0302", "Python code can't be read";
     OpaqueSql = "SQ0303", "SQL that the planner can't read";
     BadColumnType = "SQ0304", "A type that is no column type";
+    NameTooLong = "SQ0306", "A name that its database does not keep whole";
     NoReturn = "SQ0305", "Python statements that return nothing";
 }
 

@@ -2,7 +2,7 @@
 
 use crate::effects::{Effects, FlowScope, Resource};
 use crate::expr::{EachProp, Prop, Returned, Uses, has_template};
-use crate::ops::{Columns, HttpRequest, TableDefaults, TableRef, VariableScope, VariableSet};
+use crate::ops::{HttpRequest, TableDefaults, TableRef, VariableScope, VariableSet};
 use crate::plan::{FanOut, HttpStep};
 use crate::syntax::{Concurrency, HttpSource};
 
@@ -35,8 +35,7 @@ pub fn plan(
     let asked = request_uses(request, source);
     effects.read_uses(&asked, scope);
     if let Some(rows) = &request.for_each {
-        let table = rows.table.resource(effects, outer);
-        effects.reads.insert(table);
+        rows.read(effects, outer);
     }
     let response = &request.response;
     let mut uses = Uses::default();
@@ -49,9 +48,7 @@ pub fn plan(
         .flat_map(|t| &t.data)
         .for_each(|p| p.collect(&mut uses));
     for table in &response.tables {
-        if let Columns::Computed(prop) = &table.columns {
-            prop.collect(&mut uses);
-        }
+        table.columns.each_prop(&mut |prop| prop.collect(&mut uses));
     }
     // Rules say themselves what they make of a status.
     let any_status = (uses.status || response.whole) && response.success_status.is_none();

@@ -7,6 +7,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod options;
 mod schema;
 mod walk;
 mod yaml;

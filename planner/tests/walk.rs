@@ -51,6 +51,8 @@ const PLAIN: &[(&str, &str)] = &[
         "what may be reached is known before anything runs",
     ),
     ("for_each", "its parts may be computed"),
+    ("flatten", "its parts may be computed"),
+    ("separator", "a part of the names of columns: the plan's own"),
     ("request", "its parts may be computed"),
     ("retry", "its parts may be computed"),
     ("backoff", "its parts may be computed"),
@@ -70,6 +72,7 @@ const NO_TEXT: &[&str] = &[
     "parameters",
     "path_parameters",
     "extra_parameters",
+    "claims",
     "headers",
     "columns",
     "model",
@@ -87,7 +90,7 @@ fn plain_in_sources(form: Form) -> bool {
 }
 
 /// Steps that have every key of their operation between them.
-fn examples() -> Vec<(&'static str, Json)> {
+pub fn examples() -> Vec<(&'static str, Json)> {
     let request = json!({
         "op": "http_request", "id": "a", "title": "t", "description": "d", "enabled": true, "on_error": "stop", "depends_on": [], "after": [],
         "init": {"variables": {"p": 1}},
@@ -95,7 +98,7 @@ fn examples() -> Vec<(&'static str, Json)> {
         "request": {
             "source": "shop", "url": "/x", "method": "POST", "path_parameters": {"x": "1"}, "parameters": {"a": 1}, "headers": {"b": "c"}, "body_format": "json",
             "body": {"x": 1}, "safe": false, "idempotency_key": "k", "timeout": 5, "total_timeout": 9, "concurrency": 2,
-            "rate_limit": {"requests": 5, "per": "1s", "burst": 2},
+            "rate_limit": {"requests": 5, "per": "2s", "burst": 2},
             "retry": {"max_attempts": 2, "max_wait": 9, "max_elapsed": 9, "statuses": [503], "on": ["timeout"], "non_idempotent": true,
                 "backoff": {"type": "linear", "initial": 1, "max": 2, "jitter": false}},
         },
@@ -104,7 +107,7 @@ fn examples() -> Vec<(&'static str, Json)> {
             "compression": "gzip", "encoding": "latin-1", "invalid_text": "strip",
             "csv": {"delimiter": ";", "quote": "'", "escape": "\\", "header": ["a"], "skip_rows": 1},
             "rules": [{"status": [404], "when": "true", "action": "fail", "message": "m"}, {"status": [207], "action": "reject", "rows_expression": "[0]"}],
-            "tables": [{"source": "db", "database": "d", "namespace": "n", "table": "t", "columns": {"id": "text"}, "data": [],
+            "tables": [{"source": "other", "database": "d2", "namespace": "n2", "table": "t2", "columns": {"id": "text"}, "data": [],
                 "write_mode": "append", "schema": "discard"}],
             "variables": {"v": 1}, "while": "false",
         },
@@ -116,8 +119,8 @@ fn examples() -> Vec<(&'static str, Json)> {
                 "write_mode": "upsert", "primary_key": ["id"]}]}})
     };
     for kind in [
-        json!({"type": "page_number", "max_pages": 3, "rows_path": "rows", "has_more_path": "more", "stop_status": [404], "in": "body", "inject_on_first_request": false, "param": "p", "start": 1, "size": 5, "size_param": "s", "stop_on": "short_page", "total_pages_path": "n"}),
-        json!({"type": "offset", "max_pages": 3, "rows_path": "rows", "has_more_path": "more", "stop_status": [404], "in": "body", "inject_on_first_request": false, "param": "p", "start": 0, "size": 5, "size_param": "s", "stop_on": "short_page", "total_path": "n"}),
+        json!({"type": "page_number", "max_pages": 3, "rows_path": "rows", "has_more_path": "more", "stop_status": [404], "in": "body", "inject_on_first_request": false, "param": "p", "start": 2, "size": 5, "size_param": "s", "stop_on": "short_page", "total_pages_path": "n"}),
+        json!({"type": "offset", "max_pages": 3, "rows_path": "rows", "has_more_path": "more", "stop_status": [404], "in": "body", "inject_on_first_request": false, "param": "p", "start": 5, "size": 5, "size_param": "s", "stop_on": "short_page", "total_path": "n"}),
         json!({"type": "cursor", "max_pages": 3, "rows_path": "rows", "has_more_path": "more", "stop_status": [404], "in": "body", "inject_on_first_request": false, "param": "p", "cursor_path": "next"}),
         json!({"type": "cursor", "cursor_header": "x-next"}),
         json!({"type": "cursor", "cursor_expression": "response.headers.get('x')"}),
@@ -132,6 +135,16 @@ fn examples() -> Vec<(&'static str, Json)> {
         "response": {"tables": [{"source": "db", "table": "t", "columns": {"id": "text"}}], "parser_expression": "{'tables': {'t': []}}"}})));
     parts.push(("http_request", json!({"op": "http_request", "request": {"source": "shop", "url": "/x"},
         "response": {"tables": [{"source": "db", "table": "t", "columns": {"id": "text"}, "data_path": "a", "where_expression": "row['id'] > 1"}]}})));
+    parts.push(("http_request", json!({"op": "http_request", "for_each": {"values": [1], "as": "row"}, "request": {"source": "shop", "url": "/x"},
+        "response": {"tables": [{"source": "db", "table": "t", "data_path": "a", "names": "snake_case", "flatten": {"separator": ".", "max_depth": 1}}]}})));
+    parts.push((
+        "for_each",
+        json!({"op": "for_each", "source": "db", "query": "select 1", "as": "row", "steps": []}),
+    ));
+    parts.push((
+        "for_each",
+        json!({"op": "for_each", "values": [1], "as": "row", "steps": []}),
+    ));
     let table = |prefix: &str| {
         let mut map = Map::new();
         for (key, value) in [
@@ -144,7 +157,7 @@ fn examples() -> Vec<(&'static str, Json)> {
         }
         map
     };
-    let mut transform = json!({"op": "transform", "source": "db", "query": "select 1 as id", "write_mode": "append", "engine": "warehouse"});
+    let mut transform = json!({"op": "transform", "source": "db", "query": "select 1 as id", "write_mode": "append", "engine": "local"});
     let mut migrate = json!({"op": "migrate_schema"});
     let mut each = json!({"op": "for_each", "as": "row", "steps": [{"op": "print", "message": "x"}]});
     extend(
@@ -165,17 +178,17 @@ fn examples() -> Vec<(&'static str, Json)> {
     parts.push(("migrate_schema", migrate));
     parts.push(("set_variable", json!({"op": "set_variable", "set": {"a": 1}})));
     parts.push(("print", json!({"op": "print", "message": "x"})));
-    parts.push(("if", json!({"op": "if", "conditions": [{"condition": "true", "then": [{"op": "print", "message": "x"}]}], "else": []})));
+    parts.push(("if", json!({"op": "if", "conditions": [{"condition": "true", "then": [{"op": "print", "message": "x"}]}], "else": [{"op": "print", "message": "x"}]})));
     parts.push(("for_each", each));
     parts.push(("while", json!({"op": "while", "condition": "{{ var('a') }}", "steps": [{"op": "set_variable", "set": {"a": 1}}], "max_iterations": 3})));
     parts.push((
         "try",
-        json!({"op": "try", "steps": [], "catch": [], "finally": []}),
+        json!({"op": "try", "steps": [], "catch": [], "finally": [{"op": "print", "message": "x"}]}),
     ));
     parts.push(("block", json!({"op": "block", "steps": []})));
     parts.push((
         "run_flow",
-        json!({"op": "run_flow", "flow": "sub", "parameters": {"a": 1}, "start_step": 0}),
+        json!({"op": "run_flow", "flow": "sub", "parameters": {"a": 1}, "start_step": 1}),
     ));
     parts
 }
@@ -187,27 +200,32 @@ fn extend(json: &mut Json, entries: impl Iterator<Item = (String, Json)>) {
 }
 
 /// Sources that have every key of their type between them.
-fn sources() -> Vec<(&'static str, Json)> {
+pub fn sources() -> Vec<(&'static str, Json)> {
     let http = |auth: Json| {
         json!({"type": "http", "base_url": "https://x.example", "variables": {"a": 1}, "headers": {"b": "c"}, "auth": auth, "timeout": 5, "total_timeout": 9,
-            "concurrency": 2, "rate_limit": {"requests": 5, "per": "1s", "burst": 2},
+            "concurrency": 2, "rate_limit": {"requests": 5, "per": "2s", "burst": 2},
             "retry": {"max_attempts": 2, "max_wait": 9, "max_elapsed": 9, "statuses": [503], "on": ["timeout"], "non_idempotent": true,
                 "backoff": {"type": "linear", "initial": 1, "max": 2, "jitter": false}},
-            "cookies": false, "allowed_hosts": ["x.example"], "max_response_size": "5MB",
+            "cookies": true, "allowed_hosts": ["x.example"], "max_response_size": "5MB",
             "tls": {"ca_cert": "a.pem", "client_cert": "b.pem", "client_key": "c.pem"}})
     };
     let mut all = Vec::new();
     for auth in [
         json!({"type": "basic_auth", "username": "u", "password": "p"}),
         json!({"type": "bearer_token", "token": "t"}),
-        json!({"type": "api_key", "key_name": "k", "key_value": "v", "add_to": "header"}),
+        json!({"type": "api_key", "key_name": "k", "key_value": "v", "add_to": "query"}),
         json!({"type": "digest_auth", "username": "u", "password": "p"}),
         json!({"type": "oauth2", "grant_type": "password", "token_endpoint": "https://x/t", "client_id": "c", "client_secret": "s", "username": "u", "password": "p", "scope": "s",
             "client_auth": "basic", "audience": "a", "resource": "r", "extra_parameters": {"x": "y"}, "token_path": "data.token"}),
-        json!({"type": "session_token", "login": {"url": "/login", "method": "POST", "headers": {"a": "b"}, "body": {"user": "u"}}, "token_path": "id",
+        json!({"type": "session_token", "login": {"url": "/login", "method": "PUT", "headers": {"a": "b"}, "body": {"user": "u"}}, "token_path": "id",
             "expires_in": 60, "expires_in_path": "ttl", "add_to": "query", "key_name": "k", "prefix": "p "}),
         json!({"type": "oauth2", "grant_type": "refresh_token", "token_endpoint": "https://x/t", "client_id": "c", "refresh_token": "r"}),
-        json!({"type": "oauth1", "consumer_key": "a", "consumer_secret": "b", "token": "c", "token_secret": "d", "signature_method": "HMAC-SHA1", "realm": "r"}),
+        json!({"type": "oauth2", "grant_type": "jwt_bearer", "token_endpoint": "https://x/t", "algorithm": "RS256", "key": "k",
+            "claims": {"iss": "a"}, "headers": {"kid": "b"}, "expires_in": 60}),
+        json!({"type": "oauth2", "grant_type": "jwt_bearer", "token_endpoint": "https://x/t", "algorithm": "RS256", "key_path": "k"}),
+        json!({"type": "jwt", "algorithm": "RS256", "key": "k", "claims": {"iss": "a"}, "headers": {"kid": "b"}, "expires_in": 60}),
+        json!({"type": "jwt", "algorithm": "ES256", "key_path": "k"}),
+        json!({"type": "oauth1", "consumer_key": "a", "consumer_secret": "b", "token": "c", "token_secret": "d", "signature_method": "HMAC-SHA256", "realm": "r"}),
         json!({"type": "aws_sigv4", "access_key_id": "a", "secret_access_key": "b", "session_token": "c", "region": "r", "service": "s"}),
     ] {
         all.push(("http", http(auth)));
@@ -247,7 +265,7 @@ fn sources() -> Vec<(&'static str, Json)> {
 }
 
 /// Calls `f` with every key of an example that its shape has, and where it stands.
-fn walk(shape: &'static Shape, json: &Json, path: &str, f: &mut impl FnMut(&'static Key, &str)) {
+pub fn walk(shape: &'static Shape, json: &Json, path: &str, f: &mut impl FnMut(&'static Key, &str)) {
     let Json::Object(map) = json else { return };
     for key in shape.all() {
         let name = match key.form {
@@ -315,6 +333,11 @@ fn with(example: &Json, path: &str, python: bool) -> Option<Json> {
 
 /// The errors of a flow of one step, or of a flow that uses a source.
 fn errors(step: &Json, source: Option<&Json>) -> Vec<String> {
+    plan(step, source).1
+}
+
+/// The plan of a flow of one step, or of a flow that uses a source, as JSON, and the errors.
+pub fn plan(step: &Json, source: Option<&Json>) -> (Option<Json>, Vec<String>) {
     let file = |path: &str, json: &Json| File {
         path: Arc::from(path),
         text: json.to_string(),
@@ -330,12 +353,16 @@ fn errors(step: &Json, source: Option<&Json>) -> Vec<String> {
         "sub".into(),
         file(
             "flows/sub.yaml",
-            &json!({"steps": [{"op": "print", "message": "x"}]}),
+            &json!({"steps": [{"op": "print", "message": "x"}, {"op": "print", "message": "y"}]}),
         ),
     );
     files
         .sources
         .insert("db".into(), file("sources/db.yaml", &json!({"type": "staging"})));
+    files.sources.insert(
+        "other".into(),
+        file("sources/other.yaml", &json!({"type": "staging"})),
+    );
     let shop = json!({"type": "http", "base_url": "https://x.example"});
     files
         .sources
@@ -351,7 +378,8 @@ fn errors(step: &Json, source: Option<&Json>) -> Vec<String> {
         super::reads_back(plan);
     }
     let errors = found.iter().filter(|d| d.severity == Severity::Error);
-    errors.map(|d| d.message.clone()).collect()
+    let plan = compiled.map(|(_, plan)| serde_json::to_value(plan).unwrap());
+    (plan, errors.map(|d| d.message.clone()).collect())
 }
 
 fn check(

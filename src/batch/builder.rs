@@ -6,8 +6,11 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 use arrow::compute::kernels::zip::zip;
 use arrow::datatypes::SchemaRef;
+use indexmap::IndexMap;
 
 use super::cell::{self, Cell};
+use super::field::{Field, FieldValue, Nested};
+use super::time_format::TimeReader;
 use super::types::{Logical, arrow_schema};
 use super::values::Values;
 use crate::batch::column::Column;
@@ -27,6 +30,10 @@ pub struct BatchBuilder {
     schema: SchemaRef,
     columns: Vec<ColumnBuilder>,
     index: HashMap<String, usize>,
+    /// Keys of the row with values deeper inside, and the columns that get those.
+    nested: IndexMap<String, Arc<Vec<(usize, Nested)>>>,
+    /// Values that are not in the rows.
+    given: Vec<(usize, Cell<'static>)>,
     /// Whether the row being built has a value for the column.
     filled: Vec<bool>,
     /// Whether any row had the key.
@@ -67,22 +74,53 @@ pub struct UnparsedText {
 
 struct ColumnBuilder {
     name: String,
+    /// The key of the row that it alone is read from.
+    key: Option<String>,
+    format: Option<TimeReader>,
     sql: String,
     logical: Logical,
     values: Values,
 }
 
 impl BatchBuilder {
-    /// Creates a builder for `columns` of `table` (the name is for messages). `keys`: what the values are called in
-    /// the data, one for each column.
-    pub fn new(table: impl Into<Arc<str>>, keys: Vec<String>, columns: &[Column]) -> Result<Self> {
+    /// Creates a builder for `columns` of `table` (the name is for messages). `fields`: how their values are found in a
+    /// row, one for each column; a name is a key of the row.
+    pub fn new(
+        table: impl Into<Arc<str>>,
+        fields: impl IntoIterator<Item = impl Into<Field>>,
+        columns: &[Column],
+    ) -> Result<Self> {
         let schema = arrow_schema(columns);
+        let mut index = HashMap::new();
+        let mut nested: IndexMap<String, Vec<(usize, Nested)>> = IndexMap::new();
+        let fields: Vec<Field> = fields.into_iter().map(Into::into).collect();
+        for (at, field) in fields.iter().enumerate() {
+            match &field.from {
+                FieldValue::Key(key) if !index.contains_key(key) => {
+                    index.insert(key.clone(), at);
+                }
+                // Two columns of one field.
+                FieldValue::Key(key) => {
+                    let whole = Nested::whole(key.clone());
+                    nested.entry(key.clone()).or_default().push((at, whole));
+                }
+                FieldValue::Path(path) => {
+                    let members = nested.entry(path.key().to_string()).or_default();
+                    members.push((at, path.clone()));
+                }
+                FieldValue::Given => {}
+            }
+        }
         let built = columns
             .iter()
-            .zip(&keys)
-            .map(|(c, key)| {
+            .zip(fields)
+            .enumerate()
+            .map(|(at, (c, field))| {
+                let key = field.key().filter(|key| index.get(*key) == Some(&at));
                 Ok(ColumnBuilder {
-                    name: key.clone(),
+                    key: key.map(str::to_string),
+                    name: field.name,
+                    format: field.format,
                     sql: c.column_type.sql.clone(),
                     logical: c.column_type.logical,
                     values: Values::new(&c.column_type.arrow)?,
@@ -92,7 +130,12 @@ impl BatchBuilder {
         Ok(BatchBuilder {
             table: table.into(),
             schema,
-            index: keys.into_iter().enumerate().map(|(i, key)| (key, i)).collect(),
+            index,
+            nested: nested
+                .into_iter()
+                .map(|(key, members)| (key, Arc::new(members)))
+                .collect(),
+            given: Vec::new(),
             filled: vec![false; built.len()],
             seen: vec![false; built.len()],
             columns: built,
@@ -119,22 +162,36 @@ impl BatchBuilder {
         std::mem::take(&mut self.unparsed)
     }
 
-    /// Returns how many columns it has.
-    pub fn width(&self) -> usize {
-        self.columns.len()
-    }
-
     /// Returns the position of a column. `guess`, tried first, makes rows of the same shape cheap.
     pub fn column(&self, name: &str, guess: usize) -> Option<usize> {
         match self.columns.get(guess) {
-            Some(column) if column.name == name => Some(guess),
+            Some(column) if column.key.as_deref() == Some(name) => Some(guess),
             _ => self.index.get(name).copied(),
         }
     }
 
-    /// Returns the names of the columns.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.columns.iter().map(|c| c.name.as_str())
+    /// Returns the columns that get a value from deeper inside of what stands under a key.
+    pub fn nested(&self, key: &str) -> Option<Arc<Vec<(usize, Nested)>>> {
+        match self.nested.is_empty() {
+            true => None,
+            false => self.nested.get(key).cloned(),
+        }
+    }
+
+    /// Returns the keys that have values for columns deeper inside.
+    pub fn nested_keys(&self) -> impl Iterator<Item = &str> {
+        self.nested.keys().map(String::as_str)
+    }
+
+    /// Returns the columns that are read from a key alone, with that key.
+    pub fn keys(&self) -> impl Iterator<Item = (usize, &str)> {
+        let keys = self.columns.iter().enumerate();
+        keys.filter_map(|(at, column)| Some((at, column.key.as_deref()?)))
+    }
+
+    /// Gives every row from now on these values.
+    pub fn give(&mut self, values: Vec<(usize, Cell<'static>)>) {
+        self.given = values;
     }
 
     /// Gives the current row a value.
@@ -142,6 +199,7 @@ impl BatchBuilder {
     /// # Errors
     /// A value that does not fit.
     pub fn set(&mut self, column: usize, cell: Cell<'_>) -> Result<()> {
+        let cell = self.formatted(column, cell)?;
         if std::mem::replace(&mut self.filled[column], true) {
             return self.set_again(column, cell);
         }
@@ -151,6 +209,7 @@ impl BatchBuilder {
             sql,
             logical,
             values,
+            ..
         } = &mut self.columns[column];
         match values.push(&cell, *logical, self.lenient) {
             Ok(bytes) => {
@@ -176,6 +235,18 @@ impl BatchBuilder {
                 &cell,
                 &reason,
             )),
+        }
+    }
+
+    /// The value as its column's format reads it.
+    fn formatted<'c>(&self, column: usize, cell: Cell<'c>) -> Result<Cell<'c>> {
+        let known = &self.columns[column];
+        match (&known.format, &cell) {
+            (None, _) | (_, Cell::Null | Cell::Clock(..)) => Ok(cell),
+            (Some(format), _) => format.read(&cell).map_err(|reason| {
+                let number = self.before + self.rows as u64 + 1;
+                misfit(&self.table, (&known.name, &known.sql), number, &cell, &reason)
+            }),
         }
     }
 
@@ -217,13 +288,24 @@ impl BatchBuilder {
     }
 
     /// Ends the row: columns without a value are null.
-    pub fn end_row(&mut self) {
+    ///
+    /// # Errors
+    /// A given value that does not fit its column.
+    pub fn end_row(&mut self) -> Result<()> {
+        if !self.given.is_empty() {
+            let given = std::mem::take(&mut self.given);
+            for (column, cell) in &given {
+                self.set(*column, cell.borrowed())?;
+            }
+            self.given = given;
+        }
         for (filled, column) in self.filled.iter_mut().zip(&mut self.columns) {
             if !std::mem::take(filled) {
                 column.values.push_null();
             }
         }
         self.rows += 1;
+        Ok(())
     }
 
     /// Columns that no row so far had a value or null for: a slip in their names, most likely. None before any row.

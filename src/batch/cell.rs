@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use arrow::compute::kernels::cast_utils::{Parser, string_to_datetime};
 use arrow::datatypes::{Date32Type, Decimal128Type, DecimalType, Time64MicrosecondType};
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 
 use super::clock::Clock;
 
@@ -26,7 +26,12 @@ pub enum Cell<'a> {
     Float(f64),
     /// Bytes of a database.
     Bytes(Cow<'a, [u8]>),
+    /// A date and the time of a clock: microseconds since 1970-01-01 as written, and seconds east of UTC.
+    Clock(i64, Option<i64>),
 }
+
+/// Microseconds of a day.
+const DAY: i64 = 86_400_000_000;
 
 type Fit<T> = Result<T, String>;
 
@@ -42,6 +47,22 @@ impl Cell<'_> {
             Cell::Int(n) => Cell::Int(n),
             Cell::Float(n) => Cell::Float(n),
             Cell::Bytes(bytes) => Cell::Bytes(bytes.into_owned().into()),
+            Cell::Clock(micros, offset) => Cell::Clock(micros, offset),
+        }
+    }
+
+    /// Returns the same value, borrowed.
+    pub fn borrowed(&self) -> Cell<'_> {
+        match self {
+            Cell::Null => Cell::Null,
+            Cell::Bool(b) => Cell::Bool(*b),
+            Cell::Number(text) => Cell::Number(Cow::Borrowed(text)),
+            Cell::Text(text) => Cell::Text(Cow::Borrowed(text)),
+            Cell::Json(text) => Cell::Json(Cow::Borrowed(text)),
+            Cell::Int(n) => Cell::Int(*n),
+            Cell::Float(n) => Cell::Float(*n),
+            Cell::Bytes(bytes) => Cell::Bytes(Cow::Borrowed(bytes)),
+            Cell::Clock(micros, offset) => Cell::Clock(*micros, *offset),
         }
     }
 
@@ -56,6 +77,7 @@ impl Cell<'_> {
             Cell::Int(n) => n.to_string(),
             Cell::Float(n) => float_text(*n),
             Cell::Bytes(bytes) => format!("{} bytes", bytes.len()),
+            Cell::Clock(micros, offset) => clock_text(*micros, *offset),
         };
         match text.char_indices().nth(80) {
             Some((cut, _)) => format!("{}...", &text[..cut]),
@@ -74,6 +96,7 @@ pub fn text<'c>(cell: &'c Cell<'_>) -> Cow<'c, str> {
         Cell::Int(n) => n.to_string().into(),
         Cell::Float(n) => float_text(*n).into(),
         Cell::Bytes(bytes) => String::from_utf8_lossy(bytes),
+        Cell::Clock(micros, offset) => clock_text(*micros, *offset).into(),
     }
 }
 
@@ -85,6 +108,23 @@ pub fn bytes<'c>(cell: &'c Cell<'_>) -> Cow<'c, [u8]> {
             Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
             Cow::Owned(text) => Cow::Owned(text.into_bytes()),
         },
+    }
+}
+
+/// A clock as ISO 8601 writes it.
+fn clock_text(micros: i64, offset: Option<i64>) -> String {
+    let Some(clock) = DateTime::<Utc>::from_timestamp_micros(micros) else {
+        return micros.to_string();
+    };
+    let clock = clock.naive_utc().format("%Y-%m-%dT%H:%M:%S%.f").to_string();
+    match offset {
+        None => clock,
+        Some(0) => format!("{clock}Z"),
+        Some(seconds) => {
+            let sign = if seconds < 0 { '-' } else { '+' };
+            let minutes = seconds.abs() / 60;
+            format!("{clock}{sign}{:02}:{:02}", minutes / 60, minutes % 60)
+        }
     }
 }
 
@@ -308,6 +348,9 @@ impl<'a> Digits<'a> {
 
 /// Days since 1970-01-01: the day as written, also of a timestamp.
 pub fn date(cell: &Cell<'_>) -> Fit<i32> {
+    if let Cell::Clock(micros, _) = cell {
+        return i32::try_from(micros.div_euclid(DAY)).map_err(|_| String::new());
+    }
     let Cell::Text(text) = cell else {
         return Err(String::new());
     };
@@ -324,6 +367,7 @@ pub fn date(cell: &Cell<'_>) -> Fit<i32> {
 /// Microseconds since midnight.
 pub fn time(cell: &Cell<'_>) -> Fit<i64> {
     match cell {
+        Cell::Clock(micros, _) => Ok(micros.rem_euclid(DAY)),
         Cell::Text(text) if text.contains(':') => {
             Time64MicrosecondType::parse(text.trim()).ok_or_else(String::new)
         }
@@ -334,13 +378,17 @@ pub fn time(cell: &Cell<'_>) -> Fit<i64> {
 /// Microseconds since 1970-01-01. Without zone, the time of the clock is kept and an offset in the text dropped, as
 /// Postgres and Snowflake do; with zone, text without offset is UTC.
 pub fn timestamp(cell: &Cell<'_>, zoned: bool) -> Fit<i64> {
-    let Cell::Text(text) = cell else {
-        return Err(String::new());
+    let at = |micros: i64, offset: Option<i64>| match zoned {
+        true => micros - offset.unwrap_or(0) * 1_000_000,
+        false => micros,
     };
-    let text = text.trim();
+    let text = match cell {
+        Cell::Text(text) => text.trim(),
+        Cell::Clock(micros, offset) => return Ok(at(*micros, *offset)),
+        _ => return Err(String::new()),
+    };
     if let Some(clock) = Clock::read(text) {
-        let offset = if zoned { clock.offset.unwrap_or(0) } else { 0 };
-        return Ok(clock.micros - offset * 1_000_000);
+        return Ok(at(clock.micros, clock.offset));
     }
     // A date alone is its midnight.
     match text.len() {
@@ -370,6 +418,7 @@ pub fn any_timestamp(cell: &Cell<'_>) -> Fit<i64> {
 /// Tells whether a timestamp says how far its zone is from UTC.
 pub fn has_offset(cell: &Cell<'_>) -> bool {
     match cell {
+        Cell::Clock(_, offset) => offset.is_some(),
         Cell::Text(text) => Clock::read(text.trim()).is_none_or(|clock| clock.offset.is_some()),
         _ => true,
     }

@@ -53,14 +53,22 @@ pub fn append_rows(
         let message = format!("the CSV of the response has two columns `{}`", twice.1);
         return Err(Error::new(ErrorKind::Data, message));
     }
-    let columns: Vec<Option<usize>> = match target {
+    let columns: Vec<Vec<usize>> = match target {
+        // The columns stand for the values in their order.
         RowTarget::Typed(builder) if written.header == Header::None => {
-            let width = builder.width();
-            (0..names.len()).map(|at| (at < width).then_some(at)).collect()
+            let mut columns: Vec<Vec<usize>> = builder.keys().map(|(at, _)| vec![at]).collect();
+            columns.resize(names.len().max(columns.len()), Vec::new());
+            columns
         }
         RowTarget::Typed(builder) => {
-            let column = |(at, name): (usize, &str)| builder.column(name, at);
-            names.iter().enumerate().map(column).collect()
+            let columns = |(at, name): (usize, &str)| {
+                let others = builder
+                    .nested(name)
+                    .map(|nested| nested.iter().map(|(at, _)| *at).collect());
+                let others: Vec<usize> = others.unwrap_or_default();
+                builder.column(name, at).into_iter().chain(others).collect()
+            };
+            names.iter().enumerate().map(columns).collect()
         }
         RowTarget::Open(_) => Vec::new(),
     };
@@ -78,15 +86,16 @@ pub fn append_rows(
         }
         match target {
             RowTarget::Typed(builder) => {
-                for (column, value) in columns.iter().zip(&record) {
-                    let Some(column) = column else { continue };
-                    let cell = match value {
-                        "" => Cell::Null,
-                        value => Cell::Text(Cow::Borrowed(value)),
-                    };
-                    builder.set(*column, cell)?;
+                for (columns, value) in columns.iter().zip(&record) {
+                    for column in columns {
+                        let cell = match value {
+                            "" => Cell::Null,
+                            value => Cell::Text(Cow::Borrowed(value)),
+                        };
+                        builder.set(*column, cell)?;
+                    }
                 }
-                builder.end_row();
+                builder.end_row()?;
                 if builder.is_full() {
                     full(builder)?;
                 }

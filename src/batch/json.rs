@@ -9,6 +9,7 @@ use sequor_planner::expr::PathStep;
 use super::builder::BatchBuilder;
 use super::cell::Cell;
 use super::compact::compact;
+use super::field::Nested;
 use super::target::RowTarget;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::excerpt;
@@ -179,7 +180,19 @@ fn row(json: &mut Jiter<'_>, at: &Location<'_>, builder: &mut BatchBuilder) -> R
     let mut key = json.known_object().map_err(|e| at.not_json(&e))?;
     while let Some(name) = key {
         let column = builder.column(name, guess);
+        let nested = builder.nested(name);
         match column {
+            _ if let Some(nested) = nested => {
+                let peek = json.peek().map_err(|e| at.not_json(&e))?;
+                let start = json.current_index();
+                json.known_skip(peek).map_err(|e| at.not_json(&e))?;
+                let raw = json.slice_to_current(start);
+                if let Some(column) = column {
+                    guess = column + 1;
+                    set_text(raw, column, builder)?;
+                }
+                set_nested(raw, &nested, builder)?;
+            }
             Some(column) => {
                 guess = column + 1;
                 value(json, at, column, builder)?;
@@ -188,8 +201,20 @@ fn row(json: &mut Jiter<'_>, at: &Location<'_>, builder: &mut BatchBuilder) -> R
         }
         key = json.next_key().map_err(|e| at.not_json(&e))?;
     }
-    builder.end_row();
+    builder.end_row()
+}
+
+/// Sets the columns whose values stand inside of a JSON text.
+pub fn set_nested(text: &[u8], columns: &[(usize, Nested)], builder: &mut BatchBuilder) -> Result<()> {
+    for (column, nested) in columns {
+        nested.find(text, |found| set_text(found, *column, builder))?;
+    }
     Ok(())
+}
+
+/// Sets a column to what a JSON text holds.
+fn set_text(text: &[u8], column: usize, builder: &mut BatchBuilder) -> Result<()> {
+    value(&mut reader(text), &Location { text, path: &[] }, column, builder)
 }
 
 fn value(json: &mut Jiter<'_>, at: &Location<'_>, column: usize, builder: &mut BatchBuilder) -> Result<()> {

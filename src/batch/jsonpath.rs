@@ -12,28 +12,43 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// Returns the objects that a path finds, as texts, in its order. A list gives its items.
 pub fn find<'t>(text: &'t [u8], path: &str) -> Result<Vec<&'t [u8]>> {
-    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
-    let not_json = |e: serde_json::Error| {
-        Error::new(ErrorKind::Data, format!("the response is not valid JSON: {e}")).help(format!(
-            "the response starts with: {}",
-            crate::exchange::excerpt(text)
-        ))
-    };
     let path = JsonPath::parse(path)
         .map_err(|e| Error::new(ErrorKind::Internal, format!("`{path}` is not a JSONPath: {e}")))?;
+    let mut found = Vec::new();
+    for value in values(text, &path)? {
+        match value {
+            [b'[', ..] => {
+                let items: Vec<&RawValue> = serde_json::from_slice(value).map_err(|e| not_json(text, &e))?;
+                found.extend(items.into_iter().map(|item| item.get().as_bytes()));
+            }
+            _ => found.push(value),
+        }
+    }
+    Ok(found)
+}
+
+fn not_json(text: &[u8], error: &serde_json::Error) -> Error {
+    Error::new(
+        ErrorKind::Data,
+        format!("the response is not valid JSON: {error}"),
+    )
+    .help(format!(
+        "the response starts with: {}",
+        crate::exchange::excerpt(text)
+    ))
+}
+
+/// Returns the values that a path finds, as texts, in its order.
+pub fn values<'t>(text: &'t [u8], path: &JsonPath) -> Result<Vec<&'t [u8]>> {
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    let not_json = |e: serde_json::Error| not_json(text, &e);
     let tree: Json = serde_json::from_slice(text).map_err(not_json)?;
     let root: &RawValue = serde_json::from_slice(text).map_err(not_json)?;
     let mut reached = Reached::default();
     let mut found = Vec::new();
     for node in path.query_located(&tree).all() {
         let raw = reached.at(root, node.location()).map_err(not_json)?;
-        match node.node() {
-            Json::Array(_) => {
-                let items: Vec<&RawValue> = serde_json::from_str(raw.get()).map_err(not_json)?;
-                found.extend(items.into_iter().map(|item| item.get().as_bytes()));
-            }
-            _ => found.push(raw.get().as_bytes()),
-        }
+        found.push(raw.get().as_bytes());
     }
     Ok(found)
 }

@@ -5,11 +5,13 @@ use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
 
 use indexmap::IndexMap;
 use jiter::Peek;
+use sequor_planner::ops::Reshape;
 use tempfile::SpooledTempFile;
 
 use super::builder::BatchBuilder;
 use super::compact::compact;
 use super::json;
+use super::reshape::Reshaper;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Rows up to this size stay in memory.
@@ -23,6 +25,9 @@ pub struct Spool {
     file: SpooledTempFile,
     columns: IndexMap<String, Kind>,
     rows: u64,
+    /// What stands at the end of every row: `,"name":value`.
+    given: String,
+    reshaper: Reshaper,
 }
 
 /// What the values of a column have in common.
@@ -73,22 +78,57 @@ impl Default for Spool {
             file: SpooledTempFile::new(IN_MEMORY),
             columns: IndexMap::new(),
             rows: 0,
+            given: String::new(),
+            reshaper: Reshaper::default(),
         }
     }
 }
 
 impl Spool {
+    /// Returns one whose rows get other fields.
+    pub fn reshaped(rules: &Reshape) -> Spool {
+        Spool {
+            reshaper: Reshaper::new(rules),
+            ..Spool::default()
+        }
+    }
+
     /// Adds a row: the text of a JSON object.
+    ///
+    /// # Errors
+    /// A text that is no object, or fields that become one.
     pub fn push(&mut self, object: &[u8]) -> Result<()> {
-        self.note(object).map_err(|message| {
-            Error::new(
-                ErrorKind::Data,
-                format!("row {} can't be read: {message}", self.rows + 1),
-            )
-        })?;
-        self.file.write_all(compact(object).as_bytes())?;
-        self.file.write_all(b"\n")?;
+        let number = self.rows + 1;
+        let bad =
+            |message: String| Error::new(ErrorKind::Data, format!("row {number} can't be read: {message}"));
+        let object = self.reshaper.row(object).map_err(bad)?;
+        self.note(&object).map_err(bad)?;
+        let object = compact(&object);
+        match object.strip_suffix('}').filter(|_| !self.given.is_empty()) {
+            // Of equal keys the last counts.
+            Some(open) => {
+                let given = match open.ends_with('{') {
+                    true => self.given.trim_start_matches(','),
+                    false => &self.given,
+                };
+                write!(self.file, "{open}{given}}}\n")?;
+            }
+            None => {
+                self.file.write_all(object.as_bytes())?;
+                self.file.write_all(b"\n")?;
+            }
+        }
         self.rows += 1;
+        Ok(())
+    }
+
+    /// Gives every row from now on these values, by name, as JSON.
+    pub fn give<'v>(&mut self, values: impl Iterator<Item = (&'v str, &'v str)>) -> Result<()> {
+        self.given.clear();
+        for (name, value) in values {
+            let name = serde_json::to_string(name).map_err(|e| Error::new(ErrorKind::Data, e.to_string()))?;
+            self.given.push_str(&format!(",{name}:{value}"));
+        }
         Ok(())
     }
 
@@ -129,9 +169,13 @@ impl Spool {
 
     /// Columns in the order they were first seen: the key in the data, and a type that holds every value.
     pub fn columns(&self) -> impl Iterator<Item = (&str, &'static str)> {
-        self.columns
+        // What is null here and an object elsewhere has columns already.
+        let apart = |name: &str, kind: Kind| kind == Kind::Null && self.reshaper.is_apart(name);
+        let columns = self
+            .columns
             .iter()
-            .map(|(name, kind)| (name.as_str(), kind.sql()))
+            .filter(move |(name, kind)| !apart(name, **kind));
+        columns.map(|(name, kind)| (name.as_str(), kind.sql()))
     }
 
     /// Returns the rows as they came.

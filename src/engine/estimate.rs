@@ -3,14 +3,22 @@
 use std::collections::BTreeMap;
 
 use futures::StreamExt;
-use sequor_planner::ops::TableRef;
+use sequor_planner::expr::Prop;
+use sequor_planner::ops::{RowSource, TableRef};
 use sequor_planner::plan::Action;
+use serde_json::Value as Json;
 
 use super::compile::Compiled;
 use super::parts::Parts;
 use super::session::Session;
 use crate::error::Result;
 use crate::sources::database::TableName;
+
+/// How often a step asks.
+enum Asked {
+    Times(usize),
+    PerRow(TableRef),
+}
 
 impl Session {
     /// Fills in how many requests the steps of a plan will make. A table that is not there yet leaves its step without.
@@ -21,16 +29,21 @@ impl Session {
         let mut tables = Vec::new();
         compiled.plan.root.each(&mut |step| {
             if let Action::Http(http) = &step.action {
-                let rows = http.request.for_each.as_ref().map(|rows| rows.table.clone());
-                tables.push((step.id.clone(), rows));
+                let asked = match http.request.for_each.as_ref().map(|rows| &rows.from) {
+                    None => Asked::Times(1),
+                    Some(RowSource::Table(table)) => Asked::PerRow(table.clone()),
+                    Some(RowSource::Values(Prop::Literal(Json::Array(values)))) => Asked::Times(values.len()),
+                    Some(RowSource::Query(_) | RowSource::Values(_)) => return,
+                };
+                tables.push((step.id.clone(), asked));
             }
         });
         let parts = Parts::new(&compiled.loaded, compiled.plan.frames, &self.options)?;
         let mut counted = BTreeMap::new();
         for (id, table) in tables {
             let count = match table {
-                Some(table) => count(&parts, &table).await,
-                None => Some(1),
+                Asked::PerRow(table) => count(&parts, &table).await,
+                Asked::Times(count) => u64::try_from(count).ok(),
             };
             counted.extend(count.map(|count| (id, count)));
         }
@@ -50,7 +63,7 @@ impl Session {
 /// The rows of a table whose name is known.
 async fn count(parts: &Parts, table: &TableRef) -> Option<u64> {
     let database = parts.databases.get(&table.source, &parts.scope()).await.ok()?;
-    let name = |prop: &Option<sequor_planner::expr::Prop>| match prop {
+    let name = |prop: &Option<Prop>| match prop {
         None => Some(None),
         Some(prop) => Some(Some(database.fold(prop.as_text()?))),
     };

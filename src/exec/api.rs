@@ -7,8 +7,8 @@ use sequor_planner::ops::RequestSpec;
 use sequor_planner::syntax::{BackoffType, Concurrency, HttpSource, RateLimitSpec, RetryOn, RetrySpec};
 
 use crate::http::{
-    self, ConcurrencyLimiter, Growth, Hosts, Limits, NamedHosts, OAuth2, OAuth2Settings, Policy, RateLimiter,
-    Session, SessionSettings, TokenStore, Transport,
+    self, ConcurrencyLimiter, Growth, Hosts, Jwt, JwtSettings, Limits, NamedHosts, OAuth2, OAuth2Settings,
+    Policy, RateLimiter, Session, SessionSettings, TokenStore, Transport,
 };
 use crate::secret::Redactor;
 
@@ -22,6 +22,7 @@ pub struct Api {
     /// Clients that have fetched tokens: those serve all steps of the source.
     clients: Mutex<Vec<Arc<OAuth2>>>,
     sessions: Mutex<Vec<Arc<Session>>>,
+    signers: Mutex<Vec<Arc<Jwt>>>,
     /// Where tokens are kept from run to run.
     tokens: TokenStore,
 }
@@ -45,6 +46,7 @@ impl Api {
             policy,
             clients: Mutex::default(),
             sessions: Mutex::default(),
+            signers: Mutex::default(),
             tokens,
         }
     }
@@ -99,6 +101,17 @@ impl Api {
         let client = Arc::new(OAuth2::new(settings, redactor.clone(), self.tokens.clone()));
         clients.push(client.clone());
         client
+    }
+
+    /// Returns the signer of these settings, with the token it has.
+    pub fn jwt(&self, settings: JwtSettings, redactor: &Redactor) -> Arc<Jwt> {
+        let mut signers = self.signers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = signers.iter().find(|s| s.settings == settings) {
+            return known.clone();
+        }
+        let signer = Arc::new(Jwt::new(settings, redactor.clone()));
+        signers.push(signer.clone());
+        signer
     }
 
     /// Returns the session of these settings, with the token it has.

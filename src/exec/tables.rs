@@ -7,7 +7,7 @@ use std::sync::Arc;
 use futures::StreamExt;
 use sequor_planner::{NamePart, name_parts};
 
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::sources::database::{Database, Rows, TableName};
 use crate::value::Row;
 
@@ -42,11 +42,35 @@ pub fn named_table(
             _ => source.fold(&name),
         })
     };
-    Ok(TableName {
+    let named = TableName {
         namespace: last().or_else(|| plain(namespace)),
         database: last().or_else(|| plain(database)),
         table,
-    })
+    };
+    fits(source, "table", &named.table)?;
+    for schema in [&named.namespace, &named.database].into_iter().flatten() {
+        fits(source, "schema", schema)?;
+    }
+    Ok(named)
+}
+
+/// Checks that the database keeps a name whole.
+///
+/// # Errors
+/// A name that it would cut.
+pub fn fits(source: &dyn Database, what: &str, name: &str) -> Result<()> {
+    match source
+        .dialect()
+        .name_limit()
+        .and_then(|limit| limit.exceeded(name))
+    {
+        None => Ok(()),
+        Some(why) => {
+            let message = format!("the name of {what} `{name}` is too long: {why}");
+            Err(Error::new(ErrorKind::Project, message)
+                .help("choose a shorter name: two long ones may become the same"))
+        }
+    }
 }
 
 /// What can stand behind FROM: a table's name, or SQL that gives rows.

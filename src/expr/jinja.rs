@@ -10,6 +10,7 @@ use minijinja::value::{Enumerator, Kwargs, Object, ObjectRepr, Value as JinjaVal
 use minijinja::{Environment, ErrorKind as JinjaErrorKind, State, UndefinedBehavior};
 use sequor_planner::expr::Code;
 
+use super::clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::value::Row;
 use crate::value::Value;
@@ -81,6 +82,12 @@ impl Jinja {
             let found = world(state)?.secret(name);
             found.ok_or_else(|| fail(no_env(name)))
         });
+        environment.add_function("now", || clock::now());
+        environment.add_function("today", || clock::today());
+        environment.add_filter("datetime", |value: &JinjaValue, pattern: Option<&str>| {
+            let pattern = pattern.unwrap_or("%Y-%m-%dT%H:%M:%S%z");
+            encoded(value, |text| clock::formatted(text, pattern))
+        });
         environment.add_filter("path", |value: &JinjaValue| encoded(value, in_path::path));
         environment.add_filter("given", |value: &JinjaValue| {
             encoded(value, |text| Ok(text.to_string()))
@@ -122,7 +129,7 @@ impl Jinja {
 /// A value as it stands in the path of a url.
 fn encoded(
     value: &JinjaValue,
-    encode: fn(&str) -> Result<String>,
+    encode: impl Fn(&str) -> Result<String>,
 ) -> std::result::Result<String, minijinja::Error> {
     if value.is_undefined() {
         let message = "the value is not defined";

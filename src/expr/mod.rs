@@ -1,5 +1,6 @@
 //! Evaluates properties: literals as they are, Jinja by minijinja, Python by the interpreter.
 
+mod clock;
 mod evaluate;
 mod jinja;
 mod native;

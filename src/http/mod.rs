@@ -10,6 +10,7 @@ mod live;
 mod multipart;
 mod paging;
 pub mod payload;
+mod pinned;
 mod policy;
 mod rate_limiter;
 mod recording;
@@ -22,7 +23,8 @@ mod wait;
 
 pub use crate::exchange::{Request, Response};
 pub use auth::{
-    Auth, AwsSigv4, Digest, Grant, OAuth1, OAuth2, OAuth2Settings, Session, SessionSettings, TokenStore,
+    Auth, AwsSigv4, Digest, Grant, Jwt, JwtSettings, OAuth1, OAuth2, OAuth2Settings, Session,
+    SessionSettings, TokenStore,
 };
 pub use body::Body;
 pub use build::{Parts, build, pairs};

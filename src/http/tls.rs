@@ -2,8 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use reqwest::{Certificate, ClientBuilder, Identity};
+use std::sync::Arc;
 
+use reqwest::{ClientBuilder, Identity};
+use rustls::ClientConfig;
+use rustls::crypto::aws_lc_rs::default_provider;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls_platform_verifier::Verifier;
+
+use super::pinned::Pinned;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Files in PEM.
@@ -17,23 +25,61 @@ pub struct TlsFiles {
 
 impl TlsFiles {
     /// Adds the certificates to a client.
-    pub fn apply(&self, mut client: ClientBuilder) -> Result<ClientBuilder> {
+    pub fn apply(&self, client: ClientBuilder) -> Result<ClientBuilder> {
         if let Some(file) = &self.ca_cert {
-            let certificates = Certificate::from_pem_bundle(&read(file)?).map_err(|e| bad(file, &e))?;
-            if certificates.is_empty() {
-                return Err(bad(file, &"no certificate is in it"));
-            }
-            client = client.tls_certs_merge(certificates);
+            return Ok(client.tls_backend_preconfigured(self.trusting(file)?));
         }
-        if let Some(file) = &self.client_cert {
-            let mut pem = read(file)?;
-            if let Some(key) = &self.client_key {
-                pem.push(b'\n');
-                pem.extend(read(key)?);
+        match &self.client_cert {
+            None => Ok(client),
+            Some(file) => {
+                let identity = Identity::from_pem(&self.identity(file)?);
+                Ok(client.identity(identity.map_err(|e| bad(file, &e))?))
             }
-            client = client.identity(Identity::from_pem(&pem).map_err(|e| bad(file, &e))?);
         }
-        Ok(client)
+    }
+
+    /// A configuration that trusts the certificates of a file besides the system's roots.
+    fn trusting(&self, file: &Path) -> Result<ClientConfig> {
+        let trusted = certificates(file, &read(file)?)?;
+        let provider = Arc::new(default_provider());
+        let verifier = Verifier::new_with_extra_roots(trusted.iter().cloned(), provider.clone());
+        let verifier = Pinned::new(trusted, verifier.map_err(|e| bad(file, &e))?);
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|e| Error::new(ErrorKind::Internal, format!("no TLS: {e}")))?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier));
+        let mut config = match &self.client_cert {
+            None => config.with_no_client_auth(),
+            Some(file) => {
+                let pem = self.identity(file)?;
+                let key = PrivateKeyDer::from_pem_slice(&pem).map_err(|e| bad(file, &e))?;
+                let own = certificates(file, &pem)?;
+                config
+                    .with_client_auth_cert(own, key)
+                    .map_err(|e| bad(file, &e))?
+            }
+        };
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Ok(config)
+    }
+
+    /// The client's certificate and its key.
+    fn identity(&self, file: &Path) -> Result<Vec<u8>> {
+        let mut pem = read(file)?;
+        if let Some(key) = &self.client_key {
+            pem.push(b'\n');
+            pem.extend(read(key)?);
+        }
+        Ok(pem)
+    }
+}
+
+fn certificates(file: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>> {
+    let read = CertificateDer::pem_slice_iter(pem).collect::<std::result::Result<Vec<_>, _>>();
+    match read.map_err(|e| bad(file, &e))? {
+        none if none.is_empty() => Err(bad(file, &"no certificate is in it")),
+        some => Ok(some),
     }
 }
 

@@ -18,6 +18,36 @@ class JsonFloat(float):
         return self
 
 
+def now():
+    """The moment, in UTC."""
+    return datetime.datetime.now(datetime.timezone.utc)
+
+
+def today():
+    """The day, in UTC."""
+    return now().date()
+
+
+def as_time(value):
+    """A date or time as it is; a text in ISO 8601 as what it says."""
+    if isinstance(value, (datetime.date, datetime.time)):
+        return value
+    if value is None:
+        raise ValueError("null is no date or time")
+    text = str(value).strip()
+    try:
+        return datetime.datetime.fromisoformat(text[:-1] + "+00:00" if text[-1:] in "Zz" else text)
+    except ValueError:
+        raise ValueError(
+            f"`{text}` is no date or time in ISO 8601: `strptime(text, format)` reads others"
+        ) from None
+
+
+def strftime(value, format):
+    """A date or time, or a text in ISO 8601, written by a pattern."""
+    return as_time(value).strftime(format)
+
+
 class TimeStamp(datetime.datetime):
     """A timestamp that YAML has with a `T`, and that is printed with one."""
 
@@ -231,6 +261,11 @@ def names(bridge):
         "table": functions.table,
         "query": functions.query,
         "query_scalar": functions.query_scalar,
+        "now": now,
+        "today": today,
+        "strftime": strftime,
+        "strptime": datetime.datetime.strptime,
+        "timedelta": datetime.timedelta,
         "context": Context(bridge, functions),
     }
 
@@ -281,7 +316,12 @@ def _environment(context):
 
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=False)
     environment.filters.update(
-        path=checked(bridge.path), segment=checked(bridge.segment), given=checked(str)
+        path=checked(bridge.path),
+        segment=checked(bridge.segment),
+        given=checked(str),
+        datetime=lambda value, format="%Y-%m-%dT%H:%M:%S%z": strftime(value, format),
+        strftime=strftime,
+        strptime=datetime.datetime.strptime,
     )
     return environment
 
@@ -299,6 +339,7 @@ def render(text, names):
             _templates.clear()
         template = _templates[text] = _environment(names["context"]).from_string(text)
     known = ("var", "is_var_defined", "env_var", "secret", "table", "query", "query_scalar")
+    known += ("now", "today", "strftime", "strptime", "timedelta")
     return template.render({name: names[name] for name in known})
 
 

@@ -12,6 +12,7 @@ use super::call::Call;
 use super::convert::from_python;
 use crate::batch::builder::BatchBuilder;
 use crate::batch::cell::Cell;
+use crate::batch::json;
 use crate::batch::target::RowTarget;
 use crate::error::{Error, ErrorKind, Result};
 use crate::value::Value;
@@ -59,12 +60,19 @@ impl Call<'_, '_> {
                 kind(object)
             ))
         })?;
-        let names: Vec<Py<PyString>> = match &*target {
-            RowTarget::Typed(builder) => builder
-                .names()
-                .map(|n| PyString::intern(self.py, n).unbind())
-                .collect(),
-            RowTarget::Open(_) => Vec::new(),
+        let intern = |name: &str| PyString::intern(self.py, name).unbind();
+        let (names, nested): (Vec<_>, Vec<_>) = match &*target {
+            RowTarget::Typed(builder) => (
+                builder
+                    .keys()
+                    .map(|(column, key)| (column, intern(key)))
+                    .collect(),
+                builder
+                    .nested_keys()
+                    .filter_map(|key| Some((intern(key), builder.nested(key)?)))
+                    .collect(),
+            ),
+            RowTarget::Open(_) => (Vec::new(), Vec::new()),
         };
         let mut rows = 0;
         for item in items {
@@ -88,15 +96,22 @@ impl Call<'_, '_> {
             };
             match target {
                 RowTarget::Typed(builder) => {
-                    for (column, name) in names.iter().enumerate() {
-                        let value = dict
-                            .get_item(name.bind(self.py))
-                            .map_err(|e| self.explain(&e, code))?;
-                        if let Some(value) = value {
-                            self.set(&value, code, column, builder)?;
+                    let of = |name: &Py<PyString>| {
+                        let value = dict.get_item(name.bind(self.py));
+                        value.map_err(|e| self.explain(&e, code))
+                    };
+                    for (column, name) in &names {
+                        if let Some(value) = of(name)? {
+                            self.set(&value, code, *column, builder)?;
                         }
                     }
-                    builder.end_row();
+                    for (name, columns) in &nested {
+                        if let Some(value) = of(name)? {
+                            let text = self.json(&value).map_err(|e| self.explain(&e, code))?;
+                            json::set_nested(text.as_bytes(), columns, builder)?;
+                        }
+                    }
+                    builder.end_row()?;
                     if builder.is_full() {
                         full(builder)?;
                     }

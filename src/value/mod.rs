@@ -13,6 +13,7 @@ use serde_json::Value as Json;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+mod cell;
 mod column;
 pub mod in_path;
 pub mod json;
@@ -21,6 +22,7 @@ mod repr;
 mod row;
 pub mod span;
 
+pub use cell::cell;
 pub use row::Row;
 
 /// A value. Cheap to clone.

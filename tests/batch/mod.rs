@@ -39,7 +39,7 @@ fn target(types: &[(&str, &str)]) -> RowTarget {
             column_type: column_type(sql, BareDecimal::Exact).unwrap(),
         })
         .collect();
-    let keys = types.iter().map(|(name, _)| (*name).to_string()).collect();
+    let keys = types.iter().map(|(name, _)| (*name).to_string());
     RowTarget::Typed(BatchBuilder::new("t", keys, &columns).unwrap())
 }
 

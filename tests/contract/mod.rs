@@ -35,7 +35,7 @@ const PEOPLE: [(&str, &str); 3] = [("id", "bigint"), ("name", "text"), ("total",
 /// Writes rows, given as JSON objects, to a load.
 async fn write(load: &mut dyn Load, columns: &[Column], rows: &[&str]) -> Result<()> {
     // Names in the data are those of the flow.
-    let keys = columns.iter().map(|c| key(&c.name)).collect();
+    let keys = columns.iter().map(|c| key(&c.name));
     let mut builder = BatchBuilder::new("t", keys, columns)?;
     for row in rows {
         fill_row(row.as_bytes(), &mut builder)?;

@@ -24,7 +24,7 @@ fn summary(step: &Step) -> String {
                     Some(size) => format!("{size} rows"),
                     None => "row".into(),
                 };
-                line.push_str(&format!(", once per {each} of {}", rows.table.in_short()));
+                line.push_str(&format!(", once per {each} of {}", rows.in_short()));
             }
             if http.request.response.while_.is_some() || r.pagination.is_some() {
                 line.push_str(", page by page");
@@ -36,7 +36,7 @@ fn summary(step: &Step) -> String {
             let conditions: Vec<String> = branches.iter().map(|b| b.condition.in_short()).collect();
             format!("if {}", conditions.join(", else if "))
         }
-        Action::ForEach { rows, .. } => format!("each row of {} as {}", rows.table.in_short(), rows.variable),
+        Action::ForEach { rows, .. } => format!("each row of {} as {}", rows.in_short(), rows.variable),
         Action::While {
             condition,
             max_iterations,

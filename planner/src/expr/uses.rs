@@ -75,6 +75,8 @@ pub struct Uses {
     pub status: bool,
     /// What reaches outside of the run, so that it can't be held back or repeated: a file, a network, a clock to wait for.
     pub outside: Option<String>,
+    /// The time of day: `now()` and `today()`.
+    pub clock: bool,
     pub rows: RowUses,
 }
 
@@ -95,6 +97,7 @@ impl Uses {
         self.any_source |= other.any_source;
         self.response |= other.response;
         self.status |= other.status;
+        self.clock |= other.clock;
         self.changed.extend(other.changed.iter().cloned());
         if self.outside.is_none() {
             self.outside.clone_from(&other.outside);
@@ -161,6 +164,7 @@ impl Uses {
                     }
                 }
             }
+            "now" | "today" => self.clock = true,
             _ => return false,
         }
         true

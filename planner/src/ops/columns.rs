@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::column_value::{self, COLUMN_VALUE, ColumnValue, TimeFormat};
 use crate::codes::Code;
 use crate::diagnostic::Diagnostics;
 use crate::expr::{self, Prop};
@@ -14,6 +15,12 @@ pub struct ColumnSpec {
     pub name: String,
     #[serde(rename = "type")]
     pub sql_type: String,
+    /// Where its value comes from; none: from the field of its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<ColumnValue>,
+    /// How a date or time is written in the data; none: as a database writes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<TimeFormat>,
     #[serde(skip)]
     pub place: Place,
 }
@@ -38,7 +45,7 @@ pub static COLUMNS: Shape = Shape {
         Key::new(
             "columns",
             Form::Columns,
-            "Names and types, a map or a list of {name, type}. Left out: both come from the data.",
+            "Names and types, a map or a list of {name, type}; in place of a type also {type, path, value, format}. Left out: names and types come from the data.",
         ),
         Key::new("model", Form::Map(&MODEL), "The long form of `columns`.").or_python(),
     ],
@@ -60,11 +67,25 @@ static MODEL: Shape = Shape {
 pub static COLUMN: Shape = Shape {
     what: "a column",
     doc: "A column of a table.",
-    with: &[&SIZES],
+    with: &[&TYPED, &SIZES, &COLUMN_VALUE],
+    keys: &[Key::new("name", Form::Name, "The column's name.")
+        .required()
+        .deferred()],
+};
+
+/// What stands in place of a column's type where there is more to say of the column.
+pub static COLUMN_OPTIONS: Shape = Shape {
+    what: "a column",
+    doc: "A column of a table.",
+    with: &[&TYPED, &SIZES, &COLUMN_VALUE],
+    keys: &[],
+};
+
+static TYPED: Shape = Shape {
+    what: "a type",
+    doc: "The type of a column.",
+    with: &[],
     keys: &[
-        Key::new("name", Form::Name, "The column's name.")
-            .required()
-            .deferred(),
         Key::new("description", Form::Label, "What the column holds."),
         Key::new(
             "type",
@@ -134,24 +155,35 @@ pub fn read_columns(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<Columns> {
     }
 }
 
-/// Whether names or types are given by Jinja or Python.
+/// Tells whether names or types are given by Jinja or Python. Values are no matter of the columns.
 fn is_computed(node: &Node) -> bool {
     match &node.value {
         Value::Scalar(Scalar::Text { text, .. }) => expr::has_template(text),
         Value::Scalar(_) => false,
-        Value::List(items) => items.iter().any(is_computed),
+        Value::List(items) => items.iter().any(is_computed_column),
         Value::Map(entries) => entries
             .iter()
-            .filter(|(key, ..)| key != "description")
-            .any(|(key, _, node)| key.ends_with(EXPRESSION) || is_computed(node)),
+            .any(|(key, _, node)| key.ends_with(EXPRESSION) || is_computed_column(node)),
+    }
+}
+
+fn is_computed_column(node: &Node) -> bool {
+    match &node.value {
+        Value::Scalar(Scalar::Text { text, .. }) => expr::has_template(text),
+        Value::Scalar(_) => false,
+        Value::List(items) => items.iter().any(is_computed_column),
+        Value::Map(entries) => entries
+            .iter()
+            .filter(|(key, ..)| !matches!(key.as_str(), "description" | "value" | "value_expression"))
+            .any(|(key, _, node)| key.ends_with(EXPRESSION) || is_computed_column(node)),
     }
 }
 
 /// Columns: a map of names to types, or a list of `{name, type}`. None when they are no columns at all.
 fn column_list(node: &Node, d: &mut Diagnostics) -> Option<Vec<ColumnSpec>> {
     let mut columns: Vec<ColumnSpec> = Vec::new();
-    let mut add = |name: &str, place: &Place, sql_type: Option<String>, d: &mut Diagnostics| {
-        let Some(sql_type) = sql_type else { return };
+    let mut add = |name: &str, place: &Place, column: Option<ColumnSpec>, d: &mut Diagnostics| {
+        let Some(column) = column else { return };
         let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
         if columns
             .iter()
@@ -165,15 +197,18 @@ fn column_list(node: &Node, d: &mut Diagnostics) -> Option<Vec<ColumnSpec>> {
         }
         columns.push(ColumnSpec {
             name: name.to_string(),
-            sql_type,
             place: place.clone(),
+            ..column
         });
     };
     match &node.value {
         Value::Map(entries) => {
             for (name, place, node) in entries {
-                let sql_type = read_type(node, d);
-                add(name, place, sql_type, d);
+                let column = match has_options(node) {
+                    true => Keys::new(node, &COLUMN_OPTIONS, d).and_then(|keys| with_options(&keys, d)),
+                    false => read_type(node, d).map(|t| of_type(t, &node.place)),
+                };
+                add(name, place, column, d);
             }
         }
         Value::List(items) => {
@@ -182,10 +217,9 @@ fn column_list(node: &Node, d: &mut Diagnostics) -> Option<Vec<ColumnSpec>> {
                     continue;
                 };
                 let name = keys.name("name", d);
-                let sql_type = keys.node("type").and_then(|node| read_type(node, d));
-                let sql_type = sql_type.and_then(|t| sized(&t, &keys, d));
+                let column = with_options(&keys, d);
                 if let Some((name, place)) = name {
-                    add(&name, &place, sql_type, d);
+                    add(&name, &place, column, d);
                 }
             }
         }
@@ -206,6 +240,76 @@ fn column_list(node: &Node, d: &mut Diagnostics) -> Option<Vec<ColumnSpec>> {
             .help("name at least one column, or leave `columns` out: then columns come from the data");
     }
     Some(columns)
+}
+
+/// Tells whether a map says more of a column than its type.
+fn has_options(node: &Node) -> bool {
+    match &node.value {
+        Value::Map(entries) => {
+            let has = |wanted: &str| entries.iter().any(|(key, ..)| key == wanted);
+            has("type") || !has("name")
+        }
+        _ => false,
+    }
+}
+
+fn of_type(sql_type: String, place: &Place) -> ColumnSpec {
+    ColumnSpec {
+        name: String::new(),
+        sql_type,
+        value: None,
+        format: None,
+        place: place.clone(),
+    }
+}
+
+/// A column by its `type`, `path`, `value` and `format`, without its name.
+fn with_options(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<ColumnSpec> {
+    let sql_type = keys.node("type").and_then(|node| read_type(node, d));
+    let sql_type = sql_type.and_then(|t| sized(&t, keys, d));
+    let (value, format) = column_value::read(keys, d);
+    let sql_type = sql_type?;
+    if let Some(format) = &format
+        && holds_no_time(&sql_type)
+    {
+        let message = format!(
+            "`format: {}` is for dates and times, and the type is `{sql_type}`",
+            format.name()
+        );
+        d.error(Code::BadValue, keys.place_of("format").cloned(), message)
+            .help("use a type like timestamp, date or time, or leave `format` out");
+    }
+    Some(ColumnSpec {
+        value,
+        format,
+        ..of_type(sql_type, keys.place())
+    })
+}
+
+/// Tells whether a type is one of the common ones that hold no date and no time.
+fn holds_no_time(sql_type: &str) -> bool {
+    const OTHERS: [&str; 18] = [
+        "text",
+        "varchar",
+        "char",
+        "character",
+        "string",
+        "integer",
+        "int",
+        "bigint",
+        "smallint",
+        "numeric",
+        "decimal",
+        "real",
+        "double",
+        "float",
+        "boolean",
+        "bool",
+        "json",
+        "jsonb",
+    ];
+    let name = sql_type.split([' ', '(']).next().unwrap_or_default();
+    OTHERS.iter().any(|other| name.eq_ignore_ascii_case(other))
 }
 
 /// A type: a string, or `{name, precision, scale}`.

@@ -1,7 +1,7 @@
 //! Steps that steer: `if`, `for_each`, `while`, `try`, `block` and `run_flow`.
 
 use super::common::{COMMON, FlowAction, FlowStep};
-use super::table::{ROWS, RowsOf, read_rows};
+use super::rows::{self, ROWS, RowsOf};
 use super::{Operation, read_steps};
 use crate::codes::Code;
 use crate::diagnostic::Diagnostics;
@@ -108,12 +108,12 @@ fn read_branch(node: &Node, d: &mut Diagnostics) -> Option<Branch> {
 pub(super) const FOR_EACH: Operation = Operation {
     shape: &Shape {
         what: "a for_each",
-        doc: "Runs steps once per row of a table, in order.",
+        doc: "Runs steps once per row of a table or query, or per value of a list, in order.",
         with: &[&COMMON, &ROWS],
         keys: &[Key::new("steps", Form::Steps, "What runs for each row.").required()],
     },
     read: |keys, d| {
-        let rows = read_rows(keys, d);
+        let rows = rows::read(keys, d);
         let steps = steps("steps", keys, d);
         Some(FlowAction::ForEach(Box::new(ForEach { rows: rows?, steps })))
     },

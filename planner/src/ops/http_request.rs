@@ -7,9 +7,10 @@ use super::body::{BODY_FORMATS, BodyFormat, check_body};
 use super::common::{COMMON, FlowAction, OnError};
 use super::http_response::{self, RESPONSE, ResponseSpec};
 use super::pagination::{self, PAGINATIONS, Pagination, ParameterPlace};
+use super::rows::{self, ROWS, RowSource, RowsOf};
 use super::rules::{Rule, RuleAction};
 use super::set_variable::{VariableScope, VariableSet, variables_of};
-use super::table::{ROWS, RowsOf, TableRef, read_rows};
+use super::table::TableRef;
 use crate::codes::Code;
 use crate::diagnostic::{Diagnostics, did_you_mean, nearest};
 use crate::expr::Prop;
@@ -100,13 +101,29 @@ impl HttpRequest {
     /// step.
     pub fn rejects(&self, on_error: OnError, step: &str) -> Option<TableRef> {
         let rows = self.for_each.as_ref()?;
-        let by_rule = |rule: &Rule| rule.action == RuleAction::Reject;
-        let wanted =
-            matches!(on_error, OnError::Reject | OnError::Split) || self.response.rules.iter().any(by_rule);
+        let wanted = self.may_reject(on_error);
+        let beside = match &rows.from {
+            RowSource::Table(table) => table.clone(),
+            RowSource::Query(query) => TableRef {
+                source: query.source.clone(),
+                database: None,
+                namespace: None,
+                table: Prop::Literal(step.into()),
+                place: query.place.clone(),
+            },
+            // Refused: they are beside no table.
+            RowSource::Values(_) => return None,
+        };
         wanted.then(|| TableRef {
             table: Prop::Literal(format!("{step}_rejects").into()),
-            ..rows.table.clone()
+            ..beside
         })
+    }
+
+    /// Tells whether rows may be rejected instead of failing the step.
+    pub fn may_reject(&self, on_error: OnError) -> bool {
+        let by_rule = |rule: &Rule| rule.action == RuleAction::Reject;
+        matches!(on_error, OnError::Reject | OnError::Split) || self.response.rules.iter().any(by_rule)
     }
 
     /// Tells whether it changes nothing at the other side: GET, HEAD or OPTIONS, or one that says so.
@@ -222,7 +239,11 @@ pub(super) const OPERATION: Operation = Operation {
                 "What is done once, before the first request.",
             )
             .or_python(),
-            Key::new("for_each", Form::Map(&FOR_EACH), "Asks once per row of a table."),
+            Key::new(
+                "for_each",
+                Form::Map(&FOR_EACH),
+                "Asks once per row of a table or query, or per value of a list.",
+            ),
             Key::new("request", Form::Map(&REQUEST), "The request.").required(),
             Key::new(
                 "response",
@@ -250,7 +271,7 @@ fn read(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<FlowAction> {
         let batch_size = keys.whole("batch_size", d);
         Some(RowsOf {
             batch_size,
-            ..read_rows(&keys, d)?
+            ..rows::read(&keys, d)?
         })
     });
     let request = keys.node("request").and_then(|node| read_request(node, d));

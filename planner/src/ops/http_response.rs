@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::columns::{COLUMNS, Columns, read_columns};
 use super::payload::{self, PAYLOAD, Payload};
+use super::reshape::{self, RESHAPE, Reshape};
 use super::rules::{self, RULE, Rule};
 use super::set_variable::{VariableScope, VariableSet, variables_of};
 use super::table::{TABLE, TableDefaults, TableRef};
@@ -33,6 +34,8 @@ pub struct ResponseTable {
     /// What becomes of fields that the table has no column for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<SchemaPolicy>,
+    #[serde(default, skip_serializing_if = "Reshape::is_default")]
+    pub reshape: Reshape,
     #[serde(skip)]
     pub place: Place,
 }
@@ -115,7 +118,7 @@ pub struct ResponseSpec {
 static RESPONSE_TABLE: Shape = Shape {
     what: "a table of a response",
     doc: "A table that gets rows from the response.",
-    with: &[&TABLE, &COLUMNS, &WRITE_MODE],
+    with: &[&TABLE, &COLUMNS, &WRITE_MODE, &RESHAPE],
     keys: &[
         Key::new(
             "data",
@@ -295,6 +298,7 @@ fn read_table(
         write_mode,
         listed,
         schema: keys.pick("schema", &SCHEMA_POLICIES, d),
+        reshape: reshape::read(&keys, d),
         place: node.place.clone(),
     })
 }

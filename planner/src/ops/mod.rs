@@ -2,6 +2,7 @@
 
 mod across;
 mod body;
+mod column_value;
 mod columns;
 mod common;
 mod control;
@@ -16,6 +17,8 @@ mod payload;
 mod plain;
 mod print;
 mod props;
+mod reshape;
+mod rows;
 mod rules;
 mod set_variable;
 mod table;
@@ -28,7 +31,8 @@ use crate::syntax::{Keys, Node, Shape, Value, tagged};
 
 pub use crate::syntax::DataPath;
 pub use body::BodyFormat;
-pub use columns::{COLUMN, COLUMN_TYPE, ColumnSpec, Columns, is_column_type};
+pub use column_value::{ColumnValue, TimeFormat};
+pub use columns::{COLUMN, COLUMN_OPTIONS, COLUMN_TYPE, ColumnSpec, Columns, is_column_type};
 pub use common::{COMMON, FlowAction, FlowStep, OnError, each_step};
 pub use control::{Branch, ForEach, RunFlow, Try, While};
 pub use deferred::{Deferred, DeferredKey};
@@ -40,9 +44,11 @@ pub use pagination::{Mark, PageKind, Pagination, ParameterPlace};
 pub use payload::{Compression, Csv, Header, InvalidText, Payload, charset};
 pub use plain::{Plain, PlainOperation};
 pub use print::Print;
+pub use reshape::{Flatten, Reshape};
+pub use rows::{RowQuery, RowSource, RowsOf};
 pub use rules::{Rule, RuleAction};
 pub use set_variable::{SetVariable, VARIABLE, VariableScope, VariableSet, read_variables, variables_of};
-pub use table::{RowsOf, TableDefaults, TableRef};
+pub use table::{TableDefaults, TableRef};
 pub use transform::{Engine, Transform};
 pub use write_mode::WriteMode;
 

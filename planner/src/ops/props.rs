@@ -2,13 +2,14 @@
 
 use super::table::TableDefaults;
 use super::{
-    Columns, DeferredKey, Execute, HttpRequest, MigrateSchema, Print, RequestSpec, ResponseSpec,
-    ResponseTable, RowsOf, Rule, SetVariable, TableRef, Transform, VariableSet,
+    ColumnSpec, Columns, DeferredKey, Execute, HttpRequest, MigrateSchema, Print, RequestSpec, ResponseSpec,
+    ResponseTable, RowQuery, RowSource, RowsOf, Rule, SetVariable, TableRef, Transform, VariableSet,
 };
 use crate::expr::{each_prop, each_prop_of_variants};
 
 each_prop! {
-    RowsOf { table; variable, batch_size }
+    RowsOf { from; variable, batch_size }
+    RowQuery { query; source, place }
     VariableSet { value; name, scope, many }
     Rule { when, rows, message; status, action, place }
     RequestSpec {
@@ -16,7 +17,8 @@ each_prop! {
         source, source_place, url_place, body_format, timeout, total_timeout, concurrency, rate_limit, retry, conditional, safe
     }
     HttpRequest { init, for_each, request, response; place }
-    ResponseTable { target, columns, data; data_path, listed, write_mode, schema, place }
+    ColumnSpec { value; name, sql_type, format, place }
+    ResponseTable { target, columns, data; data_path, listed, write_mode, schema, reshape, place }
     ResponseSpec {
         success_status, rules, tables, defaults, parser, variables, while_;
         format, payload, whole, while_place
@@ -31,4 +33,5 @@ each_prop! {
     TableDefaults { database, namespace, table; source, source_place }
 }
 
-each_prop_of_variants! { Columns { @Computed, } else { Declared, Inferred } }
+each_prop_of_variants! { RowSource { @Table, @Query, @Values, } else { } }
+each_prop_of_variants! { Columns { @Declared, @Computed, } else { Inferred } }

@@ -60,18 +60,6 @@ impl TableRef {
     }
 }
 
-/// The rows of a table, one by one, under a name.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RowsOf {
-    pub table: TableRef,
-    /// The variable that holds the row.
-    #[serde(rename = "as")]
-    pub variable: String,
-    /// So many rows at once: the variable holds a list of them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub batch_size: Option<u64>,
-}
-
 /// The keys that name a table.
 pub static TABLE: Shape = Shape {
     what: "a table",
@@ -86,28 +74,6 @@ pub static TABLE: Shape = Shape {
         ),
         Key::new("namespace", Form::Text, "The schema."),
         Key::new("table", Form::Text, "The table."),
-    ],
-};
-
-/// The keys that name the rows of a table and the variable that holds one.
-pub static ROWS: Shape = Shape {
-    what: "a for_each",
-    doc: "The rows of a table, one by one.",
-    with: &[],
-    keys: &[
-        Key::new("source", Form::Name, "The database source.")
-            .required()
-            .deferred(),
-        Key::new(
-            "database",
-            Form::Text,
-            "The database, where the source has several.",
-        ),
-        Key::new("namespace", Form::Text, "The schema."),
-        Key::new("table", Form::Text, "The table.").required().filled(),
-        Key::new("as", Form::Name, "The variable that holds the row.")
-            .required()
-            .deferred(),
     ],
 };
 
@@ -176,24 +142,4 @@ impl TableDefaults {
             place: place.clone(),
         })
     }
-}
-
-/// Reads `source`, `database`, `namespace`, `table` and `as`.
-pub fn read_rows(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<RowsOf> {
-    let (database, namespace) = (keys.prop("database", d), keys.prop("namespace", d));
-    let table = keys.prop("table", d);
-    let source = keys.name("source", d);
-    let variable = keys.name("as", d);
-    let (source, place) = source?;
-    Some(RowsOf {
-        table: TableRef {
-            source,
-            database,
-            namespace,
-            table: table?,
-            place: keys.place_of("table").unwrap_or(&place).clone(),
-        },
-        variable: variable?.0,
-        batch_size: None,
-    })
 }

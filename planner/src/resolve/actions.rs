@@ -2,10 +2,11 @@
 
 use super::frame::{Frame, scope};
 use super::steps::{Found, Resolver};
+use crate::codes::Code;
 use crate::effects::Effects;
 use crate::expr::has_template;
 use crate::http_effects;
-use crate::ops::{Branch, FlowAction, FlowStep, HttpRequest, Plain, Try, While};
+use crate::ops::{Branch, FlowAction, FlowStep, HttpRequest, Plain, RowSource, RowsOf, Try, While};
 use crate::plan::{Action, PlannedBranch};
 
 /// The variable that `catch` finds the error in.
@@ -25,13 +26,14 @@ impl Resolver<'_> {
             FlowAction::Plain(plain) => self.plain(plain, frame, found),
             FlowAction::If { branches, otherwise } => self.conditions(branches, otherwise, frame, found),
             FlowAction::ForEach(each) => {
-                self.database(&each.rows.table);
-                let table = each
-                    .rows
-                    .table
-                    .resource(&mut found.effects, &scope(frame, self.names));
-                found.effects.reads.insert(table);
-                self.check_tables(found, &each.rows.table.place);
+                each.rows.check(self.d);
+                if let Some((source, place)) = each.rows.database() {
+                    self.database_named(source, place);
+                    each.rows.read(&mut found.effects, &scope(frame, self.names));
+                    self.check_tables(found, place);
+                } else {
+                    each.rows.read(&mut found.effects, &scope(frame, self.names));
+                }
                 frame.bound.push(each.rows.variable.clone());
                 frame.rounds += 1;
                 let around = std::mem::take(&mut self.rows);
@@ -43,7 +45,9 @@ impl Resolver<'_> {
                 self.rows.merge(&around);
                 frame.rounds -= 1;
                 frame.bound.pop();
-                self.check_columns(&each.rows.table, columns.as_ref());
+                if let Some(table) = each.rows.table() {
+                    self.check_columns(table, columns.as_ref());
+                }
                 Action::ForEach {
                     rows: Box::new(each.rows.clone()),
                     columns,
@@ -87,19 +91,28 @@ impl Resolver<'_> {
         if let (Some(source), Some(place)) = (&response.defaults.source, response.defaults.place()) {
             self.database_named(source, place);
         }
-        if let Some(rows) = &request.for_each {
-            self.database(&rows.table);
+        if let Some((source, place)) = request.for_each.as_ref().and_then(RowsOf::database) {
+            self.database_named(source, place);
         }
         let source = request.request.source.as_ref().and_then(|name| {
             let place = request.request.source_place.as_ref();
             self.http_source(name, place.unwrap_or(&step.place))
         });
+        request.for_each.iter().for_each(|rows| rows.check(self.d));
+        if let Some(RowSource::Values(_)) = request.for_each.as_ref().map(|rows| &rows.from)
+            && request.may_reject(step.on_error)
+        {
+            let message = "rejected rows go to a table beside theirs, and `values` come from no database";
+            self.d
+                .error(Code::BadValue, step.place.clone(), message)
+                .help("keep the values in a table, or leave out what rejects them");
+        }
         let name = id.rsplit('/').next().unwrap_or(id);
         let rejects = request.rejects(step.on_error, name);
         let frame_scope = scope(frame, self.names);
         let planned = http_effects::plan(request, source, rejects, &frame_scope, &mut found.effects);
-        if let Some(rows) = &request.for_each {
-            self.check_columns(&rows.table, planned.row_columns.as_ref());
+        if let Some(table) = request.for_each.as_ref().and_then(RowsOf::table) {
+            self.check_columns(table, planned.row_columns.as_ref());
         }
         self.check_url(request, source.map(|s| s.base_url.is_some()));
         let asked = http_effects::request_uses(request, source);

@@ -30,6 +30,7 @@ impl Resolver<'_> {
             None => true,
             Some(set) => {
                 asked.any_variable
+                    || asked.clock
                     || asked.any_source
                     || !asked.tables.is_empty()
                     || !asked.queries.is_empty()

@@ -262,6 +262,7 @@ impl<'a> Resolver<'a> {
         let action = self.action(step, &id, frame, &mut found);
         frame.path = path;
         self.check_created(step, frame);
+        self.check_long_names(step);
         if step.action.inner().is_empty() {
             self.check_tables(&found, &step.place);
         }

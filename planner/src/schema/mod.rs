@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value as Json, json};
 
-use crate::ops::{COLUMN, COLUMN_TYPE, OPERATIONS, VARIABLE};
+use crate::ops::{COLUMN, COLUMN_OPTIONS, COLUMN_TYPE, OPERATIONS, VARIABLE};
 use crate::syntax::{DEFAULT_ENV, ENVIRONMENT, EXPRESSION, FLOW, Form, Key, PROJECT, SOURCES, Shape};
 use rules::beyond_keys;
 
@@ -341,6 +341,7 @@ impl Definitions {
         self.define("columns", |definitions| {
             let long = definitions.shape(&COLUMN_TYPE);
             let column = definitions.shape(&COLUMN);
+            let options = definitions.shape(&COLUMN_OPTIONS);
             let sql_type = definitions.define("type", |_| {
                 json!({"if": {"type": "object"}, "then": long, "else": {
                     "type": "string",
@@ -349,9 +350,15 @@ impl Definitions {
                 }})
             });
             let listed = json!({"allOf": [column], "properties": {"type": sql_type.clone()}});
+            let options = json!({"allOf": [options], "properties": {"type": sql_type.clone()}});
+            let named = json!({
+                "if": {"type": "object", "anyOf": [{"required": ["type"]}, {"not": {"required": ["name"]}}]},
+                "then": options,
+                "else": sql_type,
+            });
             json!({"anyOf": [
                 {"type": "null"},
-                {"type": "object", "minProperties": 1, "additionalProperties": sql_type},
+                {"type": "object", "minProperties": 1, "additionalProperties": named},
                 {"type": "array", "minItems": 1, "items": listed},
             ]})
         })

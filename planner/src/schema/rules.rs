@@ -96,6 +96,28 @@ pub fn beyond_keys(shape: &Shape) -> Vec<Json> {
             }));
         }
     }
+    if shape.key("values").is_some() && shape.key("as").is_some() {
+        let one =
+            |key: &str| json!({"anyOf": [{"required": [key]}, {"required": [format!("{key}{EXPRESSION}")]}]});
+        let without = |keys: &[&str]| {
+            let some: Vec<Json> = keys.iter().map(|key| one(key)).collect();
+            json!({"not": {"anyOf": some}})
+        };
+        let list = json!({"properties": {"values": {"anyOf": [
+            {"type": "array"},
+            {"type": "string", "pattern": TEMPLATE},
+        ]}}});
+        rules.push(json!({"oneOf": [
+            {"allOf": [one("table"), one("source")]},
+            {"allOf": [one("query"), one("source"), without(&["database", "namespace"])]},
+            {"allOf": [one("values"), without(&["source", "database", "namespace"]), list]},
+        ]}));
+    }
+    if shape.key("algorithm").is_some() && shape.key("grant_type").is_none() {
+        let one =
+            |key: &str| json!({"anyOf": [{"required": [key]}, {"required": [format!("{key}{EXPRESSION}")]}]});
+        rules.push(json!({"allOf": [{"required": ["algorithm"]}, {"oneOf": [one("key"), one("key_path")]}]}));
+    }
     if shape.key("tables").is_some() {
         let given = |keys: &[&str]| {
             let any: Vec<Json> = keys.iter().map(|key| json!({"required": [key]})).collect();

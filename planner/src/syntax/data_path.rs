@@ -26,6 +26,58 @@ impl DataPath {
         parse(text)
     }
 
+    /// Reads a path: keys and positions, or a JSONPath.
+    ///
+    /// # Errors
+    /// What is wrong with the text, as a message says it.
+    pub fn read(text: &str) -> Result<DataPath, String> {
+        let text = text.trim();
+        if let Some(steps) = parse(text) {
+            return Ok(DataPath::Steps(steps));
+        }
+        let full = match text.starts_with('$') {
+            true => text.to_string(),
+            false if text.starts_with('[') => format!("${text}"),
+            false => format!("$.{text}"),
+        };
+        match JsonPath::parse(&full) {
+            Ok(_) => Ok(DataPath::JsonPath(full)),
+            Err(e) => Err(match e.message() {
+                "parser error" => format!("`{text}` is not a path"),
+                why => format!("`{text}` is not a path: {why}"),
+            }),
+        }
+    }
+
+    /// Returns the key that a path begins with, and the path below it; none where it does not begin with a key.
+    pub fn head(&self) -> Option<(String, DataPath)> {
+        let path = match self {
+            DataPath::Steps(steps) => {
+                let (first, rest) = steps.split_first()?;
+                let PathStep::Key(key) = first else { return None };
+                return Some((key.clone(), DataPath::Steps(rest.to_vec())));
+            }
+            DataPath::JsonPath(path) => path.strip_prefix('$')?,
+        };
+        let (head, rest) = match path.strip_prefix('.') {
+            Some(name) => {
+                let end = name.find(['.', '[']).unwrap_or(name.len());
+                name.split_at(end)
+            }
+            None => path.split_at(path.find(']')? + 1),
+        };
+        let key = match head.strip_prefix(['[']) {
+            None => head,
+            Some(quoted) => {
+                let quoted = quoted.strip_suffix(']')?;
+                let inner = quoted.strip_prefix(['\'', '"'])?;
+                inner.strip_suffix(['\'', '"'])?
+            }
+        };
+        let plain = !key.is_empty() && !key.contains(['*', '\'', '"', '\\']);
+        plain.then(|| (key.to_string(), DataPath::JsonPath(format!("${rest}"))))
+    }
+
     /// Returns the path of the list that is filtered or taken apart, and whether each item of it may be a row: what a
     /// JSONPath says before its first selector that is no name and no position. None where it filters nothing.
     pub fn unfiltered(&self) -> Option<(Vec<PathStep>, bool)> {
@@ -70,26 +122,11 @@ impl fmt::Display for DataPath {
 /// Reads a key that holds a path into the JSON of a response.
 pub fn read(keys: &Keys<'_>, key: &str, d: &mut Diagnostics) -> Option<DataPath> {
     let (text, place) = keys.name(key, d)?;
-    let text = text.trim();
-    if let Some(steps) = parse(text) {
-        return Some(DataPath::Steps(steps));
-    }
-    let full = match text.starts_with('$') {
-        true => text.to_string(),
-        false if text.starts_with('[') => format!("${text}"),
-        false => format!("$.{text}"),
-    };
-    match JsonPath::parse(&full) {
-        Ok(_) => Some(DataPath::JsonPath(full)),
-        Err(e) => {
-            let message = match e.message() {
-                "parser error" => format!("`{text}` is not a path"),
-                why => format!("`{text}` is not a path: {why}"),
-            };
-            d.error(Code::BadValue, place, message).help(HELP);
-            None
-        }
-    }
+    let read = DataPath::read(&text);
+    read.map_err(|why| {
+        d.error(Code::BadValue, place, why).help(HELP);
+    })
+    .ok()
 }
 
 const HELP: &str = "keys with dots between them, like `data.items`; `[0]` for an item, `['a.b']` for a key with a dot, `$` for the whole";

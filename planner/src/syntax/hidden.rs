@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 use url::Url;
 
-use super::{AuthSpec, Source, SourceKind};
+use super::{AuthSpec, JwtKey, JwtSpec, Source, SourceKind};
 use crate::expr::{EachProp, Prop};
 use crate::secrets::is_secret_name;
 
@@ -43,7 +43,9 @@ fn hide_auth(auth: &mut AuthSpec) {
             ];
             secrets.into_iter().flatten().for_each(hide);
             oauth2.extra_parameters.iter_mut().for_each(hide_named);
+            oauth2.assertion.iter_mut().for_each(|jwt| hide_key(jwt));
         }
+        AuthSpec::Jwt(jwt) => hide_key(jwt),
         AuthSpec::Session(session) => {
             hide_in_url(&mut session.url);
             [&mut session.headers, &mut session.body]
@@ -61,9 +63,17 @@ fn hide_auth(auth: &mut AuthSpec) {
     }
 }
 
+fn hide_key(jwt: &mut JwtSpec) {
+    if let JwtKey::Text(key) = &mut jwt.key {
+        hide(key);
+    }
+}
+
 /// Hides a value, and those inside it.
 pub(crate) fn hide(prop: &mut Prop) {
     match prop {
+        // What is empty is no secret.
+        Prop::Literal(json) if json.as_str() == Some("") => {}
         Prop::Literal(json) => *json = HIDDEN.into(),
         Prop::Map(entries) => entries.iter_mut().for_each(|(_, inner)| hide(inner)),
         Prop::List(items) => items.iter_mut().for_each(hide),

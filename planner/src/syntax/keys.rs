@@ -30,6 +30,11 @@ impl<'a> Keys<'a> {
         Some(keys)
     }
 
+    /// Returns what the map is, as messages call it.
+    pub fn what(&self) -> &'static str {
+        self.shape.what
+    }
+
     /// Returns the place of the map.
     pub fn place(&self) -> &Place {
         self.place

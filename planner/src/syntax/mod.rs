@@ -20,7 +20,10 @@ mod tags;
 mod tree;
 mod yaml;
 
-pub use auth::{AuthSpec, AwsSigv4Spec, ClientAuth, GRANTS, GrantType, OAuth1Spec, OAuth2Spec, SessionSpec};
+pub use auth::{
+    AuthSpec, AwsSigv4Spec, ClientAuth, GRANTS, GrantType, JwtAlgorithm, JwtKey, JwtSpec, OAuth1Spec,
+    OAuth2Spec, SessionSpec,
+};
 pub use data_path::DataPath;
 pub(crate) use databases::host_and_port;
 pub use databases::{

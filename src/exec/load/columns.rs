@@ -1,32 +1,118 @@
 //! Columns that are only known when a step runs: given by Python, or by the data.
 
-use sequor_planner::ops::{Columns, ResponseTable};
+use std::sync::Arc;
+
+use arrow::datatypes::DataType;
+use sequor_planner::ops::{ColumnValue, Columns, DataPath, ResponseTable, TimeFormat};
 
 use crate::batch::column::Column;
+use crate::batch::field::Field;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::context::StepContext;
 use crate::exec::event::Emitter;
+use crate::exec::tables::fits;
 use crate::sources::database::{Database, TableName};
 use crate::value::Value;
 
-/// Names and types as written.
-pub type Specs = Vec<(String, String)>;
+/// A column as it is written, and how its values are found in the rows.
+#[derive(Debug, Clone)]
+pub struct ColumnSpec {
+    pub name: String,
+    pub sql: String,
+    pub field: Field,
+    /// The value of all rows, where it is known before the first response.
+    pub constant: Option<Value>,
+}
+
+impl ColumnSpec {
+    /// Returns the column of a field of that name.
+    pub fn new(name: impl Into<String>, sql: impl Into<String>) -> ColumnSpec {
+        let name = name.into();
+        ColumnSpec {
+            field: Field::from(name.clone()),
+            name,
+            sql: sql.into(),
+            constant: None,
+        }
+    }
+
+    /// Returns the column as Python describes it: a type, or `{type, path, value, format}`.
+    fn described(name: &str, value: &Value) -> Result<ColumnSpec> {
+        let get = |key: &str| match value {
+            Value::Map(entries) => entries.get(key).cloned(),
+            // A table that lists columns may say whatever else it likes of them.
+            Value::Row(row) if key == "type" => row.get(key),
+            _ => None,
+        };
+        let Some(sql) = get("type").filter(|_| !matches!(value, Value::Text(_))) else {
+            return Ok(ColumnSpec::new(name, type_text(value)?));
+        };
+        let text = |key: &str| get(key).filter(|value| !matches!(value, Value::Null));
+        let wrong = |why: String| Error::new(ErrorKind::Data, format!("column `{name}`: {why}"));
+        let constant = text("value");
+        let field = match text("path").map(|path| path.to_text()) {
+            Some(_) if constant.is_some() => return Err(wrong("both `path` and `value` are given".into())),
+            Some(path) => Field::at(name, &DataPath::read(&path).map_err(wrong)?)?,
+            None if constant.is_some() => Field::given(name.to_string()),
+            None => Field::from(name.to_string()),
+        };
+        let format = text("format").map(|format| TimeFormat::read(format.to_text().trim()));
+        Ok(ColumnSpec {
+            field: field.written(format.transpose().map_err(wrong)?.as_ref()),
+            constant,
+            ..ColumnSpec::new(name, type_text(&sized(&sql, get))?)
+        })
+    }
+}
+
+/// A type with its `precision` and `scale` beside it.
+fn sized(sql: &Value, get: impl Fn(&str) -> Option<Value>) -> Value {
+    let sizes = ["precision", "scale"].into_iter();
+    let sizes: Vec<(String, Value)> = sizes
+        .filter_map(|key| Some((key.to_string(), get(key)?)))
+        .collect();
+    match sizes.is_empty() {
+        true => sql.clone(),
+        false => Value::Map(Arc::new(
+            [("name".to_string(), sql.clone())]
+                .into_iter()
+                .chain(sizes)
+                .collect(),
+        )),
+    }
+}
+
+/// Columns as they are written.
+pub type Specs = Vec<ColumnSpec>;
 
 /// Returns the columns a table declares; none when they come from the data.
 pub async fn declared(context: &StepContext, table: &ResponseTable) -> Result<Option<Specs>> {
     match &table.columns {
         Columns::Inferred => Ok(None),
-        Columns::Declared(columns) => Ok(Some(
-            columns
+        Columns::Declared(columns) => {
+            let specs = columns
                 .iter()
-                .map(|c| (c.name.clone(), c.sql_type.clone()))
-                .collect(),
-        )),
+                .map(|column| spec(column).map_err(|e| e.at(&table.place)));
+            specs.collect::<Result<_>>().map(Some)
+        }
         Columns::Computed(prop) => {
             let value = context.value(prop).await?;
             specs(&value).map(Some).map_err(|e| e.at(&table.place))
         }
     }
+}
+
+fn spec(column: &sequor_planner::ops::ColumnSpec) -> Result<ColumnSpec> {
+    let name = column.name.clone();
+    let field = match &column.value {
+        None => Field::from(name),
+        Some(ColumnValue::Path(path)) => Field::at(&name, path)?,
+        Some(ColumnValue::Given(_)) => Field::given(name),
+    };
+    Ok(ColumnSpec {
+        field: field.written(column.format.as_ref()),
+        ..ColumnSpec::new(&column.name, &column.sql_type)
+    })
 }
 
 /// Columns as Python gives them: a map of names to types, a list of `{name, type}`, or either under `columns`.
@@ -45,7 +131,7 @@ pub fn specs(value: &Value) -> Result<Specs> {
         }
         Value::Map(entries) => {
             for (name, sql) in entries.iter() {
-                specs.push((name.clone(), type_text(sql)?));
+                specs.push(ColumnSpec::described(name, sql)?);
             }
         }
         Value::List(items) => {
@@ -62,7 +148,7 @@ pub fn specs(value: &Value) -> Result<Specs> {
                     (Some(Value::Text(name)), _) if name.trim().is_empty() => {
                         return Err(wrong("a column of the list has an empty `name`".into()));
                     }
-                    (Some(Value::Text(name)), Some(sql)) => specs.push((name.to_string(), type_text(&sql)?)),
+                    (Some(Value::Text(name)), Some(_)) => specs.push(ColumnSpec::described(&name, item)?),
                     _ => return Err(wrong("a column of the list has no `name` and `type`".into())),
                 }
             }
@@ -103,17 +189,31 @@ fn type_text(value: &Value) -> Result<String> {
 }
 
 /// Columns as a database holds them; each keeps its place among `specs`.
-pub fn typed(database: &dyn Database, specs: &[(String, String)]) -> Result<Vec<Column>> {
+pub fn typed(database: &dyn Database, specs: &[ColumnSpec]) -> Result<Vec<Column>> {
     let mut columns: Vec<Column> = Vec::with_capacity(specs.len());
-    for (name, sql) in specs {
+    for ColumnSpec { name, sql, field, .. } in specs {
         let column = Column {
             name: database.fold(name),
             column_type: database.column_type(sql)?,
         };
+        fits(database, "column", &column.name)?;
         if database.naming().find(&columns, &column.name).is_some() {
             let message = format!("column `{}` is given twice", column.name);
             return Err(Error::new(ErrorKind::Project, message)
                 .help("names that differ in case alone are the same here"));
+        }
+        if let Some(format) = &field.format
+            && !matches!(
+                column.column_type.arrow,
+                DataType::Date32 | DataType::Time64(_) | DataType::Timestamp(..)
+            )
+        {
+            let message = format!(
+                "column `{name}`: `format: {}` is for dates and times, and its type is `{sql}`",
+                format.name()
+            );
+            return Err(Error::new(ErrorKind::Project, message)
+                .help("use a type like timestamp, date or time, or leave `format` out"));
         }
         columns.push(column);
     }

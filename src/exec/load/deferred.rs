@@ -7,11 +7,12 @@ use sequor_planner::ops::SchemaPolicy;
 
 use crate::batch::builder::BatchBuilder;
 use crate::batch::column::Column;
+use crate::batch::field::Field;
 use crate::batch::spool::Spool;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::context::StepContext;
 use crate::exec::event::Counters;
-use crate::exec::load::columns::{Specs, named_as_there, specs, typed};
+use crate::exec::load::columns::{ColumnSpec, Specs, named_as_there, specs, typed};
 use crate::exec::load::table::Defaults;
 use crate::exec::load::unparsed::{self, Batch};
 use crate::exec::tables::named_table;
@@ -93,6 +94,13 @@ impl DeferredLoad {
         })
     }
 
+    /// Tells whether a field's column, which is not declared, has another name because the field's is too long.
+    fn is_cut(&self, field: &Field) -> bool {
+        let declared = self.columns.as_deref().unwrap_or_default();
+        field.key().is_some_and(|key| key != field.name)
+            && !declared.iter().any(|spec| spec.name == field.name)
+    }
+
     /// Tells whether it is the same table.
     pub fn is_same(&self, other: &DeferredLoad) -> bool {
         Arc::ptr_eq(&self.database, &other.database) && self.table == other.table
@@ -110,9 +118,10 @@ pub async fn load(
         true => database.columns(&deferred.table).await?,
         false => None,
     };
-    let (keys, mut columns) = columns(&**database, deferred, &spool, there.as_deref())?;
+    let (fields, mut columns) = columns(&**database, deferred, &spool, there.as_deref())?;
     let place = (&**database, &deferred.table);
-    named_as_there(place, &keys, &mut columns, there.as_deref(), &context.emitter()).await?;
+    let names: Vec<String> = fields.iter().map(|field| field.name.clone()).collect();
+    named_as_there(place, &names, &mut columns, there.as_deref(), &context.emitter()).await?;
     if columns.is_empty() {
         let message = format!(
             "no rows came for table `{}`, which is not there: it has no columns to be made with",
@@ -122,6 +131,18 @@ pub async fn load(
         return Ok(None);
     }
     let mut mode = deferred.mode.clone();
+    for field in fields.iter().filter(|field| deferred.is_cut(field)) {
+        let (key, name) = (field.key().unwrap_or_default(), &field.name);
+        let message = format!(
+            "table `{}`: the name of field `{key}` is too long for the database: its column is `{name}`",
+            deferred.table
+        );
+        context.warn(message).await;
+        if let WriteMode::Upsert(primary_key) = &mut mode {
+            let of_key = primary_key.iter_mut().filter(|named| *named == key);
+            of_key.for_each(|named| named.clone_from(name));
+        }
+    }
     upsert_key(&mut mode, columns.iter().map(|c| c.name.as_str()))?;
     let new: Vec<Column> = match &there {
         Some(there) if !deferred.mode.replaces() => {
@@ -132,7 +153,7 @@ pub async fn load(
     };
     if !new.is_empty() {
         // The table grows before its rows are loaded: that they fit is seen first.
-        let builder = BatchBuilder::new(deferred.table.table.as_str(), keys.clone(), &columns)?;
+        let builder = BatchBuilder::new(deferred.table.table.as_str(), fields.clone(), &columns)?;
         let mut builder = builder.lenient(database.reads_texts());
         let mut replay = spool.replay()?;
         loop {
@@ -154,7 +175,7 @@ pub async fn load(
     let into = Into {
         database: &**database,
         columns: &columns,
-        keys,
+        fields,
     };
     match write(&mut *load, deferred, into, spool, &context.counters).await {
         Ok(()) => Ok(Some(load)),
@@ -169,8 +190,8 @@ pub async fn load(
 struct Into<'a> {
     database: &'a dyn Database,
     columns: &'a [Column],
-    /// What the values are called in the data.
-    keys: Vec<String>,
+    /// How the values are found in the data.
+    fields: Vec<Field>,
 }
 
 async fn write(
@@ -183,10 +204,10 @@ async fn write(
     let Into {
         database,
         columns,
-        keys,
+        fields,
     } = into;
     let table = deferred.table.table.as_str();
-    let mut builder = BatchBuilder::new(table, keys, columns)?.lenient(database.reads_texts());
+    let mut builder = BatchBuilder::new(table, fields, columns)?.lenient(database.reads_texts());
     let mut replay = spool.replay()?;
     loop {
         let more = replay.fill(&mut builder)?;
@@ -202,22 +223,25 @@ async fn write(
     }
 }
 
-/// The keys in the data, and the columns they go to: declared; or those of the data, and of the table where its rows
+/// The fields in the data, and the columns they go to: declared; or those of the data, and of the table where its rows
 /// stay or there are none.
 fn columns(
     database: &dyn Database,
     deferred: &DeferredLoad,
     spool: &Spool,
     there: Option<&[Column]>,
-) -> Result<(Vec<String>, Vec<Column>)> {
+) -> Result<(Vec<Field>, Vec<Column>)> {
     let naming = database.naming();
     let declared = deferred.columns.as_deref().unwrap_or_default();
     if declared.is_empty() && spool.rows() == 0 {
         let columns = there.map(<[Column]>::to_vec).unwrap_or_default();
-        return Ok((columns.iter().map(|c| c.name.clone()).collect(), columns));
+        return Ok((columns.iter().map(|c| c.name.clone().into()).collect(), columns));
     }
     let seen = spool.columns();
-    let seen = seen.filter(|(name, _)| !declared.iter().any(|(known, _)| known == name));
+    let seen = seen.filter(|(name, _)| {
+        let read = |spec: &ColumnSpec| spec.name == *name || spec.field.is_key(name);
+        !declared.iter().any(read)
+    });
     let mut specs: Specs = declared.to_vec();
     let fixed = match (declared.is_empty(), there) {
         // The first rows make the table.
@@ -225,12 +249,20 @@ fn columns(
         (true, there) => there,
         (false, _) => Some(&[][..]),
     };
-    for (name, sql) in seen {
+    let limit = database.dialect().name_limit();
+    for (key, sql) in seen {
+        let short = limit.and_then(|limit| limit.shortened(&database.fold(key)));
+        let name = short.as_deref().unwrap_or(key);
+        let inside = || declared.iter().any(|spec| spec.field.key() == Some(key));
         let known = fixed.is_none_or(|fixed| naming.knows(fixed, name));
         match deferred.schema {
             SchemaPolicy::Discard if !known => {}
-            SchemaPolicy::Freeze if !known => return Err(frozen(deferred, name)),
-            _ => specs.push((name.to_string(), sql.to_string())),
+            SchemaPolicy::Freeze if !known && inside() => {}
+            SchemaPolicy::Freeze if !known => return Err(frozen(deferred, key)),
+            _ => specs.push(ColumnSpec {
+                field: Field::from(key.to_string()).named(name),
+                ..ColumnSpec::new(name, sql)
+            }),
         }
     }
     let mut columns = typed(database, &specs)?;
@@ -242,17 +274,19 @@ fn columns(
             }
         }
     }
-    let mut keys: Vec<String> = specs.into_iter().map(|(key, _)| key).collect();
+    // What is given stands in the rows under the column's name.
+    let fields = specs.into_iter().map(|spec| spec.field.in_spool());
+    let mut fields: Vec<Field> = fields.collect();
     if deferred.mode.replaces() && deferred.schema != SchemaPolicy::Evolve && declared.is_empty() {
         // The table keeps its columns, whichever of them the rows have.
         for known in there.into_iter().flatten() {
             if naming.find(&columns, &known.name).is_none() {
-                keys.push(known.name.clone());
+                fields.push(known.name.clone().into());
                 columns.push(known.clone());
             }
         }
     }
-    Ok((keys, columns))
+    Ok((fields, columns))
 }
 
 /// What is said of a field that a table may not get a column for.

@@ -4,6 +4,8 @@
 pub mod columns;
 mod deferred;
 mod filled;
+mod given;
+pub mod rows;
 pub mod sink;
 pub mod table;
 mod unparsed;
@@ -11,4 +13,5 @@ mod waiting;
 mod write_mode;
 
 pub use filled::Filled;
+pub use given::given as given_values;
 pub use write_mode::write_mode;

@@ -10,12 +10,13 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::batch::builder::BatchBuilder;
 use crate::batch::spool::Spool;
-use crate::batch::target::RowTarget;
+use crate::batch::target::{GivenValue, RowTarget};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::context::StepContext;
-use crate::exec::load::columns::{Specs, declared, typed};
+use crate::exec::load::columns::{ColumnSpec, Specs, declared, typed};
 use crate::exec::load::deferred::{self, DeferredLoad};
 use crate::exec::load::filled::{Filled, never_seen};
+use crate::exec::load::given::constants;
 use crate::exec::load::table::{Defaults, table_name};
 use crate::exec::load::unparsed::Batch;
 use crate::exec::load::waiting::{self, Beginning};
@@ -103,9 +104,7 @@ impl Sink {
     pub async fn add(&mut self, table: &TableRef, columns: &[(&str, &str)]) -> Result<usize> {
         let context = &self.context;
         let name = table_name(context, table).await?;
-        let specs = columns
-            .iter()
-            .map(|(name, sql)| (name.to_string(), sql.to_string()));
+        let specs = columns.iter().map(|(name, sql)| ColumnSpec::new(*name, *sql));
         let target = loading(
             context,
             &table.source,
@@ -281,6 +280,8 @@ async fn target(context: &StepContext, table: &ResponseTable, specs: Option<Spec
         }
         specs => specs,
     };
+    let mut rows = RowTarget::Open(Spool::reshaped(&table.reshape));
+    rows.give(&constants(specs.as_deref().unwrap_or_default())?)?;
     Ok(Target {
         loading: Loading::Deferred(Box::new(DeferredLoad {
             table: name.clone(),
@@ -291,7 +292,7 @@ async fn target(context: &StepContext, table: &ResponseTable, specs: Option<Spec
             place: table.place.clone(),
         })),
         name: name.table,
-        rows: RowTarget::Open(Spool::default()),
+        rows,
     })
 }
 
@@ -306,9 +307,11 @@ async fn loading(
 ) -> Result<Target> {
     let database = context.database(source).await?;
     let columns = typed(&*database, &specs).map_err(|e| e.at(place))?;
-    let keys: Vec<String> = specs.into_iter().map(|(key, _)| key).collect();
-    let builder =
-        BatchBuilder::new(name.table.as_str(), keys.clone(), &columns)?.lenient(database.reads_texts());
+    let names: Vec<String> = specs.iter().map(|spec| spec.name.clone()).collect();
+    let fields = specs.iter().map(|spec| spec.field.clone());
+    let builder = BatchBuilder::new(name.table.as_str(), fields, &columns)?;
+    let mut rows = RowTarget::Typed(builder.lenient(database.reads_texts()));
+    rows.give(&constants(&specs)?)?;
     let (sender, receiver) = mpsc::channel(WAITING);
     let shown = name.to_string();
     let table = name.table.clone();
@@ -316,7 +319,7 @@ async fn loading(
         database,
         target: name,
         columns,
-        given: keys,
+        given: names,
         mode,
         emitter: context.emitter(),
     };
@@ -346,12 +349,24 @@ async fn loading(
     }));
     Ok(Target {
         name: table,
-        rows: RowTarget::Typed(builder),
+        rows,
         loading: Loading::Streaming {
             sender,
             loader: Some(loader),
         },
     })
+}
+
+impl Tables {
+    /// Gives the rows of each declared table from now on these values.
+    pub fn give(&mut self, values: &[Vec<GivenValue>]) -> Result<()> {
+        for (target, values) in self.targets.iter_mut().zip(values) {
+            if !values.is_empty() {
+                target.rows.give(values)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 impl ParserTables for Tables {

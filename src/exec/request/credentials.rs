@@ -4,13 +4,16 @@ use std::sync::Arc;
 
 use sequor_planner::expr::Prop;
 use sequor_planner::ops::BodyFormat;
-use sequor_planner::syntax::{AuthSpec, GrantType, OAuth2Spec, SessionSpec};
+use sequor_planner::syntax::{AuthSpec, GrantType, JwtKey, JwtSpec, OAuth2Spec, SessionSpec};
+use serde_json::{Map, Value as Json};
 use url::Url;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::api::{Api, seconds};
 use crate::exec::context::StepContext;
-use crate::http::{Auth, AwsSigv4, Body, Digest, Grant, OAuth1, OAuth2Settings, Parts, SessionSettings};
+use crate::http::{
+    Auth, AwsSigv4, Body, Digest, Grant, JwtSettings, OAuth1, OAuth2Settings, Parts, SessionSettings,
+};
 use crate::secret::Secret;
 
 /// The texts of optional properties.
@@ -78,6 +81,10 @@ pub async fn evaluate(step: &StepContext, api: &Api) -> Result<(Option<Auth>, Op
         Some(AuthSpec::Session(given)) => {
             let session = session(&texts, given, base_url.as_deref()).await?;
             Some(Auth::Session(api.session(session, &step.run.redactor)))
+        }
+        Some(AuthSpec::Jwt(given)) => {
+            let settings = jwt(&texts, given).await?;
+            Some(Auth::Jwt(api.jwt(settings, &step.run.redactor)))
         }
         Some(AuthSpec::OAuth1(given)) => {
             let token = match (&given.token, &given.token_secret) {
@@ -147,6 +154,43 @@ async fn session(texts: &Texts<'_>, given: &SessionSpec, base_url: Option<&str>)
     })
 }
 
+/// What a token is signed with, and what it says.
+async fn jwt(texts: &Texts<'_>, given: &JwtSpec) -> Result<JwtSettings> {
+    let key = match &given.key {
+        JwtKey::Text(key) => texts.secret(key).await?,
+        JwtKey::File(path) => {
+            let path = texts.0.run.folder.join(texts.text(path).await?);
+            let key = tokio::fs::read_to_string(&path).await.map_err(|e| {
+                let message = format!("`key_path`: {} can't be read: {e}", path.display());
+                Error::new(ErrorKind::Project, message)
+            })?;
+            Secret::new(key)
+        }
+    };
+    let entries = async |prop: &Option<Prop>, name: &str| {
+        let Some(prop) = prop else { return Ok(Map::new()) };
+        let json = serde_json::to_value(texts.0.value(prop).await?);
+        match json.map_err(|e| Error::new(ErrorKind::Data, e.to_string()))? {
+            Json::Object(entries) => Ok(entries
+                .into_iter()
+                .filter(|(_, value)| !value.is_null())
+                .collect()),
+            Json::Null => Ok(Map::new()),
+            _ => Err(Error::new(
+                ErrorKind::Project,
+                format!("`{name}` of the source's `auth` must be a map"),
+            )),
+        }
+    };
+    Ok(JwtSettings {
+        algorithm: given.algorithm,
+        key,
+        claims: entries(&given.claims, "claims").await?,
+        headers: entries(&given.headers, "headers").await?,
+        lives: given.expires_in.map(seconds),
+    })
+}
+
 async fn oauth2(texts: &Texts<'_>, given: &OAuth2Spec) -> Result<OAuth2Settings> {
     let missing = |key: &str| {
         Error::new(
@@ -170,6 +214,17 @@ async fn oauth2(texts: &Texts<'_>, given: &OAuth2Spec) -> Result<OAuth2Settings>
                 .as_ref()
                 .ok_or_else(|| missing("refresh_token"))?;
             Grant::RefreshToken(texts.secret(token).await?)
+        }
+        GrantType::JwtBearer => {
+            let assertion = given.assertion.as_ref().ok_or_else(|| missing("algorithm"))?;
+            let mut signed = jwt(texts, assertion).await?;
+            // The server is whom the token is for (RFC 7523, 3).
+            let audience = texts.text(&given.token_endpoint).await?;
+            signed
+                .claims
+                .entry("aud")
+                .or_insert_with(|| audience.trim().into());
+            Grant::JwtBearer(Box::new(signed))
         }
     };
     let endpoint = texts.text(&given.token_endpoint).await?;
@@ -197,7 +252,7 @@ async fn oauth2(texts: &Texts<'_>, given: &OAuth2Spec) -> Result<OAuth2Settings>
         client_auth: given.client_auth,
         token_path: given.token_path.clone(),
         token_endpoint,
-        client_id: texts.text(&given.client_id).await?,
+        client_id: texts.optional(&given.client_id).await?.unwrap_or_default(),
         client_secret,
         scope,
     })

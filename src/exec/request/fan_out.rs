@@ -11,7 +11,7 @@ use sequor_planner::plan::FanOut;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::exec::load::table::relation;
+use crate::exec::load::rows::{self, Found};
 use crate::exec::request::context::RequestContext;
 use crate::exec::request::split::Asking;
 use crate::exec::scope::{Layer, Scope};
@@ -104,11 +104,11 @@ pub async fn run(
 }
 
 /// Rows, by chunks.
-type Chunks = BoxStream<'static, Result<BoxStream<'static, Result<Row>>>>;
+type Chunks = BoxStream<'static, Result<BoxStream<'static, Result<Value>>>>;
 
 /// Returns what the step's variable holds, one after the other: a row each, or lists of so many rows.
 pub fn values(rows: Chunks, batch_size: Option<u64>) -> BoxStream<'static, Result<Value>> {
-    let rows = rows.try_flatten().map_ok(Value::Row);
+    let rows = rows.try_flatten();
     match batch_size {
         None => rows.boxed(),
         Some(size) => rows
@@ -119,19 +119,26 @@ pub fn values(rows: Chunks, batch_size: Option<u64>) -> BoxStream<'static, Resul
 }
 
 /// Returns the rows to ask for, and what messages call them.
-pub async fn source(context: &RequestContext, rows: &RowsOf, scope: &Scope) -> Result<(String, Chunks)> {
+pub async fn source(context: &RequestContext, wanted: &RowsOf, scope: &Scope) -> Result<(String, Chunks)> {
+    let listed = |values: Vec<Value>| {
+        let values = stream::iter(values.into_iter().map(Ok)).boxed();
+        stream::once(async { Ok(values) }).boxed()
+    };
     if let Some(records) = &context.records {
-        let rows = stream::iter(records.clone().into_iter().map(Ok)).boxed();
-        return Ok(("the test record".into(), stream::once(async { Ok(rows) }).boxed()));
+        let rows = records.iter().cloned().map(Value::Row).collect();
+        return Ok(("the test record".into(), listed(rows)));
     }
-    let table = relation(&context.step.in_scope(scope.clone()), &rows.table).await?;
-    let database = context.step.run.databases.get(&rows.table.source, scope).await?;
-    let found = table.scan(&*database, context.http.row_columns.as_ref()).await;
-    let found = found.map_err(|e| e.at(&rows.table.place))?;
-    let chunks = found.batches.map_ok(move |batch| {
-        let batch = Arc::new(batch);
-        let rows = (0..batch.num_rows()).map(move |index| Ok(Row::new(batch.clone(), index)));
-        stream::iter(rows).boxed()
-    });
-    Ok((table.to_string(), chunks.boxed()))
+    let step = context.step.in_scope(scope.clone());
+    match rows::found(&step, wanted, context.http.row_columns.as_ref()).await? {
+        Found::Values(values) => Ok(("`values`".into(), listed(values))),
+        Found::Rows(name, rows) => {
+            let chunks = rows.batches.map_ok(move |batch| {
+                let batch = Arc::new(batch);
+                let rows =
+                    (0..batch.num_rows()).map(move |index| Ok(Value::Row(Row::new(batch.clone(), index))));
+                stream::iter(rows).boxed()
+            });
+            Ok((name, chunks.boxed()))
+        }
+    }
 }

@@ -60,7 +60,7 @@ impl Rejects {
                 builder.set(2, Cell::Text(Cow::Borrowed(error)))?;
                 builder.set(3, number(Some(failure.attempts)))?;
                 builder.set(4, Cell::Text(Cow::Borrowed(&time)))?;
-                builder.end_row();
+                builder.end_row()?;
                 if builder.is_full() {
                     full(builder)?;
                 }

@@ -8,10 +8,10 @@ use sequor_planner::ops::{DataPath, ResponseTable, VariableScope};
 
 use crate::batch::json::{self, Listed};
 use crate::batch::rows;
-use crate::batch::target::RowTarget;
+use crate::batch::target::{GivenValue, RowTarget};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::Response;
-use crate::exec::load::Filled;
+use crate::exec::load::{Filled, given_values};
 use crate::exec::request::context::RequestContext;
 use crate::exec::scope::{Layer, Scope};
 use crate::exec::variables;
@@ -39,17 +39,18 @@ pub async fn take(
     let given = &context.http.request.response;
     let mut rows = (!given.tables.is_empty() || given.parser.is_some()).then_some(0);
     let mut read = Vec::new();
+    let world = scope.world();
+    let values = given_values(&context.step, &given.tables, &world, &response).await?;
     // An answer without content has no rows.
     let blank = matches!(response.status, 204 | 205) && response.body.is_empty();
     if !given.tables.is_empty() && blank {
         read = vec![Some(Listed::default()); given.tables.len()];
     } else if !given.tables.is_empty() {
-        let (listed, filled) = native_rows(context, &response)?;
+        let (listed, filled) = native_rows(context, &response, &values)?;
         read = listed;
         rows = rows.max(read.iter().flatten().map(|listed| listed.rows).max());
         context.sink.send(filled).await?;
     }
-    let world = scope.world();
     let python_tables = !blank
         && given
             .tables
@@ -57,7 +58,7 @@ pub async fn take(
             .any(|t| t.data.is_some() && native(t).is_none());
     let mut parsed = Parsed::default();
     if python_tables || given.parser.is_some() {
-        let (found, filled) = python_rows(context, &world, &response).await?;
+        let (found, filled) = python_rows(context, &world, &response, values).await?;
         parsed = found;
         rows = rows.max(Some(parsed.rows));
         context.sink.send(filled).await?;
@@ -191,10 +192,15 @@ pub fn rows_of(table: &ResponseTable) -> Option<Cow<'_, DataPath>> {
     })
 }
 
-fn native_rows(context: &RequestContext, response: &Response) -> Result<(Vec<Option<Listed>>, Filled)> {
+fn native_rows(
+    context: &RequestContext,
+    response: &Response,
+    values: &[Vec<GivenValue>],
+) -> Result<(Vec<Option<Listed>>, Filled)> {
     let given = &context.http.request.response;
     let text = response.utf8()?;
     context.sink.fill(|tables| {
+        tables.give(values)?;
         let mut read = vec![None; given.tables.len()];
         for (at, table) in given.tables.iter().enumerate() {
             let Some(native) = native(table) else { continue };
@@ -230,6 +236,7 @@ async fn python_rows(
     context: &Arc<RequestContext>,
     world: &Arc<dyn World>,
     response: &Arc<Response>,
+    values: Vec<Vec<GivenValue>>,
 ) -> Result<(Parsed, Filled)> {
     let (context, world, response) = (context.clone(), world.clone(), response.clone());
     let evaluator = context.step.run.evaluator.clone();
@@ -240,6 +247,7 @@ async fn python_rows(
             let mut call = Call::new(visit, &world, Some(&response));
             let given = &context.http.request.response;
             context.sink.fill(|tables| {
+                tables.give(&values)?;
                 if let Some(parser @ Prop::Python { code, .. }) = &given.parser {
                     let text = evaluator.python_text(parser, &world, &mut call)?;
                     return call.parse(code, &text, tables);

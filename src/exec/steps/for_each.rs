@@ -9,7 +9,7 @@ use sequor_planner::plan::Region;
 
 use crate::error::Result;
 use crate::exec::context::StepContext;
-use crate::exec::load::table::relation;
+use crate::exec::load::rows::{self, Found};
 use crate::exec::scheduler::Prepared;
 use crate::exec::scope::Layer;
 use crate::sources::buffered::buffered;
@@ -23,10 +23,18 @@ pub async fn run(
     body: &Region,
 ) -> Result<()> {
     let body = Prepared::new(body);
-    let table = relation(context, &rows.table).await?;
-    let database = context.database(&rows.table.source).await?;
+    let found = match rows::found(context, rows, columns).await? {
+        Found::Rows(_, found) => found,
+        Found::Values(values) => {
+            for value in values {
+                let scope = context.scope.with(Layer::one(&rows.variable, value));
+                context.prepared(body.clone(), scope).await?;
+            }
+            return Ok(());
+        }
+    };
     // The steps take their time, and may replace the very table.
-    let mut batches = buffered(table.scan(&*database, columns).await?).await?.batches;
+    let mut batches = buffered(found).await?.batches;
     while let Some(batch) = batches.next().await {
         let batch = Arc::new(batch?);
         for index in 0..batch.num_rows() {

@@ -11,7 +11,7 @@ use crate::batch::plain::conformed;
 use crate::batch::types::{Logical, arrow_schema, sql_name};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::context::StepContext;
-use crate::exec::load::columns::typed;
+use crate::exec::load::columns::{ColumnSpec, typed};
 use crate::exec::load::write_mode;
 use crate::local;
 use crate::sources::database::{Database, Load, Rows, TableName};
@@ -50,11 +50,11 @@ pub async fn transform(
     let database = context.database(own).await?;
     let mut mode = write_mode(&step.write_mode, &*database);
     let rows = local::query(query, own, &sources).await?;
-    let specs: Vec<(String, String)> = rows
+    let specs: Vec<ColumnSpec> = rows
         .schema
         .fields()
         .iter()
-        .map(|field| Ok((field.name().clone(), type_name(field)?)))
+        .map(|field| Ok(ColumnSpec::new(field.name(), type_name(field)?)))
         .collect::<Result<_>>()?;
     let columns = typed(&*database, &specs)?;
     if let WriteMode::Upsert(_) = &mode {
@@ -64,7 +64,7 @@ pub async fn transform(
             .iter()
             .zip(&specs)
             .filter(|(column, _)| key.contains(&column.name))
-            .map(|(_, (name, _))| name.as_str())
+            .map(|(_, spec)| spec.name.as_str())
             .collect();
         refuse_duplicate_keys(query, own, &sources, &named).await?;
     }

@@ -26,7 +26,7 @@ pub async fn run(context: &StepContext, step: &MigrateSchema) -> Result<()> {
     let mut wanted = typed(&*database, &listed).map_err(at)?;
     let target = table_name(context, &step.target).await?;
     let there = database.columns(&target).await?;
-    let given: Vec<String> = listed.into_iter().map(|(name, _)| name).collect();
+    let given: Vec<String> = listed.into_iter().map(|spec| spec.name).collect();
     if there.is_some() {
         let place = (&*database, &target);
         named_as_there(place, &given, &mut wanted, there.as_deref(), &context.emitter()).await?;

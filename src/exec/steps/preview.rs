@@ -190,7 +190,7 @@ pub fn records(text: &str) -> Result<Vec<Row>> {
         })
     });
     let columns = columns.collect::<Result<Vec<_>>>()?;
-    let keys = columns.iter().map(|c| c.name.clone()).collect();
+    let keys = columns.iter().map(|c| c.name.clone());
     let mut builder = BatchBuilder::new("test record", keys, &columns)?;
     let mut rows = Vec::with_capacity(objects.len());
     let mut replay = spool.replay()?;

@@ -3,6 +3,7 @@
 mod answer;
 mod aws;
 mod digest;
+mod jwt;
 mod oauth1;
 mod oauth2;
 mod session;
@@ -21,6 +22,7 @@ use crate::secret::{MASK, Secret};
 
 pub use aws::AwsSigv4;
 pub use digest::Digest;
+pub use jwt::{Jwt, JwtSettings};
 pub use oauth1::OAuth1;
 pub use oauth2::{Grant, OAuth2, OAuth2Settings};
 pub use session::{Session, SessionSettings};
@@ -47,6 +49,8 @@ pub enum Auth {
     OAuth2(Arc<OAuth2>),
     /// A token that a login gives.
     Session(Arc<Session>),
+    /// A token that is signed here (RFC 7519).
+    Jwt(Arc<Jwt>),
     /// Each request is signed (RFC 5849).
     OAuth1(Arc<OAuth1>),
     /// Each request is signed, as AWS asks for.
@@ -83,6 +87,12 @@ impl Auth {
             Auth::Digest(digest) => &**digest,
             Auth::OAuth2(oauth2) => &**oauth2,
             Auth::Session(session) => &**session,
+            // It may have expired while the request waited.
+            Auth::Jwt(jwt) => {
+                let mut request = request.clone();
+                jwt.apply(&mut request)?;
+                return transport.send(step, &request).await;
+            }
             // The time belongs to what is signed.
             Auth::OAuth1(oauth1) => {
                 let mut request = request.clone();
@@ -122,7 +132,7 @@ impl Auth {
     pub fn stand_in(&self, request: &mut Request) -> Result<()> {
         let scheme = match self {
             Auth::Digest(_) => "Digest",
-            Auth::OAuth2(_) => "Bearer",
+            Auth::OAuth2(_) | Auth::Jwt(_) => "Bearer",
             Auth::Session(session) => return session.stand_in(request),
             // What is signed is known already.
             Auth::OAuth1(oauth1) => return oauth1.sign(request),
@@ -169,7 +179,12 @@ impl Auth {
                 request.headers.insert(header, sensitive(value.reveal())?);
             }
             // Known when the request is sent.
-            Auth::Digest(_) | Auth::OAuth2(_) | Auth::Session(_) | Auth::OAuth1(_) | Auth::AwsSigv4(_) => {}
+            Auth::Digest(_)
+            | Auth::OAuth2(_)
+            | Auth::Session(_)
+            | Auth::Jwt(_)
+            | Auth::OAuth1(_)
+            | Auth::AwsSigv4(_) => {}
         }
         Ok(())
     }

@@ -15,6 +15,7 @@ use url::Url;
 
 use super::super::transport::Transport;
 use super::answer::Answer;
+use super::jwt::JwtSettings;
 use super::tokens::TokenStore;
 use super::{Signer, sensitive};
 use crate::error::{Error, ErrorKind, Result, Retry};
@@ -30,9 +31,14 @@ const STEP: &str = "oauth2";
 /// What proves the client's right to a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Grant {
-    Password { username: String, password: Secret },
+    Password {
+        username: String,
+        password: Secret,
+    },
     ClientCredentials,
     RefreshToken(Secret),
+    /// A token signed here, anew each time (RFC 7523).
+    JwtBearer(Box<JwtSettings>),
 }
 
 /// What a token is asked for with.
@@ -40,6 +46,7 @@ pub enum Grant {
 pub struct OAuth2Settings {
     pub grant: Grant,
     pub token_endpoint: Url,
+    /// Empty where the grant says who the client is.
     pub client_id: String,
     pub client_secret: Option<Secret>,
     pub scope: Option<String>,
@@ -170,8 +177,14 @@ impl OAuth2 {
                 form.append_pair("grant_type", "refresh_token");
                 form.append_pair("refresh_token", token.reveal());
             }
+            Grant::JwtBearer(jwt) => {
+                let assertion = jwt.sign()?;
+                self.redactor.add(&assertion);
+                form.append_pair("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer");
+                form.append_pair("assertion", assertion.reveal());
+            }
         }
-        if settings.client_auth != Some(ClientAuth::Basic) {
+        if settings.client_auth != Some(ClientAuth::Basic) && !settings.client_id.is_empty() {
             form.append_pair("client_id", &settings.client_id);
             if let Some(secret) = &settings.client_secret {
                 form.append_pair("client_secret", secret.reveal());

@@ -48,7 +48,7 @@ pub async fn stream(pool: &MySqlPool, stops: &Arc<Stops>, sql: &str, json: &[Str
         .collect();
     let schema = arrow_schema(&columns);
     // A query may give two columns the same name: the builder is told their numbers.
-    let keys = (0..columns.len()).map(|at| at.to_string()).collect();
+    let keys = (0..columns.len()).map(|at| at.to_string());
     let mut builder = BatchBuilder::new("query", keys, &columns)?;
     let sql = sql.to_string();
     let watched = stops.watch_pooled(number(&mut connection).await?);
@@ -142,7 +142,7 @@ fn fill(builder: &mut BatchBuilder, columns: &[Column], row: &MySqlRow) -> Resul
             )
         })?;
     }
-    builder.end_row();
+    builder.end_row()?;
     Ok(())
 }
 

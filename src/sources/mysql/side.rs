@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use sequor_planner::ops::WriteMode;
 use sqlx::MySqlConnection;
 
+use super::kept;
 use super::sql::{SIDE, any, namespace, quote, quoted, run, texts};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::database::TableName;
@@ -148,6 +149,9 @@ impl SideTable for MySqlSide<'_> {
         // Tables with foreign keys on it would follow its old name: it stays, and gets the rows.
         if self.has_children().await? {
             return Ok(Room::Occupied);
+        }
+        if !kept::is_plain(self.connection, self.target, self.side).await? {
+            return self.keep_target().await;
         }
         let old = side_of(self.target);
         claim(self.connection, &old).await?;

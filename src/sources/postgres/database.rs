@@ -187,14 +187,15 @@ impl Database for Postgres {
                     true => (side, "TABLE"),
                     false => (TableName::new(side.table), "TEMPORARY TABLE"),
                 };
-                let side = sql::table(&side);
-                let rows = run(&mut tx, &format!("CREATE {kind} {side} AS {query}")).await?;
-                let columns = described(&mut tx, &format!("SELECT * FROM {side}")).await?;
+                let quoted = sql::table(&side);
+                let rows = run(&mut tx, &format!("CREATE {kind} {quoted} AS {query}")).await?;
+                let columns = described(&mut tx, &format!("SELECT * FROM {quoted}")).await?;
                 upsert_key(&mut mode, columns.iter().map(String::as_str))?;
                 let mut side = PgSide {
                     connection: &mut tx,
                     target,
-                    names: Names::plain(side, sql::table(target), columns, sql::quote),
+                    side: &side,
+                    names: Names::plain(quoted, sql::table(target), columns, sql::quote),
                     columns: None,
                 };
                 land(&mut side, &mode, SameKeys::Refuse).await?;

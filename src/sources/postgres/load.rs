@@ -148,6 +148,7 @@ impl Work {
         let mut side = PgSide {
             connection,
             target: &self.target,
+            side: &self.side,
             names: Names::plain(side, target, names, sql::quote),
             columns: Some(&self.columns),
         };

@@ -8,6 +8,7 @@ mod counts;
 mod database;
 mod decode;
 mod error;
+mod kept;
 mod load;
 mod nul;
 mod query;

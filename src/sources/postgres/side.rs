@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use sqlx::PgConnection;
 
 use super::database::{ask, run};
-use super::{columns, sql};
+use super::{columns, kept, sql};
 use crate::batch::column::Column;
 use crate::batch::types::Logical;
 use crate::error::Result;
@@ -37,6 +37,7 @@ pub async fn take_turn(connection: &mut PgConnection, table: &TableName) -> Resu
 pub struct PgSide<'a> {
     pub connection: &'a mut PgConnection,
     pub target: &'a TableName,
+    pub side: &'a TableName,
     pub names: Names,
     /// The columns of the rows; none: the side table's own, which a query made.
     pub columns: Option<&'a [Column]>,
@@ -52,12 +53,7 @@ impl PgSide<'_> {
     /// Drops the target. False where it has to stay, since views or foreign keys hang on it.
     async fn drop_target(&mut self) -> Result<bool> {
         let drop = format!("DROP TABLE {}", self.names.target);
-        self.run("SAVEPOINT sequor_swap").await?;
-        if self.run(&drop).await.is_ok() {
-            return Ok(true);
-        }
-        self.run("ROLLBACK TO SAVEPOINT sequor_swap").await?;
-        Ok(false)
+        self.tried(&drop).await
     }
 
     /// What is taken from the side table for the target's columns. Text is read as what the target has, as a literal is.
@@ -120,8 +116,13 @@ impl SideTable for PgSide<'_> {
     }
 
     async fn make_room(&mut self, there: bool) -> Result<Room> {
-        if there && !self.drop_target().await? {
-            return Ok(Room::Occupied);
+        if there {
+            let plain = kept::is_plain(self.connection, self.target, self.side).await?;
+            // What else hangs on it, such as a function, is only known when it is dropped.
+            if !plain || !self.drop_target().await? {
+                self.empty_target().await?;
+                return Ok(Room::Empty);
+            }
         }
         if self.declares_more() {
             self.create_target(None).await?;

@@ -81,7 +81,7 @@ impl SideTable for SnowflakeSide<'_> {
     async fn make_room(&mut self, _there: bool) -> Result<Room> {
         let Names { side, target, .. } = &self.names;
         let named = self.named();
-        let replace = format!("CREATE OR REPLACE TABLE {target} AS SELECT {named} FROM {side}");
+        let replace = format!("CREATE OR REPLACE TABLE {target} COPY GRANTS AS SELECT {named} FROM {side}");
         self.run(&replace).await?;
         Ok(Room::Filled)
     }

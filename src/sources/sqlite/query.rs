@@ -93,7 +93,7 @@ fn statement(sql: &str) -> SqlStr {
 
 /// A query may give two columns the same name: the builder is told their numbers.
 fn builder(columns: &[Column]) -> Result<BatchBuilder> {
-    let keys = (0..columns.len()).map(|at| at.to_string()).collect();
+    let keys = (0..columns.len()).map(|at| at.to_string());
     BatchBuilder::new("query", keys, columns)
 }
 
@@ -200,6 +200,6 @@ fn fill(builder: &mut BatchBuilder, columns: &[Column], row: &SqliteRow) -> Resu
             misfit(Error::new(ErrorKind::Value, e.message().to_string()).help(help))
         })?;
     }
-    builder.end_row();
+    builder.end_row().map_err(|error| Misfit { column: 0, error })?;
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! `auth` of an http source.
 
+mod jwt;
 mod oauth2;
 mod session;
 
@@ -10,6 +11,7 @@ use crate::codes::Code;
 use crate::diagnostic::Diagnostics;
 use crate::expr::Prop;
 
+pub use jwt::{JwtAlgorithm, JwtKey, JwtSpec};
 pub use oauth2::{ClientAuth, GRANTS, GrantType, OAuth2Spec};
 pub use session::SessionSpec;
 
@@ -36,6 +38,8 @@ pub enum AuthSpec {
     OAuth2(Box<OAuth2Spec>),
     /// A token that a login gives.
     Session(Box<SessionSpec>),
+    /// A token that is signed here.
+    Jwt(Box<JwtSpec>),
     OAuth1(Box<OAuth1Spec>),
     AwsSigv4(Box<AwsSigv4Spec>),
 }
@@ -127,6 +131,7 @@ pub static AUTH: &[(&str, &Shape)] = &[
     ),
     ("oauth2", &oauth2::OAUTH2),
     ("session_token", &session::SESSION),
+    ("jwt", &jwt::JWT),
     (
         "oauth1",
         &Shape {
@@ -178,6 +183,9 @@ pub fn read_auth(node: &Node, d: &mut Diagnostics) -> Option<AuthSpec> {
     let keys = Keys::new(node, shape, d)?;
     if kind == "oauth2" {
         return oauth2::read(&keys, d);
+    }
+    if kind == "jwt" {
+        return jwt::read(&keys, d);
     }
     if kind == "session_token" {
         return session::read(&keys, d);

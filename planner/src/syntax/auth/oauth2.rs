@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::data_path::{self, DataPath};
 use super::super::{Form, Key, Keys, Shape};
+use super::jwt::{self, JwtSpec, SIGNED, SIGNED_KEYS};
 use super::{AUTH_TYPE, AuthSpec};
 use crate::codes::Code;
 use crate::diagnostic::Diagnostics;
@@ -16,6 +17,8 @@ pub enum GrantType {
     Password,
     ClientCredentials,
     RefreshToken,
+    /// A token signed here (RFC 7523): that of a service account.
+    JwtBearer,
 }
 
 /// `auth` of type oauth2.
@@ -23,7 +26,8 @@ pub enum GrantType {
 pub struct OAuth2Spec {
     pub grant: GrantType,
     pub token_endpoint: Prop,
-    pub client_id: Prop,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<Prop>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_secret: Option<Prop>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -47,6 +51,9 @@ pub struct OAuth2Spec {
     /// Where the token is in the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_path: Option<DataPath>,
+    /// What is signed for `jwt_bearer`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assertion: Option<Box<JwtSpec>>,
 }
 
 /// How a client shows who it is (RFC 6749, 2.3.1).
@@ -63,16 +70,16 @@ pub enum ClientAuth {
 pub(super) static OAUTH2: Shape = Shape {
     what: "`auth` of type oauth2",
     doc: "A token of OAuth 2.0 (RFC 6749), fetched, kept and renewed.",
-    with: &[&AUTH_TYPE],
+    with: &[&AUTH_TYPE, &SIGNED],
     keys: &[
         Key::new(
             "grant_type",
-            Form::Choice(&["password", "client_credentials", "refresh_token"]),
-            "What the token is given for.",
+            Form::Choice(&["password", "client_credentials", "refresh_token", "jwt_bearer"]),
+            "What the token is given for. With `jwt_bearer` it is a token signed here, as service accounts have them: by `algorithm`, `key` or `key_path`, and `claims`.",
         )
         .required(),
         Key::new("token_endpoint", Form::Text, "The url that gives tokens.").required(),
-        Key::new("client_id", Form::Text, "The client.").required(),
+        Key::new("client_id", Form::Text, "The client; not needed for `jwt_bearer`."),
         Key::new("client_secret", Form::Text, "The client's secret."),
         Key::new("username", Form::Text, "The user, for `grant_type: password`."),
         Key::new(
@@ -107,10 +114,18 @@ pub(super) static OAUTH2: Shape = Shape {
 };
 
 /// What each grant needs besides what all need.
-pub const GRANTS: [(&str, &[&str]); 3] = [
+pub const GRANTS: [(&str, &[&str]); 4] = [
+    ("password", &["client_id", "username", "password"]),
+    ("client_credentials", &["client_id", "client_secret"]),
+    ("refresh_token", &["client_id", "refresh_token"]),
+    ("jwt_bearer", &["algorithm"]),
+];
+
+/// The keys that one grant alone has.
+const OF_GRANT: [(&str, &[&str]); 3] = [
     ("password", &["username", "password"]),
-    ("client_credentials", &["client_secret"]),
     ("refresh_token", &["refresh_token"]),
+    ("jwt_bearer", &SIGNED_KEYS),
 ];
 
 /// Reads `auth` of type oauth2.
@@ -128,6 +143,28 @@ pub(super) fn read(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<AuthSpec> {
         );
         d.error(Code::MissingKey, keys.place().clone(), message);
     }
+    for (grant, own) in OF_GRANT
+        .iter()
+        .filter(|(grant, _)| word.is_some_and(|word| word != *grant))
+    {
+        for key in own.iter().filter(|key| keys.has(key)) {
+            let message = format!(
+                "`{key}` is for `grant_type: {grant}`, and this is {}",
+                word.unwrap_or_default()
+            );
+            let place = keys.place_of(key).cloned();
+            // 1.x took these and did nothing with them.
+            let told = match *grant {
+                "jwt_bearer" => d.error(Code::BadValue, place, message),
+                _ => d.warning(Code::BadValue, place, message),
+            };
+            told.help(format!("leave `{key}` out"));
+        }
+    }
+    let assertion = match word {
+        Some("jwt_bearer") => Some(Box::new(jwt::signed(keys, d)?)),
+        _ => None,
+    };
     let token_path = match keys.has("token_path") {
         true => Some(data_path::read(keys, "token_path", d)?),
         false => None,
@@ -141,6 +178,7 @@ pub(super) fn read(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<AuthSpec> {
         grant: match word? {
             "client_credentials" => GrantType::ClientCredentials,
             "refresh_token" => GrantType::RefreshToken,
+            "jwt_bearer" => GrantType::JwtBearer,
             _ => GrantType::Password,
         },
         client_secret: text("client_secret"),
@@ -154,7 +192,8 @@ pub(super) fn read(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<AuthSpec> {
         extra_parameters: text("extra_parameters"),
         token_path,
         token_endpoint: text("token_endpoint")?,
-        client_id: text("client_id")?,
+        client_id: text("client_id"),
+        assertion,
     };
     Some(AuthSpec::OAuth2(Box::new(oauth2)))
 }
