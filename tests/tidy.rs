@@ -44,7 +44,10 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("world", &["error", "value"]),
     ("http", &["error", "exchange", "secret", "value"]),
     ("python", &["batch", "error", "exchange", "value", "world"]),
-    ("expr", &["error", "exchange", "python", "value", "world"]),
+    (
+        "expr",
+        &["batch", "error", "exchange", "python", "value", "world"],
+    ),
     ("sources", &["batch", "error", "secret"]),
     ("staging", &["batch", "error", "sources"]),
     ("local", &["batch", "error", "sources", "staging"]),

@@ -7,6 +7,7 @@ mod clock;
 pub mod column;
 pub mod compact;
 mod csv;
+mod digits;
 pub mod field;
 pub mod json;
 pub mod jsonpath;

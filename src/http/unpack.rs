@@ -57,6 +57,15 @@ pub fn opened(body: Bytes, compression: Compression, most: usize) -> Result<Byte
         // One with several files is a document of its own kind, like a spreadsheet.
         Compression::Auto if is_zip => Ok(only_file(&body, most)?.unwrap_or(body)),
         Compression::Auto => Ok(body),
+        // Nothing that another try would mend.
+        Compression::Gzip if !is_gzip => {
+            let message = format!(
+                "the payload is no gzip: it starts with {}",
+                crate::exchange::excerpt(&body)
+            );
+            Err(Error::new(ErrorKind::Data, message)
+                .help("leave `compression` out: what is packed is known by its first bytes"))
+        }
         Compression::Gzip => unpacked(MultiGzDecoder::new(&body[..]), most, "gzip"),
         Compression::Zip => only_file(&body, most)?.ok_or_else(|| {
             Error::new(

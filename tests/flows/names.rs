@@ -121,3 +121,70 @@ fn columns_of_duckdb_are_found_in_any_case_from_elsewhere() {
     project.run("main");
     assert_eq!(project.rows("stage", "select given, n from names"), ["Ann|1"]);
 }
+
+/// A field's name of 73 bytes, and one that is the same in the 63 that PostgreSQL keeps.
+const LONG: &str = "this_is_a_field_of_a_form_whose_author_wrote_a_whole_sentence_as_its_name";
+
+#[test]
+fn names_that_the_database_would_cut() {
+    let database = postgres::Database::new();
+    let other = format!("{LONG}_and_more");
+    let rows = format!(r#"[{{"id": 1, "{LONG}": "x", "{other}": "y"}}]"#);
+    let server = Server::start(move |_| json(rows.clone()));
+    let flow = |table: &str, more: &str| {
+        format!(
+            "- op: http_request\n  request: {{source: api, url: /forms}}\n  response: {{source: db, tables: [{{table: {table}, data_path: $, {more}}}]}}\n"
+        )
+    };
+    let project = project(&server, &database.source())
+        .file("flows/main.yaml", &flow("forms", "write_mode: append"))
+        .file(
+            "flows/upsert.yaml",
+            &flow("forms", &format!("write_mode: upsert, primary_key: [{LONG}]")),
+        )
+        .file(
+            "flows/declared.yaml",
+            &flow("forms", &format!("columns: {{{LONG}: text}}")),
+        )
+        .file("flows/table.yaml", &flow(LONG, "columns: {id: integer}"))
+        .file(
+            "flows/computed.yaml",
+            &flow(&format!("\"{{{{ '{LONG}' }}}}\""), "columns: {id: integer}"),
+        );
+
+    // Fields that the data brings get names that fit: always the same, and two stay two.
+    let ran = project.run("main");
+    assert!(
+        ran.stderr
+            .contains("is too long for the database: its column is `this_is"),
+        "{}",
+        ran.stderr
+    );
+    project.run("main");
+    project.run("upsert");
+    let names = database
+        .rows("select attname as n from pg_attribute where attrelid = 'forms'::regclass and attnum > 1");
+    assert_eq!(names.len(), 2, "{names:?}");
+    let values = format!(
+        "select count(*) as n, min(\"{}\") as a, min(\"{}\") as b from forms",
+        names[0], names[1]
+    );
+    assert_eq!(database.rows(&values), ["2|x|y"]);
+
+    // What the flow names itself is a mistake, found before anything is asked or made.
+    let asked = server.asked().len();
+    for flow in ["declared", "table"] {
+        project
+            .sequor(&["validate", flow])
+            .fails(2, &["SQ0306", "63 bytes", "it has 73"]);
+        project.sequor(&["run", flow]).fails(2, &["SQ0306"]);
+    }
+    project
+        .sequor(&["run", "computed"])
+        .fails(1, &["is too long", "63 bytes"]);
+    assert_eq!(server.asked().len(), asked);
+    assert_eq!(
+        database.rows("select count(*) as n from pg_tables where schemaname = 'public'"),
+        ["1"]
+    );
+}

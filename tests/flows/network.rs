@@ -37,6 +37,31 @@ fn an_authority_of_ones_own_and_http2_where_it_is_offered() {
 }
 
 #[test]
+fn a_certificate_that_is_its_own_authority_is_trusted_where_it_is_named() {
+    let own = Authority::of_itself(&["localhost"]);
+    let server = TlsServer::start(&own, &["http/1.1"], false, |_| json("{}"));
+    let source = format!("base_url: {}\ntls: {{ca_cert: ca.pem}}\n", server.url);
+    let trusting = project(&source, "url: /x");
+    trusting.write("ca.pem", &own.ca);
+    trusting.run("main");
+    assert_eq!(server.asked().len(), 1);
+
+    // Another one is not, and neither is this one for another host.
+    let other = project(&source, "url: /x");
+    other.write("ca.pem", &Authority::of_itself(&["localhost"]).ca);
+    other
+        .sequor(&["run", "main"])
+        .fails(1, &["the certificate of localhost", "ca_cert"]);
+    let elsewhere = Authority::of_itself(&["elsewhere.test"]);
+    let server = TlsServer::start(&elsewhere, &["http/1.1"], false, |_| json("{}"));
+    let source = format!("base_url: {}\ntls: {{ca_cert: ca.pem}}\n", server.url);
+    let named = project(&source, "url: /x");
+    named.write("ca.pem", &elsewhere.ca);
+    named.sequor(&["run", "main"]).fails(1, &["localhost"]);
+    assert!(server.asked().is_empty());
+}
+
+#[test]
 fn a_certificate_of_the_client() {
     let authority = Authority::new();
     let server = TlsServer::start(&authority, &["http/1.1"], true, |_| json("{}"));

@@ -45,6 +45,23 @@ impl Authority {
             server: (server.der().clone(), key),
         }
     }
+
+    /// A server that signed its certificate itself, as an authority for `names`, like many that servers make.
+    pub fn of_itself(names: &[&str]) -> Authority {
+        let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+        let mut params = CertificateParams::new(names).expect("parameters");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().expect("a key");
+        let own = params.self_signed(&key).expect("a certificate");
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        Authority {
+            ca: own.pem(),
+            ca_der: own.der().clone(),
+            client_cert: String::new(),
+            client_key: String::new(),
+            server: (own.der().clone(), key),
+        }
+    }
 }
 
 /// An HTTPS server on loopback.

@@ -4,13 +4,12 @@ use serde::{Deserialize, Serialize};
 
 use super::Operation;
 use super::body::{BODY_FORMATS, BodyFormat, check_body};
-use super::common::{COMMON, FlowAction, OnError};
+use super::common::{COMMON, FlowAction};
 use super::http_response::{self, RESPONSE, ResponseSpec};
 use super::pagination::{self, PAGINATIONS, Pagination, ParameterPlace};
-use super::rows::{self, ROWS, RowSource, RowsOf};
-use super::rules::{Rule, RuleAction};
+use super::rows::{self, ROWS, RowsOf};
+use super::rules::RuleAction;
 use super::set_variable::{VariableScope, VariableSet, variables_of};
-use super::table::TableRef;
 use crate::codes::Code;
 use crate::diagnostic::{Diagnostics, did_you_mean, nearest};
 use crate::expr::Prop;
@@ -95,35 +94,6 @@ impl HttpRequest {
         let parser = self.response.parser.as_ref();
         let may = |p: &Prop| matches!(p, Prop::Python { code, .. } if code.text.contains("while"));
         self.response.while_.is_some() || parser.is_some_and(may)
-    }
-
-    /// Returns where rows go whose request failed for good: a table beside the one they come from, named after the
-    /// step.
-    pub fn rejects(&self, on_error: OnError, step: &str) -> Option<TableRef> {
-        let rows = self.for_each.as_ref()?;
-        let wanted = self.may_reject(on_error);
-        let beside = match &rows.from {
-            RowSource::Table(table) => table.clone(),
-            RowSource::Query(query) => TableRef {
-                source: query.source.clone(),
-                database: None,
-                namespace: None,
-                table: Prop::Literal(step.into()),
-                place: query.place.clone(),
-            },
-            // Refused: they are beside no table.
-            RowSource::Values(_) => return None,
-        };
-        wanted.then(|| TableRef {
-            table: Prop::Literal(format!("{step}_rejects").into()),
-            ..beside
-        })
-    }
-
-    /// Tells whether rows may be rejected instead of failing the step.
-    pub fn may_reject(&self, on_error: OnError) -> bool {
-        let by_rule = |rule: &Rule| rule.action == RuleAction::Reject;
-        matches!(on_error, OnError::Reject | OnError::Split) || self.response.rules.iter().any(by_rule)
     }
 
     /// Tells whether it changes nothing at the other side: GET, HEAD or OPTIONS, or one that says so.

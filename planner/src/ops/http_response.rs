@@ -14,7 +14,7 @@ use crate::diagnostic::Diagnostics;
 use crate::expr::{PathStep, Prop};
 use crate::span::Place;
 use crate::syntax::data_path::{self, DataPath};
-use crate::syntax::{Form, Key, Keys, Node, Shape};
+use crate::syntax::{Form, Key, Keys, Node, Shape, Value};
 
 /// A table filled from a response.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -200,6 +200,9 @@ pub(super) fn read(node: &Node, d: &mut Diagnostics) -> Option<ResponseSpec> {
     // Their rows are all there is.
     let whole = matches!(format, Some(RowFormat::Jsonl | RowFormat::Csv));
     let tables = keys.list("tables", d, |item, d| {
+        if let Some(RowFormat::Jsonl | RowFormat::Csv | RowFormat::Xml) = format {
+            refuse_where(item, d);
+        }
         read_table(item, &defaults, parser.is_some(), whole, d)
     });
     for (at, table) in tables.iter().enumerate() {
@@ -301,6 +304,20 @@ fn read_table(
         reshape: reshape::read(&keys, d),
         place: node.place.clone(),
     })
+}
+
+/// Reports `where_expression` beside a format that it does not read.
+fn refuse_where(table: &Node, d: &mut Diagnostics) {
+    let Value::Map(entries) = &table.value else { return };
+    let given = entries.iter().find(|(key, ..)| key == "where_expression");
+    if let Some((_, place, _)) = given {
+        d.error(
+            Code::BadValue,
+            place.clone(),
+            "`where_expression` reads rows of JSON alone",
+        )
+        .help("leave rows out in SQL behind it, or by a `data_expression`");
+    }
 }
 
 /// The rows that `where_expression` keeps, as one expression, and where their list is.

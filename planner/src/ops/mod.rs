@@ -17,6 +17,7 @@ mod payload;
 mod plain;
 mod print;
 mod props;
+mod rejects;
 mod reshape;
 mod rows;
 mod rules;

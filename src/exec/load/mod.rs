@@ -13,5 +13,5 @@ mod waiting;
 mod write_mode;
 
 pub use filled::Filled;
-pub use given::given as given_values;
+pub use given::given_value;
 pub use write_mode::write_mode;

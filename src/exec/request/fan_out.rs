@@ -91,10 +91,11 @@ pub async fn run(
         }
     }
     if context.stopped.load(Ordering::Relaxed) {
-        let message = format!(
-            "{}: a rule stopped it: further rows were not asked for",
-            context.step.id()
-        );
+        let what = match context.outcome.kept.load(Ordering::Relaxed) {
+            true => "a rule keeps the tables: what other rows gave is not loaded",
+            false => "a rule stopped it: further rows were not asked for",
+        };
+        let message = format!("{}: {what}", context.step.id());
         context.step.warn(message).await;
     }
     for (name, (_, value)) in latest {

@@ -5,6 +5,7 @@ pub mod context;
 pub mod conversation;
 pub mod credentials;
 pub mod fan_out;
+mod given;
 mod listed;
 pub mod named_hosts;
 pub mod rejects;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use sequor_planner::expr::Prop;
 use sequor_planner::ops::RuleAction;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -30,9 +31,13 @@ impl Judge for Rules<'_> {
             }
             let what = format!("`when` of rule {} of {}", at + 1, self.context.step.id());
             if let Some(when) = &rule.when {
-                let when = run.evaluator.one(when, &world, Some(response)).await;
-                let when = when.map_err(|e| e.context(what.clone()))?;
-                if !holds(&self.context.step, &what, &when).await {
+                let value = run.evaluator.one(when, &world, Some(response)).await;
+                let value = value.map_err(|e| e.context(what.clone()))?;
+                let holds = match when {
+                    Prop::Python { .. } => is_truthy(&value),
+                    _ => holds(&self.context.step, &what, &value).await,
+                };
+                if !holds {
                     continue;
                 }
             }
@@ -56,6 +61,30 @@ impl Judge for Rules<'_> {
             }));
         }
         Ok(None)
+    }
+}
+
+/// The truth of a value as Python has it: `response.json()['errors']` holds where the list has any. A text that says that
+/// something is false is.
+fn is_truthy(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Bool(b) => *b,
+        Value::Int(n) => *n != 0,
+        Value::Float(n) => *n != 0.0,
+        Value::BigInt(text) | Value::Number(text) => text.parse::<f64>().map_or(true, |n| n != 0.0),
+        Value::Text(text) => {
+            let text = text.trim().to_ascii_lowercase();
+            !matches!(text.as_str(), "" | "false" | "none")
+        }
+        Value::List(items) => !items.is_empty(),
+        Value::Map(entries) => !entries.is_empty(),
+        Value::Pairs(pairs) => !pairs.is_empty(),
+        Value::Bytes(bytes) => !bytes.is_empty(),
+        Value::Object(object) => object
+            .data()
+            .map_or_else(|_| value.is_true(), |data| is_truthy(&data)),
+        _ => true,
     }
 }
 

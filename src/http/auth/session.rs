@@ -120,7 +120,14 @@ impl Session {
             .lives_path
             .as_ref()
             .and_then(|path| value_of(&response.body, path));
-        let lives = said.as_ref().and_then(lives).or(settings.lives);
+        let lives = match &said {
+            None | Some(Value::Null) => settings.lives,
+            Some(said) => Some(lives(said).ok_or_else(|| {
+                let message = format!("{url} says at `expires_in_path` what is no number of seconds");
+                Error::new(ErrorKind::Unauthorized, message)
+                    .help("check `expires_in_path` in the source's `auth`")
+            })?),
+        };
         Ok(Token {
             secret,
             renew: lives.map(|lives| Instant::now() + lives),

@@ -33,6 +33,15 @@ impl Pages {
             return Ok(true);
         }
         let short = self.spec.stops_on_short_page && page.rows.is_some() && page.rows < size;
+        if let (true, Some(rows), Some(size), 1) =
+            (short && said == Said::Nothing, page.rows, size, self.done)
+            && rows >= 10
+            && rows.is_multiple_of(5)
+        {
+            self.warnings.push(format!(
+                "the paging ended with its first page, which has {rows} rows of the {size} asked for (`stop_on: short_page`): if the API gives no more than {rows} a page, write `size: {rows}`"
+            ));
+        }
         match (said, rows) {
             (Said::Done, _) => Ok(false),
             // Where rows have positions, none there are none behind.

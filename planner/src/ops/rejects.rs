@@ -1,0 +1,37 @@
+//! Where rows go whose request failed for good.
+
+use super::common::OnError;
+use super::rules::{Rule, RuleAction};
+use super::{HttpRequest, RowSource, TableRef};
+use crate::expr::Prop;
+
+impl HttpRequest {
+    /// Returns where rows go whose request failed for good: a table beside the one they come from, named after the
+    /// step.
+    pub fn rejects(&self, on_error: OnError, step: &str) -> Option<TableRef> {
+        let rows = self.for_each.as_ref()?;
+        let wanted = self.may_reject(on_error);
+        let beside = match &rows.from {
+            RowSource::Table(table) => table.clone(),
+            RowSource::Query(query) => TableRef {
+                source: query.source.clone(),
+                database: None,
+                namespace: None,
+                table: Prop::Literal(step.into()),
+                place: query.place.clone(),
+            },
+            // Refused: they are beside no table.
+            RowSource::Values(_) => return None,
+        };
+        wanted.then(|| TableRef {
+            table: Prop::Literal(format!("{step}_rejects").into()),
+            ..beside
+        })
+    }
+
+    /// Tells whether rows may be rejected instead of failing the step.
+    pub fn may_reject(&self, on_error: OnError) -> bool {
+        let by_rule = |rule: &Rule| rule.action == RuleAction::Reject;
+        matches!(on_error, OnError::Reject | OnError::Split) || self.response.rules.iter().any(by_rule)
+    }
+}
