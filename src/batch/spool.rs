@@ -111,7 +111,7 @@ impl Spool {
                     true => self.given.trim_start_matches(','),
                     false => &self.given,
                 };
-                write!(self.file, "{open}{given}}}\n")?;
+                writeln!(self.file, "{open}{given}}}")?;
             }
             None => {
                 self.file.write_all(object.as_bytes())?;

@@ -17,7 +17,7 @@ use crate::sources::database::TableName;
 /// How often a step asks.
 enum Asked {
     Times(usize),
-    PerRow(TableRef),
+    PerRow(Box<TableRef>),
 }
 
 impl Session {
@@ -31,7 +31,7 @@ impl Session {
             if let Action::Http(http) = &step.action {
                 let asked = match http.request.for_each.as_ref().map(|rows| &rows.from) {
                     None => Asked::Times(1),
-                    Some(RowSource::Table(table)) => Asked::PerRow(table.clone()),
+                    Some(RowSource::Table(table)) => Asked::PerRow(Box::new(table.clone())),
                     Some(RowSource::Values(Prop::Literal(Json::Array(values)))) => Asked::Times(values.len()),
                     Some(RowSource::Query(_) | RowSource::Values(_)) => return,
                 };

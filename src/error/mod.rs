@@ -67,6 +67,8 @@ pub struct Error {
 struct Inner {
     kind: ErrorKind,
     message: String,
+    /// The message with all of a text of which it shows the beginning.
+    whole: Option<String>,
     help: Option<String>,
     place: Option<Place>,
     context: Vec<String>,
@@ -84,6 +86,7 @@ impl Error {
             inner: Box::new(Inner {
                 kind,
                 message: message.into(),
+                whole: None,
                 help: None,
                 place: None,
                 context: Vec::new(),
@@ -91,6 +94,17 @@ impl Error {
                 reported: false,
             }),
         }
+    }
+
+    /// Adds the message with all of a text of which it shows the beginning, for records that have room.
+    pub fn whole(mut self, message: impl Into<String>) -> Self {
+        self.inner.whole = Some(message.into());
+        self
+    }
+
+    /// Returns what happened in full: the whole message where there is one.
+    pub fn whole_message(&self) -> &str {
+        self.inner.whole.as_deref().unwrap_or(&self.inner.message)
     }
 
     /// Adds what to do about it; the innermost advice stays.
@@ -162,6 +176,7 @@ impl Error {
     /// Returns the same error with every text passed through `f` (used to remove secrets).
     pub fn map_text(mut self, f: impl Fn(&str) -> String) -> Self {
         self.inner.message = f(&self.inner.message);
+        self.inner.whole = self.inner.whole.as_deref().map(&f);
         self.inner.help = self.inner.help.as_deref().map(&f);
         self.inner.trace = self.inner.trace.as_deref().map(&f);
         for context in &mut self.inner.context {

@@ -82,8 +82,8 @@ impl Jinja {
             let found = world(state)?.secret(name);
             found.ok_or_else(|| fail(no_env(name)))
         });
-        environment.add_function("now", || clock::now());
-        environment.add_function("today", || clock::today());
+        environment.add_function("now", clock::now);
+        environment.add_function("today", clock::today);
         environment.add_filter("datetime", |value: &JinjaValue, pattern: Option<&str>| {
             let pattern = pattern.unwrap_or("%Y-%m-%dT%H:%M:%S%z");
             encoded(value, |text| clock::formatted(text, pattern))

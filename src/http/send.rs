@@ -268,13 +268,8 @@ impl Sending<'_> {
             None => None,
         };
         let refused = |why: String| {
-            let message = format!(
-                "{} answered {}: {why}: {}",
-                shown(request),
-                response.status,
-                excerpt(&response.body)
-            );
-            Failure::from(Error::new(ErrorKind::Refused, message))
+            let message = format!("{} answered {}: {why}", shown(request), response.status);
+            Failure::from(with_body(ErrorKind::Refused, &message, &response.body))
         };
         match verdict {
             None => {
@@ -343,13 +338,20 @@ fn check(response: &Response, request: &Request, success: &[u16]) -> Result<()> 
             format!(" (success is {})", listed.join(", "))
         }
     };
-    let message = format!(
-        "{} answered {status} {reason}{wanted}: {}",
-        shown(request),
-        excerpt(&response.body)
-    );
-    Err(match status {
-        401 | 403 => Error::new(ErrorKind::Unauthorized, message),
-        _ => Error::new(ErrorKind::Status(status), message),
-    })
+    let message = format!("{} answered {status} {reason}{wanted}", shown(request));
+    let kind = match status {
+        401 | 403 => ErrorKind::Unauthorized,
+        _ => ErrorKind::Status(status),
+    };
+    Err(with_body(kind, &message, &response.body))
+}
+
+/// An error that shows the beginning of a body, and has all of it for who keeps it.
+fn with_body(kind: ErrorKind, message: &str, body: &[u8]) -> Error {
+    /// Bytes of a body that are kept: no error is longer than that for a reason.
+    const MOST: usize = 1024 * 1024;
+    let text = String::from_utf8_lossy(&body[..body.len().min(MOST)]);
+    // No database holds NUL.
+    let whole = format!("{message}: {}", text.replace('\0', "\u{fffd}"));
+    Error::new(kind, format!("{message}: {}", excerpt(body))).whole(whole)
 }

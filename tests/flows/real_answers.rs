@@ -335,7 +335,7 @@ fn a_304_that_the_flow_asked_for_keeps_the_table() {
         ("{status: [304], action: keep}", "nothing has changed"),
         (
             "{when_expression: response.status_code == 304, action: skip}",
-            "every response was skipped",
+            "its tables stay as they are",
         ),
     ] {
         let (server, _) = with_etag();

@@ -115,7 +115,11 @@ fn rows_whose_request_fails_are_kept() {
     let database = Database::new();
     for source in ["stage", "pg"] {
         let server = Server::start(|asked: &Asked| match number(asked) {
-            2 => json(r#"{"error": "bad email"}"#).status(422),
+            2 => json(format!(
+                r#"{{"error": "bad email", "why": "{}", "see": "the end"}}"#,
+                "x".repeat(300)
+            ))
+            .status(422),
             3 => json("{}").status(500),
             4 => json(r#"{"status": "error"}"#),
             _ => json(r#"{"status": "ok"}"#),
@@ -153,7 +157,7 @@ fn rows_whose_request_fails_are_kept() {
             "{rows:?}"
         );
         assert!(
-            rows[1].starts_with("422|1|") && rows[1].contains("bad email"),
+            rows[1].starts_with("422|1|") && rows[1].contains("bad email") && rows[1].contains("the end"),
             "{rows:?}"
         );
         // A POST that met a 500 may have been carried out.

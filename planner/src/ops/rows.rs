@@ -27,6 +27,7 @@ pub struct RowsOf {
 /// Where the rows come from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[allow(clippy::large_enum_variant)]
 pub enum RowSource {
     Table(TableRef),
     Query(RowQuery),

@@ -47,7 +47,7 @@ impl Rejects {
     /// Keeps a row.
     pub async fn keep(&self, sink: &Sink, row: &Value, failure: &Failure) -> Result<()> {
         let row = serde_json::to_string(row).map_err(|e| Error::new(ErrorKind::Data, e.to_string()))?;
-        let error = failure.error.message();
+        let error = failure.error.whole_message();
         let time = chrono::Utc::now().to_rfc3339();
         let number = |n: Option<u64>| n.map_or(Cell::Null, |n| Cell::Number(Cow::Owned(n.to_string())));
         let (_, filled) = sink.fill(|tables| {

@@ -72,7 +72,7 @@ fn is_truthy(value: &Value) -> bool {
         Value::Bool(b) => *b,
         Value::Int(n) => *n != 0,
         Value::Float(n) => *n != 0.0,
-        Value::BigInt(text) | Value::Number(text) => text.parse::<f64>().map_or(true, |n| n != 0.0),
+        Value::BigInt(text) | Value::Number(text) => text.parse::<f64>().is_ok_and(|n| n != 0.0),
         Value::Text(text) => {
             let text = text.trim().to_ascii_lowercase();
             !matches!(text.as_str(), "" | "false" | "none")
