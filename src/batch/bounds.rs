@@ -13,6 +13,7 @@ const DIGITS_38: i128 = 99_999_999_999_999_999_999_999_999_999_999_999_999;
 
 /// The infinite dates of a database, as days since 1970 and as microseconds: DuckDB's numbers for them.
 pub const INFINITE_DAYS: i32 = i32::MAX;
+/// Microseconds that stand for a timestamp at infinity; the negative one for minus infinity.
 pub const INFINITE_MICROS: i64 = i64::MAX;
 
 /// What can be shown, in microseconds since 1970: asked for each value of a column.

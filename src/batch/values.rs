@@ -32,6 +32,7 @@ pub enum Values {
 }
 
 impl Values {
+    /// Returns a builder for an Arrow type; an error for one that no column of ours has.
     pub fn new(arrow: &DataType) -> Result<Values> {
         Ok(match arrow {
             DataType::Utf8 => Values::Text(StringBuilder::new()),
@@ -103,6 +104,7 @@ impl Values {
         Ok(0)
     }
 
+    /// Adds null.
     pub fn push_null(&mut self) {
         match self {
             Values::Text(b) => b.append_null(),
@@ -120,6 +122,7 @@ impl Values {
         }
     }
 
+    /// Returns the array of what was added, and begins anew.
     pub fn finish(&mut self) -> ArrayRef {
         match self {
             Values::Text(b) => Arc::new(b.finish()),

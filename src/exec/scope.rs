@@ -39,10 +39,12 @@ impl Layer {
         Layer::new(HashMap::from([(name.to_string(), value)]))
     }
 
+    /// Returns the value of a variable; none where the layer has no such.
     pub fn get(&self, name: &str) -> Option<Value> {
         lock(&self.values).get(name).cloned()
     }
 
+    /// Sets a variable.
     pub fn set(&self, name: &str, value: Value) {
         lock(&self.values).insert(name.to_string(), value);
     }

@@ -13,6 +13,7 @@ pub struct Lines {
 }
 
 impl Lines {
+    /// Returns a reporter that has written nothing yet.
     pub fn new(color: bool, quiet: bool, source: SourceText) -> Self {
         Lines { color, quiet, source }
     }

@@ -20,6 +20,7 @@ pub struct Terminal {
 }
 
 impl Terminal {
+    /// Returns a reporter that has written nothing yet.
     pub fn new(color: bool, source: SourceText) -> Self {
         let template = match color {
             true => "{spinner:.cyan} {prefix} {elapsed:.dim}  {msg}",

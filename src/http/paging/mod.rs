@@ -67,6 +67,7 @@ pub struct Pages {
 }
 
 impl Pages {
+    /// Returns a paging at its first page.
     pub fn new(spec: &Pagination) -> Pages {
         let at = match spec.kind {
             PageKind::PageNumber { start, .. } | PageKind::Offset { start, .. } => start,

@@ -10,6 +10,7 @@ use crate::syntax::hidden::hide_named;
 use crate::syntax::source::TYPE;
 use crate::syntax::{Form, Key, Keys, Shape};
 
+/// The keys of an adbc source.
 pub static SHAPE: Shape = Shape {
     what: "an adbc source",
     doc: "Any database with an ADBC driver.",

@@ -10,6 +10,7 @@ use crate::syntax::hidden::hide_in_url;
 use crate::syntax::source::TYPE;
 use crate::syntax::{Form, Key, Keys, Shape};
 
+/// The keys of a duckdb source.
 pub static SHAPE: Shape = Shape {
     what: "a duckdb source",
     doc: "A DuckDB database.",

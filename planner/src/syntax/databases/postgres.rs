@@ -9,6 +9,7 @@ use crate::expr::each_prop;
 use crate::syntax::source::TYPE;
 use crate::syntax::{Form, Key, Keys, Shape};
 
+/// The keys of a postgres source.
 pub static SHAPE: Shape = Shape {
     what: "a postgres source",
     doc: "A PostgreSQL database.",

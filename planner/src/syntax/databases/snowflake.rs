@@ -11,6 +11,7 @@ use crate::syntax::hidden::hide;
 use crate::syntax::source::TYPE;
 use crate::syntax::{Form, Key, Keys, Shape};
 
+/// The keys of a snowflake source.
 pub static SHAPE: Shape = Shape {
     what: "a snowflake source",
     doc: "A Snowflake database. One of password, private_key_path and token says who connects.",

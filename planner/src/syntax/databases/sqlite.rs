@@ -9,6 +9,7 @@ use crate::expr::{Prop, each_prop};
 use crate::syntax::source::TYPE;
 use crate::syntax::{Form, Key, Keys, Shape};
 
+/// The keys of a sqlite source.
 pub static SHAPE: Shape = Shape {
     what: "a sqlite source",
     doc: "A SQLite database.",

@@ -9,6 +9,7 @@ use crate::expr::each_prop;
 use crate::syntax::source::TYPE;
 use crate::syntax::{Keys, Shape};
 
+/// The keys of a staging source.
 pub static SHAPE: Shape = Shape {
     what: "a staging source",
     doc: "The embedded database: DataFusion over Delta tables in the project's state. Needs no server.",
