@@ -22,9 +22,10 @@
 //! [`batch`], [`value`], [`world`], [`http`], [`python`], [`expr`], [`sources`], [`staging`], `local`, [`event`], [`exec`],
 //! [`engine`], [`report`], [`cli`].
 //!
-//! Where to look: paging ends in `http::paging` (and, for `while` and rules, in `exec::request::conversation`), rows are
-//! rejected in `exec::request::rejects`, secrets are hidden in what a run shows by [`secret`] and in plans by
-//! `Source::without_secrets` of the compiler, a run starts in `engine::session`, events are sent in `exec::event`.
+//! Where to look: paging ends in `http::paging` (`Pages::advance`; for `while`, rules and `stop_status` in
+//! `exec::request::conversation`), rows are rejected in `exec::request::rejects` (asked by `split` for a row or batch that failed),
+//! secrets are hidden in what a run shows by [`secret`] and in plans by `Plan::without_secrets` and `Source::without_secrets` of
+//! the compiler, in `planner/`; a run starts in `engine::session`, events are sent in `exec::event`.
 
 /// Arrow batches: types of columns, and rows from JSON, CSV and XML.
 pub mod batch;

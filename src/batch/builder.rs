@@ -245,7 +245,10 @@ impl BatchBuilder {
             (None, _) | (_, Cell::Null | Cell::Clock(..)) => Ok(cell),
             (Some(format), _) => format.read(&cell).map_err(|reason| {
                 let number = self.before + self.rows as u64 + 1;
-                misfit(&self.table, (&known.name, &known.sql), number, &cell, &reason)
+                misfit(&self.table, (&known.name, &known.sql), number, &cell, &reason).replace_help(format!(
+                    "write the `format` of column `{0}` as the values are written; as `{0}: text` the column takes any",
+                    known.name
+                ))
             }),
         }
     }

@@ -79,6 +79,11 @@ impl Field {
         }
     }
 
+    /// Tells whether the value is not in the rows.
+    pub fn is_given(&self) -> bool {
+        matches!(self.from, FieldValue::Given)
+    }
+
     /// Returns the field of a column of another name.
     #[must_use]
     pub fn named(self, name: &str) -> Field {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::format::{Fixed, Item, Parsed, parse};
-use chrono::{NaiveDate, NaiveTime};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveTime};
 use sequor_planner::ops::TimeFormat;
 
 use super::cell::{self, Cell};
@@ -13,22 +13,39 @@ use super::clock::Clock;
 #[derive(Debug, Clone)]
 pub struct TimeReader {
     format: TimeFormat,
-    /// The parts of the patterns to be tried, one after the other.
-    patterns: Arc<Vec<Vec<Item<'static>>>>,
+    /// The patterns to be tried, one after the other.
+    patterns: Arc<Vec<Pattern>>,
+}
+
+#[derive(Debug)]
+struct Pattern {
+    items: Vec<Item<'static>>,
+    /// The names of zones are those of UTC.
+    utc: bool,
+    /// Years of two digits: 69 and later are of the last century, as in Python.
+    short_year: bool,
 }
 
 /// The spellings of ISO 8601 besides those that databases write.
-const ISO_8601: [&str; 9] = [
+const ISO_8601: [&str; 14] = [
     "%Y%m%dT%H%M%S%.f%#z",
     "%Y%m%dT%H%M%S%.f",
     "%Y%m%dT%H%M%#z",
     "%Y%m%dT%H%M",
+    "%Y-%m-%dT%H%M%S%.f%#z",
+    "%Y-%m-%dT%H%M%S%.f",
+    "%Y-%m-%dT%H%M",
+    "%Y-%m-%dT%H",
     "%Y%m%d",
     "%G-W%V-%u",
     "%GW%V%u",
-    "%Y-%j",
-    "%Y%j",
+    "%H:%M:%S%.f",
+    "%H:%M",
+    "T%H:%M:%S%.f",
 ];
+
+/// Days of the year, by how long their texts are: three digits, or they would be months.
+const ORDINAL: [(&str, usize); 2] = [("%Y-%j", 8), ("%Y%j", 7)];
 
 /// The last second that seconds since 1970 are taken for: the end of the year 9999.
 const LAST_SECOND: i128 = 253_402_300_799;
@@ -36,14 +53,16 @@ const LAST_SECOND: i128 = 253_402_300_799;
 impl TimeReader {
     /// Returns a reader for a format.
     pub fn new(format: &TimeFormat) -> TimeReader {
-        let items = |pattern: &str| {
-            let items = TimeFormat::items(pattern);
-            // As Python: `Z` is an offset.
-            items.into_iter().map(zoned).collect()
-        };
         let patterns = match format {
-            TimeFormat::Strftime(pattern) => vec![items(pattern)],
-            TimeFormat::Iso8601 => ISO_8601.iter().map(|pattern| items(pattern)).collect(),
+            TimeFormat::Strftime(pattern) if pattern.contains("%Z") => ["UTC", "GMT", "Z"]
+                .iter()
+                .map(|zone| Pattern::new(&pattern.replace("%Z", zone), true))
+                .collect(),
+            TimeFormat::Strftime(pattern) => vec![Pattern::new(pattern, false)],
+            TimeFormat::Iso8601 => ISO_8601
+                .iter()
+                .map(|pattern| Pattern::new(pattern, false))
+                .collect(),
             TimeFormat::Unix | TimeFormat::UnixMs => Vec::new(),
         };
         TimeReader {
@@ -66,13 +85,16 @@ impl TimeReader {
                 let text = cell::text(cell);
                 let text = text.trim();
                 let known = match self.format {
-                    TimeFormat::Iso8601 => Clock::read(text).or_else(|| day(text)),
+                    TimeFormat::Iso8601 => Clock::read(text).or_else(|| day(text)).or_else(|| ordinal(text)),
                     _ => None,
                 };
+                if let Some(clock) = known {
+                    return Ok(Cell::Clock(clock.micros, clock.offset));
+                }
                 let mut patterns = self.patterns.iter();
-                known
-                    .or_else(|| patterns.find_map(|items| by(text, items)))
-                    .ok_or_else(|| format!(" in the format `{}`", self.format.name()))?
+                return patterns
+                    .find_map(|pattern| pattern.read(text))
+                    .ok_or_else(|| format!(" in the format `{}`", self.format.name()));
             }
         };
         Ok(Cell::Clock(clock.micros, clock.offset))
@@ -114,23 +136,59 @@ fn day(text: &str) -> Option<Clock> {
     })
 }
 
-/// A text by the parts of a pattern; a time alone is one of 1970-01-01.
-fn by(text: &str, items: &[Item<'static>]) -> Option<Clock> {
-    let mut parsed = Parsed::new();
-    parse(&mut parsed, text, items.iter()).ok()?;
-    let date = parsed.to_naive_date().ok();
-    let time = parsed.to_naive_time().ok();
-    let seconds = parsed.timestamp();
-    let clock = match (date, time, seconds) {
-        (Some(date), time, _) => date.and_time(time.unwrap_or(NaiveTime::MIN)),
-        (None, Some(time), None) => NaiveDate::default().and_time(time),
-        (None, _, _) => parsed.to_naive_datetime_with_offset(0).ok()?,
-    };
-    let offset = parsed.offset().map(i64::from);
-    Some(Clock {
-        micros: clock.and_utc().timestamp_micros(),
-        offset: offset.or(seconds.map(|_| 0)),
-    })
+/// A day of the year.
+fn ordinal(text: &str) -> Option<Clock> {
+    let (pattern, _) = ORDINAL.iter().find(|(_, length)| text.len() == *length)?;
+    match Pattern::new(pattern, false).read(text)? {
+        Cell::Clock(micros, offset) => Some(Clock { micros, offset }),
+        _ => None,
+    }
+}
+
+impl Pattern {
+    fn new(pattern: &str, utc: bool) -> Pattern {
+        Pattern {
+            // As Python: `Z` is an offset.
+            items: TimeFormat::items(pattern).into_iter().map(zoned).collect(),
+            utc,
+            short_year: pattern.contains("%y"),
+        }
+    }
+
+    /// Reads a text: a clock, or the text of a time that has no day.
+    fn read(&self, text: &str) -> Option<Cell<'static>> {
+        let mut parsed = Parsed::new();
+        parse(&mut parsed, text, self.items.iter()).ok()?;
+        if parsed.hour_mod_12().is_some() && parsed.minute().is_none() {
+            parsed.set_minute(0).ok()?;
+        }
+        let has_time = parsed.hour_mod_12().is_some() || parsed.hour_div_12().is_some();
+        let time = match has_time || parsed.minute().is_some() || parsed.second().is_some() {
+            // A part that says nothing by itself is no midnight.
+            true => Some(parsed.to_naive_time().ok()?),
+            false => None,
+        };
+        let seconds = parsed.timestamp();
+        let clock = match (parsed.to_naive_date().ok(), time) {
+            (Some(date), time) => self.in_century(date)?.and_time(time.unwrap_or(NaiveTime::MIN)),
+            (None, Some(time)) => {
+                return Some(Cell::Text(time.format("%H:%M:%S%.f").to_string().into()));
+            }
+            (None, None) => DateTime::from_timestamp(seconds?, 0)?.naive_utc(),
+        };
+        let utc = self.utc || seconds.is_some();
+        let offset = parsed.offset().map(i64::from).or(utc.then_some(0));
+        Some(Cell::Clock(clock.and_utc().timestamp_micros(), offset))
+    }
+
+    /// A date of a year that is written in full.
+    fn in_century(&self, date: NaiveDate) -> Option<NaiveDate> {
+        match date.year() {
+            2069 if self.short_year => date.with_year(1969),
+            ..1000 => None,
+            _ => Some(date),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -179,7 +237,10 @@ mod tests {
                 None,
             ),
             ("%d.%m.%y", text("01.05.24"), noon - 36_000_000_000, None),
-            ("%I:%M %p", text("10:00 AM"), 36_000_000_000, None),
+            ("%Y-%m-%d %H", text("2024-05-01 10"), noon, None),
+            ("%Y-%m-%d %H:%M %Z", text("2024-05-01 10:00 UTC"), noon, Some(0)),
+            ("%y%m%d", text("690101"), -31_536_000_000_000, None),
+            ("iso8601", text("2024-05-01T10"), noon, None),
             ("iso8601", text("2024-05-01T10:00:00Z"), noon, Some(0)),
             ("iso8601", text("20240501T100000Z"), noon, Some(0)),
             (
@@ -203,11 +264,26 @@ mod tests {
             ("%m/%d/%Y", text("2024-05-01")),
             ("%m/%d/%Y", text("05/01/2024 10:00")),
             ("%m/%d/%Y", text("13/41/2024")),
+            ("%d/%m/%Y", text("01/05/24")),
+            ("%Y-%m-%d %H:%M %Z", text("2024-05-01 10:00 EST")),
+            ("iso8601", text("2024-05")),
+            ("iso8601", text("2024-13")),
         ] {
             let shown = format!("{format} {cell:?}");
             assert!(read(format, cell).is_err(), "{shown}");
         }
         assert!(TimeFormat::read("yesterday").is_err());
-        assert!(TimeFormat::read("%Q").is_err());
+        for pattern in [
+            "%Q",
+            "%Y-%m-%d %I:%M",
+            "%Y-%m-%d %M",
+            "%Y-%m-%d %H:%S",
+            "%Y-%m-%d %p",
+        ] {
+            assert!(TimeFormat::read(pattern).is_err(), "{pattern}");
+        }
+        let time = TimeFormat::read("%I:%M %p").map(|format| TimeReader::new(&format));
+        let time = time.and_then(|reader| reader.read(&text("10:30 PM")));
+        assert!(matches!(time, Ok(Cell::Text(text)) if text == "22:30:00"));
     }
 }

@@ -72,6 +72,26 @@ pub struct ColumnType {
     pub logical: Logical,
 }
 
+/// Tells whether a column of the second type may change a value of the first without an error: fewer places, whole numbers
+/// for others, a clock for a moment, a number for a text.
+pub fn narrows(from: &ColumnType, to: &ColumnType) -> bool {
+    use DataType::{Date32, Decimal128, Float32, Float64, Int16, Int32, Int64, Timestamp, Utf8};
+    let whole = |t: &DataType| matches!(t, Int16 | Int32 | Int64);
+    match (&from.arrow, &to.arrow) {
+        (Decimal128(_, from), Decimal128(_, to)) => from > to,
+        (Decimal128(_, scale), to) if whole(to) => *scale > 0,
+        (Float32 | Float64, Decimal128(..)) => true,
+        (Float32 | Float64, to) if whole(to) => true,
+        (Float64, Float32) => true,
+        (Timestamp(_, Some(_)), Timestamp(_, None)) => true,
+        (Timestamp(..), Date32) => true,
+        // Decimals of any precision travel as text.
+        (Utf8, Decimal128(..)) => matches!(from.logical, Logical::Plain | Logical::Numeric),
+        (Utf8, to) if whole(to) => matches!(from.logical, Logical::Plain | Logical::Numeric),
+        _ => false,
+    }
+}
+
 impl ColumnType {
     /// Returns what a CREATE TABLE says of the column.
     pub fn declaration(&self) -> &str {

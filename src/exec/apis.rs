@@ -48,11 +48,15 @@ impl Transports {
                 Error::new(ErrorKind::Project, message)
             })?;
         }
+        let tokens = match &replay {
+            Some(_) => TokenStore::none(),
+            None => TokenStore::new(state),
+        };
         Ok(Transports {
             replay,
             record: record.map(|folder| (folder.to_path_buf(), Recordings::default())),
             redactor: redactor.clone(),
-            tokens: TokenStore::new(state),
+            tokens,
         })
     }
 

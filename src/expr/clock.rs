@@ -24,6 +24,13 @@ pub fn today() -> String {
     Utc::now().format("%Y-%m-%d").to_string()
 }
 
+/// Returns what is said of null, which is no date.
+pub fn null() -> Error {
+    Error::new(ErrorKind::Data, "`datetime`: null is no date or time").help(
+        "give another value where there is none: `{{ (var('day') or today()) | datetime('%d.%m.%Y') }}`",
+    )
+}
+
 /// Writes a date or time, given in ISO 8601, by a pattern of strftime.
 ///
 /// # Errors

@@ -86,6 +86,9 @@ impl Jinja {
         environment.add_function("today", clock::today);
         environment.add_filter("datetime", |value: &JinjaValue, pattern: Option<&str>| {
             let pattern = pattern.unwrap_or("%Y-%m-%dT%H:%M:%S%z");
+            if value.is_none() {
+                return Err(fail(clock::null()));
+            }
             encoded(value, |text| clock::formatted(text, pattern))
         });
         environment.add_filter("path", |value: &JinjaValue| encoded(value, in_path::path));

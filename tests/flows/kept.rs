@@ -203,4 +203,68 @@ fn a_replaced_table_of_sqlite_keeps_its_indexes_and_constraints() {
         project.rows("db", "select id, total from orders"),
         ["3|5000000000"]
     );
+    assert_eq!(project.rows("db", sql), ["1"]);
+}
+
+#[test]
+fn rows_of_other_tables_do_not_go_with_those_that_are_replaced() {
+    let server = server();
+    let database = postgres::Database::new();
+    let project = project(&server, &database.source());
+    database.execute(indoc! {"
+        create table orders (id integer primary key, total integer, note varchar(20));
+        insert into orders values (1, 1, 'old');
+        create table lines (order_id integer references orders (id) on delete cascade);
+        insert into lines values (1)
+    "});
+    project
+        .sequor(&["run", "same"])
+        .fails(1, &["foreign key", "on delete", "write_mode: upsert"]);
+    assert_eq!(database.rows("select count(*) as n from lines"), ["1"]);
+    assert_eq!(database.rows("select note from orders"), ["old"]);
+    // Nor do those of tables that inherit.
+    database.execute(indoc! {"
+        drop table lines;
+        create table kids () inherits (orders);
+        insert into kids values (5, 5, 'kid')
+    "});
+    project.run("same");
+    assert_eq!(database.rows("select note from kids"), ["kid"]);
+}
+
+#[test]
+fn a_column_that_views_hold_at_its_type_does_not_round_the_rows() {
+    let server = Server::start(|_: &Asked| json(r#"[{"id": 1, "total": 10.25, "note": "a"}]"#));
+    let database = postgres::Database::new();
+    let project = project(&server, &database.source());
+    project.replace("flows/same.yaml", "total: integer", "total: \"numeric(10,2)\"");
+    database.execute(indoc! {"
+        create table orders (id integer, total integer, note varchar(20));
+        create view totals as select total from orders
+    "});
+    project
+        .sequor(&["run", "same"])
+        .fails(1, &["column \"total\"", "stays integer", "views"]);
+    assert_eq!(database.rows("select count(*) as n from orders"), ["0"]);
+}
+
+#[test]
+fn a_column_that_is_narrower_than_the_flow_says_is_warned_of() {
+    let server = Server::start(|_: &Asked| json(r#"[{"id": 1, "total": 10.25, "note": "a"}]"#));
+    let database = postgres::Database::new();
+    let project = project(&server, &database.source());
+    project.replace("flows/same.yaml", "total: integer", "total: \"numeric(10,2)\"");
+    project.replace(
+        "flows/same.yaml",
+        "data_path: $,",
+        "data_path: $, write_mode: append,",
+    );
+    database.execute("create table orders (id integer, total integer, note varchar(20))");
+    let ran = project.run("same");
+    assert!(
+        ran.stderr
+            .contains("column `total` is integer there and numeric(10,2) in the flow"),
+        "{}",
+        ran.stderr
+    );
 }

@@ -4,6 +4,7 @@ mod across;
 mod auth;
 mod bad_data;
 mod bad_project;
+mod columns;
 mod commands;
 mod computed;
 mod databases;

@@ -154,3 +154,46 @@ fn a_session_that_is_never_taken_is_not_begun_for_ever() {
     assert!((1..=2).contains(&logins), "{logins} logins");
     assert!(!ran.all().contains("p4ss-of-user"), "{}", ran.all());
 }
+
+#[test]
+fn two_accounts_of_one_client_keep_their_own_tokens_and_a_replay_keeps_none() {
+    // Each seed is good once; what follows it names its account.
+    let used: Mutex<Vec<String>> = Mutex::default();
+    let server = Server::start(move |asked: &Asked| {
+        if asked.path != "/token" {
+            return json("{}");
+        }
+        let form: Vec<(String, String)> = url::form_urlencoded::parse(asked.body.as_bytes())
+            .into_owned()
+            .collect();
+        let token = form.iter().find(|(name, _)| name == "refresh_token");
+        let token = token.map(|(_, token)| token.clone()).unwrap_or_default();
+        let mut used = used.lock().expect("no panic");
+        if used.contains(&token) {
+            return json(r#"{"error": "invalid_grant"}"#).status(400);
+        }
+        used.push(token.clone());
+        json(format!(
+            r#"{{"access_token": "a-{token}", "refresh_token": "{token}-next", "expires_in": 3600}}"#
+        ))
+    });
+    let source = |seed: &str| {
+        format!(
+            "type: http\nbase_url: {0}\nauth: {{type: oauth2, grant_type: refresh_token, client_id: app, token_endpoint: {0}/token, refresh_token: {seed}}}\n",
+            server.url
+        )
+    };
+    let project = Project::new()
+        .file("sources/one.yaml", &source("first-seed"))
+        .file("sources/two.yaml", &source("second-seed"))
+        .file(
+            "flows/main.yaml",
+            "- op: http_request\n  request: {source: one, url: /x}\n- op: http_request\n  request: {source: two, url: /x}\n",
+        );
+    let ran = project.sequor(&["run", "main", "--record", "kept"]);
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    let ran = project.sequor(&["run", "main", "--replay", "kept"]);
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    project.run("main");
+    project.run("main");
+}

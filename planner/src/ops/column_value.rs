@@ -1,6 +1,6 @@
 //! Where the value of a column comes from, and how it is written there.
 
-use chrono::format::{Item, StrftimeItems};
+use chrono::format::{Fixed, Item, Numeric, StrftimeItems};
 use serde::{Deserialize, Serialize};
 
 use crate::codes::Code;
@@ -54,6 +54,7 @@ impl TimeFormat {
             if items.iter().any(|item| matches!(item, Item::Error)) {
                 return Err(format!("`{text}` is not a pattern of strftime"));
             }
+            complete(&items).map_err(|why| format!("`{text}` {why}"))?;
         }
         Ok(format)
     }
@@ -78,6 +79,35 @@ impl TimeFormat {
             TimeFormat::Strftime(pattern) => pattern,
         }
     }
+}
+
+/// Checks that the parts of a pattern say a time together, where they say one.
+///
+/// # Errors
+/// What is missing.
+fn complete(items: &[Item<'_>]) -> Result<(), &'static str> {
+    let has = |wanted: &[Numeric]| {
+        let is = |item: &Item<'_>| matches!(item, Item::Numeric(numeric, _) if wanted.contains(numeric));
+        items.iter().any(is)
+    };
+    let half = items
+        .iter()
+        .any(|item| matches!(item, Item::Fixed(Fixed::LowerAmPm | Fixed::UpperAmPm)));
+    let (of_12, of_24) = (has(&[Numeric::Hour12]), has(&[Numeric::Hour]));
+    match (of_12, half) {
+        (true, false) if !of_24 => {
+            return Err("has hours up to 12 and not which half of the day: add `%p`, or write `%H`");
+        }
+        (false, true) if !of_24 => return Err("has `%p` without the hour: add `%I`"),
+        _ => {}
+    }
+    if has(&[Numeric::Minute]) && !of_12 && !of_24 {
+        return Err("has minutes without the hour: add `%H`");
+    }
+    if has(&[Numeric::Second]) && !has(&[Numeric::Minute]) {
+        return Err("has seconds without the minutes: add `%M`");
+    }
+    Ok(())
 }
 
 /// The keys that say where a column's value comes from.
@@ -129,7 +159,7 @@ pub fn read(keys: &Keys<'_>, d: &mut Diagnostics) -> (Option<ColumnValue>, Optio
     let format = keys.label("format", d).and_then(|text| {
         let read = TimeFormat::read(text.trim());
         read.map_err(|why| {
-            d.error(Code::BadValue, keys.place_of("format").cloned(), why)
+            d.error(Code::BadColumnType, keys.place_of("format").cloned(), why)
                 .help("use unix, unix_ms, iso8601, or a pattern of strftime like `%Y-%m-%d %H:%M:%S`");
         })
         .ok()

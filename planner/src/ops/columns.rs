@@ -276,7 +276,7 @@ fn with_options(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<ColumnSpec> {
             "`format: {}` is for dates and times, and the type is `{sql_type}`",
             format.name()
         );
-        d.error(Code::BadValue, keys.place_of("format").cloned(), message)
+        d.error(Code::BadColumnType, keys.place_of("format").cloned(), message)
             .help("use a type like timestamp, date or time, or leave `format` out");
     }
     Some(ColumnSpec {

@@ -141,10 +141,15 @@ pub fn read(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<RowsOf> {
     let (table, query) = (keys.prop("table", d), keys.prop("query", d));
     let source = keys.name("source", d);
     let variable = keys.name("as", d);
-    let given: Vec<&str> = ["table", "query", "values"]
-        .into_iter()
-        .filter(|key| keys.has(key))
-        .collect();
+    // What is blank is not given.
+    let given: Vec<&str> = [
+        ("table", table.is_some()),
+        ("query", query.is_some()),
+        ("values", keys.has("values")),
+    ]
+    .into_iter()
+    .filter_map(|(key, given)| given.then_some(key))
+    .collect();
     let [kind] = given.as_slice() else {
         let message = match given.as_slice() {
             [] => format!("{} needs `table`", keys.what()),

@@ -91,7 +91,8 @@ pub fn read(node: &Node, d: &mut Diagnostics) -> Option<Rule> {
     let keys = Keys::new(node, &RULE, d)?;
     let (when, message) = (keys.prop("when", d), keys.prop("message", d));
     let status = read_statuses(&keys, "status", d).unwrap_or_default();
-    let empty = !keys.has("when") && !keys.has("status");
+    // What is blank is no condition: the rule would hold for every response.
+    let empty = when.is_none() && status.is_empty() && !keys.defers("status", d);
     if empty {
         d.error(
             Code::MissingKey,

@@ -1,9 +1,12 @@
 //! Names of tables and columns that their database would cut.
 
+use sqlparser::tokenizer::{Token, Tokenizer};
+
 use super::steps::Resolver;
 use crate::codes::Code;
+use crate::expr::Prop;
 use crate::names::name_parts;
-use crate::ops::{Columns, FlowAction, FlowStep, RowsOf, TableRef};
+use crate::ops::{Columns, FlowAction, FlowStep, Plain, RowsOf, TableRef, Transform};
 use crate::span::Place;
 
 impl Resolver<'_> {
@@ -23,6 +26,9 @@ impl Resolver<'_> {
                 tables.extend(filled.map(|table| (&table.target, Some(&table.columns))));
             }
             FlowAction::Plain(plain) => {
+                if let Plain::Transform(transform) = &**plain {
+                    self.check_query(transform);
+                }
                 let filled = plain.operation().fills();
                 tables.extend(filled.map(|(table, _)| (table, None)));
             }
@@ -42,6 +48,27 @@ impl Resolver<'_> {
                 for column in columns {
                     self.check_length(&table.source, "column", &column.name, &column.place);
                 }
+            }
+        }
+    }
+
+    /// Names in a query that are cut where it runs: a column of the result would have another name than it says.
+    fn check_query(&mut self, transform: &Transform) {
+        let source = &transform.target.source;
+        let Some(dialect) = self.names.sources.get(source).and_then(|source| source.dialect()) else {
+            return;
+        };
+        let text = match &transform.query {
+            Prop::Literal(text) => text.as_str().unwrap_or_default(),
+            Prop::Jinja { code, .. } => &*code.text,
+            _ => return,
+        };
+        let Ok(tokens) = Tokenizer::new(&*dialect.parser(), text).tokenize() else {
+            return;
+        };
+        for token in tokens {
+            if let Token::Word(word) = token {
+                self.check_length(source, "column or table", &word.value, &transform.query_place);
             }
         }
     }

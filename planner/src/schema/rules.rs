@@ -5,6 +5,13 @@ use serde_json::{Value as Json, json};
 use super::TEMPLATE;
 use crate::syntax::{EXPRESSION, GRANTS, SNOWFLAKE_CREDENTIALS, Shape};
 
+/// A key that is given, plainly or by Python, and not blank.
+fn given(key: &str) -> Json {
+    let python = format!("{key}{EXPRESSION}");
+    let some = |key: &str| json!({"required": [key], "properties": {key: {"not": {"type": "null"}}}});
+    json!({"anyOf": [some(key), some(&python)]})
+}
+
 /// Rules between keys that their shapes can't say.
 pub fn beyond_keys(shape: &Shape) -> Vec<Json> {
     let both = |a: &str, b: &str| json!({"not": {"required": [a, b]}});
@@ -56,6 +63,9 @@ pub fn beyond_keys(shape: &Shape) -> Vec<Json> {
             }
         }
     }
+    if shape.key("when").is_some() && shape.key("status").is_some() {
+        rules.push(json!({"anyOf": [given("when"), given("status")]}));
+    }
     if shape.key("when").is_some() {
         // Text that is no template is the same for every response.
         rules.push(json!({"properties": {"when": {"anyOf": [
@@ -97,8 +107,7 @@ pub fn beyond_keys(shape: &Shape) -> Vec<Json> {
         }
     }
     if shape.key("values").is_some() && shape.key("as").is_some() {
-        let one =
-            |key: &str| json!({"anyOf": [{"required": [key]}, {"required": [format!("{key}{EXPRESSION}")]}]});
+        let one = given;
         let without = |keys: &[&str]| {
             let some: Vec<Json> = keys.iter().map(|key| one(key)).collect();
             json!({"not": {"anyOf": some}})
@@ -114,8 +123,7 @@ pub fn beyond_keys(shape: &Shape) -> Vec<Json> {
         ]}));
     }
     if shape.key("algorithm").is_some() && shape.key("grant_type").is_none() {
-        let one =
-            |key: &str| json!({"anyOf": [{"required": [key]}, {"required": [format!("{key}{EXPRESSION}")]}]});
+        let one = given;
         rules.push(json!({"allOf": [{"required": ["algorithm"]}, {"oneOf": [one("key"), one("key_path")]}]}));
     }
     if shape.key("tables").is_some() {

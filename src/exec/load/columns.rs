@@ -44,6 +44,29 @@ impl ColumnSpec {
             Value::Row(row) if key == "type" => row.get(key),
             _ => None,
         };
+        if let Value::Map(entries) = value {
+            const KEYS: [&str; 8] = [
+                "type",
+                "name",
+                "precision",
+                "scale",
+                "path",
+                "value",
+                "format",
+                "description",
+            ];
+            if let Some(unknown) = entries.keys().find(|key| !KEYS.contains(&key.as_str())) {
+                let message = format!("column `{name}`: unknown key `{unknown}`");
+                let near = sequor_planner::did_you_mean(unknown, "keys", KEYS.into_iter());
+                return Err(Error::new(ErrorKind::Data, message).help(near.unwrap_or_default()));
+            }
+            if get("type").is_none() && !entries.contains_key("name") {
+                return Err(Error::new(
+                    ErrorKind::Data,
+                    format!("column `{name}` has no `type`"),
+                ));
+            }
+        }
         let Some(sql) = get("type").filter(|_| !matches!(value, Value::Text(_))) else {
             return Ok(ColumnSpec::new(name, type_text(value)?));
         };

@@ -238,10 +238,7 @@ fn columns(
         return Ok((columns.iter().map(|c| c.name.clone().into()).collect(), columns));
     }
     let seen = spool.columns();
-    let seen = seen.filter(|(name, _)| {
-        let read = |spec: &ColumnSpec| spec.name == *name || spec.field.is_key(name);
-        !declared.iter().any(read)
-    });
+    let seen = seen.filter(|(name, _)| !declared.iter().any(|spec| spec.field.is_key(name)));
     let mut specs: Specs = declared.to_vec();
     let fixed = match (declared.is_empty(), there) {
         // The first rows make the table.
@@ -253,6 +250,20 @@ fn columns(
     for (key, sql) in seen {
         let short = limit.and_then(|limit| limit.shortened(&database.fold(key)));
         let name = short.as_deref().unwrap_or(key);
+        let taken = declared.iter().find(|spec| spec.name == key);
+        if let (Some(spec), SchemaPolicy::Evolve | SchemaPolicy::Freeze) = (taken, deferred.schema)
+            && !spec.field.is_given()
+        {
+            let message = format!(
+                "the rows have `{key}`, and column `{key}` of table `{}` is read from elsewhere",
+                deferred.table
+            );
+            return Err(Error::new(ErrorKind::Data, message)
+                .help("give that column another name, or leave the field out by `schema: discard`"));
+        }
+        if taken.is_some() {
+            continue;
+        }
         let inside = || declared.iter().any(|spec| spec.field.key() == Some(key));
         let known = fixed.is_none_or(|fixed| naming.knows(fixed, name));
         match deferred.schema {

@@ -53,7 +53,6 @@ pub async fn found(
             };
             match value {
                 Value::List(values) => Ok(Found::Values(values.to_vec())),
-                Value::Null => Ok(Found::Values(Vec::new())),
                 other => {
                     let message = format!("`values` must be a list, and is {}", other.kind());
                     Err(Error::new(ErrorKind::Data, message)

@@ -4,12 +4,12 @@
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::FieldRef;
+use arrow::datatypes::{DataType, FieldRef};
 use futures::StreamExt;
 use tokio::sync::mpsc;
 
 use crate::batch::column::Column;
-use crate::batch::types::arrow_schema;
+use crate::batch::types::{arrow_schema, narrows};
 use crate::error::Result;
 use crate::exec::event::Emitter;
 use crate::exec::load::columns::named_as_there;
@@ -36,9 +36,30 @@ impl Beginning {
     pub async fn begin(&mut self) -> Result<Box<dyn Load>> {
         let place = (&*self.database, &self.target);
         named_as_there(place, &self.given, &mut self.columns, None, &self.emitter).await?;
+        self.warn_of_narrower().await?;
         self.database
             .begin_load(&self.target, &self.columns, self.mode.clone())
             .await
+    }
+
+    /// Warns of columns of a table that stays which may change the values of the rows, as an INSERT does.
+    async fn warn_of_narrower(&self) -> Result<()> {
+        let is_declared = |column: &Column| column.column_type.arrow != DataType::Utf8;
+        if self.mode.replaces() || !self.columns.iter().any(is_declared) {
+            return Ok(());
+        }
+        let there = self.database.columns(&self.target).await?.unwrap_or_default();
+        for column in self.columns.iter().filter(|column| is_declared(column)) {
+            let known = self.database.naming().find(&there, &column.name);
+            if let Some(known) = known.filter(|known| narrows(&column.column_type, &known.column_type)) {
+                let warning = format!(
+                    "table `{}`: column `{}` is {} there and {} in the flow: values that it does not hold are rounded or cut",
+                    self.target, column.name, known.column_type.sql, column.column_type.sql
+                );
+                self.emitter.warn(warning).await;
+            }
+        }
+        Ok(())
     }
 
     async fn read(&self, batch: Batch) -> Result<RecordBatch> {

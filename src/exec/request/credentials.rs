@@ -15,6 +15,7 @@ use crate::http::{
     Auth, AwsSigv4, Body, Digest, Grant, JwtSettings, OAuth1, OAuth2Settings, Parts, SessionSettings,
 };
 use crate::secret::Secret;
+use crate::value::Value;
 
 /// The texts of optional properties.
 struct Texts<'a>(&'a StepContext);
@@ -116,6 +117,22 @@ pub async fn evaluate(step: &StepContext, api: &Api) -> Result<(Option<Auth>, Op
     Ok((auth, base_url))
 }
 
+/// How the body of a login is written: as its content type says, and JSON where it says nothing.
+fn login_format(headers: Option<&Value>, body: Option<&Value>) -> BodyFormat {
+    let content_type = match headers {
+        Some(Value::Map(entries)) => entries
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case("content-type"))
+            .map(|(_, value)| value.to_text().to_ascii_lowercase()),
+        _ => None,
+    };
+    match (content_type, body) {
+        (Some(form), Some(Value::Map(_))) if form.contains("form-urlencoded") => BodyFormat::FormUrlencoded,
+        (Some(other), Some(Value::Text(_))) if !other.contains("json") => BodyFormat::Text,
+        _ => BodyFormat::Json,
+    }
+}
+
 /// The login of a source. All of its headers and its body are secrets.
 async fn session(texts: &Texts<'_>, given: &SessionSpec, base_url: Option<&str>) -> Result<SessionSettings> {
     let optional = async |prop: &Option<Prop>| match prop {
@@ -126,6 +143,7 @@ async fn session(texts: &Texts<'_>, given: &SessionSpec, base_url: Option<&str>)
     for value in [&headers, &body].into_iter().flatten() {
         texts.0.hide(value);
     }
+    let format = login_format(headers.as_ref(), body.as_ref());
     let login = crate::http::build(Parts {
         base_url,
         url: texts.0.value(&given.url).await?,
@@ -135,7 +153,7 @@ async fn session(texts: &Texts<'_>, given: &SessionSpec, base_url: Option<&str>)
         replaced: Vec::new(),
         headers: [None, headers, None],
         body: body.map(|value| Body {
-            format: BodyFormat::Json,
+            format,
             value,
             folder: &texts.0.run.folder,
         }),

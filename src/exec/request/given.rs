@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use sequor_planner::expr::Prop;
 use sequor_planner::ops::{ColumnValue, Columns, ResponseTable};
 
 use crate::batch::target::GivenValue;
@@ -9,6 +10,7 @@ use crate::error::Result;
 use crate::exchange::Response;
 use crate::exec::context::StepContext;
 use crate::exec::load::given_value;
+use crate::value::Value;
 use crate::world::World;
 
 /// Evaluates what the columns of the tables give all rows of a response, by table; empty where none gives anything.
@@ -35,7 +37,12 @@ pub async fn given(
     let wanted: Vec<_> = props.iter().map(|(.., prop)| *prop).collect();
     let values = context.run.evaluator.all(&wanted, world, Some(response)).await?;
     let mut given = vec![Vec::new(); tables.len()];
-    for ((table, at, name, _), value) in props.into_iter().zip(values) {
+    for ((table, at, name, prop), value) in props.into_iter().zip(values) {
+        // Jinja writes null as Python does.
+        let value = match (prop, value) {
+            (Prop::Jinja { .. }, Value::Text(text)) if &*text == "None" => Value::Null,
+            (_, value) => value,
+        };
         given[table].push(given_value(at, name, &value)?);
     }
     Ok(given)

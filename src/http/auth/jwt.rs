@@ -64,6 +64,12 @@ impl JwtSettings {
     }
 
     fn encoding_key(&self) -> Result<EncodingKey> {
+        if self.key.reveal().trim().is_empty() {
+            return Err(
+                Error::new(ErrorKind::Unauthorized, "the key of the source's `auth` is empty")
+                    .help("check the variable that `key` reads"),
+            );
+        }
         // In variables of the environment, lines are often written with a backslash and an n.
         let text = self.key.reveal();
         let pem = match text.contains("\\n") && text.contains("-----BEGIN") {

@@ -121,6 +121,11 @@ impl Session {
             .as_ref()
             .and_then(|path| value_of(&response.body, path));
         let lives = match &said {
+            None if settings.lives_path.is_some() && settings.lives.is_none() => {
+                let message = format!("{url} has nothing at `expires_in_path`");
+                return Err(Error::new(ErrorKind::Unauthorized, message)
+                    .help("check `expires_in_path` in the source's `auth`"));
+            }
             None | Some(Value::Null) => settings.lives,
             Some(said) => Some(lives(said).ok_or_else(|| {
                 let message = format!("{url} says at `expires_in_path` what is no number of seconds");

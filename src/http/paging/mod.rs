@@ -1,7 +1,7 @@
 //! Paging as an option of the request: what the next page is asked with, and what ends the paging.
 //!
-//! The end is decided here alone, from the page as the API gave it: never by what a filter, a rule or a table left of it,
-//! by a short page, or by a total that the rows contradict.
+//! The end is decided here alone, from the page as the API gave it: never by what a filter, a rule or a table left of it, or by
+//! a total that the rows contradict; by a short page only where the flow says so.
 
 mod counted;
 mod detect;

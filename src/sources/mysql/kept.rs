@@ -6,7 +6,7 @@ use sqlx::{MySqlConnection, Row as _};
 use super::error::explain;
 use super::side::{MySqlSide, ROW, claim, side_of};
 use super::sql::{namespace, quote, quoted, texts};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::sources::database::TableName;
 use crate::sources::landing::{Room, SideTable};
 
@@ -34,6 +34,23 @@ pub async fn is_plain(connection: &mut MySqlConnection, table: &TableName, side:
         all.push(extras);
     }
     Ok(all[0] == all[1])
+}
+
+/// # Errors
+/// Foreign keys of other tables that would delete or change their rows with those of this one.
+pub async fn refuse_cascades(connection: &mut MySqlConnection, table: &TableName) -> Result<()> {
+    let cascades = "SELECT 'yes' FROM information_schema.referential_constraints \
+        WHERE constraint_schema = COALESCE(?, DATABASE()) AND referenced_table_name = ? \
+        AND delete_rule IN ('CASCADE', 'SET NULL', 'SET DEFAULT')";
+    if found(connection, cascades, table).await?.is_empty() {
+        return Ok(());
+    }
+    let message = format!(
+        "table `{table}` is not replaced: another table has a foreign key on it that deletes or changes its own rows with these"
+    );
+    Err(Error::new(ErrorKind::Sql, message).help(
+        "use `write_mode: upsert`, which keeps the rows that are there, or a foreign key without `on delete`",
+    ))
 }
 
 async fn found(

@@ -148,6 +148,7 @@ impl SideTable for MySqlSide<'_> {
         }
         // Tables with foreign keys on it would follow its old name: it stays, and gets the rows.
         if self.has_children().await? {
+            kept::refuse_cascades(self.connection, self.target).await?;
             return Ok(Room::Occupied);
         }
         if !kept::is_plain(self.connection, self.target, self.side).await? {

@@ -3,10 +3,12 @@
 
 use sqlx::{PgConnection, Row as _};
 
+use super::database::ask;
 use super::side::PgSide;
 use super::{columns, sql};
 use crate::batch::column::Column;
-use crate::error::Result;
+use crate::batch::types::narrows;
+use crate::error::{Error, ErrorKind, Result};
 use crate::sources::database::TableName;
 use crate::sources::landing::SideTable;
 
@@ -52,9 +54,20 @@ impl PgSide<'_> {
     /// Empties the target, and gives it the columns of the side table: those that views hang on stay as they are.
     pub(super) async fn empty_target(&mut self) -> Result<()> {
         let target = self.names.target.clone();
-        // Faster, where no table with foreign keys on it forbids it, and it is allowed.
-        if !self.tried(&format!("TRUNCATE {target}")).await? {
-            self.run(&format!("DELETE FROM {target}")).await?;
+        let children = "SELECT EXISTS (SELECT FROM pg_constraint \
+            WHERE confrelid = to_regclass($1) AND conrelid <> confrelid AND confdeltype IN ('c', 'n', 'd'))";
+        if ask(self.connection, children, &target).await? {
+            let message = format!(
+                "table {target} is not replaced: another table has a foreign key on it that deletes or changes its own rows with these"
+            );
+            return Err(Error::new(ErrorKind::Sql, message)
+                .help("use `write_mode: upsert`, which keeps the rows that are there, or a foreign key without `on delete`"));
+        }
+        // Faster, where no table with foreign keys on it forbids it, and it is allowed. Tables that inherit keep their rows.
+        if !self.tried(&format!("TRUNCATE ONLY {target}")).await? {
+            self.run(&format!("DELETE FROM ONLY {target}")).await.map_err(|e| {
+                e.help("where other tables refer to its rows, `write_mode: upsert` keeps those that are there")
+            })?;
         }
         let there = columns::of(&mut *self.connection, self.target)
             .await?
@@ -83,7 +96,15 @@ impl PgSide<'_> {
                     let retype = format!(
                         "ALTER TABLE {target} ALTER COLUMN {name} TYPE {sql_type} USING NULL::{sql_type}"
                     );
-                    self.tried(&retype).await?;
+                    if !self.tried(&retype).await? && narrows(&column.column_type, &known.column_type) {
+                        let message = format!(
+                            "column {name} of table {target} stays {}, since views or others depend on it, and does not hold every {sql_type}",
+                            known.column_type.sql
+                        );
+                        return Err(Error::new(ErrorKind::Sql, message).help(
+                            "drop what depends on the column, or give it the type that the table has",
+                        ));
+                    }
                 }
                 Some(_) => {}
             }

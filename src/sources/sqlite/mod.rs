@@ -3,6 +3,7 @@
 mod connect;
 mod database;
 mod error;
+mod kept;
 mod load;
 mod query;
 mod side;

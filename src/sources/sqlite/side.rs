@@ -47,8 +47,8 @@ pub fn literal(text: &str) -> String {
 
 /// Rows that wait in a side table.
 pub struct SqliteSide<'a> {
-    connection: &'a mut SqliteConnection,
-    target: &'a TableName,
+    pub(super) connection: &'a mut SqliteConnection,
+    pub(super) target: &'a TableName,
     names: Names,
     /// The columns as a CREATE TABLE has them.
     definitions: &'a str,
@@ -84,42 +84,6 @@ impl<'a> SqliteSide<'a> {
                 Err(error)
             }
         }
-    }
-
-    /// The statements that made the target's indexes and triggers.
-    async fn extras(&mut self) -> Result<Vec<String>> {
-        let query = format!(
-            "SELECT sql FROM {}.sqlite_master WHERE type IN ('index', 'trigger') AND sql IS NOT NULL \
-             AND lower(tbl_name) = lower({})",
-            quote(schema(self.target).unwrap_or("main")),
-            literal(&self.target.table)
-        );
-        texts(self.connection, &query).await
-    }
-
-    /// Whether the target has the columns of the new rows, and constraints on them that those would not have.
-    async fn has_constraints(&mut self) -> Result<bool> {
-        let (name, within) = (
-            literal(&self.target.table),
-            literal(schema(self.target).unwrap_or("main")),
-        );
-        let there = format!("SELECT lower(name) FROM pragma_table_info({name}, {within})");
-        let mut there = texts(self.connection, &there).await?;
-        let mut new: Vec<String> = self
-            .names
-            .columns
-            .iter()
-            .map(|name| name.to_lowercase())
-            .collect();
-        there.sort_unstable();
-        new.sort_unstable();
-        let constraint = format!(
-            "SELECT 'column' FROM pragma_table_info({name}, {within}) WHERE \"notnull\" OR pk OR dflt_value IS NOT NULL \
-             UNION ALL SELECT 'table' FROM {}.sqlite_master WHERE type = 'table' AND lower(name) = lower({name}) \
-             AND (sql LIKE '%check%(%' OR sql LIKE '%unique%' OR sql LIKE '%references%' OR sql LIKE '%collate%')",
-            quote(schema(self.target).unwrap_or("main"))
-        );
-        Ok(there == new && self.any(&constraint).await?)
     }
 
     /// Tables with foreign keys on the target.
@@ -167,7 +131,11 @@ impl SideTable for SqliteSide<'_> {
         if there {
             self.children = self.find_children().await?;
             // Tables with foreign keys on it need the keys that it has.
-            if !self.children.is_empty() || self.has_constraints().await? {
+            if !self.children.is_empty() {
+                return Ok(Room::Occupied);
+            }
+            if self.has_constraints().await? {
+                self.fit_columns().await?;
                 return Ok(Room::Occupied);
             }
             let extras = self.extras().await?;

@@ -109,15 +109,15 @@ pub(super) fn read(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<AuthSpec> {
 
 /// Reads the keys of a token that is signed here.
 pub(super) fn signed(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<JwtSpec> {
-    let mut missing = |key: &str| {
-        let message = format!("{} needs `{key}`", keys.what());
-        d.error(Code::MissingKey, keys.place().clone(), message);
-    };
     if !keys.has("algorithm") {
-        missing("algorithm");
+        let message = format!("{} needs `algorithm`", keys.what());
+        d.error(Code::MissingKey, keys.place().clone(), message);
     }
     match (keys.has("key"), keys.has("key_path")) {
-        (false, false) => missing("key"),
+        (false, false) => {
+            let message = format!("{} needs `key` or `key_path`", keys.what());
+            d.error(Code::MissingKey, keys.place().clone(), message);
+        }
         (true, true) => {
             let place = keys.place_of("key_path").cloned();
             d.error(Code::BothForms, place, "both `key` and `key_path` are given")
