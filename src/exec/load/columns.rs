@@ -57,7 +57,7 @@ impl ColumnSpec {
             ];
             if let Some(unknown) = entries.keys().find(|key| !KEYS.contains(&key.as_str())) {
                 let message = format!("column `{name}`: unknown key `{unknown}`");
-                let near = sequor_planner::did_you_mean(unknown, "keys", KEYS.into_iter());
+                let near = sequor_planner::did_you_mean(unknown, "keys", KEYS);
                 return Err(Error::new(ErrorKind::Data, message).help(near.unwrap_or_default()));
             }
             if get("type").is_none() && !entries.contains_key("name") {
