@@ -158,12 +158,10 @@ pub fn read_columns(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<Columns> {
 /// Tells whether names or types are given by Jinja or Python. Values are no matter of the columns.
 fn is_computed(node: &Node) -> bool {
     match &node.value {
-        Value::Scalar(Scalar::Text { text, .. }) => expr::has_template(text),
-        Value::Scalar(_) => false,
-        Value::List(items) => items.iter().any(is_computed_column),
         Value::Map(entries) => entries
             .iter()
             .any(|(key, _, node)| key.ends_with(EXPRESSION) || is_computed_column(node)),
+        _ => is_computed_column(node),
     }
 }
 
