@@ -56,7 +56,7 @@ codes! {
     JinjaSyntax = "SQ0301", "A Jinja template can't be read";
     PythonSyntax = "SQ0302", "Python code can't be read";
     OpaqueSql = "SQ0303", "SQL that the planner can't read";
-    BadColumnType = "SQ0304", "A type that is no column type";
+    BadColumnType = "SQ0304", "A type or a format that no column has";
     NameTooLong = "SQ0306", "A name that its database does not keep whole";
     NoReturn = "SQ0305", "Python statements that return nothing";
 }
