@@ -32,6 +32,7 @@ mod random;
 mod real_answers;
 mod real_auth;
 mod real_limits;
+mod real_pages;
 mod real_rows;
 mod real_sessions;
 mod real_types;
