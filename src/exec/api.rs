@@ -126,11 +126,13 @@ impl Api {
     }
 
     /// Returns when requests are sent again, with what one request wants otherwise.
-    pub fn policy(&self, own: Option<&RetrySpec>) -> Policy {
+    pub fn policy(&self, own: &RequestSpec) -> Policy {
         let mut policy = self.policy.clone();
-        if let Some(own) = own {
-            adjust(&mut policy, own);
+        if let Some(retry) = &own.retry {
+            adjust(&mut policy, retry);
         }
+        // What changes nothing may be asked again, whatever its method.
+        policy.non_idempotent |= own.safe;
         policy
     }
 }

@@ -131,7 +131,7 @@ pub async fn source(context: &RequestContext, wanted: &RowsOf, scope: &Scope) ->
     }
     let step = context.step.in_scope(scope.clone());
     match rows::found(&step, wanted, context.http.row_columns.as_ref()).await? {
-        Found::Values(values) => Ok(("`values`".into(), listed(values))),
+        Found::Values(values) => Ok(("values".into(), listed(values))),
         Found::Rows(name, rows) => {
             let chunks = rows.batches.map_ok(move |batch| {
                 let batch = Arc::new(batch);

@@ -68,7 +68,7 @@ pub async fn begin(
             all: matches!(step.step.on_error, OnError::Reject | OnError::Split),
             count: AtomicU64::new(0),
             what: match http.request.for_each.as_ref().and_then(|rows| rows.batch_size) {
-                Some(_) if step.step.on_error == OnError::Split => ("row", "rows"),
+                Some(_) if step.step.on_error == OnError::Split || names_rows(http) => ("row", "rows"),
                 Some(_) => ("batch", "batches"),
                 None => ("row", "rows"),
             },
@@ -77,7 +77,7 @@ pub async fn begin(
     };
     let context = Arc::new(RequestContext {
         success: success(&inside, http).await?,
-        policy: api.policy(http.request.request.retry.as_ref()),
+        policy: api.policy(&http.request.request),
         limits: api.limits(&http.request.request),
         hosts: api.hosts(base_url.as_deref(), || named_hosts::of(run, &api, of_source)),
         rejects,
@@ -228,4 +228,9 @@ fn to_publish(http: &HttpStep, own: &Layer, scope: &Scope) -> Vec<(Variable, Val
         (scope.target(&name, scope_of), value)
     })
     .collect()
+}
+
+/// Tells whether a rule rejects some rows of a batch alone.
+fn names_rows(http: &HttpStep) -> bool {
+    http.request.response.rules.iter().any(|rule| rule.rows.is_some())
 }
