@@ -94,35 +94,20 @@ impl Api {
 
     /// Returns the client with these settings, with the token it has.
     pub fn oauth2(&self, settings: OAuth2Settings, redactor: &Redactor) -> Arc<OAuth2> {
-        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = clients.iter().find(|c| c.settings == settings) {
-            return known.clone();
-        }
-        let client = Arc::new(OAuth2::new(settings, redactor.clone(), self.tokens.clone()));
-        clients.push(client.clone());
-        client
+        let make = |settings| OAuth2::new(settings, redactor.clone(), self.tokens.clone());
+        shared(&self.clients, settings, |client| &client.settings, make)
     }
 
     /// Returns the signer of these settings, with the token it has.
     pub fn jwt(&self, settings: JwtSettings, redactor: &Redactor) -> Arc<Jwt> {
-        let mut signers = self.signers.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = signers.iter().find(|s| s.settings == settings) {
-            return known.clone();
-        }
-        let signer = Arc::new(Jwt::new(settings, redactor.clone()));
-        signers.push(signer.clone());
-        signer
+        let make = |settings| Jwt::new(settings, redactor.clone());
+        shared(&self.signers, settings, |signer| &signer.settings, make)
     }
 
     /// Returns the session of these settings, with the token it has.
     pub fn session(&self, settings: SessionSettings, redactor: &Redactor) -> Arc<Session> {
-        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = sessions.iter().find(|s| s.settings == settings) {
-            return known.clone();
-        }
-        let session = Arc::new(Session::new(settings, redactor.clone()));
-        sessions.push(session.clone());
-        session
+        let make = |settings| Session::new(settings, redactor.clone());
+        shared(&self.sessions, settings, |session| &session.settings, make)
     }
 
     /// Returns when requests are sent again, with what one request wants otherwise.
@@ -135,6 +120,22 @@ impl Api {
         policy.non_idempotent |= own.safe;
         policy
     }
+}
+
+/// Returns what has these settings among those of the source, or makes it.
+fn shared<T, S: PartialEq>(
+    all: &Mutex<Vec<Arc<T>>>,
+    settings: S,
+    settings_of: impl Fn(&T) -> &S,
+    make: impl FnOnce(S) -> T,
+) -> Arc<T> {
+    let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = all.iter().find(|known| *settings_of(known) == settings) {
+        return known.clone();
+    }
+    let made = Arc::new(make(settings));
+    all.push(made.clone());
+    made
 }
 
 fn concurrency_limiter(concurrency: Concurrency) -> ConcurrencyLimiter {

@@ -52,13 +52,19 @@ pub fn formatted(text: &str, pattern: &str) -> Result<String> {
             format!("`datetime`: `{pattern}` is not a pattern of strftime"),
         )
     };
-    // Python writes microseconds, and no zone where there is none.
-    let mut pattern_here = pattern.replace("%%", "\u{0}").replace("%f", "%6f");
-    if offset.is_none() {
-        pattern_here = pattern_here.replace("%z", "").replace("%Z", "");
-    }
-    let pattern_here = pattern_here.replace("%Z", "UTC%:z").replace('\u{0}', "%%");
-    let items: Vec<Item<'_>> = StrftimeItems::new(&pattern_here).collect();
+    // Python writes microseconds, no zone where there is none, and a zone's name as its distance from UTC.
+    let (zone, offset_of) = match offset {
+        None => ("", ""),
+        Some(0) => ("UTC", "%z"),
+        Some(_) => ("UTC%:z", "%z"),
+    };
+    let here = pattern
+        .replace("%%", "\u{0}")
+        .replace("%f", "%6f")
+        .replace("%z", offset_of)
+        .replace("%Z", zone)
+        .replace('\u{0}', "%%");
+    let items: Vec<Item<'_>> = StrftimeItems::new(&here).collect();
     if items.iter().any(|item| matches!(item, Item::Error)) {
         return Err(wrong());
     }
@@ -74,11 +80,7 @@ pub fn formatted(text: &str, pattern: &str) -> Result<String> {
         .ok_or_else(wrong)?;
     let mut written = String::new();
     write!(written, "{}", moment.format_with_items(items.iter())).map_err(|_| wrong())?;
-    Ok(match offset {
-        // Python's name of the zone.
-        Some(0) => written.replace("UTC+00:00", "UTC"),
-        _ => written,
-    })
+    Ok(written)
 }
 
 #[cfg(test)]

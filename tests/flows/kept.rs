@@ -146,6 +146,9 @@ fn a_replaced_table_of_mysql_keeps_what_is_on_it() {
                 create table orders (id integer primary key comment 'the key', total integer, note varchar(20), index by_total (total)) comment 'ours';
                 insert into orders values (7, 70, 'old');
                 create view big as select id from orders where id > 1
+            - op: execute
+              source: db
+              statement: create trigger doubles before insert on orders for each row set new.total = new.total * 2
         "},
     );
     let on_it = "select concat(t.table_comment, ' ', c.column_comment, ' ', \
@@ -160,13 +163,13 @@ fn a_replaced_table_of_mysql_keeps_what_is_on_it() {
     assert_eq!(project.rows("db", on_it), before);
     assert_eq!(
         project.rows("db", "select id, total, note from orders order by id"),
-        ["1|10|a", "2|20|b"]
+        ["1|20|a", "2|40|b"]
     );
     project.run("other");
     assert_eq!(project.rows("db", on_it), before);
     assert_eq!(
         project.rows("db", "select id, total, cast(made as char) as made from orders"),
-        ["3|5000000000|2024-05-01"]
+        ["3|10000000000|2024-05-01"]
     );
     assert_eq!(project.rows("db", "select id from big"), ["3"]);
 }

@@ -197,3 +197,24 @@ fn two_accounts_of_one_client_keep_their_own_tokens_and_a_replay_keeps_none() {
     project.run("main");
     project.run("main");
 }
+
+#[test]
+fn a_login_by_a_form_whose_token_outlives_every_clock() {
+    let server = Server::start(|asked: &Asked| match asked.path.as_str() {
+        "/login" => json(r#"{"token": "of-the-form", "lives": 1e19}"#),
+        _ => json("{}"),
+    });
+    let project = Project::new()
+        .file(
+            "sources/api.yaml",
+            &format!(
+                "type: http\nbase_url: {}\nauth: {{type: session_token, token_path: token, expires_in_path: lives, login: {{url: /login, headers: {{Content-Type: application/x-www-form-urlencoded}}, body: {{user: ann, pass: a b}}}}}}\n",
+                server.url
+            ),
+        )
+        .file("flows/main.yaml", "- op: http_request\n  request: {source: api, url: /x}\n");
+    project.run("main");
+    let asked = server.asked();
+    assert_eq!(asked[0].body, "user=ann&pass=a+b");
+    assert_eq!(asked[1].header("authorization"), "of-the-form");
+}

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::datatypes::DataType;
-use sequor_planner::ops::{ColumnValue, Columns, DataPath, ResponseTable, TimeFormat};
+use sequor_planner::ops::{COLUMN, ColumnValue, Columns, DataPath, ResponseTable, TimeFormat};
 
 use crate::batch::column::Column;
 use crate::batch::field::Field;
@@ -45,19 +45,10 @@ impl ColumnSpec {
             _ => None,
         };
         if let Value::Map(entries) = value {
-            const KEYS: [&str; 8] = [
-                "type",
-                "name",
-                "precision",
-                "scale",
-                "path",
-                "value",
-                "format",
-                "description",
-            ];
-            if let Some(unknown) = entries.keys().find(|key| !KEYS.contains(&key.as_str())) {
+            let known = || COLUMN.all().map(|key| key.name);
+            if let Some(unknown) = entries.keys().find(|key| !known().any(|name| name == *key)) {
                 let message = format!("column `{name}`: unknown key `{unknown}`");
-                let near = sequor_planner::did_you_mean(unknown, "keys", KEYS);
+                let near = sequor_planner::did_you_mean(unknown, "keys", known());
                 return Err(Error::new(ErrorKind::Data, message).help(near.unwrap_or_default()));
             }
             if get("type").is_none() && !entries.contains_key("name") {

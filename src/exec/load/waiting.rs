@@ -34,23 +34,26 @@ pub struct Beginning {
 impl Beginning {
     /// Begins it. Names that the database folds are looked up in the table that is there.
     pub async fn begin(&mut self) -> Result<Box<dyn Load>> {
+        let there = match self.mode.replaces() {
+            true => None,
+            false => self.database.columns(&self.target).await?,
+        };
+        let mut named = self.columns.iter().zip(&self.given);
+        let folded = named.any(|(column, given)| column.name != *given);
         let place = (&*self.database, &self.target);
-        named_as_there(place, &self.given, &mut self.columns, None, &self.emitter).await?;
-        self.warn_of_narrower().await?;
+        let known = there.as_deref().filter(|_| folded);
+        named_as_there(place, &self.given, &mut self.columns, known, &self.emitter).await?;
+        self.warn_of_narrower(&there.unwrap_or_default()).await;
         self.database
             .begin_load(&self.target, &self.columns, self.mode.clone())
             .await
     }
 
     /// Warns of columns of a table that stays which may change the values of the rows, as an INSERT does.
-    async fn warn_of_narrower(&self) -> Result<()> {
+    async fn warn_of_narrower(&self, there: &[Column]) {
         let is_declared = |column: &Column| column.column_type.arrow != DataType::Utf8;
-        if self.mode.replaces() || !self.columns.iter().any(is_declared) {
-            return Ok(());
-        }
-        let there = self.database.columns(&self.target).await?.unwrap_or_default();
         for column in self.columns.iter().filter(|column| is_declared(column)) {
-            let known = self.database.naming().find(&there, &column.name);
+            let known = self.database.naming().find(there, &column.name);
             if let Some(known) = known.filter(|known| narrows(&column.column_type, &known.column_type)) {
                 let warning = format!(
                     "table `{}`: column `{}` is {} there and {} in the flow: values that it does not hold are rounded or cut",
@@ -59,7 +62,6 @@ impl Beginning {
                 self.emitter.warn(warning).await;
             }
         }
-        Ok(())
     }
 
     async fn read(&self, batch: Batch) -> Result<RecordBatch> {

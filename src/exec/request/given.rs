@@ -14,7 +14,7 @@ use crate::value::Value;
 use crate::world::World;
 
 /// Evaluates what the columns of the tables give all rows of a response, by table; empty where none gives anything.
-pub async fn given(
+pub async fn given_values(
     context: &StepContext,
     tables: &[ResponseTable],
     world: &Arc<dyn World>,

@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::Response;
 use crate::exec::load::Filled;
 use crate::exec::request::context::RequestContext;
-use crate::exec::request::given::given as values_given;
+use crate::exec::request::given::given_values;
 use crate::exec::scope::{Layer, Scope};
 use crate::exec::variables;
 use crate::python::{Call, OnFull, Parsed, ParserTables};
@@ -41,7 +41,7 @@ pub async fn take(
     let mut rows = (!given.tables.is_empty() || given.parser.is_some()).then_some(0);
     let mut read = Vec::new();
     let world = scope.world();
-    let values = values_given(&context.step, &given.tables, &world, &response).await?;
+    let values = given_values(&context.step, &given.tables, &world, &response).await?;
     // An answer without content has no rows.
     let blank = matches!(response.status, 204 | 205) && response.body.is_empty();
     if !given.tables.is_empty() && blank {

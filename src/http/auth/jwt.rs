@@ -9,7 +9,7 @@ use reqwest::header::{AUTHORIZATION, HeaderValue};
 use sequor_planner::syntax::JwtAlgorithm;
 use serde_json::{Map, Value as Json};
 
-use super::sensitive;
+use super::{renewal, sensitive};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::Request;
 use crate::secret::{Redactor, Secret};
@@ -108,7 +108,7 @@ pub struct Jwt {
     pub settings: JwtSettings,
     redactor: Redactor,
     /// Never held over an await.
-    token: Mutex<Option<(HeaderValue, Instant)>>,
+    token: Mutex<Option<(HeaderValue, Option<Instant>)>>,
 }
 
 impl fmt::Debug for Jwt {
@@ -134,14 +134,12 @@ impl Jwt {
     pub fn apply(&self, request: &mut Request) -> Result<()> {
         let mut kept = self.token.lock().unwrap_or_else(PoisonError::into_inner);
         let value = match &*kept {
-            Some((value, renew)) if Instant::now() < *renew => value.clone(),
+            Some((value, renew)) if renew.is_none_or(|renew| Instant::now() < renew) => value.clone(),
             _ => {
                 let token = self.settings.sign()?;
                 self.redactor.add(&token);
                 let value = sensitive(&format!("Bearer {}", token.reveal()))?;
-                let lives = self.settings.lives();
-                // A request takes its time.
-                let renew = Instant::now() + lives - Duration::from_secs(30).min(lives / 2);
+                let renew = renewal(self.settings.lives(), Duration::from_secs(30));
                 kept.insert((value, renew)).0.clone()
             }
         };

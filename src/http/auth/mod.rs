@@ -10,6 +10,7 @@ mod session;
 mod tokens;
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
@@ -188,6 +189,12 @@ impl Auth {
         }
         Ok(())
     }
+}
+
+/// Returns when a token of this life is to be renewed, so long before its end; none where no clock reaches that far.
+fn renewal(lives: Duration, margin: Duration) -> Option<Instant> {
+    // A request takes its time, and a short life is not all margin.
+    Instant::now().checked_add(lives.saturating_sub(margin.min(lives / 2)))
 }
 
 /// A header value that is never printed.

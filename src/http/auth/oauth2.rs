@@ -17,7 +17,7 @@ use super::super::transport::Transport;
 use super::answer::Answer;
 use super::jwt::JwtSettings;
 use super::tokens::TokenStore;
-use super::{Signer, sensitive};
+use super::{Signer, renewal, sensitive};
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::exchange::{Request, Response};
 use crate::secret::{Redactor, Secret};
@@ -267,7 +267,7 @@ impl OAuth2 {
         self.keep(&refresh, grant)?;
         Ok(Token {
             header: sensitive(&format!("Bearer {}", access.reveal()))?,
-            renew: lives.map(|lives| Instant::now() + lives.saturating_sub(MARGIN.min(lives / 2))),
+            renew: lives.and_then(|lives| renewal(lives, MARGIN)),
             refresh,
         })
     }

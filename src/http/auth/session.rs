@@ -10,7 +10,7 @@ use sequor_planner::ops::DataPath;
 use super::super::build::set_query;
 use super::super::transport::Transport;
 use super::answer::lives;
-use super::{Signer, sensitive};
+use super::{Signer, renewal, sensitive};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::{Request, Response, excerpt, outline, shown_url};
 use crate::secret::{MASK, Redactor, Secret};
@@ -135,7 +135,7 @@ impl Session {
         };
         Ok(Token {
             secret,
-            renew: lives.map(|lives| Instant::now() + lives),
+            renew: lives.and_then(|lives| renewal(lives, Duration::ZERO)),
         })
     }
 

@@ -27,13 +27,11 @@ const UNLIKE: &str = "SELECT 'trigger' FROM information_schema.triggers WHERE ev
 /// Tells whether a table can be dropped and made anew without a loss: it has no more on it than the side table, which was
 /// just made.
 pub async fn is_plain(connection: &mut MySqlConnection, table: &TableName, side: &TableName) -> Result<bool> {
-    let mut all = Vec::new();
-    for table in [table, side] {
-        let mut extras = found(connection, EXTRAS, table).await?;
-        extras.sort_unstable();
-        all.push(extras);
-    }
-    Ok(all[0] == all[1])
+    let mut of_table = found(connection, EXTRAS, table).await?;
+    let mut of_side = found(connection, EXTRAS, side).await?;
+    of_table.sort_unstable();
+    of_side.sort_unstable();
+    Ok(of_table == of_side)
 }
 
 /// # Errors

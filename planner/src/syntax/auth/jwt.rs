@@ -99,9 +99,6 @@ pub(super) static SIGNED: Shape = Shape {
     ],
 };
 
-/// The keys of a token that is signed here, by name.
-pub(super) const SIGNED_KEYS: [&str; 6] = ["algorithm", "key", "key_path", "claims", "headers", "expires_in"];
-
 /// Reads `auth` of type jwt.
 pub(super) fn read(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<AuthSpec> {
     signed(keys, d).map(|jwt| AuthSpec::Jwt(Box::new(jwt)))

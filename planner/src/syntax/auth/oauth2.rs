@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::data_path::{self, DataPath};
 use super::super::{Form, Key, Keys, Shape};
-use super::jwt::{self, JwtSpec, SIGNED, SIGNED_KEYS};
+use super::jwt::{self, JwtSpec, SIGNED};
 use super::{AUTH_TYPE, AuthSpec};
 use crate::codes::Code;
 use crate::diagnostic::Diagnostics;
@@ -122,10 +122,9 @@ pub const GRANTS: [(&str, &[&str]); 4] = [
 ];
 
 /// The keys that one grant alone has.
-const OF_GRANT: [(&str, &[&str]); 3] = [
+const OF_GRANT: [(&str, &[&str]); 2] = [
     ("password", &["username", "password"]),
     ("refresh_token", &["refresh_token"]),
-    ("jwt_bearer", &SIGNED_KEYS),
 ];
 
 /// Reads `auth` of type oauth2.
@@ -143,18 +142,19 @@ pub(super) fn read(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<AuthSpec> {
         );
         d.error(Code::MissingKey, keys.place().clone(), message);
     }
-    for (grant, own) in OF_GRANT
+    let of_others = OF_GRANT
         .iter()
-        .filter(|(grant, _)| word.is_some_and(|word| word != *grant))
-    {
-        for key in own.iter().filter(|key| keys.has(key)) {
+        .flat_map(|(grant, own)| own.iter().map(|key| (*grant, *key)));
+    let of_others = of_others.chain(SIGNED.keys.iter().map(|key| ("jwt_bearer", key.name)));
+    for (grant, key) in of_others.filter(|(grant, _)| word.is_some_and(|word| word != *grant)) {
+        if keys.has(key) {
             let message = format!(
                 "`{key}` is for `grant_type: {grant}`, and this is {}",
                 word.unwrap_or_default()
             );
             let place = keys.place_of(key).cloned();
             // 1.x took these and did nothing with them.
-            let told = match *grant {
+            let told = match grant {
                 "jwt_bearer" => d.error(Code::BadValue, place, message),
                 _ => d.warning(Code::BadValue, place, message),
             };
