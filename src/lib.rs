@@ -19,8 +19,8 @@
 //! ```
 //!
 //! The data goes through the modules in this order, and each uses only those before it: [`error`], [`secret`], [`exchange`],
-//! [`batch`], [`value`], [`world`], [`http`], [`python`], [`expr`], [`sources`], [`staging`], `local`, [`event`], [`exec`],
-//! [`engine`], [`report`], [`cli`].
+//! [`batch`], [`value`], [`world`], [`http`], [`python`], [`expr`], [`sources`], [`staging`], `local`, [`event`], [`state`],
+//! [`exec`], [`engine`], [`report`], [`cli`].
 //!
 //! Where to look: paging ends in `http::paging` (`Pages::advance`; for `while`, rules and `stop_status` in
 //! `exec::request::conversation`), rows are rejected in `exec::request::rejects` (asked by `split` for a row or batch that failed),
@@ -53,6 +53,8 @@ pub mod python;
 pub mod report;
 /// Texts that no output shows.
 pub mod secret;
+/// What outlives a run: history, how far runs are, variables, tokens.
+pub mod state;
 /// The contract of databases, and one folder for each of them.
 pub mod sources;
 /// The embedded database: DataFusion over Delta tables.

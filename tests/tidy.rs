@@ -53,9 +53,13 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("local", &["batch", "error", "sources", "staging"]),
     ("event", &["error"]),
     (
+        "state",
+        &["error", "event", "exchange", "http", "secret", "value"],
+    ),
+    (
         "exec",
         &[
-            "error", "event", "exchange", "expr", "http", "secret", "sources", "local", "value", "world",
+            "error", "event", "exchange", "expr", "http", "secret", "sources", "state", "local", "value", "world",
         ],
     ),
     (
@@ -74,6 +78,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "http",
             "python",
             "secret",
+            "state",
             "value",
             "world",
         ],
@@ -90,13 +95,14 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "http",
             "local",
             "sources",
+            "state",
             "value",
         ],
     ),
     (
         "engine",
         &[
-            "batch", "error", "event", "exec", "expr", "secret", "sources", "staging", "value", "world",
+            "batch", "error", "event", "exec", "expr", "http", "secret", "state", "sources", "staging", "value", "world",
         ],
     ),
     ("report", &["event"]),

@@ -7,11 +7,11 @@ use indexmap::IndexMap;
 use serde_json::Value as Json;
 
 use crate::codes::Code;
-use crate::diagnostic::Diagnostics;
+use crate::diagnostic::{Diagnostics, did_you_mean};
 use crate::expr::{EachProp, Prop};
 use crate::ops::{FlowAction, FlowStep, VariableSet, each_step};
 use crate::passes::views::{self, KnownTables};
-use crate::syntax::{self, Project, Source};
+use crate::syntax::{self, DatabaseSource, Project, Source, SourceKind};
 
 /// A file of the project: its path relative to the project, with `/`, and its text.
 #[derive(Debug, Clone)]
@@ -91,6 +91,9 @@ impl Compiler {
             let all = flows.found.values().chain(sources.found.values());
             all.for_each(|own| d.extend(own));
         }
+        if let Some(project) = &project {
+            check_state(project, &sources, d);
+        }
         let mut tables = KnownTables::default();
         let each = flows.all.values();
         each.for_each(|steps| views::collect(steps, &sources.all, &mut tables));
@@ -119,6 +122,36 @@ fn project(files: &ProjectFiles, d: &mut Diagnostics) -> Option<Project> {
         return None;
     };
     syntax::read_project(&file.path, &file.text, d)
+}
+
+/// # Errors
+/// A state that is kept in what is no PostgreSQL source.
+fn check_state(project: &Project, sources: &Read<Source>, d: &mut Diagnostics) {
+    let Some((name, place)) = &project.state.source else {
+        return;
+    };
+    if sources.broken.contains(name) {
+        // What is wrong with it is told with the flows that use it; the state is used by all.
+        sources.found.get(name).into_iter().for_each(|own| d.extend(own));
+        return;
+    }
+    let is_postgres = |kind: &SourceKind| match kind {
+        SourceKind::Database(database) => matches!(**database, DatabaseSource::Postgres(_)),
+        SourceKind::Http(_) => false,
+    };
+    match sources.all.get(name) {
+        None => {
+            let message = format!("`state` names the source `{name}`, which is not there");
+            let near = did_you_mean(name, "sources", sources.all.keys().map(String::as_str));
+            d.error(Code::UnknownSource, place.clone(), message).maybe_help(near);
+        }
+        Some(source) if !is_postgres(&source.kind) => {
+            let message = format!("`state` names the source `{name}`, which is no PostgreSQL database");
+            d.error(Code::BadValue, place.clone(), message)
+                .help("name a source of type postgres, or leave `source` out: then it is a file");
+        }
+        Some(_) => {}
+    }
 }
 
 /// What was read of files of one kind.

@@ -82,8 +82,21 @@ pub enum Command {
         #[arg(value_enum, default_value_t = SchemaFile::Any)]
         file: SchemaFile,
     },
+    /// List the runs of the project, the latest first
+    #[command(
+        after_help = "Examples:\n  sequor runs\n  sequor runs --flow orders --status failed --since 2d\n  sequor runs --format json | jq -r .run"
+    )]
+    Runs(Runs),
+    /// Show what a run did, step by step, and what `run --resume` would do
+    #[command(after_help = "Examples:\n  sequor show            # the latest run\n  sequor show 019a2b3c-4d5e --format json")]
+    Show(Show),
+    /// Print what a run told
+    #[command(after_help = "Examples:\n  sequor logs            # the latest run\n  sequor logs 019a2b3c-4d5e --format json")]
+    Logs(Show),
     /// Run a query on a database source and print its rows
-    #[command(after_help = "Example:\n  sequor query stage 'select * from customer_metrics'")]
+    #[command(
+        after_help = "Examples:\n  sequor query stage 'select * from customer_metrics'\n  sequor query _sequor 'select flow, status, started from runs'   # the project's own history"
+    )]
     Query(Query),
 }
 
@@ -199,6 +212,15 @@ pub struct Run {
     /// Run one step and one request at a time, in the order of the flow
     #[arg(long)]
     pub in_order: bool,
+    /// Go on with a run that failed, was interrupted or crashed: the flow's latest, or the one whose id begins so
+    #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["plan", "op_id", "select", "exclude", "in_order", "look", "test_record"])]
+    pub resume: Option<String>,
+    /// Run again the steps of the latest run that failed, those that `on_error: continue` passed over, too
+    #[arg(long, conflicts_with_all = ["plan", "op_id", "select", "exclude", "in_order", "look", "test_record"])]
+    pub retry_failed: bool,
+    /// Go on with a run although the flow, the environment or variables changed
+    #[arg(long)]
+    pub force: bool,
     /// Show the traceback of failing Python
     #[arg(long)]
     pub stacktrace: bool,
@@ -231,6 +253,44 @@ pub struct Debug {
 pub enum RunFormat {
     Text,
     Json,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct Runs {
+    /// Only those of a flow
+    #[arg(long, value_name = "FLOW")]
+    pub flow: Option<String>,
+    /// Only those that are so
+    #[arg(long, value_enum)]
+    pub status: Option<RunStatusArg>,
+    /// Only those that began since then: how long ago (`2d`, `12h`), or a date or time in UTC (`2026-05-01`)
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// How many at most
+    #[arg(long, value_name = "COUNT", default_value_t = 20)]
+    pub limit: usize,
+    /// How they are written: a table, or one JSON object a line
+    #[arg(long, value_enum, default_value_t = RunFormat::Text)]
+    pub format: RunFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RunStatusArg {
+    Running,
+    Done,
+    Failed,
+    Interrupted,
+    /// Its process is gone, and did not say how it ended
+    Crashed,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct Show {
+    /// The run: its id, or the beginning of it; the latest when not given
+    pub run: Option<String>,
+    /// How it is written
+    #[arg(long, value_enum, default_value_t = RunFormat::Text)]
+    pub format: RunFormat,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -7,7 +7,9 @@ use sequor_planner::{CompilerStage, PlanOptions};
 
 use super::args::Selection;
 use super::context::{Context, overrides, tally};
-use crate::engine::{CompileError, CompileOptions, Compiled, PlanFile, Project};
+use crate::engine::{
+    CompileError, CompileOptions, Compiled, PlanFile, Project, ResumeOptions, Resumed,
+};
 use crate::error::Result;
 
 /// Returns what a command line says about compiling.
@@ -47,6 +49,22 @@ pub async fn reviewed(context: &Context, file: &Path, variables: &[String]) -> R
     let project = context.project()?;
     let compiled = reviewed.compile(&project, overrides(variables)?).await;
     shown(context, &project, compiled)
+}
+
+/// Compiles the flow of a run again, to go on with it; none, after showing why, when there are errors.
+pub async fn resumed(
+    context: &Context,
+    flow: &str,
+    options: ResumeOptions,
+) -> Result<Option<(Compiled, Resumed)>> {
+    let project = context.project()?;
+    let found = project.resume(flow, options).await;
+    let (compiled, resumed) = match found {
+        Ok((compiled, resumed)) => (Ok(compiled), Some(resumed)),
+        Err(error) => (Err(error), None),
+    };
+    let compiled = shown(context, &project, compiled)?;
+    Ok(compiled.zip(resumed))
 }
 
 fn shown(

@@ -20,6 +20,8 @@ pub struct Context {
     pub quiet: bool,
     /// Whether standard error takes colours.
     pub color: bool,
+    /// Whether standard output does.
+    pub color_out: bool,
     /// Whether standard error is a terminal that can move its cursor.
     pub terminal: bool,
 }
@@ -47,6 +49,7 @@ impl Context {
             quiet: global.quiet,
             // https://no-color.org
             color: terminal && !set("NO_COLOR"),
+            color_out: std::io::stdout().is_terminal() && !dumb && !set("NO_COLOR"),
             terminal: terminal && !set("CI"),
         }
     }

@@ -6,10 +6,14 @@ mod context;
 mod explain;
 mod init;
 mod log;
+mod logs;
 mod plan;
 mod query;
 mod run;
+mod runs;
 mod schema;
+mod show;
+mod state;
 mod validate;
 
 use std::process::ExitCode;
@@ -40,6 +44,9 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&context, args),
         Command::Explain { code } => explain::explain(code.as_deref()),
         Command::Schema { file } => schema::schema(*file),
+        Command::Runs(args) => runs::runs(&context, args),
+        Command::Show(args) => show::show(&context, args),
+        Command::Logs(args) => logs::logs(&context, args),
         Command::Query(args) => query::query(&context, args),
     };
     let exit = result.unwrap_or_else(|error| {

@@ -31,7 +31,7 @@ pub fn plan(context: &Context, args: &args::Plan) -> Result<Exit> {
         runtime.block_on(session.estimate(&mut compiled))?;
     }
     if let Some(path) = &args.out {
-        PlanFile::of(&compiled, &options)?.write(path)?;
+        PlanFile::of(&compiled)?.write(path)?;
     }
     let plan = &compiled.plan.without_secrets();
     match args.format {

@@ -23,6 +23,7 @@ pub fn query(context: &Context, args: &args::Query) -> Result<Exit> {
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
+        let loaded = loaded.connected().await?;
         let mut session = Session::new(&loaded);
         let mut rows = session.query(&args.source, &args.sql).await?;
         let mut batches = Vec::new();

@@ -3,36 +3,57 @@
 use std::time::Duration;
 
 use super::args::{self, RunFormat};
-use super::context::Context;
+use super::context::{Context, overrides};
 use super::{compile, log};
-use crate::engine::{Compiled, Preview, PreviewMode, Session, records, stop_at_interrupt};
-use crate::error::{Exit, Result};
+use crate::engine::{
+    Compiled, Preview, PreviewMode, ResumeOptions, Resumed, Session, records, stop_at_interrupt,
+};
+use crate::error::{Error, ErrorKind, Exit, Result};
 use crate::report::{SourceText, Style, show};
 
 /// Runs a flow.
 pub fn run(context: &Context, args: &args::Run) -> Result<Exit> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let exit = runtime.block_on(async {
-        let compiled = match (&args.plan, &args.flow) {
-            (Some(file), _) => compile::reviewed(context, file, &args.variables).await?,
-            (None, flow) => {
-                let mut options = compile::options(&args.variables, &args.selection)?;
-                options.plan.in_order = args.in_order;
-                // Clap wants one of both.
-                let flow = flow.as_deref().unwrap_or_default();
-                compile::compile(context, flow, &options).await?
-            }
-        };
-        let Some(compiled) = compiled else {
+        let Some((compiled, resumed)) = compiled(context, args).await? else {
             return Ok(Exit::Wrong);
         };
         let preview = preview(&args.debug)?;
         log::start(&compiled.loaded.project.log());
-        run_compiled(context, args, &compiled, preview).await
+        run_compiled(context, args, &compiled, preview, resumed).await
     });
     // A query of Python's that blocks must not keep the process.
     runtime.shutdown_timeout(Duration::from_millis(100));
     exit
+}
+
+/// What is run, and the run that is gone on with; none, after showing why, where there are mistakes.
+async fn compiled(context: &Context, args: &args::Run) -> Result<Option<(Compiled, Option<Resumed>)>> {
+    // Clap wants a flow where there is no file.
+    let flow = args.flow.as_deref().unwrap_or_default();
+    if args.force && args.resume.is_none() && !args.retry_failed {
+        let message = "--force goes on with a run although something changed: it needs --resume";
+        return Err(Error::new(ErrorKind::Project, message));
+    }
+    if args.resume.is_some() || args.retry_failed {
+        let options = ResumeOptions {
+            run: args.resume.clone().filter(|run| !run.is_empty()),
+            variables: overrides(&args.variables)?,
+            force: args.force,
+            retry_failed: args.retry_failed,
+        };
+        let resumed = compile::resumed(context, flow, options).await?;
+        return Ok(resumed.map(|(compiled, resumed)| (compiled, Some(resumed))));
+    }
+    let compiled = match &args.plan {
+        Some(file) => compile::reviewed(context, file, &args.variables).await?,
+        None => {
+            let mut options = compile::options(&args.variables, &args.selection)?;
+            options.plan.in_order = args.in_order;
+            compile::compile(context, flow, &options).await?
+        }
+    };
+    Ok(compiled.map(|compiled| (compiled, None)))
 }
 
 /// What is only shown.
@@ -53,6 +74,7 @@ async fn run_compiled(
     args: &args::Run,
     compiled: &Compiled,
     preview: Preview,
+    resumed: Option<Resumed>,
 ) -> Result<Exit> {
     let source = SourceText::new(
         &compiled.loaded.project.files,
@@ -70,7 +92,11 @@ async fn run_compiled(
     let session = Session::new(&compiled.loaded)
         .record(args.record.clone())
         .replay(args.replay.clone())
-        .preview(preview);
+        .preview(preview)
+        .resume(resumed);
+    for notice in &compiled.loaded.notices {
+        crate::report::err(format!("note: {notice}"));
+    }
     let mut run = match session.start(compiled).await {
         Ok(run) => run,
         Err(error) => {

@@ -1,6 +1,6 @@
 //! `sequor validate`.
 
-use sequor_planner::{Diagnostics, PlanOptions, Severity};
+use sequor_planner::{Code, Diagnostics, PlanOptions, Severity};
 
 use super::args::{DiagnosticFormat, Validate};
 use super::context::{Context, tally};
@@ -11,7 +11,19 @@ use crate::error::{Exit, Result};
 pub fn validate(context: &Context, args: &Validate) -> Result<Exit> {
     let mut d = Diagnostics::default();
     let project = context.project()?;
-    let loaded = project.load(Default::default(), &mut d)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let loaded = match project.load(Default::default(), &mut d)? {
+        None => None,
+        // What is kept in a database is known only where that can be reached.
+        Some(loaded) => Some(match runtime.block_on(loaded.clone().connected()) {
+            Ok(loaded) => loaded,
+            Err(error) => {
+                let message = format!("variables that are kept are not known: {error}");
+                d.warning(Code::UnknownVariable, error.place().cloned(), message);
+                loaded
+            }
+        }),
+    };
     let mut checked = 0;
     if let Some(loaded) = &loaded {
         let flows: Vec<String> = match &args.flow {
@@ -27,7 +39,6 @@ pub fn validate(context: &Context, args: &Validate) -> Result<Exit> {
             checked += 1;
         }
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     runtime.block_on(check_jinja2(&mut d))?;
     let failed = d.has_errors();
     let found = d.into_sorted();

@@ -10,6 +10,7 @@ use sequor_planner::{Compiler, CompilerStage, Diagnostic, Diagnostics, PlanOptio
 use super::project::Project;
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::Evaluator;
+use crate::state::Store;
 use crate::value::Value;
 
 /// What a flow is compiled with.
@@ -59,6 +60,10 @@ pub struct Loaded {
     pub overrides: IndexMap<String, Value>,
     /// Variables kept from earlier runs.
     pub kept: IndexMap<String, Value>,
+    /// The project's state, where it is open already.
+    pub state: Option<Store>,
+    /// What is to be told, once.
+    pub notices: Vec<String>,
 }
 
 /// A flow, compiled: what a session executes.
@@ -66,12 +71,15 @@ pub struct Loaded {
 pub struct Compiled {
     pub loaded: Loaded,
     pub plan: Plan,
+    /// What it was compiled with.
+    pub options: CompileOptions,
     /// Warnings.
     pub findings: Vec<Diagnostic>,
 }
 
 impl Project {
-    /// Reads the files of a project into a compiler. `d` gets what is wrong with them; none where nothing can be compiled.
+    /// Reads the files of a project into a compiler. `d` gets what is wrong with them; none where nothing can be compiled. What
+    /// is kept in a database is not read yet: [`Loaded::connected`].
     ///
     /// # Errors
     /// Variables kept from earlier runs that can't be read.
@@ -85,6 +93,8 @@ impl Project {
         };
         Ok(Some(Loaded {
             kept: self.kept_variables(&compiler)?,
+            state: None,
+            notices: Vec::new(),
             project: self.clone(),
             compiler: Arc::new(compiler),
             overrides,
@@ -118,6 +128,7 @@ impl Project {
         let planned = match loaded {
             None => None,
             Some(loaded) => {
+                let loaded = loaded.connected().await?;
                 let plan = loaded.plan(flow, &options.plan, &mut d, stage);
                 plan.map_err(select_error)?.map(|plan| (loaded, plan))
             }
@@ -131,6 +142,7 @@ impl Project {
         Ok(Compiled {
             loaded,
             plan,
+            options: options.clone(),
             findings,
         })
     }

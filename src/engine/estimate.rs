@@ -9,7 +9,7 @@ use sequor_planner::plan::Action;
 use serde_json::Value as Json;
 
 use super::compile::Compiled;
-use super::parts::Parts;
+use super::parts::{Parts, Remembered};
 use super::session::Session;
 use crate::error::Result;
 use crate::sources::database::TableName;
@@ -38,7 +38,7 @@ impl Session {
                 tables.push((step.id.clone(), asked));
             }
         });
-        let parts = Parts::new(&compiled.loaded, compiled.plan.frames, &self.options)?;
+        let parts = Parts::new(&compiled.loaded, compiled.plan.frames, &self.options, Remembered::default())?;
         let mut counted = BTreeMap::new();
         for (id, table) in tables {
             let count = match table {

@@ -3,19 +3,24 @@
 
 mod compile;
 mod estimate;
+mod history;
 mod parts;
 mod plan_file;
 mod project;
 mod registry;
+mod resume;
 mod run;
 mod session;
 mod signals;
+mod state;
 
 pub use crate::exec::{Listener, Opener, Preview, PreviewMode, records};
 pub use compile::{CompileError, CompileOptions, Compiled, Loaded, check_jinja2};
 pub use plan_file::PlanFile;
 pub use project::{Location, Project};
 pub use registry::{Files, Opening};
+pub use resume::{ResumeOptions, Resumed};
 pub use run::RunHandle;
 pub use session::Session;
+pub use crate::state::{Entry, Journal, RunRecord, RunState, StepRecord, Store, Wanted};
 pub use signals::stop_at_interrupt;

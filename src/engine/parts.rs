@@ -7,25 +7,26 @@ use async_trait::async_trait;
 use sequor_planner::effects::Resource;
 use sequor_planner::expr::Prop;
 use sequor_planner::plan::Plan;
-use sequor_planner::syntax::{Source, SourceKind};
+use sequor_planner::syntax::{PostgresSource, Source, SourceKind};
 use tokio_util::sync::CancellationToken;
 
 use super::compile::Loaded;
 use super::registry::{Files, Opening};
 use super::session::Options;
 use crate::error::{Error, ErrorKind, Result};
-use crate::exec::marks::Marks;
-use crate::exec::{Apis, Databases, Events, Opener, Run, Scope, Transports, Variables};
+use crate::exec::{Apis, Databases, Events, Keeper, Opener, Run, Scope, Transports, Variables};
 use crate::expr::Evaluator;
+use crate::http::{NoTokens, TokenStore};
 use crate::secret::Redactor;
 use crate::sources::database::Database;
+use crate::sources::postgres;
 use crate::staging::Memory;
+use crate::state::{Journal, Local, Store};
 use crate::value::Value;
 use crate::world::World;
 
 /// What steps and queries share.
 pub struct Parts {
-    marks: Marks,
     variables: Arc<Variables>,
     pub databases: Arc<Databases>,
     apis: Apis,
@@ -36,11 +37,12 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// Creates the parts over a project, nothing of them open. `frames`: how many flows the plan has.
+    /// Creates the parts over a project, nothing of them open. `frames`: how many flows the plan has; `remembered`: what outlived
+    /// runs before.
     ///
     /// # Errors
     /// Folders of recordings that can't be made or read.
-    pub fn new(loaded: &Loaded, frames: usize, options: &Options) -> Result<Parts> {
+    pub fn new(loaded: &Loaded, frames: usize, options: &Options, remembered: Remembered) -> Result<Parts> {
         let environment = loaded.compiler.environment.iter();
         let environment = environment
             .map(|(name, value)| (name.clone(), Value::from(value)))
@@ -50,6 +52,7 @@ impl Parts {
             loaded.overrides.clone(),
             loaded.kept.clone(),
             environment,
+            remembered.locals,
         ));
         let evaluator = options.interpreter.clone().unwrap_or_default();
         let redactor = Redactor::default();
@@ -80,12 +83,11 @@ impl Parts {
             options.record.as_deref(),
             options.replay.as_deref(),
             &redactor,
-            &state,
+            remembered.tokens,
         )?;
         let apis = Apis::new(transports, evaluator.clone(), folder.clone(), sources());
         Ok(Parts {
             variables,
-            marks: Marks::new(&state),
             databases,
             apis,
             evaluator,
@@ -104,12 +106,44 @@ impl Parts {
         )
     }
 
+    /// Connects to the database of a source, for what is not a flow's.
+    ///
+    /// # Errors
+    /// As opening it.
+    pub async fn pool(&self, source: &PostgresSource) -> Result<sqlx::PgPool> {
+        let (world, files) = (self.scope().world(), Files::default());
+        postgres::pool(source, &self.opening(&world, &files).settings()).await
+    }
+
+    /// Opens the database of a source, where names without a schema are those of this one.
+    ///
+    /// # Errors
+    /// As opening it.
+    pub async fn database_in(&self, source: &PostgresSource, namespace: &str) -> Result<Arc<dyn Database>> {
+        let (world, files) = (self.scope().world(), Files::default());
+        postgres::open_in(source, &self.opening(&world, &files).settings(), namespace).await
+    }
+
+    fn opening<'o>(&'o self, world: &'o Arc<dyn World>, files: &'o Files) -> Opening<'o> {
+        Opening {
+            evaluator: &self.evaluator,
+            world,
+            redactor: &self.redactor,
+            staging: &self.folder,
+            memory: &self.memory,
+            folder: &self.folder,
+            files_exist: true,
+            files,
+        }
+    }
+
     /// Returns what the steps of a run share.
     pub fn run(
         self,
         loaded: &Loaded,
         plan: &Arc<Plan>,
         options: &Options,
+        kept: RunKeeps,
         events: Events,
         cancel: CancellationToken,
     ) -> Arc<Run> {
@@ -118,7 +152,9 @@ impl Parts {
             compiler: loaded.compiler.clone(),
             in_order: plan.in_order,
             plan: plan.clone(),
-            marks: self.marks,
+            state: kept.state,
+            journal: kept.journal,
+            kept: kept.variables,
             variables: self.variables,
             databases: self.databases,
             apis: self.apis,
@@ -130,6 +166,29 @@ impl Parts {
             cancel,
         })
     }
+}
+
+/// What outlived runs before.
+pub struct Remembered {
+    pub tokens: Arc<dyn TokenStore>,
+    /// Local variables that earlier attempts at the run left.
+    pub locals: Local,
+}
+
+impl Default for Remembered {
+    fn default() -> Self {
+        Remembered {
+            tokens: Arc::new(NoTokens),
+            locals: Local::new(),
+        }
+    }
+}
+
+/// What a run keeps.
+pub struct RunKeeps {
+    pub state: Option<Store>,
+    pub journal: Journal,
+    pub variables: Option<Keeper>,
 }
 
 /// Less is not enough for the batches of a query.

@@ -36,11 +36,12 @@ pub struct PlanFile {
 }
 
 impl PlanFile {
-    /// Returns the file of a compiled flow. `options`: what it was compiled with.
+    /// Returns the file of a compiled flow.
     ///
     /// # Errors
     /// A bug: a plan that is no JSON.
-    pub fn of(compiled: &Compiled, options: &CompileOptions) -> Result<PlanFile> {
+    pub fn of(compiled: &Compiled) -> Result<PlanFile> {
+        let options = &compiled.options;
         let project = &compiled.loaded.project;
         let files = files(project);
         Ok(PlanFile {
@@ -62,12 +63,18 @@ impl PlanFile {
     /// # Errors
     /// One that can't be read, or is no plan of this version.
     pub fn read(path: &Path) -> Result<PlanFile> {
-        let wrong = |what: String| {
-            Error::new(ErrorKind::Project, format!("the plan {} {what}", path.display()))
-                .help("make it: sequor plan FLOW --out FILE")
-        };
-        let text = std::fs::read_to_string(path).map_err(|e| wrong(format!("can't be read: {e}")))?;
-        let json: Json = serde_json::from_str(&text).map_err(|e| wrong(format!("is not JSON: {e}")))?;
+        let shown = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|e| wrong(&shown, &format!("can't be read: {e}")))?;
+        PlanFile::parse(&shown, &text)
+    }
+
+    /// Reads the text of a file. `name`: what messages call it.
+    ///
+    /// # Errors
+    /// What is no plan of this version.
+    pub fn parse(name: &str, text: &str) -> Result<PlanFile> {
+        let wrong = |what: String| wrong(name, &what);
+        let json: Json = serde_json::from_str(text).map_err(|e| wrong(format!("is not JSON: {e}")))?;
         if json.get("plan").is_none() && json.get("root").is_some() {
             return Err(wrong(
                 "is what `--format json` shows, not what `--out` wrote".into(),
@@ -85,6 +92,53 @@ impl PlanFile {
         // What is no plan is found now, not as a difference from the one that is planned.
         Plan::from_json(file.plan.clone()).map_err(not_ours)?;
         Ok(file)
+    }
+
+    /// Returns it as text.
+    ///
+    /// # Errors
+    /// A bug: a plan that is no JSON.
+    pub fn text(&self) -> Result<String> {
+        serde_json::to_string(self).map_err(|e| Error::new(ErrorKind::Internal, e.to_string()))
+    }
+
+    /// Returns the flow whose plan it is.
+    pub fn flow(&self) -> &str {
+        &self.flow
+    }
+
+    /// Returns what it was compiled with, and these variables.
+    pub fn options(&self, given: IndexMap<String, Value>) -> CompileOptions {
+        CompileOptions {
+            variables: given,
+            plan: PlanOptions {
+                select: self.select.clone(),
+                exclude: self.exclude.clone(),
+                in_order: self.in_order,
+            },
+        }
+    }
+
+    /// Returns what makes that another plan, or another program, would run now; none where nothing does.
+    ///
+    /// # Errors
+    /// A bug: a plan that is no JSON.
+    pub fn difference(&self, compiled: &Compiled) -> Result<Option<String>> {
+        let project = &compiled.loaded.project;
+        let found = self
+            .other_program()
+            .or_else(|| self.other_environment(project))
+            .or_else(|| self.other_variables(&variables(&compiled.options.variables, &self.files)));
+        if found.is_some() {
+            return Ok(found);
+        }
+        let mut then = self.plan.clone();
+        without_estimates(&mut then);
+        if json(compiled)? == then {
+            return Ok(None);
+        }
+        let file = changed("file", &self.files, &files(project));
+        Ok(file.or_else(|| Some("what is planned now differs from what was planned then".into())))
     }
 
     /// Writes a file, as a whole or not at all.
@@ -115,20 +169,10 @@ impl PlanFile {
         if let Some(found) = found {
             return Err(refused(&found).into());
         }
-        let options = CompileOptions {
-            variables: given,
-            plan: PlanOptions {
-                select: self.select.clone(),
-                exclude: self.exclude.clone(),
-                in_order: self.in_order,
-            },
-        };
-        let compiled = project.compile(&self.flow, &options).await?;
-        let mut reviewed = self.plan.clone();
-        without_estimates(&mut reviewed);
-        match json(&compiled)? == reviewed {
-            true => Ok(compiled),
-            false => Err(refused("what is planned now differs from what the file holds").into()),
+        let compiled = project.compile(&self.flow, &self.options(given)).await?;
+        match self.difference(&compiled)? {
+            None => Ok(compiled),
+            Some(found) => Err(refused(&found).into()),
         }
     }
 
@@ -155,6 +199,10 @@ impl PlanFile {
             format!("it was made for the environment {then}, and this is {now}")
         })
     }
+}
+
+fn wrong(name: &str, what: &str) -> Error {
+    Error::new(ErrorKind::Project, format!("the plan {name} {what}")).help("make it: sequor plan FLOW --out FILE")
 }
 
 /// The part of a version that says what is compatible: the major, and below 1.0 the minor.

@@ -6,6 +6,7 @@ use indexmap::IndexMap;
 use sequor_planner::{Compiler, Diagnostics, File, ProjectFiles, did_you_mean};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::state::read_file;
 use crate::value::Value;
 
 /// Where a project and its state are.
@@ -160,50 +161,16 @@ impl Project {
         self.location.home.join("logs").join("sequor.log")
     }
 
-    /// Returns the variables kept from earlier runs.
+    /// Returns the variables kept from earlier runs; none where a database keeps them.
     pub fn kept_variables(&self, compiler: &Compiler) -> Result<IndexMap<String, Value>> {
-        let path = self.variables_file(compiler);
-        let text = match std::fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(IndexMap::new()),
-            Err(e) => return Err(unreadable(&path, &e)),
-        };
-        crate::value::kept::read(&path.to_string_lossy(), &text).map_err(|why| {
-            Error::new(
-                ErrorKind::Project,
-                format!("{} can't be read: {why}", path.display()),
-            )
-            .help("it holds the variables kept between runs; repair or delete it")
-        })
-    }
-
-    /// Keeps variables for the next run. The file is replaced as a whole, so that a crash leaves the old or the new one.
-    pub fn keep_variables(&self, compiler: &Compiler, variables: &IndexMap<String, Value>) -> Result<()> {
-        let path = self.variables_file(compiler);
-        let folder = path.parent().unwrap_or(Path::new("."));
-        std::fs::create_dir_all(folder).map_err(|e| unwritable(&path, &e))?;
-        let text = crate::value::kept::write(variables).map_err(|(name, why)| {
-            let message = format!("variable `{name}` can't be kept: {why}");
-            Error::new(ErrorKind::Variable, message).help("keep it inside the flow with `scope: local`")
-        })?;
-        replace_file(&path, &text)
-    }
-
-    /// As [`Project::keep_variables`], and nothing is written when nothing changed.
-    pub fn keep_variables_if_changed(
-        &self,
-        compiler: &Compiler,
-        before: &IndexMap<String, Value>,
-        now: &IndexMap<String, Value>,
-    ) -> Result<()> {
-        let text = |variables: &IndexMap<String, Value>| crate::value::kept::write(variables).ok();
-        match text(before).is_some() && text(before) == text(now) {
-            true => Ok(()),
-            false => self.keep_variables(compiler, now),
+        match compiler.project.state.source {
+            Some(_) => Ok(IndexMap::new()),
+            None => read_file(&self.variables_file(compiler)),
         }
     }
 
-    fn variables_file(&self, compiler: &Compiler) -> PathBuf {
+    /// Returns the file of the variables that are kept.
+    pub fn variables_file(&self, compiler: &Compiler) -> PathBuf {
         self.state(&compiler.project.name).join("variables.yaml")
     }
 }

@@ -52,6 +52,14 @@ impl Opening<'_> {
         opened.map_err(|e| e.at(&source.place).context(format!("source `{}`", source.name)))
     }
 
+    /// Returns what evaluates the settings of a source.
+    pub fn settings(&self) -> impl Settings {
+        Evaluating {
+            opening: self,
+            quoted: false,
+        }
+    }
+
     /// Whether names are kept as they are written.
     async fn quoted(&self, identifiers: &Option<Prop>) -> Result<bool> {
         let Some(identifiers) = identifiers else {

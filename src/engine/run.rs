@@ -9,9 +9,11 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::compile::Loaded;
+use super::history::History;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{ErrorReport, Event, EventKind, RunReport, RunStatus, seconds};
 use crate::exec::{Events, Run, execute};
+use crate::state::Durability;
 
 /// How long running steps get to stop in order after they were told to.
 const GRACE: Duration = Duration::from_secs(10);
@@ -33,9 +35,10 @@ impl RunHandle {
         run: Arc<Run>,
         events: Events,
         receiver: mpsc::Receiver<Arc<Event>>,
+        history: History,
     ) -> RunHandle {
         let cancel = run.cancel.clone();
-        let task = tokio::spawn(to_end(loaded, plan, run, events));
+        let task = tokio::spawn(to_end(loaded, plan, run, events, history));
         RunHandle {
             cancel,
             events: Some(receiver),
@@ -81,7 +84,13 @@ impl RunHandle {
 }
 
 /// Executes the plan, closes what is open, keeps the variables.
-async fn to_end(loaded: Loaded, plan: Arc<Plan>, run: Arc<Run>, events: Events) -> RunReport {
+async fn to_end(
+    loaded: Loaded,
+    plan: Arc<Plan>,
+    run: Arc<Run>,
+    events: Events,
+    history: History,
+) -> RunReport {
     let started = Instant::now();
     let begun = EventKind::RunStarted {
         flow: plan.flow.clone(),
@@ -95,12 +104,9 @@ async fn to_end(loaded: Loaded, plan: Arc<Plan>, run: Arc<Run>, events: Events) 
         // A statement under way after an interrupt keeps its connection: the server ends it when we are gone.
         let _ = tokio::time::timeout(CLOSING, database.close()).await;
     }
-    let variables = run.variables.project();
+    let kept = keep_rest(&run).await;
     drop(run);
-    let kept = loaded
-        .project
-        .keep_variables_if_changed(&loaded.compiler, &loaded.kept, &variables);
-    let result = result.and(kept);
+    let result = result.and(kept).and(history.flush().await);
     let status = match &result {
         Ok(()) => RunStatus::Done,
         Err(e) if e.kind() == ErrorKind::Cancelled => RunStatus::Interrupted,
@@ -118,8 +124,28 @@ async fn to_end(loaded: Loaded, plan: Arc<Plan>, run: Arc<Run>, events: Events) 
         steps: events.steps(),
         error: result.as_ref().err().map(ErrorReport::from),
     };
+    // Before it is told: what was told is remembered.
+    let ended = history.end(report.status, report.seconds, report.error.as_ref()).await;
+    let report = match ended {
+        Err(error) if report.status == RunStatus::Done => RunReport {
+            status: RunStatus::Failed,
+            error: Some(ErrorReport::from(&error)),
+            ..report
+        },
+        _ => report,
+    };
     events.emit(None, EventKind::RunFinished(report.clone())).await;
+    history.close(&loaded).await;
     report
+}
+
+/// Keeps what no step has kept yet.
+async fn keep_rest(run: &Run) -> Result<()> {
+    let kept = match &run.kept {
+        Some(kept) => kept.finish(run).await,
+        None => Ok(()),
+    };
+    kept.and(run.journal.sync(Durability::Machine).await)
 }
 
 async fn executed(plan: &Plan, run: &Arc<Run>) -> Result<()> {

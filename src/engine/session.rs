@@ -7,16 +7,21 @@ use futures::StreamExt;
 use sequor_planner::did_you_mean;
 use sequor_planner::plan::{Action, Plan};
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use super::compile::{Compiled, Loaded};
-use super::parts::{self, Parts};
+use super::history::History;
+use super::parts::{self, Parts, Remembered};
+use super::resume::Resumed;
 use super::run::RunHandle;
 use crate::batch::bounds::check_digits;
 use crate::error::{Error, ErrorKind, Result};
+use crate::event::{ErrorReport, RunStatus};
 use crate::exec::{Events, Listener, Opener, Preview};
 use crate::expr::Evaluator;
 use crate::sources::database::{Database, Rows};
+
+/// The name under which the project's own history is read.
+const HISTORY: &str = "_sequor";
 
 /// What carries out plans of a project. The parts put in here take the place of those that are made by default.
 pub struct Session {
@@ -25,6 +30,8 @@ pub struct Session {
     /// Databases that were opened outside of any run.
     open: Vec<Arc<dyn Database>>,
     pub(super) options: Options,
+    /// The run that is gone on with.
+    resumed: Option<Resumed>,
 }
 
 /// The parts that are not the default.
@@ -46,7 +53,14 @@ impl Session {
             listeners: Vec::new(),
             open: Vec::new(),
             options: Options::default(),
+            resumed: None,
         }
+    }
+
+    /// Goes on with a run that was begun before, in place of a new one.
+    pub fn resume(mut self, resumed: Option<Resumed>) -> Session {
+        self.resumed = resumed;
+        self
     }
 
     /// Keeps every request and response as files in a folder, secrets removed.
@@ -99,14 +113,34 @@ impl Session {
         }
         let (own, receiver) = Listener::every();
         self.listeners.push(own);
-        let id = Uuid::now_v7();
         let plan = Arc::new(plan);
-        let events = Events::new(id, std::mem::take(&mut self.listeners));
-        let parts = Parts::new(&self.loaded, plan.frames, &self.options)?;
-        let cancel = CancellationToken::new();
-        let run = parts.run(&self.loaded, &plan, &self.options, events.clone(), cancel.clone());
-        parts::open_at_start(&self.loaded, &plan, &self.options, &run).await?;
-        Ok(RunHandle::start(self.loaded, plan, run, events, receiver))
+        let remembered = match self.options.preview.mode {
+            None => History::begin(compiled, self.resumed.take()).await?,
+            // What is only looked at is no run.
+            Some(_) => History::none(&self.loaded).await?,
+        };
+        let (history, keeps, before, heard) = remembered.split();
+        self.listeners.splice(0..0, heard);
+        let started = async {
+            let events = Events::new(
+                history.run,
+                history.attempt,
+                std::mem::take(&mut self.listeners),
+            );
+            let parts = Parts::new(&self.loaded, plan.frames, &self.options, before)?;
+            let cancel = CancellationToken::new();
+            let run = parts.run(&self.loaded, &plan, &self.options, keeps, events.clone(), cancel);
+            parts::open_at_start(&self.loaded, &plan, &self.options, &run).await?;
+            Ok((run, events))
+        };
+        let started: Result<_> = started.await;
+        match started {
+            Ok((run, events)) => Ok(RunHandle::start(self.loaded, plan, run, events, receiver, history)),
+            Err(error) => {
+                history.end(RunStatus::Failed, 0.0, Some(&ErrorReport::from(&error))).await?;
+                Err(error)
+            }
+        }
     }
 
     /// Whether there is anything to preview.
@@ -129,11 +163,17 @@ impl Session {
         Err(Error::new(ErrorKind::Project, message))
     }
 
-    /// Returns the database of a source, outside of any run. A database in a file is not made by this.
+    /// Returns the database of a source, outside of any run; of `_sequor` that of the project's own history. A database in a
+    /// file is not made by this.
     ///
     /// # Errors
     /// No such source, an API, a database that can't be opened.
     pub async fn database(&mut self, source: &str) -> Result<Arc<dyn Database>> {
+        if source == HISTORY {
+            let database = self.loaded.history_database().await?;
+            self.open.push(database.clone());
+            return Ok(database);
+        }
         let sources = &self.loaded.compiler.sources;
         let Some(found) = sources.get(source) else {
             let error = Error::new(ErrorKind::Project, format!("no source is named `{source}`"));
@@ -149,7 +189,7 @@ impl Session {
             return Err(Error::new(ErrorKind::Project, message));
         }
         self.options.files_exist = true;
-        let parts = Parts::new(&self.loaded, 1, &self.options)?;
+        let parts = Parts::new(&self.loaded, 1, &self.options, Remembered::default())?;
         let database = parts.databases.get(source, &parts.scope()).await?;
         self.open.push(database.clone());
         Ok(database)

@@ -53,6 +53,12 @@ pub enum ErrorKind {
     Cancelled,
     /// A step before failed, so that what this one did does not take effect.
     TakenBack,
+    /// What runs remember can't be read or written.
+    State,
+    /// Another run has what this one needs.
+    Locked,
+    /// A run can't be gone on with.
+    Resume,
     /// A bug in this program.
     Internal,
 }

@@ -270,6 +270,36 @@ pub static POLICIES: &[Policy] = &[
         explanation: include_str!("codes/SQ1021.md"),
     },
     Policy {
+        kind: ErrorKind::State,
+        code: "SQ1022",
+        title: "What runs remember can't be read or written",
+        blame: Blame::Run,
+        retry: Retry::Never,
+        exit: Exit::Failed,
+        advice: None,
+        explanation: include_str!("codes/SQ1022.md"),
+    },
+    Policy {
+        kind: ErrorKind::Locked,
+        code: "SQ1023",
+        title: "Another run has what this one needs",
+        blame: Blame::Run,
+        retry: Retry::Never,
+        exit: Exit::Failed,
+        advice: None,
+        explanation: include_str!("codes/SQ1023.md"),
+    },
+    Policy {
+        kind: ErrorKind::Resume,
+        code: "SQ1024",
+        title: "A run can't be gone on with",
+        blame: Blame::Run,
+        retry: Retry::Never,
+        exit: Exit::Wrong,
+        advice: None,
+        explanation: include_str!("codes/SQ1024.md"),
+    },
+    Policy {
         kind: ErrorKind::Internal,
         code: "SQ1099",
         title: "A bug in this program",
@@ -336,7 +366,10 @@ mod tests {
             ErrorKind::Cancelled => 18,
             ErrorKind::TakenBack => 19,
             ErrorKind::Certificate => 20,
-            ErrorKind::Internal => 21,
+            ErrorKind::State => 21,
+            ErrorKind::Locked => 22,
+            ErrorKind::Resume => 23,
+            ErrorKind::Internal => 24,
         }
     }
 
@@ -348,6 +381,6 @@ mod tests {
             let same = POLICIES.iter().filter(|other| other.code == policy.code);
             assert_eq!(same.count(), 1, "{}", policy.code);
         }
-        assert_eq!(POLICIES.len(), 22);
+        assert_eq!(POLICIES.len(), 25);
     }
 }

@@ -99,6 +99,8 @@ pub enum StepStatus {
     Skipped,
     /// An interrupt stopped it.
     Cancelled,
+    /// An earlier attempt at the run did it.
+    AlreadyDone,
 }
 
 impl StepStatus {
@@ -110,6 +112,7 @@ impl StepStatus {
             StepStatus::Caught => "caught",
             StepStatus::Skipped => "skipped",
             StepStatus::Cancelled => "cancelled",
+            StepStatus::AlreadyDone => "already_done",
         }
     }
 }
@@ -122,6 +125,31 @@ pub struct Totals {
     /// Requests sent, without retries.
     pub requests: u64,
     pub retries: u64,
+    /// Bytes of responses, unpacked.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub bytes: u64,
+    /// Milliseconds that requests waited for limits, all of them together.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub waited_ms: u64,
+    /// Rows that failed for good and were kept apart.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub rejects: u64,
+}
+
+fn is_none(count: &u64) -> bool {
+    *count == 0
+}
+
+impl Totals {
+    /// Adds what was done besides.
+    pub fn add(&mut self, other: &Totals) {
+        self.rows += other.rows;
+        self.requests += other.requests;
+        self.retries += other.retries;
+        self.bytes += other.bytes;
+        self.waited_ms += other.waited_ms;
+        self.rejects += other.rejects;
+    }
 }
 
 /// An error as events hold it. Secrets are hidden already.

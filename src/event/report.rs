@@ -92,9 +92,7 @@ impl Tally {
         if line.status == StepStatus::Done {
             line.status = *status;
         }
-        line.totals.rows += totals.rows;
-        line.totals.requests += totals.requests;
-        line.totals.retries += totals.retries;
+        line.totals.add(totals);
         line.seconds = ((line.seconds + seconds) * 1e6).round() / 1e6;
         line.runs += 1;
     }

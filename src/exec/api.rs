@@ -24,12 +24,12 @@ pub struct Api {
     sessions: Mutex<Vec<Arc<Session>>>,
     signers: Mutex<Vec<Arc<Jwt>>>,
     /// Where tokens are kept from run to run.
-    tokens: TokenStore,
+    tokens: Arc<dyn TokenStore>,
 }
 
 impl Api {
     /// Creates an API that is reached by `transport`.
-    pub fn new(transport: Arc<dyn Transport>, source: Option<HttpSource>, tokens: TokenStore) -> Api {
+    pub fn new(transport: Arc<dyn Transport>, source: Option<HttpSource>, tokens: Arc<dyn TokenStore>) -> Api {
         let concurrency = source.as_ref().map(|s| s.concurrency).unwrap_or_default();
         let rate = source.as_ref().and_then(|s| s.rate_limit.as_ref());
         let mut policy = Policy::default();

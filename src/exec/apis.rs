@@ -11,7 +11,7 @@ use super::api::{Api, seconds};
 use super::scope::Scope;
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::Evaluator;
-use crate::http::{Live, Recorder, Recordings, Replay, Settings, TlsFiles, TokenStore, Transport};
+use crate::http::{Live, NoTokens, Recorder, Recordings, Replay, Settings, TlsFiles, TokenStore, Transport};
 use crate::secret::Redactor;
 use crate::world::World;
 
@@ -20,11 +20,11 @@ pub struct Transports {
     replay: Option<Arc<dyn Transport>>,
     record: Option<(PathBuf, Recordings)>,
     redactor: Redactor,
-    tokens: TokenStore,
+    tokens: Arc<dyn TokenStore>,
 }
 
 impl Transports {
-    /// Transports that record into a folder, or answer from one.
+    /// Transports that record into a folder, or answer from one. `tokens`: where they are kept from run to run.
     ///
     /// # Errors
     /// A folder that can't be made, or read.
@@ -32,7 +32,7 @@ impl Transports {
         record: Option<&Path>,
         replay: Option<&Path>,
         redactor: &Redactor,
-        state: &Path,
+        tokens: Arc<dyn TokenStore>,
     ) -> Result<Transports> {
         let replay: Option<Arc<dyn Transport>> = match replay {
             Some(folder) => Some(Arc::new(Replay::read(folder, redactor)?)),
@@ -49,8 +49,8 @@ impl Transports {
             })?;
         }
         let tokens = match &replay {
-            Some(_) => TokenStore::none(),
-            None => TokenStore::new(state),
+            Some(_) => Arc::new(NoTokens),
+            None => tokens,
         };
         Ok(Transports {
             replay,

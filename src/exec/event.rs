@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use uuid::Uuid;
@@ -14,6 +15,9 @@ pub struct Counters {
     rows: AtomicU64,
     requests: AtomicU64,
     retries: AtomicU64,
+    bytes: AtomicU64,
+    waited_ms: AtomicU64,
+    rejects: AtomicU64,
 }
 
 impl Counters {
@@ -21,9 +25,16 @@ impl Counters {
         self.rows.fetch_add(n, Ordering::Relaxed);
     }
 
-    pub(super) fn add_request(&self, retries: u64) {
+    pub(super) fn add_request(&self, retries: u64, bytes: u64, waited: Duration) {
         self.requests.fetch_add(1, Ordering::Relaxed);
         self.retries.fetch_add(retries, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        let waited = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
+        self.waited_ms.fetch_add(waited, Ordering::Relaxed);
+    }
+
+    pub(super) fn add_reject(&self) {
+        self.rejects.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Returns the counts now.
@@ -32,6 +43,9 @@ impl Counters {
             rows: self.rows.load(Ordering::Relaxed),
             requests: self.requests.load(Ordering::Relaxed),
             retries: self.retries.load(Ordering::Relaxed),
+            bytes: self.bytes.load(Ordering::Relaxed),
+            waited_ms: self.waited_ms.load(Ordering::Relaxed),
+            rejects: self.rejects.load(Ordering::Relaxed),
         }
     }
 }
@@ -66,15 +80,17 @@ pub struct Events(Arc<Hub>);
 
 struct Hub {
     run: Uuid,
+    attempt: u32,
     listeners: Vec<Listener>,
     tally: Mutex<Tally>,
 }
 
 impl Events {
-    /// Creates the events of a run.
-    pub fn new(run: Uuid, listeners: Vec<Listener>) -> Events {
+    /// Creates the events of an attempt at a run, from 1.
+    pub fn new(run: Uuid, attempt: u32, listeners: Vec<Listener>) -> Events {
         Events(Arc::new(Hub {
             run,
+            attempt,
             listeners,
             tally: Mutex::default(),
         }))
@@ -86,7 +102,7 @@ impl Events {
             run: self.0.run,
             at: chrono::Utc::now(),
             step: step.map(str::to_string),
-            attempt: 1,
+            attempt: self.0.attempt,
             kind,
         };
         let mut tally = self.0.tally.lock().unwrap_or_else(PoisonError::into_inner);

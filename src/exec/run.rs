@@ -16,10 +16,11 @@ use super::scheduler::{self, Prepared};
 use super::scope::Scope;
 use super::variables::Variables;
 use crate::error::Result;
-use crate::exec::marks::Marks;
 use crate::expr::Evaluator;
+use crate::exec::keep::Keeper;
 use crate::local::Memory;
 use crate::secret::Redactor;
+use crate::state::{Journal, Store};
 
 /// What operations do.
 pub trait Operations: Send + Sync {
@@ -35,11 +36,15 @@ pub struct Run {
     pub compiler: Arc<Compiler>,
     /// Whether steps and requests go one by one.
     pub in_order: bool,
-    /// What APIs know the last run's responses by.
-    pub marks: Marks,
+    /// What outlives it; none: a run that is only looked at.
+    pub state: Option<Store>,
     /// What it carries out.
     pub plan: Arc<Plan>,
     pub variables: Arc<Variables>,
+    /// How far it is, for attempts to come.
+    pub journal: Journal,
+    /// Where the project's variables are kept; none: a run that is only looked at.
+    pub kept: Option<Keeper>,
     pub databases: Arc<Databases>,
     pub apis: Apis,
     pub evaluator: Arc<Evaluator>,

@@ -69,6 +69,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// What a step has published, in order.
+pub type Published = Arc<Mutex<Vec<(Variable, Value)>>>;
+
 /// Where names are looked up: command line, layers from the innermost, the flow's locals, project, environment.
 #[derive(Clone)]
 pub struct Scope {
@@ -83,6 +86,10 @@ pub struct Scope {
     calls: usize,
     /// When what the step does takes effect; none outside of steps.
     turn: Option<Turn>,
+    /// The rounds of loops and the calls around, as the journal names them.
+    path: Arc<str>,
+    /// What the step has published.
+    published: Published,
     /// Innermost last. A layer is seen only in its own frame: a called flow sees its parameters and nothing else.
     layers: Vec<(usize, Arc<Layer>)>,
 }
@@ -99,6 +106,8 @@ impl Scope {
             caught: false,
             calls: 0,
             turn: None,
+            path: "".into(),
+            published: Published::default(),
             layers: Vec::new(),
         }
     }
@@ -116,6 +125,34 @@ impl Scope {
         let mut scope = self.clone();
         scope.layers.push((self.frame, layer));
         scope
+    }
+
+    /// Returns the scope of what is inside a part of a step: a round of a loop, a call.
+    pub fn inside(&self, part: &str) -> Scope {
+        Scope {
+            path: format!("{}{part}>", self.path).into(),
+            ..self.clone()
+        }
+    }
+
+    /// Returns the name of a step here, as the journal has it: unlike its id, it is another one in each round of a loop.
+    pub fn key(&self, step: &str) -> String {
+        format!("{}{step}", self.path)
+    }
+
+    /// Returns what all names begin with inside of a part of a step.
+    pub fn keys_inside(&self, part: &str) -> String {
+        format!("{}{part}>", self.path)
+    }
+
+    /// Returns the scope, and what is published in it from now on.
+    pub fn publishing(&self) -> (Scope, Published) {
+        let published = Published::default();
+        let scope = Scope {
+            published: published.clone(),
+            ..self.clone()
+        };
+        (scope, published)
     }
 
     /// Returns the scope of a step.
@@ -165,12 +202,15 @@ impl Scope {
 
     /// Publishes what the step sets, in its turn.
     pub fn publish(&self, values: Vec<(Variable, Value)>) {
+        let mut published = lock(&self.published);
         for ((frame, name), value) in values {
+            published.push(((frame, name.clone()), value.clone()));
             match frame {
                 Some(frame) => self.variables.set_local(frame, &name, value),
                 None => self.variables.set_project(&name, value),
             }
         }
+        drop(published);
         self.turn.iter().for_each(Turn::published);
     }
 

@@ -9,11 +9,13 @@ use tokio::time::MissedTickBehavior;
 
 use super::context::StepContext;
 use super::event::Counters;
+use super::keep;
 use super::run::Run;
 use super::scope::Scope;
 use super::unfold;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{ErrorReport, EventKind, StepStatus, Totals, seconds};
+use crate::state::Durability;
 
 /// How a step ended.
 pub enum End {
@@ -27,6 +29,9 @@ pub enum End {
 
 /// Runs one step and tells about it.
 pub async fn step_to_end(run: Arc<Run>, step: Arc<Step>, scope: Scope, depth: usize) -> End {
+    if run.journal.is_over(&scope.key(&step.id)) {
+        return already_done(&run, &step, &scope, depth).await;
+    }
     let counters = Arc::new(Counters::default());
     let begun = EventKind::StepStarted {
         op: step.op.to_string(),
@@ -35,7 +40,7 @@ pub async fn step_to_end(run: Arc<Run>, step: Arc<Step>, scope: Scope, depth: us
     };
     run.events.emit(Some(&step.id), begun).await;
     let started = Instant::now();
-    let scope = scope.in_frame(step.frame);
+    let (scope, published) = scope.in_frame(step.frame).publishing();
     let context = StepContext {
         run: run.clone(),
         step: step.clone(),
@@ -66,6 +71,18 @@ pub async fn step_to_end(run: Arc<Run>, step: Arc<Step>, scope: Scope, depth: us
             come.and(result)
         }
     };
+    let goes_on = match &result {
+        Ok(()) => true,
+        Err(error) => continues(&step, error),
+    };
+    // Before it is told: what was told is remembered.
+    let result = match goes_on {
+        true => match keep::over(&run, &step, &scope, &published, result.is_err()).await {
+            Ok(()) => result,
+            Err(error) => Err(error),
+        },
+        false => result,
+    };
     let (status, because) = match &result {
         Ok(()) => (StepStatus::Done, None),
         Err(e) if e.kind() == ErrorKind::Cancelled => (StepStatus::Cancelled, None),
@@ -92,12 +109,42 @@ pub async fn step_to_end(run: Arc<Run>, step: Arc<Step>, scope: Scope, depth: us
         Ok(()) => End::Over,
         Err(error) if error.kind() == ErrorKind::TakenBack => End::TakenBack,
         // The failure is told; to the flow the step is done.
-        Err(error)
-            if step.on_error == OnError::Continue
-                && !matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::Depth) =>
-        {
+        Err(error) if continues(&step, &error) => End::Over,
+        Err(error) => End::Failed(error.reported()),
+    }
+}
+
+/// Whether the flow goes on behind a step that failed.
+fn continues(step: &Step, error: &Error) -> bool {
+    let ends_all = matches!(
+        error.kind(),
+        ErrorKind::Cancelled | ErrorKind::Depth | ErrorKind::TakenBack | ErrorKind::State
+    );
+    step.on_error == OnError::Continue && !ends_all
+}
+
+/// Passes over a step that an earlier attempt at the run did.
+async fn already_done(run: &Run, step: &Step, scope: &Scope, depth: usize) -> End {
+    scope.stage(&[]);
+    let come = tokio::select! {
+        () = run.cancel.cancelled() => Err(Error::new(ErrorKind::Cancelled, "interrupted")),
+        come = scope.wait_for_turn() => come,
+    };
+    match come {
+        Ok(()) => {
+            let passed = EventKind::StepFinished {
+                op: step.op.to_string(),
+                depth,
+                status: StepStatus::AlreadyDone,
+                totals: Totals::default(),
+                seconds: 0.0,
+                error: None,
+                because: Some("an earlier attempt did it".to_string()),
+            };
+            run.events.emit(Some(&step.id), passed).await;
             End::Over
         }
+        Err(error) if error.kind() == ErrorKind::TakenBack => End::TakenBack,
         Err(error) => End::Failed(error.reported()),
     }
 }
@@ -134,6 +181,9 @@ async fn perform(context: StepContext) -> Result<()> {
     // In a step around that runs ahead, its own place is not enough.
     if step.barrier.is_some() && step.action.regions().is_empty() {
         context.scope.wait_for_barriers().await?;
+    }
+    if keep::has_effects(step) {
+        context.run.journal.sync(Durability::Process).await?;
     }
     let operations = context.run.operations.clone();
     let Some(unfolds) = &step.unfolds else {

@@ -53,14 +53,14 @@ pub async fn unfold(run: &Arc<Run>, step: &Step, unfolds: &Unfolds, scope: &Scop
                 return Err(Error::new(ErrorKind::Depth, message)
                     .help("a flow that calls itself needs a condition that ends it"));
             }
-            deeper
+            deeper.inside(&step.id)
         }
         _ => scope.clone(),
     };
     let first = run.variables.reserve();
     let unfolded = run.compiler.unfold(step, unfolds, &values, first);
     let unfolded = unfolded.map_err(|found| wrong(&found))?;
-    run.variables.open(first..unfolded.frames);
+    run.variables.open(first..unfolded.frames, &scope.key(&step.id));
     let action = match run.in_order {
         true => unfolded.action.in_flow_order(),
         false => unfolded.action,

@@ -11,6 +11,7 @@ use sequor_planner::expr::Prop;
 use sequor_planner::ops::VariableSet;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::state::Local;
 use crate::value::{self, Value};
 
 /// Returns what an expression gave for a variable: `{"value": V, "scope": S}` says the scope, too. Gives the value,
@@ -67,12 +68,22 @@ pub fn expanded(variable: &VariableSet, value: Value) -> Result<Vec<(String, Val
 /// The local variables of a flow's run.
 type Locals = Arc<RwLock<HashMap<String, Value>>>;
 
+/// The variables of a frame as an earlier attempt left them.
+fn found(remembered: &Local, frame: &str) -> Locals {
+    let found = remembered.get(frame).into_iter().flatten();
+    Arc::new(RwLock::new(
+        found.map(|(name, value)| (name.clone(), value.clone())).collect(),
+    ))
+}
+
 /// The scopes that outlive a step: command line, frames of flows, project, environment.
 pub struct Variables {
     overrides: IndexMap<String, Value>,
     frames: Vec<Locals>,
-    /// Frames of calls that were planned when they started, by number.
-    called: RwLock<HashMap<usize, Locals>>,
+    /// Frames of calls that were planned when they started, by number, each with its name.
+    called: RwLock<HashMap<usize, (Locals, String)>>,
+    /// What earlier attempts at the run left in frames, by their names.
+    remembered: Local,
     /// The number of the next such frame.
     next: AtomicUsize,
     project: RwLock<IndexMap<String, Value>>,
@@ -83,17 +94,21 @@ pub struct Variables {
 const RESERVED: usize = 1 << 12;
 
 impl Variables {
-    /// Variables at the start of a run: `--var`, those kept from earlier runs, the environment's.
+    /// Variables at the start of a run: `--var`, those kept from earlier runs, the environment's; `remembered`: what earlier
+    /// attempts at the run left in frames.
     pub fn new(
         frames: usize,
         overrides: IndexMap<String, Value>,
         project: IndexMap<String, Value>,
         environment: IndexMap<String, Value>,
+        remembered: Local,
     ) -> Self {
         let frames = frames.max(1);
+        let locals = |frame: usize| found(&remembered, &frame.to_string());
         Variables {
             overrides,
-            frames: (0..frames).map(|_| Locals::default()).collect(),
+            frames: (0..frames).map(locals).collect(),
+            remembered,
             called: RwLock::default(),
             next: AtomicUsize::new(frames),
             project: RwLock::new(project),
@@ -106,10 +121,24 @@ impl Variables {
         self.next.fetch_add(RESERVED, Ordering::Relaxed)
     }
 
-    /// Begins the frames of a call.
-    pub fn open(&self, frames: Range<usize>) {
+    /// Begins the frames of a call. `name`: that of the call, which is the same in each attempt at the run.
+    pub fn open(&self, frames: Range<usize>, name: &str) {
         let mut called = self.called.write().unwrap_or_else(PoisonError::into_inner);
-        called.extend(frames.map(|frame| (frame, Locals::default())));
+        called.extend(frames.enumerate().map(|(at, frame)| {
+            let name = format!("{name}#{at}");
+            (frame, (found(&self.remembered, &name), name))
+        }));
+    }
+
+    /// Returns the name of a frame, which is the same in each attempt at the run.
+    pub fn frame_name(&self, frame: usize) -> String {
+        if frame < self.frames.len() {
+            return frame.to_string();
+        }
+        let called = self.called.read().unwrap_or_else(PoisonError::into_inner);
+        called
+            .get(&frame)
+            .map_or_else(|| frame.to_string(), |(_, name)| name.clone())
     }
 
     /// Ends the frames of a call.
@@ -123,7 +152,7 @@ impl Variables {
     fn locals(&self, frame: usize) -> Option<Locals> {
         self.frames.get(frame).cloned().or_else(|| {
             let called = self.called.read().unwrap_or_else(PoisonError::into_inner);
-            called.get(&frame).cloned()
+            called.get(&frame).map(|(locals, _)| locals.clone())
         })
     }
 

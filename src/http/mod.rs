@@ -23,7 +23,7 @@ mod wait;
 
 pub use crate::exchange::{Request, Response};
 pub use auth::{
-    Auth, AwsSigv4, Digest, Grant, Jwt, JwtSettings, OAuth1, OAuth2, OAuth2Settings, Session,
+    Auth, AwsSigv4, Digest, Grant, Jwt, JwtSettings, NoTokens, OAuth1, OAuth2, OAuth2Settings, Session,
     SessionSettings, TokenStore,
 };
 pub use body::Body;

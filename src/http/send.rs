@@ -66,6 +66,8 @@ pub struct Sent {
     pub attempts: u64,
     /// How often it was sent.
     pub requests: u64,
+    /// How long it waited for limits.
+    pub waited: Duration,
     /// The status of the last response.
     pub status: Option<u16>,
     /// Whose failure it is, where a rule says so.
@@ -101,9 +103,10 @@ impl Sending<'_> {
         // Most requests never wait.
         let (mut waits, mut paced_waits) = (None, None);
         let (mut attempts, mut requests) = (0, 0);
+        let mut waited = Duration::ZERO;
         loop {
             requests += 1;
-            let response = self.attempt(request).await.map(Arc::new);
+            let response = self.attempt(request, &mut waited).await.map(Arc::new);
             let status = response.as_ref().ok().map(|r| r.status);
             let pace = response.as_ref().ok().and_then(|r| policy::pace(r));
             if let (None, Ok(response)) = (pace, &response) {
@@ -120,6 +123,7 @@ impl Sending<'_> {
                         result: Ok(result),
                         attempts: attempts + 1,
                         requests,
+                        waited,
                         status,
                         blame: None,
                     };
@@ -160,12 +164,14 @@ impl Sending<'_> {
                     result: Err(error),
                     attempts,
                     requests,
+                    waited,
                     status,
                     blame,
                 };
             };
             if pace.is_some() {
                 self.hold(Some(wait));
+                waited += wait;
             }
             tokio::time::sleep(wait).await;
         }
@@ -197,11 +203,13 @@ impl Sending<'_> {
         }
     }
 
-    async fn attempt(&self, request: &Request) -> Result<Response> {
+    async fn attempt(&self, request: &Request, waited: &mut Duration) -> Result<Response> {
         let limits = self.limits;
+        let due = Instant::now();
         let _place = limits.concurrency.enter().await?;
         limits.rate.ready().await;
         let sent = Instant::now();
+        *waited += sent - due;
         let result = self.follow(request).await;
         let (payload, most) = self.payload;
         let result = result.and_then(|response| {

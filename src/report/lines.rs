@@ -58,6 +58,10 @@ pub fn line(event: &Event, color: bool, quiet: bool, source: &SourceText) -> Opt
                 let word = paint("done   ", "32", color);
                 err(format!("{word} {step}{what} {seconds:.2} s"))
             }
+            (StepStatus::AlreadyDone, _) if *depth == 0 && !quiet => {
+                let because = because.as_deref().unwrap_or_default();
+                err(format!("{} {step}: {because}", paint("kept   ", "32", color)))
+            }
             (StepStatus::Failed, Some(error)) => err(render(error, &format!("step {step}: "), source, color)),
             (StepStatus::Caught, Some(error)) if !quiet => {
                 let text = render(error, &format!("step {step} (caught): "), source, color);

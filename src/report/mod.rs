@@ -5,6 +5,7 @@ mod json;
 mod lines;
 mod out;
 mod summary;
+mod table;
 mod terminal;
 
 use std::sync::Arc;
@@ -15,6 +16,8 @@ use crate::event::{Event, Totals};
 
 pub use error::{SourceText, render};
 pub use out::{err, out};
+pub use summary::{line as step_line, of_lines as step_table};
+pub use table::Table;
 
 /// How a run is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +52,20 @@ pub async fn show(mut events: mpsc::Receiver<Arc<Event>>, style: Style, color: b
         shown.event(&event);
     }
     shown.end();
+}
+
+/// Shows events that were remembered, on standard output.
+pub fn replay(events: &[Event], style: Style, color: bool, source: &SourceText) {
+    for event in events {
+        match style {
+            Style::Json => Show::event(&mut json::Json, event),
+            _ => {
+                if let Some((line, _)) = lines::line(event, color, style == Style::Quiet, source) {
+                    out(line);
+                }
+            }
+        }
+    }
 }
 
 /// A count with its noun.

@@ -225,7 +225,7 @@ proptest! {
         micros in 0..1_000_000_000_000u64,
         which in 0..5,
     ) {
-        let totals = sequor::event::Totals { rows, requests: 1, retries: 0 };
+        let totals = sequor::event::Totals { rows, requests: 1, bytes: rows, ..Default::default() };
         let kind = match which {
             0 => EventKind::Printed { text },
             1 => EventKind::Warning { text },

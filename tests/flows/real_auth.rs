@@ -219,10 +219,12 @@ fn a_kept_refresh_token_is_for_its_owner_only_and_in_no_log() {
     let seed = [("SEED", "seed-token")];
     let ran = project.sequor_with(&["run", "main"], &seed);
     done(&ran);
+    // It is kept, encrypted, and so is its key, for the owner alone.
     let mut files = Vec::new();
     holding(&project.home(), "seed-token-next", &mut files);
-    assert!(!files.is_empty(), "the token is kept");
-    for file in files {
+    assert!(files.is_empty(), "{files:?}");
+    for file in ["state.db", "state.key"] {
+        let file = project.home().join("project_state/test").join(file);
         let mode = std::fs::metadata(&file).expect("a file").permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{}", file.display());
     }

@@ -16,6 +16,7 @@ mod scalars;
 mod shape;
 mod slips;
 mod source;
+mod state;
 mod tags;
 mod tree;
 mod yaml;
@@ -44,5 +45,6 @@ pub use project::{
 pub use scalars::plain_scalar as plain;
 pub use shape::{EXPRESSION, Form, Key, Shape};
 pub use source::{FLOW, HttpSource, Source, SourceKind, read_flow, read_source};
+pub use state::StateSpec;
 pub use tree::{KEYED, Node, Scalar, TYPED, UNKNOWN_LINES, Value};
 pub use yaml::{parse, parse_environment};

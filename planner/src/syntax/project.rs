@@ -5,6 +5,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use serde_json::Value as Json;
 
+use super::state::{STATE, StateSpec, read_state};
 use super::{Form, Key, Keys, Node, Shape, Value, parse, parse_environment};
 use crate::codes::Code;
 use crate::diagnostic::Diagnostics;
@@ -16,6 +17,8 @@ pub struct Project {
     pub version: Option<String>,
     /// Whether steps wait for what their data asks for alone, and not for steps whose work can't be held back.
     pub relaxed: bool,
+    /// Where runs are remembered.
+    pub state: StateSpec,
 }
 
 /// `project.yaml`.
@@ -38,6 +41,11 @@ pub static PROJECT: Shape = Shape {
             "`flow` (default): steps whose work can't be held back keep their place among the others. `relaxed`: every step waits for what its data asks for alone, as with `after: []`.",
         )
         .planned(),
+        Key::new(
+            "state",
+            Form::Map(&STATE),
+            "Where runs are remembered, and for how long.",
+        ),
     ],
 };
 
@@ -68,6 +76,7 @@ pub fn read_project(file: &Arc<str>, text: &str, d: &mut Diagnostics) -> Option<
     let name = keys.name("name", d);
     let version = keys.name("version", d);
     let relaxed = keys.choice("order", d) == Some("relaxed");
+    let state = read_state(&keys, d);
     let (name, place) = name?;
     // The name becomes a folder of the home directory.
     if name.is_empty() || name.contains(['/', '\\']) || name.starts_with('.') {
@@ -83,6 +92,7 @@ pub fn read_project(file: &Arc<str>, text: &str, d: &mut Diagnostics) -> Option<
         name,
         version: version.map(|(v, _)| v),
         relaxed,
+        state,
     })
 }
 

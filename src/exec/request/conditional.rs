@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::exec::load::table::table_name;
-use crate::exec::marks::{Mark, Marks};
+use crate::exec::marks::{Mark, mark_name};
 use crate::exec::request::context::RequestContext;
 use crate::http::{Request, Response};
 
@@ -21,7 +21,7 @@ pub async fn ask_for_changes(context: &RequestContext, request: &mut Request) ->
         context.step.id(),
         response.unwrap_or_default()
     );
-    let key = Marks::key(&step, request);
+    let key = mark_name(&step, request);
     // What is not there any more has to come anew.
     for table in &context.http.request.response.tables {
         let name = table_name(&context.step, &table.target).await?;
@@ -30,7 +30,11 @@ pub async fn ask_for_changes(context: &RequestContext, request: &mut Request) ->
             return Ok(Some(key));
         }
     }
-    if let Some(mark) = context.step.run.marks.get(&key)? {
+    let Some(state) = &context.step.run.state else {
+        return Ok(None);
+    };
+    let mark = state.mark(&key).await?;
+    if let Some(mark) = mark.and_then(|text| serde_json::from_str::<Mark>(&text).ok()) {
         mark.apply(&mut request.headers);
     }
     Ok(Some(key))

@@ -392,7 +392,11 @@ pub async fn ask(
         );
         context.step.warn(message).await;
     }
-    context.step.counters.add_request(sent.requests - 1);
+    let bytes = sent.result.as_ref().map_or(0, |(response, _)| response.body.len());
+    context
+        .step
+        .counters
+        .add_request(sent.requests - 1, bytes as u64, sent.waited);
     sent.result.map_err(|error| {
         let place = &context.http.request.request.source_place;
         let error = match place {

@@ -1,11 +1,13 @@
 //! Rows whose request failed for good: kept in a table, so that the others can go on.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::batch::cell::Cell;
 use crate::batch::target::RowTarget;
 use crate::error::{Blame, Error, ErrorKind, Result};
+use crate::exec::event::Counters;
 use crate::exec::load::sink::Sink;
 use crate::exec::request::conversation::Failure;
 use crate::python::ParserTables;
@@ -27,6 +29,7 @@ pub struct Rejects {
     /// Whether any failure of a request rejects its row; else only rules do.
     pub all: bool,
     pub count: AtomicU64,
+    pub counters: Arc<Counters>,
     /// What is rejected, one and many.
     pub what: (&'static str, &'static str),
 }
@@ -69,6 +72,7 @@ impl Rejects {
         })?;
         sink.send(filled).await?;
         self.count.fetch_add(1, Ordering::Relaxed);
+        self.counters.add_reject();
         Ok(())
     }
 

@@ -12,6 +12,7 @@ use crate::exec::context::StepContext;
 use crate::exec::load::rows::{self, Found};
 use crate::exec::scheduler::Prepared;
 use crate::exec::scope::Layer;
+use crate::exec::steps::rounds::Rounds;
 use crate::sources::buffered::buffered;
 use crate::value::{Row, Value};
 
@@ -23,12 +24,16 @@ pub async fn run(
     body: &Region,
 ) -> Result<()> {
     let body = Prepared::new(body);
+    let mut rounds = Rounds::of(context);
+    let mut before = rounds.over;
     let found = match rows::found(context, rows, columns).await? {
         Found::Rows(_, found) => found,
         Found::Values(values) => {
-            for value in values {
+            for value in values.into_iter().skip(usize::try_from(before).unwrap_or(usize::MAX)) {
                 let scope = context.scope.with(Layer::one(&rows.variable, value));
+                let scope = rounds.begin(&scope);
                 context.prepared(body.clone(), scope).await?;
+                rounds.end();
             }
             return Ok(());
         }
@@ -38,9 +43,16 @@ pub async fn run(
     while let Some(batch) = batches.next().await {
         let batch = Arc::new(batch?);
         for index in 0..batch.num_rows() {
+            if before > 0 {
+                // An earlier attempt did it.
+                before -= 1;
+                continue;
+            }
             let row = Value::Row(Row::new(batch.clone(), index));
             let scope = context.scope.with(Layer::one(&rows.variable, row));
+            let scope = rounds.begin(&scope);
             context.prepared(body.clone(), scope).await?;
+            rounds.end();
         }
     }
     Ok(())

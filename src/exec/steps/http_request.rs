@@ -67,6 +67,7 @@ pub async fn begin(
             table: sink.add(table, &rejects::COLUMNS).await?,
             all: matches!(step.step.on_error, OnError::Reject | OnError::Split),
             count: AtomicU64::new(0),
+            counters: step.counters.clone(),
             what: match http.request.for_each.as_ref().and_then(|rows| rows.batch_size) {
                 Some(_) if step.step.on_error == OnError::Split || names_rows(http) => ("row", "rows"),
                 Some(_) => ("batch", "batches"),
@@ -136,8 +137,10 @@ pub async fn run(step: &StepContext, http: &HttpStep, records: Option<Vec<Row>>)
         }
         None => context.sink.commit().await?,
     }
-    if let Some((key, mark)) = mark {
-        step.run.marks.keep(&key, mark)?;
+    if let (Some((key, mark)), Some(state)) = (mark, &step.run.state) {
+        let text = serde_json::to_string(&mark);
+        let text = text.map_err(|e| Error::new(ErrorKind::Internal, e.to_string()))?;
+        state.keep_mark(&key, &text).await?;
     }
     step.scope.publish(set);
     Ok(())

@@ -8,6 +8,7 @@ mod local;
 mod migrate_schema;
 pub mod preview;
 mod print;
+mod rounds;
 mod run_flow;
 mod set_variable;
 mod transform;

@@ -6,6 +6,7 @@ use sequor_planner::expr::Prop;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::context::StepContext;
+use crate::exec::keep::is_secret;
 use crate::value::Value;
 
 /// Starts a called flow: its parameters are all it sees of its caller.
@@ -28,7 +29,17 @@ pub async fn enter(context: &StepContext, frame: usize, parameters: Option<&Prop
         }
     }
     // Nothing before the step is in this frame.
-    context.run.variables.enter(frame, locals);
+    let run = &context.run;
+    let mut notes = run.journal.notes();
+    let name = run.variables.frame_name(frame);
+    notes.enter(&name);
+    for (variable, value) in &locals {
+        notes
+            .variable(&name, variable, value, &is_secret(run, variable))
+            .await;
+    }
+    run.journal.add(notes);
+    run.variables.enter(frame, locals);
     context.scope.stage(&[]);
     Ok(())
 }

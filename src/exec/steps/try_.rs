@@ -2,9 +2,10 @@
 
 use sequor_planner::plan::Region;
 
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::exec::context::StepContext;
 use crate::exec::scope::Layer;
+use crate::state::Entry;
 use crate::value::Value;
 
 /// Runs steps; an error of theirs ends in `catch`, where there is one. `finally` runs whatever happened, save after an
@@ -20,13 +21,22 @@ pub async fn run(
         Some(_) => scope.inside_try(),
         None => scope.clone(),
     };
-    let tried = context.steps(steps, inside).await;
+    let journal = &context.run.journal;
+    let key = scope.key(context.id());
+    // The error that an earlier attempt took: what follows from it goes on.
+    let tried = match journal.decided(&key, Entry::Caught) {
+        Some(text) => Err(Error::new(ErrorKind::Data, text)),
+        None => context.steps(steps, inside).await,
+    };
     let result = match (tried, catch) {
         // Taken again and again, calls without end would double at each level.
-        (Err(error), _) if matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::Depth) => {
+        (Err(error), _) if matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::Depth | ErrorKind::State) => {
             return Err(error);
         }
         (Err(error), Some(catch)) => {
+            let mut notes = journal.notes();
+            notes.note(&key, Entry::Caught, &error.to_string());
+            journal.add(notes);
             let scope = scope.with(Layer::one("error", Value::text(error.to_string())));
             context.steps(catch, scope).await
         }

@@ -7,21 +7,26 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::exec::conditions::holds;
 use crate::exec::context::StepContext;
 use crate::exec::scheduler::Prepared;
+use crate::exec::steps::rounds::Rounds;
 
 /// Runs the body while the condition is true.
 pub async fn run(context: &StepContext, condition: &Prop, body: &Region, max: Option<u64>) -> Result<()> {
     let body = Prepared::new(body);
-    let mut rounds = 0;
+    let mut rounds = Rounds::of(context);
     loop {
-        let again = context.value(condition).await?;
-        if !holds(context, "the condition of a while", &again).await {
-            return Ok(());
+        // A round that an earlier attempt began goes on: its first steps may have made the condition false.
+        if !rounds.is_begun() {
+            let again = context.value(condition).await?;
+            if !holds(context, "the condition of a while", &again).await {
+                return Ok(());
+            }
+            if Some(rounds.over) == max {
+                let message = format!("the condition is still true after {} rounds", rounds.over);
+                return Err(Error::new(ErrorKind::Limit, message));
+            }
         }
-        if Some(rounds) == max {
-            let message = format!("the condition is still true after {rounds} rounds");
-            return Err(Error::new(ErrorKind::Limit, message));
-        }
-        context.prepared(body.clone(), context.scope.clone()).await?;
-        rounds += 1;
+        let scope = rounds.begin(&context.scope);
+        context.prepared(body.clone(), scope).await?;
+        rounds.end();
     }
 }

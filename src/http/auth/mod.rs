@@ -27,7 +27,7 @@ pub use jwt::{Jwt, JwtSettings};
 pub use oauth1::OAuth1;
 pub use oauth2::{Grant, OAuth2, OAuth2Settings};
 pub use session::{Session, SessionSettings};
-pub use tokens::TokenStore;
+pub use tokens::{NoTokens, TokenStore};
 
 /// Credentials, evaluated.
 #[derive(Debug, Clone)]

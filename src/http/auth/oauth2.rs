@@ -2,6 +2,7 @@
 //! after a 401.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -16,7 +17,7 @@ use url::Url;
 use super::super::transport::Transport;
 use super::answer::Answer;
 use super::jwt::JwtSettings;
-use super::tokens::TokenStore;
+use super::tokens::{TokenStore, token_name};
 use super::{Signer, renewal, sensitive};
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::exchange::{Request, Response};
@@ -62,7 +63,7 @@ pub struct OAuth2Settings {
 pub struct OAuth2 {
     pub settings: OAuth2Settings,
     redactor: Redactor,
-    store: TokenStore,
+    store: Arc<dyn TokenStore>,
     /// Held while a token is fetched: however many requests wait, one asks.
     token: tokio::sync::Mutex<Option<Token>>,
 }
@@ -84,7 +85,7 @@ impl fmt::Debug for OAuth2 {
 
 impl OAuth2 {
     /// Creates a client; nothing is asked yet.
-    pub fn new(settings: OAuth2Settings, redactor: Redactor, store: TokenStore) -> OAuth2 {
+    pub fn new(settings: OAuth2Settings, redactor: Redactor, store: Arc<dyn TokenStore>) -> OAuth2 {
         OAuth2 {
             settings,
             redactor,
@@ -123,10 +124,7 @@ impl OAuth2 {
         let Grant::RefreshToken(seed) = &self.settings.grant else {
             return self.ask(transport, &self.settings.grant).await;
         };
-        let kept = self
-            .store
-            .newest(&self.settings.token_endpoint, &self.settings.client_id, seed)?;
-        if let Some(kept) = kept {
+        if let Some(kept) = self.store.token(&self.token_name(seed)).await? {
             self.redactor.add(&kept);
             match self.ask(transport, &Grant::RefreshToken(kept)).await {
                 // It may have been taken back: the seed is tried, then.
@@ -138,15 +136,18 @@ impl OAuth2 {
     }
 
     /// Keeps a refresh token that took the place of the one before.
-    fn keep(&self, refresh: &Option<Secret>, asked_with: &Grant) -> Result<()> {
+    async fn keep(&self, refresh: &Option<Secret>, asked_with: &Grant) -> Result<()> {
         let (Some(new), Grant::RefreshToken(seed)) = (refresh, &self.settings.grant) else {
             return Ok(());
         };
         if matches!(asked_with, Grant::RefreshToken(old) if old == new) {
             return Ok(());
         }
-        self.store
-            .keep(&self.settings.token_endpoint, &self.settings.client_id, seed, new)
+        self.store.keep_token(&self.token_name(seed), new).await
+    }
+
+    fn token_name(&self, seed: &Secret) -> String {
+        token_name(&self.settings.token_endpoint, &self.settings.client_id, seed)
     }
 
     async fn ask(&self, transport: &dyn Transport, grant: &Grant) -> Result<Token> {
@@ -156,7 +157,7 @@ impl OAuth2 {
             kind => kind.policy().retry != Retry::Never,
         };
         // Asking for a token twice does no harm.
-        let ask = || async { self.read(&transport.send(STEP, &request).await?, grant) };
+        let ask = || async { self.read(&transport.send(STEP, &request).await?, grant).await };
         let answer = ask.retry(ExponentialBuilder::default().with_jitter()).when(again);
         answer.await.map_err(|e| e.context("oauth2"))
     }
@@ -229,7 +230,7 @@ impl OAuth2 {
         })
     }
 
-    fn read(&self, response: &Response, grant: &Grant) -> Result<Token> {
+    async fn read(&self, response: &Response, grant: &Grant) -> Result<Token> {
         let endpoint = &self.settings.token_endpoint;
         let answer = Answer::of(response, self.settings.token_path.as_ref());
         let good = (200..300).contains(&response.status);
@@ -264,7 +265,7 @@ impl OAuth2 {
             (None, _) => None,
         };
         refresh.iter().for_each(|token| self.redactor.add(token));
-        self.keep(&refresh, grant)?;
+        self.keep(&refresh, grant).await?;
         Ok(Token {
             header: sensitive(&format!("Bearer {}", access.reveal()))?,
             renew: lives.and_then(|lives| renewal(lives, MARGIN)),

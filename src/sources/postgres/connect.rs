@@ -131,6 +131,40 @@ fn server(options: &PgConnectOptions) -> String {
     format!("PostgreSQL at {}:{}", options.get_host(), options.get_port())
 }
 
+/// Opens the database of a source, where names without a schema are those of this one.
+///
+/// # Errors
+/// As [`open`].
+pub async fn open_in(
+    source: &PostgresSource,
+    settings: &dyn settings::Settings,
+    namespace: &str,
+) -> Result<Arc<dyn Database>> {
+    let login = settings.login(&source.server).await?;
+    let settings = Settings {
+        conn_str: login.conn_str,
+        username: login.username,
+        password: login.password,
+    };
+    let path = format!("\"{}\"", namespace.replace('"', "\"\""));
+    let options = settings.options()?.options([("search_path", path)]);
+    Ok(Arc::new(Postgres::with(options).await?))
+}
+
+/// Returns connections to the database of a source, for what is not a flow's: the server has answered when this returns.
+///
+/// # Errors
+/// As [`open`].
+pub async fn pool(source: &PostgresSource, settings: &dyn settings::Settings) -> Result<PgPool> {
+    let login = settings.login(&source.server).await?;
+    let settings = Settings {
+        conn_str: login.conn_str,
+        username: login.username,
+        password: login.password,
+    };
+    connect(&settings.options()?).await
+}
+
 /// Opens the database of a source.
 ///
 /// # Errors

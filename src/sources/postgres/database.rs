@@ -43,7 +43,11 @@ impl Postgres {
             username,
             password,
         };
-        let options = settings.options()?;
+        Postgres::with(settings.options()?).await
+    }
+
+    /// Connects as these options say.
+    pub(super) async fn with(options: PgConnectOptions) -> Result<Postgres> {
         let pool = connect(&options).await?;
         let zone = sqlx::query_scalar("SELECT current_setting('TimeZone')")
             .fetch_one(&pool)

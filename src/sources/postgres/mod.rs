@@ -15,5 +15,5 @@ mod query;
 mod side;
 mod sql;
 
-pub use connect::open;
+pub use connect::{open, open_in, pool};
 pub use database::Postgres;

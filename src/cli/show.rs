@@ -1,0 +1,134 @@
+//! `sequor show`.
+
+use serde::Serialize;
+
+use super::args::{self, RunFormat};
+use super::context::Context;
+use super::runs::Line;
+use super::state;
+use crate::engine::{Entry, Journal, Loaded, RunRecord, RunState, StepRecord};
+use crate::error::{Error, ErrorKind, Exit, Result};
+use crate::report::{SourceText, out, render, step_line, step_table};
+
+/// A run and its steps, as JSON.
+#[derive(Serialize)]
+struct Whole<'r> {
+    #[serde(flatten)]
+    run: Line<'r>,
+    steps: &'r [StepRecord],
+    /// What going on with it would do; none where nothing is left of it, or it is under way.
+    resume: Option<Resume>,
+}
+
+/// What going on with a run would do.
+#[derive(Serialize)]
+struct Resume {
+    /// The command.
+    command: String,
+    /// Steps that are done, and would not be run again.
+    done: Vec<String>,
+}
+
+/// Shows a run.
+pub fn show(context: &Context, args: &args::Show) -> Result<Exit> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (loaded, record, steps, resume) = runtime.block_on(async {
+        let (loaded, store) = state::open(context).await?;
+        let record = store.run(args.run.as_deref()).await?;
+        let steps = store.steps(record.run).await?;
+        let resume = match record.state {
+            RunState::Done | RunState::Running => None,
+            _ => {
+                let journal = Journal::of(&store, &loaded.sealer(&store), record.run).await?;
+                let mut done: Vec<String> =
+                    journal.all(Entry::Over).map(|(step, _)| step.to_string()).collect();
+                let place = |step: &String| steps.iter().position(|known| known.step == *step);
+                done.sort_by_key(place);
+                Some(Resume {
+                    command: format!("sequor run {} --resume {}", record.flow, state::short(&record.run)),
+                    done,
+                })
+            }
+        };
+        store.close().await;
+        Ok::<_, Error>((loaded, record, steps, resume))
+    })?;
+    match args.format {
+        RunFormat::Json => {
+            let whole = Whole {
+                run: Line::of(&record),
+                steps: &steps,
+                resume,
+            };
+            let text = serde_json::to_string(&whole);
+            out(text.map_err(|e| Error::new(ErrorKind::Internal, e.to_string()))?);
+        }
+        RunFormat::Text => text(context, &loaded, &record, &steps, resume),
+    }
+    Ok(Exit::Done)
+}
+
+fn text(
+    context: &Context,
+    loaded: &Loaded,
+    record: &RunRecord,
+    steps: &[StepRecord],
+    resume: Option<Resume>,
+) {
+    let source = SourceText::new(&loaded.project.files, true, true);
+    let seconds = record.seconds.map(|seconds| format!(" in {seconds:.2} s"));
+    out(format!(
+        "Run {} of flow {}: {}{}",
+        record.run,
+        record.flow,
+        record.state.as_str(),
+        seconds.unwrap_or_default()
+    ));
+    out(format!(
+        "Started {} UTC, environment {}, version {}, plan {}",
+        record.started.get(..19).unwrap_or_default().replace('T', " "),
+        record.environment.as_deref().unwrap_or("none"),
+        record.program,
+        record.plan.get(..12).unwrap_or_default()
+    ));
+    let last = steps.iter().map(|step| step.attempt).max().unwrap_or(1);
+    for attempt in 1..=last {
+        let of_attempt = || steps.iter().filter(move |step| step.attempt == attempt);
+        let rows: Vec<Vec<String>> = of_attempt()
+            .map(|step| {
+                let worked = !matches!(step.status.as_str(), "skipped" | "already_done");
+                step_line(
+                    &step.step,
+                    step.runs,
+                    &step.status,
+                    step.totals,
+                    worked.then_some(step.seconds),
+                )
+            })
+            .collect();
+        if rows.is_empty() {
+            continue;
+        }
+        let title = if last > 1 { format!("Attempt {attempt}\n") } else { String::new() };
+        out(format!("\n{title}{}", step_table(&rows, context.color_out)));
+        for step in of_attempt() {
+            if let Some(error) = &step.error {
+                let prefix = format!("step {}: ", step.step);
+                out(format!("\n{}", render(error, &prefix, &source, context.color_out)));
+            }
+        }
+    }
+    let told = steps
+        .iter()
+        .any(|step| step.error.is_some() && step.attempt == record.attempt);
+    if let (Some(error), false) = (&record.error, told) {
+        out(format!("\n{}", render(error, "", &source, context.color_out)));
+    }
+    if let Some(resume) = resume {
+        let done = match resume.done.len() {
+            0 => "no step is done yet: all would be run".to_string(),
+            _ => format!("done, and not run again: {}", resume.done.join(", ")),
+        };
+        out(format!("\nTo go on with it: {}\n  {done}", resume.command));
+    }
+}

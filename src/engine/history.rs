@@ -1,0 +1,173 @@
+//! What a run leaves behind: that it began, goes on and ended, and what it told.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::task::AbortOnDropHandle;
+use uuid::Uuid;
+
+use super::compile::{Compiled, Loaded};
+use super::parts::{Remembered, RunKeeps};
+use super::resume::{self, Resumed};
+use crate::error::Result;
+use crate::event::{ErrorReport, RunStatus};
+use crate::exec::{Keeper, Listener};
+use crate::http::TokenStore;
+use crate::state::{BEAT, Journal, Owner, Recorder, Store, Tokens};
+
+/// What a run leaves behind.
+pub struct History {
+    pub run: Uuid,
+    pub attempt: u32,
+    /// None: a run that is only looked at.
+    kept: Option<Kept>,
+}
+
+struct Kept {
+    store: Store,
+    recorder: Recorder,
+    _beat: AbortOnDropHandle<()>,
+}
+
+/// A history that has begun, with what the run needs of it.
+pub struct Begun {
+    history: History,
+    keeps: RunKeeps,
+    before: Remembered,
+    listener: Option<Listener>,
+}
+
+impl Begun {
+    /// Returns the history, what the run keeps, what outlived runs before, and who listens to it.
+    pub fn split(self) -> (History, RunKeeps, Remembered, Option<Listener>) {
+        (self.history, self.keeps, self.before, self.listener)
+    }
+}
+
+impl History {
+    /// Returns that of a run which is only looked at.
+    ///
+    /// # Errors
+    /// A state that can't be opened: requests that are sent need its tokens.
+    pub async fn none(loaded: &Loaded) -> Result<Begun> {
+        let store = loaded.open_state().await?;
+        let sealer = loaded.sealer(&store);
+        let tokens: Arc<dyn TokenStore> = Arc::new(Tokens::new(&store, &sealer));
+        Ok(Begun {
+            history: History {
+                run: Uuid::now_v7(),
+                attempt: 1,
+                kept: None,
+            },
+            keeps: RunKeeps {
+                state: None,
+                journal: Journal::none(),
+                variables: None,
+            },
+            before: Remembered {
+                tokens,
+                ..Remembered::default()
+            },
+            listener: None,
+        })
+    }
+
+    /// Begins a run, or goes on with one.
+    ///
+    /// # Errors
+    /// A state that can't be opened or written; a run that another program goes on with.
+    pub async fn begin(compiled: &Compiled, resumed: Option<Resumed>) -> Result<Begun> {
+        let loaded = &compiled.loaded;
+        let store = loaded.open_state().await?;
+        let sealer = loaded.sealer(&store);
+        let owner = Owner::this();
+        let (run, attempt, journal) = match resumed {
+            None => {
+                let start = resume::start(compiled)?;
+                store.begin_run(&start, &owner).await?;
+                (start.run, 1, Journal::of(&store, &sealer, start.run).await?)
+            }
+            Some(resumed) => {
+                let attempt = store.take_over(&resumed.record, &owner).await?;
+                (resumed.record.run, attempt, resumed.journal)
+            }
+        };
+        let (listener, events) = Listener::every();
+        let place = loaded.kept_variables(&store);
+        let tokens: Arc<dyn TokenStore> = Arc::new(Tokens::new(&store, &sealer));
+        Ok(Begun {
+            before: Remembered {
+                tokens,
+                locals: journal.locals().await?,
+            },
+            keeps: RunKeeps {
+                state: Some(store.clone()),
+                journal,
+                variables: Some(Keeper::new(place, &loaded.kept)),
+            },
+            history: History {
+                run,
+                attempt,
+                kept: Some(Kept {
+                    recorder: Recorder::start(store.clone(), run, attempt, events),
+                    _beat: beating(store.clone(), run),
+                    store,
+                }),
+            },
+            listener: Some(listener),
+        })
+    }
+
+    /// Waits until what was told is remembered.
+    ///
+    /// # Errors
+    /// What could not be written.
+    pub async fn flush(&self) -> Result<()> {
+        match &self.kept {
+            Some(kept) => kept.recorder.flush().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Notes how the run ended.
+    ///
+    /// # Errors
+    /// What could not be written.
+    pub async fn end(&self, status: RunStatus, seconds: f64, error: Option<&ErrorReport>) -> Result<()> {
+        match &self.kept {
+            Some(kept) => kept.store.end_run(self.run, status, seconds, error).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Writes the last that was told, and forgets runs that are too old.
+    pub async fn close(self, loaded: &Loaded) {
+        /// A state that does not answer any more has had its turn.
+        const PATIENCE: Duration = Duration::from_secs(5);
+        let Some(kept) = self.kept else { return };
+        let closing = async {
+            kept.recorder.flush().await?;
+            kept.store.prune(loaded.keeping()).await?;
+            kept.store.close().await;
+            Ok::<(), crate::error::Error>(())
+        };
+        match tokio::time::timeout(PATIENCE, closing).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the end of the run is not remembered whole"),
+            Err(_) => tracing::warn!("the state does not answer: the end of the run is not remembered whole"),
+        }
+    }
+}
+
+/// Gives signs of life while the run goes on.
+fn beating(store: Store, run: Uuid) -> AbortOnDropHandle<()> {
+    let beating = async move {
+        loop {
+            tokio::time::sleep(BEAT).await;
+            if let Err(error) = store.beat(run).await {
+                tracing::warn!(%error, "no sign of life could be given");
+            }
+        }
+    };
+    AbortOnDropHandle::new(tokio::spawn(beating))
+}

@@ -1,0 +1,224 @@
+//! Going on with a run that was begun before: which one, and whether it still means the same.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use sequor_planner::Diagnostics;
+use sequor_planner::effects::Resource;
+use sequor_planner::plan::Plan;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::compile::{CompileError, Compiled, Loaded};
+use super::plan_file::PlanFile;
+use super::project::Project;
+use crate::error::{Error, ErrorKind, Result};
+use crate::secret::is_secret_variable;
+use crate::state::{Entry, Journal, PROJECT, RunRecord, RunStart, RunState, Store, Wanted};
+use crate::value::{Value, kept};
+
+/// A run that can be gone on with.
+pub struct Resumed {
+    pub record: RunRecord,
+    pub(super) journal: Journal,
+}
+
+/// What is gone on with, and how.
+#[derive(Debug, Clone, Default)]
+pub struct ResumeOptions {
+    /// The beginning of the run's id; none: the flow's latest.
+    pub run: Option<String>,
+    /// Variables, in place of those that the run was given.
+    pub variables: IndexMap<String, Value>,
+    /// Goes on although something changed.
+    pub force: bool,
+    /// Runs steps again that failed and that the flow went on behind.
+    pub retry_failed: bool,
+}
+
+/// Returns what is noted of a run when it begins.
+///
+/// # Errors
+/// A bug: a plan that is no JSON.
+pub fn start(compiled: &Compiled) -> Result<RunStart> {
+    let text = PlanFile::of(compiled)?.text()?;
+    let given = compiled.options.variables.iter();
+    // Secrets are not written down: they have to be given again.
+    let given = given.filter(|(name, _)| !is_secret_variable(name));
+    let given: IndexMap<String, Value> = given.map(|(name, value)| (name.clone(), value.clone())).collect();
+    let kept = compiled.loaded.kept.iter();
+    let kept: BTreeMap<&String, String> = kept.map(|(name, value)| (name, digest(value))).collect();
+    let internal = |e: serde_json::Error| Error::new(ErrorKind::Internal, e.to_string());
+    Ok(RunStart {
+        run: Uuid::now_v7(),
+        flow: compiled.plan.flow.clone(),
+        environment: compiled.loaded.project.env.clone(),
+        program: env!("CARGO_PKG_VERSION").to_string(),
+        plan: (format!("{:x}", Sha256::digest(text.as_bytes())), text),
+        given: kept::write(&given).unwrap_or_default(),
+        kept: serde_json::to_string(&kept).map_err(internal)?,
+    })
+}
+
+fn digest(value: &Value) -> String {
+    let text = kept::write(&IndexMap::from([(String::new(), value.clone())])).unwrap_or_default();
+    format!("{:x}", Sha256::digest(text.as_bytes()))
+}
+
+impl Project {
+    /// Compiles the flow of a run again, to go on with it.
+    ///
+    /// # Errors
+    /// No such run; one that is done, or under way; a flow, an environment or variables that changed since; mistakes in the
+    /// project's files.
+    pub async fn resume(
+        self: &Arc<Self>,
+        flow: &str,
+        options: ResumeOptions,
+    ) -> Result<(Compiled, Resumed), CompileError> {
+        let mut d = Diagnostics::default();
+        let Some(loaded) = self.load(IndexMap::new(), &mut d)? else {
+            return Err(CompileError::Findings(d.into_sorted()));
+        };
+        let loaded = loaded.connected().await?;
+        let store = loaded.open_state().await?;
+        let record = find(&store, flow, &options).await?;
+        let file = planned(&store, &record).await?;
+        let given = given(&record, &options.variables)?;
+        let compiled = self.compile(&record.flow, &file.options(given)).await?;
+        let refused = |why: &str| {
+            let message = format!("the run {} can't be gone on with: {why}", record.run);
+            Error::new(ErrorKind::Resume, message)
+                .help("start anew: sequor run FLOW; or go on nevertheless: --resume --force")
+        };
+        let mut journal = Journal::of(&store, &loaded.sealer(&store), record.run).await?;
+        if options.retry_failed {
+            journal.retry_failed();
+        }
+        if !options.force {
+            if let Some(difference) = file.difference(&compiled)? {
+                return Err(refused(&difference).into());
+            }
+            if let Some((name, why)) = journal.all(Entry::Unkept).next() {
+                return Err(refused(&format!("the variable `{name}` could not be kept ({why})")).into());
+            }
+        }
+        let mut compiled = compiled;
+        compiled.loaded.state = Some(store.clone());
+        let changed = restore_variables(&mut compiled, &record, &journal, &store).await?;
+        if let (Some(name), false) = (changed, options.force) {
+            return Err(refused(&format!("the variable `{name}` was changed since")).into());
+        }
+        Ok((compiled, Resumed { record, journal }))
+    }
+}
+
+/// The run that is meant.
+async fn find(store: &Store, flow: &str, options: &ResumeOptions) -> Result<RunRecord> {
+    let record = match &options.run {
+        Some(run) => store.run(Some(run)).await?,
+        None => {
+            let latest = Wanted {
+                flow: Some(flow.to_string()),
+                limit: Some(1),
+                ..Wanted::default()
+            };
+            let none = || {
+                let message = format!("no run of the flow `{flow}` is remembered");
+                Error::new(ErrorKind::Project, message).help(format!("start one: sequor run {flow}"))
+            };
+            store.runs(&latest).await?.pop().ok_or_else(none)?
+        }
+    };
+    if record.flow != flow {
+        let message = format!("the run {} is one of the flow `{}`", record.run, record.flow);
+        return Err(Error::new(ErrorKind::Project, message).help("name that flow, or another run"));
+    }
+    match record.state {
+        RunState::Done if !options.retry_failed => {
+            let message = format!("the run {} is done: nothing is left of it", record.run);
+            Err(Error::new(ErrorKind::Resume, message).help(format!("start anew: sequor run {flow}")))
+        }
+        RunState::Running => {
+            let message = format!("the run {} is under way since {}", record.run, record.started);
+            Err(Error::new(ErrorKind::Locked, message).help("wait until it has ended, or end it"))
+        }
+        _ => Ok(record),
+    }
+}
+
+/// What a run carries out.
+async fn planned(store: &Store, record: &RunRecord) -> Result<PlanFile> {
+    let text = store.plan_text(&record.plan).await?;
+    let text = text.ok_or_else(|| {
+        let message = format!("what the run {} carried out is not remembered any more", record.run);
+        Error::new(ErrorKind::Resume, message).help("start anew: sequor run FLOW")
+    })?;
+    PlanFile::parse(&format!("of the run {}", record.run), &text)
+}
+
+/// The variables that the run was given, and those that are given now.
+fn given(record: &RunRecord, now: &IndexMap<String, Value>) -> Result<IndexMap<String, Value>> {
+    let given = kept::read("the state", &record.given).map_err(|why| {
+        let message = format!("the variables of the run {} can't be read: {why}", record.run);
+        Error::new(ErrorKind::State, message)
+    });
+    // As the command line gives them: texts.
+    let mut given: IndexMap<String, Value> = given?
+        .into_iter()
+        .map(|(name, value)| (name, value))
+        .collect();
+    given.extend(now.iter().map(|(name, value)| (name.clone(), value.clone())));
+    Ok(given)
+}
+
+/// Puts variables of the project in their place that the run set at its end. The first of those that it reads which something
+/// else has changed since.
+async fn restore_variables(
+    compiled: &mut Compiled,
+    record: &RunRecord,
+    journal: &Journal,
+    store: &Store,
+) -> Result<Option<String>> {
+    let set = journal.locals().await?.remove(PROJECT).unwrap_or_default();
+    let lost: Vec<(String, Value)> = journal
+        .all(Entry::Unsaved)
+        .filter_map(|(name, _)| Some((name.to_string(), set.get(name)?.clone())))
+        .collect();
+    let at_start: BTreeMap<String, String> = serde_json::from_str(&record.kept).unwrap_or_default();
+    let loaded = &mut compiled.loaded;
+    let expected = |name: &str| match set.get(name) {
+        Some(value) => Some(digest(value)),
+        None => at_start.get(name).cloned(),
+    };
+    let now = |loaded: &Loaded, name: &str| loaded.kept.get(name).map(digest);
+    let read = read_variables(&compiled.plan);
+    let names = at_start.keys().chain(set.keys()).chain(loaded.kept.keys());
+    let is_lost = |name: &str| lost.iter().any(|(lost, _)| lost == name);
+    let changed = names
+        .filter(|name| read.as_ref().is_none_or(|read| read.contains(name)))
+        .find(|name| !is_lost(name) && expected(name) != now(loaded, name))
+        .cloned();
+    if changed.is_none() && !lost.is_empty() {
+        loaded.kept_variables(store).set(&lost).await?;
+        loaded.kept.extend(lost);
+    }
+    Ok(changed)
+}
+
+/// The variables that a plan reads; none: any.
+fn read_variables(plan: &Plan) -> Option<Vec<String>> {
+    let mut names = Vec::new();
+    let mut any = false;
+    plan.root.each(&mut |step| {
+        for resource in &step.reads {
+            match resource {
+                Resource::Variable(name) => names.push(name.clone()),
+                Resource::AnyVariable => any = true,
+                _ => {}
+            }
+        }
+    });
+    (!any).then_some(names)
+}

@@ -1,0 +1,152 @@
+//! The ledger of a fan-out: what became of each of its rows, and responses whose rows are not in their tables yet. A row's number
+//! is its identity: the rows are fixed before the first request.
+//!
+//! Before a row is sent, a *watermark* says so: rows below it may have been sent. What became of them is written in groups, a
+//! little later. So a row below the watermark without an outcome is in doubt when the run ends without a word.
+
+mod groups;
+mod keeping;
+mod outcome;
+mod response;
+mod rows;
+mod watermark;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::chunks::Chunks;
+use super::home::Durability;
+use crate::error::Result;
+use crate::exchange::Response;
+use groups::Groups;
+use watermark::Watermark;
+
+pub use keeping::{Budget, RunFiles};
+pub use outcome::{Outcome, Rejection};
+pub use rows::Frozen;
+
+/// What became of a row in earlier attempts.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Fate {
+    /// It was never sent.
+    New,
+    Done,
+    /// It was answered: it is to be sent again.
+    Failed,
+    Rejected(Rejection),
+    /// It may have been sent, and nobody knows.
+    InDoubt,
+}
+
+/// What became of the rows of a fan-out.
+pub struct Ledger {
+    chunks: Arc<dyn Chunks>,
+    file: String,
+    /// What earlier attempts noted.
+    before: outcome::Before,
+    watermark: Watermark,
+    groups: Groups,
+    /// Where the responses of earlier attempts are, by row and place in its conversation.
+    responses: HashMap<(u64, u32), u64>,
+}
+
+impl Ledger {
+    /// Opens the ledger of a step, with what earlier attempts left.
+    ///
+    /// # Errors
+    /// What can't be read, or written.
+    pub async fn open(files: &RunFiles, step: &str) -> Result<Ledger> {
+        let file = files.name(step, "ledger");
+        let chunks = files.chunks.clone();
+        let mut before = outcome::Before::default();
+        let mut responses = HashMap::new();
+        let mut at = 0;
+        while let Some((chunk, next)) = chunks.chunk(&file, at).await? {
+            match chunk.split_first() {
+                Some((&groups::OUTCOMES, bytes)) => before.add(bytes)?,
+                Some((&groups::RESPONSE, bytes)) => {
+                    responses.insert(response::place(bytes)?, at);
+                }
+                _ => {}
+            }
+            at = next;
+        }
+        // What a crash left half-written is written over.
+        chunks.cut(&file, at).await?;
+        let watermark = Watermark::open(chunks.clone(), files.name(step, "watermark")).await?;
+        let groups = Groups::start(chunks.clone(), file.clone(), files.budget.clone());
+        Ok(Ledger {
+            chunks,
+            file,
+            before,
+            watermark,
+            groups,
+            responses,
+        })
+    }
+
+    /// Returns what became of a row in earlier attempts.
+    pub fn fate(&self, row: u64) -> Fate {
+        match self.before.of(row) {
+            Some(fate) => fate,
+            None if self.watermark.covered(row) => Fate::InDoubt,
+            None => Fate::New,
+        }
+    }
+
+    /// Returns how many rows earlier attempts did.
+    pub fn done(&self) -> u64 {
+        self.before.done()
+    }
+
+    /// Notes that a row will be sent: to be waited for before it is. `again`: whether it may be sent again when nobody knows what
+    /// became of it.
+    ///
+    /// # Errors
+    /// What can't be written.
+    pub async fn will_send(&self, row: u64, again: bool) -> Result<()> {
+        if self.watermark.raise(row, again).await? {
+            // What follows a restart of the machine is known from what is on the disk by now.
+            self.groups.flush(Durability::Machine).await?;
+        }
+        Ok(())
+    }
+
+    /// Notes what became of a row.
+    ///
+    /// # Errors
+    /// What could not be written.
+    pub async fn note(&self, row: u64, outcome: Outcome) -> Result<()> {
+        self.groups.outcome(row, outcome).await
+    }
+
+    /// Keeps a response until its rows are in their tables. `place`: its place in the row's conversation.
+    ///
+    /// # Errors
+    /// What could not be written; more than a run may keep.
+    pub async fn keep(&self, row: u64, place: u32, response: &Response) -> Result<()> {
+        self.groups.response(response::bytes(row, place, response)?).await
+    }
+
+    /// Returns a response that an earlier attempt kept.
+    ///
+    /// # Errors
+    /// What can't be read.
+    pub async fn kept(&self, row: u64, place: u32) -> Result<Option<Response>> {
+        let Some(at) = self.responses.get(&(row, place)) else {
+            return Ok(None);
+        };
+        match self.chunks.chunk(&self.file, *at).await? {
+            Some((chunk, _)) => response::read(chunk.get(1..).unwrap_or_default()).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Waits until all that was noted is written.
+    ///
+    /// # Errors
+    /// What could not be written.
+    pub async fn flush(&self) -> Result<()> {
+        self.groups.flush(Durability::Process).await
+    }
+}

@@ -1,0 +1,257 @@
+//! What became of rows, as Arrow batches: a row's number, how it ended, its status and how often it was sent.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, AsArray, RecordBatch, StringBuilder, UInt8Builder, UInt16Builder, UInt32Builder, UInt64Builder,
+};
+use arrow::datatypes::{DataType, Field, Schema, UInt8Type, UInt16Type, UInt32Type, UInt64Type};
+use arrow::ipc::reader::StreamReader;
+use arrow::ipc::writer::StreamWriter;
+
+use super::Fate;
+use crate::error::{Error, ErrorKind, Result};
+
+/// What became of a row.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    Done {
+        attempts: u32,
+    },
+    /// It was answered, and what was asked for was not done: it may be sent again.
+    Failed,
+    Rejected(Rejection),
+}
+
+/// Why a row was rejected.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Rejection {
+    pub status: Option<u16>,
+    pub error: String,
+    pub attempts: u64,
+    /// When, in UTC.
+    pub time: String,
+}
+
+const DONE: u8 = 0;
+const FAILED: u8 = 1;
+const REJECTED: u8 = 2;
+
+fn schema() -> Arc<Schema> {
+    Arc::new(Schema::new(vec![
+        Field::new("row", DataType::UInt64, false),
+        Field::new("outcome", DataType::UInt8, false),
+        Field::new("attempts", DataType::UInt32, false),
+    ]))
+}
+
+/// The columns of rows that were rejected.
+fn rejected_schema() -> Arc<Schema> {
+    Arc::new(Schema::new(vec![
+        Field::new("row", DataType::UInt64, false),
+        Field::new("status", DataType::UInt16, true),
+        Field::new("error", DataType::Utf8, false),
+        Field::new("time", DataType::Utf8, false),
+    ]))
+}
+
+/// Returns outcomes as bytes: a stream of Arrow IPC, and behind it another of those that were rejected.
+pub fn bytes(outcomes: &[(u64, Outcome)]) -> Result<Vec<u8>> {
+    let mut rows = UInt64Builder::with_capacity(outcomes.len());
+    let mut kinds = UInt8Builder::with_capacity(outcomes.len());
+    let mut tries = UInt32Builder::with_capacity(outcomes.len());
+    let (mut at, mut statuses) = (UInt64Builder::new(), UInt16Builder::new());
+    let (mut errors, mut times) = (StringBuilder::new(), StringBuilder::new());
+    for (row, outcome) in outcomes {
+        rows.append_value(*row);
+        let (kind, attempts) = match outcome {
+            Outcome::Done { attempts } => (DONE, *attempts),
+            Outcome::Failed => (FAILED, 0),
+            Outcome::Rejected(rejection) => {
+                at.append_value(*row);
+                statuses.append_option(rejection.status);
+                errors.append_value(&rejection.error);
+                times.append_value(&rejection.time);
+                (REJECTED, u32::try_from(rejection.attempts).unwrap_or(u32::MAX))
+            }
+        };
+        kinds.append_value(kind);
+        tries.append_value(attempts);
+    }
+    let all = RecordBatch::try_new(
+        schema(),
+        vec![
+            Arc::new(rows.finish()),
+            Arc::new(kinds.finish()),
+            Arc::new(tries.finish()),
+        ],
+    )?;
+    let mut out = ipc(&all)?;
+    let rejected = RecordBatch::try_new(
+        rejected_schema(),
+        vec![
+            Arc::new(at.finish()),
+            Arc::new(statuses.finish()),
+            Arc::new(errors.finish()),
+            Arc::new(times.finish()),
+        ],
+    )?;
+    if rejected.num_rows() > 0 {
+        out.append(&mut ipc(&rejected)?);
+    }
+    Ok(out)
+}
+
+fn ipc(batch: &RecordBatch) -> Result<Vec<u8>> {
+    let mut writer = StreamWriter::try_new(Vec::new(), &batch.schema())?;
+    writer.write(batch)?;
+    Ok(writer.into_inner()?)
+}
+
+/// What earlier attempts noted: a bit for a row that is done, and more of the others.
+#[derive(Default)]
+pub struct Before {
+    bits: Vec<u64>,
+    done: u64,
+    others: HashMap<u64, Fate>,
+}
+
+impl Before {
+    /// Adds outcomes from bytes.
+    ///
+    /// # Errors
+    /// Bytes that are none, though their checksum is right.
+    pub fn add(&mut self, bytes: &[u8]) -> Result<()> {
+        let mut rest = std::io::Cursor::new(bytes);
+        let mut rejections: HashMap<u64, Rejection> = HashMap::new();
+        let mut all = Vec::new();
+        while usize::try_from(rest.position()).is_ok_and(|at| at < bytes.len()) {
+            let reader = StreamReader::try_new(&mut rest, None)?;
+            for batch in reader {
+                let batch = batch?;
+                match batch.num_columns() {
+                    3 => all.push(batch),
+                    _ => rejected(&batch, &mut rejections)?,
+                }
+            }
+        }
+        for batch in all {
+            let column = |at: usize| batch.columns().get(at).ok_or_else(wrong);
+            let rows = column(0)?.as_primitive_opt::<UInt64Type>().ok_or_else(wrong)?;
+            let kinds = column(1)?.as_primitive_opt::<UInt8Type>().ok_or_else(wrong)?;
+            let tries = column(2)?.as_primitive_opt::<UInt32Type>().ok_or_else(wrong)?;
+            for at in 0..batch.num_rows() {
+                let row = rows.value(at);
+                match kinds.value(at) {
+                    DONE => self.set_done(row),
+                    FAILED => {
+                        self.others.insert(row, Fate::Failed);
+                    }
+                    _ => {
+                        let rejection = rejections.remove(&row).unwrap_or_default();
+                        let rejection = Rejection {
+                            attempts: u64::from(tries.value(at)),
+                            ..rejection
+                        };
+                        self.others.insert(row, Fate::Rejected(rejection));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn set_done(&mut self, row: u64) {
+        // It may have failed in the attempt before.
+        self.others.remove(&row);
+        let (word, bit) = place(row);
+        if self.bits.len() <= word {
+            self.bits.resize(word + 1, 0);
+        }
+        self.done += u64::from(self.bits[word] & bit == 0);
+        self.bits[word] |= bit;
+    }
+
+    /// Returns what became of a row; none where nothing was noted.
+    pub fn of(&self, row: u64) -> Option<Fate> {
+        let (word, bit) = place(row);
+        match self.bits.get(word) {
+            Some(bits) if bits & bit != 0 => Some(Fate::Done),
+            _ => self.others.get(&row).cloned(),
+        }
+    }
+
+    /// Returns how many rows are done.
+    pub fn done(&self) -> u64 {
+        self.done
+    }
+}
+
+fn place(row: u64) -> (usize, u64) {
+    (usize::try_from(row / 64).unwrap_or(usize::MAX), 1 << (row % 64))
+}
+
+fn rejected(batch: &RecordBatch, into: &mut HashMap<u64, Rejection>) -> Result<()> {
+    let column = |at: usize| batch.columns().get(at).ok_or_else(wrong);
+    let rows = column(0)?.as_primitive_opt::<UInt64Type>().ok_or_else(wrong)?;
+    let statuses = column(1)?.as_primitive_opt::<UInt16Type>().ok_or_else(wrong)?;
+    let errors = column(2)?.as_string_opt::<i32>().ok_or_else(wrong)?;
+    let times = column(3)?.as_string_opt::<i32>().ok_or_else(wrong)?;
+    for at in 0..batch.num_rows() {
+        let rejection = Rejection {
+            status: statuses.is_valid(at).then(|| statuses.value(at)),
+            error: errors.value(at).to_string(),
+            attempts: 0,
+            time: times.value(at).to_string(),
+        };
+        into.insert(rows.value(at), rejection);
+    }
+    Ok(())
+}
+
+fn wrong() -> Error {
+    Error::new(ErrorKind::State, "a group of the ledger has other columns")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn outcome() -> impl Strategy<Value = Outcome> {
+        prop_oneof![
+            any::<u32>().prop_map(|attempts| Outcome::Done { attempts }),
+            Just(Outcome::Failed),
+            (any::<Option<u16>>(), ".*", any::<u32>()).prop_map(|(status, error, attempts)| {
+                Outcome::Rejected(Rejection {
+                    status,
+                    error,
+                    attempts: u64::from(attempts),
+                    time: "2026-01-02T03:04:05Z".into(),
+                })
+            }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_noted_is_read(noted in prop::collection::hash_map(0u64..2000, outcome(), 0..100)) {
+            let noted: Vec<(u64, Outcome)> = noted.into_iter().collect();
+            let mut before = Before::default();
+            for group in noted.chunks(7) {
+                before.add(&bytes(group).unwrap()).unwrap();
+            }
+            for row in 0..2000 {
+                let expected = noted.iter().find(|(known, _)| *known == row).map(|(_, outcome)| match outcome {
+                    Outcome::Done { .. } => Fate::Done,
+                    Outcome::Failed => Fate::Failed,
+                    Outcome::Rejected(rejection) => Fate::Rejected(rejection.clone()),
+                });
+                prop_assert_eq!(before.of(row), expected);
+            }
+        }
+    }
+}
