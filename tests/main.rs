@@ -7,6 +7,7 @@ mod contract;
 mod engine;
 mod flows;
 mod language;
+mod resume;
 mod staging;
 mod support;
 mod tidy;

@@ -64,7 +64,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ),
     (
         "exec/load",
-        &["batch", "error", "exec", "python", "sources", "value"],
+        &["batch", "error", "exec", "python", "sources", "state", "value"],
     ),
     (
         "exec/request",

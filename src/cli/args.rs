@@ -218,6 +218,12 @@ pub struct Run {
     /// Run again the steps of the latest run that failed, those that `on_error: continue` passed over, too
     #[arg(long, conflicts_with_all = ["plan", "op_id", "select", "exclude", "in_order", "look", "test_record"])]
     pub retry_failed: bool,
+    /// What becomes of rows that may have been sent when the run ended, and must not be sent twice [default: stop]
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub in_doubt: Option<InDoubtArg>,
+    /// How long requests under way get to end in order after Ctrl-C
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
+    pub grace: std::time::Duration,
     /// Go on with a run although the flow, the environment or variables changed
     #[arg(long)]
     pub force: bool,
@@ -229,6 +235,16 @@ pub struct Run {
     pub disable_flow_stacktrace: bool,
     #[command(flatten)]
     pub debug: Debug,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum InDoubtArg {
+    /// List them, and fail the step when all others are done
+    Stop,
+    /// Send them again
+    Send,
+    /// Take them as sent
+    Skip,
 }
 
 /// Looking at the requests of a flow.

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::args::{self, RunFormat};
+use super::args::{self, InDoubtArg, RunFormat};
 use super::context::{Context, overrides};
 use super::{compile, log};
 use crate::engine::{
-    Compiled, Preview, PreviewMode, ResumeOptions, Resumed, Session, records, stop_at_interrupt,
+    Compiled, InDoubt, Preview, PreviewMode, ResumeOptions, Resumed, Session, records, stop_at_interrupt,
 };
 use crate::error::{Error, ErrorKind, Exit, Result};
 use crate::report::{SourceText, Style, show};
@@ -31,11 +31,14 @@ pub fn run(context: &Context, args: &args::Run) -> Result<Exit> {
 async fn compiled(context: &Context, args: &args::Run) -> Result<Option<(Compiled, Option<Resumed>)>> {
     // Clap wants a flow where there is no file.
     let flow = args.flow.as_deref().unwrap_or_default();
-    if args.force && args.resume.is_none() && !args.retry_failed {
-        let message = "--force goes on with a run although something changed: it needs --resume";
-        return Err(Error::new(ErrorKind::Project, message));
+    let goes_on = args.resume.is_some() || args.retry_failed;
+    for (option, given) in [("--force", args.force), ("--in-doubt", args.in_doubt.is_some())] {
+        if given && !goes_on {
+            let message = format!("{option} says how a run is gone on with: it needs --resume");
+            return Err(Error::new(ErrorKind::Project, message));
+        }
     }
-    if args.resume.is_some() || args.retry_failed {
+    if goes_on {
         let options = ResumeOptions {
             run: args.resume.clone().filter(|run| !run.is_empty()),
             variables: overrides(&args.variables)?,
@@ -93,7 +96,13 @@ async fn run_compiled(
         .record(args.record.clone())
         .replay(args.replay.clone())
         .preview(preview)
-        .resume(resumed);
+        .resume(resumed)
+        .grace(args.grace)
+        .in_doubt(match args.in_doubt {
+            None | Some(InDoubtArg::Stop) => InDoubt::Stop,
+            Some(InDoubtArg::Send) => InDoubt::Send,
+            Some(InDoubtArg::Skip) => InDoubt::Skip,
+        });
     for notice in &compiled.loaded.notices {
         crate::report::err(format!("note: {notice}"));
     }
@@ -104,7 +113,7 @@ async fn run_compiled(
             return Ok(error.kind().policy().exit);
         }
     };
-    stop_at_interrupt(run.canceller())?;
+    stop_at_interrupt(run.canceller(), args.grace)?;
     if let Some(events) = run.events() {
         show(events, style, context.color, source).await;
     }

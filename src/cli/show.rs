@@ -16,8 +16,19 @@ struct Whole<'r> {
     #[serde(flatten)]
     run: Line<'r>,
     steps: &'r [StepRecord],
+    /// Rows that may have been sent when it ended, and must not be sent twice.
+    in_doubt: &'r [Doubt],
     /// What going on with it would do; none where nothing is left of it, or it is under way.
     resume: Option<Resume>,
+}
+
+/// A row that may have been sent.
+#[derive(Serialize)]
+struct Doubt {
+    step: String,
+    /// Its number among the rows of the step, from 0.
+    number: u64,
+    row: serde_json::Value,
 }
 
 /// What going on with a run would do.
@@ -32,10 +43,12 @@ struct Resume {
 /// Shows a run.
 pub fn show(context: &Context, args: &args::Show) -> Result<Exit> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let (loaded, record, steps, resume) = runtime.block_on(async {
+    let (loaded, record, steps, doubts, resume) = runtime.block_on(async {
         let (loaded, store) = state::open(context).await?;
         let record = store.run(args.run.as_deref()).await?;
         let steps = store.steps(record.run).await?;
+        let doubts = store.doubts(record.run, MOST_DOUBTS).await?;
+        let doubts: Vec<Doubt> = doubts.into_iter().map(doubt).collect();
         let resume = match record.state {
             RunState::Done | RunState::Running => None,
             _ => {
@@ -51,19 +64,26 @@ pub fn show(context: &Context, args: &args::Show) -> Result<Exit> {
             }
         };
         store.close().await;
-        Ok::<_, Error>((loaded, record, steps, resume))
+        Ok::<_, Error>((loaded, record, steps, doubts, resume))
     })?;
     match args.format {
         RunFormat::Json => {
             let whole = Whole {
                 run: Line::of(&record),
                 steps: &steps,
+                in_doubt: &doubts,
                 resume,
             };
             let text = serde_json::to_string(&whole);
             out(text.map_err(|e| Error::new(ErrorKind::Internal, e.to_string()))?);
         }
-        RunFormat::Text => text(context, &loaded, &record, &steps, resume),
+        RunFormat::Text => {
+            text(context, &loaded, &record, &steps);
+            in_doubt(&doubts);
+            if let Some(resume) = resume {
+                resume.tell();
+            }
+        }
     }
     Ok(Exit::Done)
 }
@@ -73,7 +93,6 @@ fn text(
     loaded: &Loaded,
     record: &RunRecord,
     steps: &[StepRecord],
-    resume: Option<Resume>,
 ) {
     let source = SourceText::new(&loaded.project.files, true, true);
     let seconds = record.seconds.map(|seconds| format!(" in {seconds:.2} s"));
@@ -124,11 +143,44 @@ fn text(
     if let (Some(error), false) = (&record.error, told) {
         out(format!("\n{}", render(error, "", &source, context.color_out)));
     }
-    if let Some(resume) = resume {
-        let done = match resume.done.len() {
+}
+
+impl Resume {
+    fn tell(&self) {
+        let done = match self.done.len() {
             0 => "no step is done yet: all would be run".to_string(),
-            _ => format!("done, and not run again: {}", resume.done.join(", ")),
+            _ => format!("done, and not run again: {}", self.done.join(", ")),
         };
-        out(format!("\nTo go on with it: {}\n  {done}", resume.command));
+        out(format!("\nTo go on with it: {}\n  {done}", self.command));
+    }
+}
+
+/// Rows in doubt that are read at most.
+const MOST_DOUBTS: usize = 10_000;
+
+fn doubt((step, number, row): (String, u64, String)) -> Doubt {
+    Doubt {
+        step,
+        number,
+        row: serde_json::from_str(&row).unwrap_or_default(),
+    }
+}
+
+/// Tells of rows in doubt: the first of them.
+fn in_doubt(doubts: &[Doubt]) {
+    /// Rows that are shown.
+    const SHOWN: usize = 10;
+    if doubts.is_empty() {
+        return;
+    }
+    out(format!(
+        "\nIn doubt: {} that may have been sent, and must not be sent twice",
+        crate::report::count(doubts.len() as u64, "row")
+    ));
+    for doubt in doubts.iter().take(SHOWN) {
+        out(format!("  {} row {}: {}", doubt.step, doubt.number + 1, doubt.row));
+    }
+    if doubts.len() > SHOWN {
+        out("  ... and more: --format json shows all");
     }
 }

@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::event::{ErrorReport, RunStatus};
 use crate::exec::{Keeper, Listener};
 use crate::http::TokenStore;
-use crate::state::{BEAT, Journal, Owner, Recorder, Store, Tokens};
+use crate::state::{BEAT, Budget, Chunks, Journal, Owner, Recorder, RunFiles, Store, Tokens};
 
 /// What a run leaves behind.
 pub struct History {
@@ -25,6 +25,7 @@ pub struct History {
 
 struct Kept {
     store: Store,
+    chunks: Arc<dyn Chunks>,
     recorder: Recorder,
     _beat: AbortOnDropHandle<()>,
 }
@@ -60,6 +61,8 @@ impl History {
                 kept: None,
             },
             keeps: RunKeeps {
+                id: Uuid::nil(),
+                files: None,
                 state: None,
                 journal: Journal::none(),
                 variables: None,
@@ -93,6 +96,9 @@ impl History {
             }
         };
         let (listener, events) = Listener::every();
+        let chunks = loaded.chunks(&store);
+        let budget = Budget::new(loaded.compiler.project.state.max_disk);
+        let files = RunFiles::new(chunks.clone(), run, budget);
         let place = loaded.kept_variables(&store);
         let tokens: Arc<dyn TokenStore> = Arc::new(Tokens::new(&store, &sealer));
         Ok(Begun {
@@ -101,6 +107,8 @@ impl History {
                 locals: journal.locals().await?,
             },
             keeps: RunKeeps {
+                id: run,
+                files: Some(files),
                 state: Some(store.clone()),
                 journal,
                 variables: Some(Keeper::new(place, &loaded.kept)),
@@ -111,6 +119,7 @@ impl History {
                 kept: Some(Kept {
                     recorder: Recorder::start(store.clone(), run, attempt, events),
                     _beat: beating(store.clone(), run),
+                    chunks,
                     store,
                 }),
             },
@@ -147,7 +156,9 @@ impl History {
         let Some(kept) = self.kept else { return };
         let closing = async {
             kept.recorder.flush().await?;
-            kept.store.prune(loaded.keeping()).await?;
+            for old in kept.store.prune(loaded.keeping()).await? {
+                kept.chunks.remove(&RunFiles::folder(&old)).await?;
+            }
             kept.store.close().await;
             Ok::<(), crate::error::Error>(())
         };

@@ -14,7 +14,7 @@ mod session;
 mod signals;
 mod state;
 
-pub use crate::exec::{Listener, Opener, Preview, PreviewMode, records};
+pub use crate::exec::{InDoubt, Listener, Opener, Preview, PreviewMode, records};
 pub use compile::{CompileError, CompileOptions, Compiled, Loaded, check_jinja2};
 pub use plan_file::PlanFile;
 pub use project::{Location, Project};

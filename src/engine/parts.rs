@@ -9,6 +9,7 @@ use sequor_planner::expr::Prop;
 use sequor_planner::plan::Plan;
 use sequor_planner::syntax::{PostgresSource, Source, SourceKind};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::compile::Loaded;
 use super::registry::{Files, Opening};
@@ -21,7 +22,7 @@ use crate::secret::Redactor;
 use crate::sources::database::Database;
 use crate::sources::postgres;
 use crate::staging::Memory;
-use crate::state::{Journal, Local, Store};
+use crate::state::{Journal, Local, RunFiles, Store};
 use crate::value::Value;
 use crate::world::World;
 
@@ -152,6 +153,10 @@ impl Parts {
             compiler: loaded.compiler.clone(),
             in_order: plan.in_order,
             plan: plan.clone(),
+            id: kept.id,
+            files: kept.files,
+            in_doubt: options.in_doubt,
+            grace: options.grace,
             state: kept.state,
             journal: kept.journal,
             kept: kept.variables,
@@ -186,6 +191,8 @@ impl Default for Remembered {
 
 /// What a run keeps.
 pub struct RunKeeps {
+    pub id: Uuid,
+    pub files: Option<RunFiles>,
     pub state: Option<Store>,
     pub journal: Journal,
     pub variables: Option<Keeper>,

@@ -15,7 +15,7 @@ use crate::event::{ErrorReport, Event, EventKind, RunReport, RunStatus, seconds}
 use crate::exec::{Events, Run, execute};
 use crate::state::Durability;
 
-/// How long running steps get to stop in order after they were told to.
+/// How long steps get to stop in order after they were told to, behind the time for requests under way.
 const GRACE: Duration = Duration::from_secs(10);
 
 /// How long connections get to close.
@@ -153,7 +153,7 @@ async fn executed(plan: &Plan, run: &Arc<Run>) -> Result<()> {
     tokio::select! {
         result = &mut executing => result,
         () = run.cancel.cancelled() => {
-            let stopped = tokio::time::timeout(GRACE, &mut executing).await;
+            let stopped = tokio::time::timeout(run.grace + GRACE, &mut executing).await;
             stopped.unwrap_or_else(|_| Err(Error::new(ErrorKind::Cancelled, "interrupted")))
         }
     }

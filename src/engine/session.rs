@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::StreamExt;
 use sequor_planner::did_you_mean;
@@ -16,7 +17,7 @@ use super::run::RunHandle;
 use crate::batch::bounds::check_digits;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{ErrorReport, RunStatus};
-use crate::exec::{Events, Listener, Opener, Preview};
+use crate::exec::{Events, InDoubt, Listener, Opener, Preview};
 use crate::expr::Evaluator;
 use crate::sources::database::{Database, Rows};
 
@@ -35,7 +36,6 @@ pub struct Session {
 }
 
 /// The parts that are not the default.
-#[derive(Default)]
 pub(super) struct Options {
     pub record: Option<PathBuf>,
     pub replay: Option<PathBuf>,
@@ -43,6 +43,28 @@ pub(super) struct Options {
     pub preview: Preview,
     pub databases: Option<Arc<dyn Opener>>,
     pub interpreter: Option<Arc<Evaluator>>,
+    /// What is done with rows that may have been sent by an earlier attempt.
+    pub in_doubt: InDoubt,
+    /// How long requests under way get to end in order.
+    pub grace: Duration,
+}
+
+/// How long requests under way get to end in order, where nothing is said.
+const GRACE: Duration = Duration::from_secs(30);
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            record: None,
+            replay: None,
+            files_exist: false,
+            preview: Preview::default(),
+            databases: None,
+            interpreter: None,
+            in_doubt: InDoubt::default(),
+            grace: GRACE,
+        }
+    }
 }
 
 impl Session {
@@ -90,6 +112,18 @@ impl Session {
     /// Evaluates expressions with an interpreter that is there already.
     pub fn interpreter(mut self, evaluator: Arc<Evaluator>) -> Session {
         self.options.interpreter = Some(evaluator);
+        self
+    }
+
+    /// Says what is done with rows that may have been sent by an earlier attempt at the run.
+    pub fn in_doubt(mut self, in_doubt: InDoubt) -> Session {
+        self.options.in_doubt = in_doubt;
+        self
+    }
+
+    /// Says how long requests under way get to end in order, after the run was told to stop.
+    pub fn grace(mut self, grace: Duration) -> Session {
+        self.options.grace = grace;
         self
     }
 

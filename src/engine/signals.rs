@@ -6,16 +6,18 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::{Exit, Result};
 
-/// How long a run that was told to stop may take, its connections included. What computes without a pause is ended then.
+/// How long a run that was told to stop may take behind the time for its requests, its connections included. What computes
+/// without a pause is ended then.
 const MOST: Duration = Duration::from_secs(15);
 
-/// Stops a run at an interrupt, and ends the process at a second one, or when the run does not stop.
+/// Stops a run at an interrupt, and ends the process at a second one, or when the run does not stop. `grace`: how long its
+/// requests get to end in order.
 ///
 /// It listens on a thread of its own: the threads of the run may all be computing.
 ///
 /// # Errors
 /// The thread can't be made.
-pub fn stop_at_interrupt(cancel: CancellationToken) -> Result<()> {
+pub fn stop_at_interrupt(cancel: CancellationToken, grace: Duration) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -24,7 +26,7 @@ pub fn stop_at_interrupt(cancel: CancellationToken) -> Result<()> {
         cancel.cancel();
         tokio::select! {
             () = interrupted() => {}
-            () = tokio::time::sleep(MOST) => {}
+            () = tokio::time::sleep(grace + MOST) => {}
         }
         std::process::exit(Exit::Interrupted as i32);
     };

@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::sources::database::Database;
 use crate::sources::location::Location;
 use crate::sources::sqlite::Sqlite;
-use crate::state::{Keeping, KeptVariables, PostgresHome, Sealer, SqliteHome, Store, Tokens};
+use crate::state::{Chunks, Folder, Keeping, KeptVariables, PostgresHome, Sealer, SqliteHome, Store, Table, Tokens};
 
 /// The file of the state.
 const FILE: &str = "state.db";
@@ -136,6 +136,14 @@ impl Loaded {
         match store.is_shared() {
             true => KeptVariables::store(store.clone()),
             false => KeptVariables::file(self.project.variables_file(&self.compiler)),
+        }
+    }
+
+    /// Returns where runs keep what they can be gone on with.
+    pub fn chunks(&self, store: &Store) -> Arc<dyn Chunks> {
+        match store.is_shared() {
+            true => Arc::new(Table::new(store.home())),
+            false => Arc::new(Folder::new(self.state_folder().join("runs"))),
         }
     }
 

@@ -59,6 +59,8 @@ pub enum ErrorKind {
     Locked,
     /// A run can't be gone on with.
     Resume,
+    /// Rows may have been sent, or not: nobody knows.
+    InDoubt,
     /// A bug in this program.
     Internal,
 }

@@ -300,6 +300,16 @@ pub static POLICIES: &[Policy] = &[
         explanation: include_str!("codes/SQ1024.md"),
     },
     Policy {
+        kind: ErrorKind::InDoubt,
+        code: "SQ1025",
+        title: "Rows may have been sent, or not",
+        blame: Blame::Step,
+        retry: Retry::Never,
+        exit: Exit::Wrong,
+        advice: None,
+        explanation: include_str!("codes/SQ1025.md"),
+    },
+    Policy {
         kind: ErrorKind::Internal,
         code: "SQ1099",
         title: "A bug in this program",
@@ -369,7 +379,8 @@ mod tests {
             ErrorKind::State => 21,
             ErrorKind::Locked => 22,
             ErrorKind::Resume => 23,
-            ErrorKind::Internal => 24,
+            ErrorKind::InDoubt => 24,
+            ErrorKind::Internal => 25,
         }
     }
 
@@ -381,6 +392,6 @@ mod tests {
             let same = POLICIES.iter().filter(|other| other.code == policy.code);
             assert_eq!(same.count(), 1, "{}", policy.code);
         }
-        assert_eq!(POLICIES.len(), 25);
+        assert_eq!(POLICIES.len(), 26);
     }
 }

@@ -110,6 +110,11 @@ pub fn has_effects(step: &Step) -> bool {
     }
 }
 
+/// Whether a step keeps files while it runs.
+fn keeps_files(step: &Step) -> bool {
+    matches!(step.action, Action::Http(_) | Action::ForEach { .. })
+}
+
 /// Notes that a step is over, with what it published.
 ///
 /// # Errors
@@ -120,6 +125,7 @@ pub async fn over(
     scope: &Scope,
     published: &Published,
     failed: bool,
+    rejects: u64,
 ) -> Result<()> {
     let published = std::mem::take(&mut *lock(published));
     if !run.journal.keeps() && run.kept.is_none() {
@@ -147,6 +153,14 @@ pub async fn over(
         (true, _) => run.journal.sync(Durability::Machine).await?,
         (false, false) => run.journal.sync(Durability::Process).await?,
         (false, true) => run.journal.sync_much().await?,
+    }
+    if let (Some(files), false) = (&run.files, failed)
+        && keeps_files(step)
+    {
+        match rejects {
+            0 => files.forget(&scope.key(&step.id)).await?,
+            _ => files.forget_rows(&scope.key(&step.id)).await?,
+        }
     }
     if of_project.is_empty() {
         return Ok(());

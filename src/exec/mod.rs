@@ -25,7 +25,7 @@ pub use apis::{Apis, Transports};
 pub use databases::{Databases, Opener};
 pub use event::{Events, Listener};
 pub use keep::Keeper;
-pub use run::{Run, execute};
+pub use run::{InDoubt, Run, execute};
 pub use scope::Scope;
 pub use steps::preview::{Preview, PreviewMode, records};
 pub use variables::Variables;

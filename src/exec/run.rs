@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use sequor_planner::Compiler;
 use sequor_planner::plan::Plan;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::apis::Apis;
 use super::context::StepContext;
@@ -20,13 +22,25 @@ use crate::expr::Evaluator;
 use crate::exec::keep::Keeper;
 use crate::local::Memory;
 use crate::secret::Redactor;
-use crate::state::{Journal, Store};
+use crate::state::{Journal, RunFiles, Store};
 
 /// What operations do.
 pub trait Operations: Send + Sync {
     /// Performs one step. Called once for each start of a step, when what it waits for is there; dropping the future takes
     /// back what did not take effect yet.
     fn perform(&self, context: StepContext) -> BoxFuture<'static, Result<()>>;
+}
+
+/// What is done with rows that may have been sent by an earlier attempt, and must not be sent twice.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum InDoubt {
+    /// They are listed, and the step fails when all others are done.
+    #[default]
+    Stop,
+    /// They are sent again.
+    Send,
+    /// They count as done.
+    Skip,
 }
 
 /// What the steps of a run share.
@@ -38,6 +52,14 @@ pub struct Run {
     pub in_order: bool,
     /// What outlives it; none: a run that is only looked at.
     pub state: Option<Store>,
+    /// Its id, the same in each attempt.
+    pub id: Uuid,
+    /// Where it keeps what it can be gone on with; none: it keeps nothing.
+    pub files: Option<RunFiles>,
+    /// What is done with rows that may have been sent by an earlier attempt.
+    pub in_doubt: InDoubt,
+    /// How long requests under way get to end in order after the run was told to stop.
+    pub grace: Duration,
     /// What it carries out.
     pub plan: Arc<Plan>,
     pub variables: Arc<Variables>,

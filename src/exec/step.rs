@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sequor_planner::ops::OnError;
-use sequor_planner::plan::Step;
+use sequor_planner::plan::{Action, Step};
 use tokio::time::MissedTickBehavior;
 
 use super::context::StepContext;
@@ -51,7 +51,7 @@ pub async fn step_to_end(run: Arc<Run>, step: Arc<Step>, scope: Scope, depth: us
     let interrupted = || Error::new(ErrorKind::Cancelled, "interrupted");
     let result = tokio::select! {
         // Dropping what runs takes it back: a load that was not committed never was.
-        () = run.cancel.cancelled() => Err(interrupted()),
+        () = stopped(&run, &step) => Err(interrupted()),
         result = with_progress(&context) => result,
     };
     let result = result.map_err(|e| e.map_text(|text| run.redactor.shown(text)).at(&step.place));
@@ -77,7 +77,15 @@ pub async fn step_to_end(run: Arc<Run>, step: Arc<Step>, scope: Scope, depth: us
     };
     // Before it is told: what was told is remembered.
     let result = match goes_on {
-        true => match keep::over(&run, &step, &scope, &published, result.is_err()).await {
+        true => match keep::over(
+            &run,
+            &step,
+            &scope,
+            &published,
+            result.is_err(),
+            counters.read().rejects,
+        )
+        .await {
             Ok(()) => result,
             Err(error) => Err(error),
         },
@@ -111,6 +119,15 @@ pub async fn step_to_end(run: Arc<Run>, step: Arc<Step>, scope: Scope, depth: us
         // The failure is told; to the flow the step is done.
         Err(error) if continues(&step, &error) => End::Over,
         Err(error) => End::Failed(error.reported()),
+    }
+}
+
+/// Waits until a step has to stop: when the run is told to; later where requests under way end in order.
+async fn stopped(run: &Run, step: &Step) {
+    run.cancel.cancelled().await;
+    let sends = matches!(step.action, Action::Http(_)) && step.outside;
+    if sends || !step.action.regions().is_empty() || step.unfolds.is_some() {
+        tokio::time::sleep(run.grace).await;
     }
 }
 

@@ -177,6 +177,16 @@ impl Sending<'_> {
         }
     }
 
+    /// Returns what a response means that was kept: it is not asked for again.
+    ///
+    /// # Errors
+    /// What sending it would fail with.
+    pub async fn judged(&self, response: Arc<Response>, request: &Request) -> Result<(Arc<Response>, Verdict)> {
+        self.verdict(response, request)
+            .await
+            .map_err(|failure| failure.error)
+    }
+
     /// Lets no request of the source go for a time, and tells so.
     fn hold(&self, wait: Option<Duration>) {
         if let Some(wait) = wait

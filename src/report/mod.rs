@@ -68,8 +68,8 @@ pub fn replay(events: &[Event], style: Style, color: bool, source: &SourceText) 
     }
 }
 
-/// A count with its noun.
-fn count(n: u64, what: &str) -> String {
+/// Returns a count with its noun.
+pub fn count(n: u64, what: &str) -> String {
     match n {
         1 => format!("1 {what}"),
         n => format!("{} {what}s", grouped(n)),

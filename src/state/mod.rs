@@ -5,6 +5,7 @@
 
 mod chunks;
 mod cipher;
+mod doubts;
 mod events;
 mod home;
 mod journal;

@@ -307,7 +307,7 @@ impl Store {
         let old = self.read(sql, args).await?;
         let ids: Vec<String> = old.iter().map(|row| row[0].text().to_string()).collect();
         for id in &ids {
-            let tables = ["steps", "events", "journal", "locals", "runs"];
+            let tables = ["steps", "events", "journal", "locals", "doubts", "runs"];
             let mut statements: Vec<Statement> = tables
                 .iter()
                 .map(|table| {

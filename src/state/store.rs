@@ -34,6 +34,11 @@ impl Store {
         })
     }
 
+    /// Returns the place.
+    pub fn home(&self) -> Arc<dyn Home> {
+        self.home.clone()
+    }
+
     /// Tells whether others than the owner of the project's folder can read it.
     pub fn is_shared(&self) -> bool {
         self.home.is_shared()

@@ -67,6 +67,9 @@ pub struct RequestSpec {
     /// Whether it only reads, whatever its method.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub safe: bool,
+    /// Whether sending it twice is the same as sending it once; none: what its method says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotent: Option<bool>,
 }
 
 /// An http_request step.
@@ -79,6 +82,9 @@ pub struct HttpRequest {
     pub for_each: Option<RowsOf>,
     pub request: RequestSpec,
     pub response: ResponseSpec,
+    /// Whether nothing is kept to go on with: its rows are streamed, and a run that ends in it can't be gone on with.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub streams: bool,
     #[serde(skip)]
     pub place: Place,
 }
@@ -185,6 +191,11 @@ static REQUEST: Shape = Shape {
             "`true`: the request changes nothing at the other side, though its method is none of GET, HEAD and OPTIONS (a search by POST, a query).",
         ),
         Key::new(
+            "idempotent",
+            Form::Flag,
+            "Whether sending the request twice is the same as sending it once, so that a run that is gone on with may send it again. Left out, its method says so (PUT, DELETE, PATCH), or its `idempotency_key`.",
+        ),
+        Key::new(
             "idempotency_key",
             Form::Text,
             "Sent as `Idempotency-Key`, the same in every attempt; `true` makes one up for each request. With it a POST may be sent again.",
@@ -213,6 +224,11 @@ pub(super) const OPERATION: Operation = Operation {
                 "for_each",
                 Form::Map(&FOR_EACH),
                 "Asks once per row of a table or query, or per value of a list.",
+            ),
+            Key::new(
+                "checkpoint",
+                Form::Flag,
+                "`false`: nothing is kept of the step while it runs, neither a copy of its rows nor pages, and a run that ends in it can't be gone on with.",
             ),
             Key::new("request", Form::Map(&REQUEST), "The request.").required(),
             Key::new(
@@ -299,6 +315,7 @@ fn read(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<FlowAction> {
         },
         request: request?,
         response: response?,
+        streams: keys.flag("checkpoint", d) == Some(false),
         place: keys.place().clone(),
     })))
 }
@@ -371,6 +388,7 @@ fn read_request(node: &Node, d: &mut Diagnostics) -> Option<RequestSpec> {
         pagination,
         conditional: keys.flag("conditional", d).unwrap_or_default(),
         safe: keys.flag("safe", d).unwrap_or_default(),
+        idempotent: keys.flag("idempotent", d),
     })
 }
 

@@ -4,6 +4,7 @@
 pub mod columns;
 mod deferred;
 mod filled;
+pub mod frozen;
 mod given;
 pub mod rows;
 pub mod sink;

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use sequor_planner::plan::HttpStep;
 
+use super::checkpoint::{Checkpoint, Exchange};
 use super::rejects::Rejects;
 use crate::exec::api::Api;
 use crate::exec::context::StepContext;
@@ -64,6 +65,8 @@ pub struct RequestContext {
     /// Where requests may go.
     pub hosts: Hosts,
     pub rejects: Option<Rejects>,
+    /// What is kept of it to go on with.
+    pub checkpoint: Option<Checkpoint>,
     /// Set when a rule says to ask no more.
     pub stopped: AtomicBool,
     /// What became of the responses.
@@ -71,4 +74,14 @@ pub struct RequestContext {
     pub sink: Sink,
     /// Rows that take the place of those of the for_each's table.
     pub records: Option<Vec<Row>>,
+}
+
+impl RequestContext {
+    /// Returns what is said to the API about a row, and what earlier attempts left of it.
+    pub fn exchange(&self, row: u64) -> Exchange {
+        match &self.checkpoint {
+            Some(checkpoint) => checkpoint.exchange(row),
+            None => Exchange::default(),
+        }
+    }
 }

@@ -8,69 +8,50 @@ use sequor_planner::plan::FanOut;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use crate::error::{Blame, Error, ErrorKind, Result};
-use crate::event::EventKind;
 use crate::exchange::Response;
+use crate::exec::request::ask::{Conversed, Failure, Part, ask, at_url};
+use crate::exec::request::checkpoint::Exchange;
 use crate::exec::request::conditional;
 use crate::exec::request::context::RequestContext;
 use crate::exec::request::listed;
 use crate::exec::request::render::{Rendered, render};
 use crate::exec::request::response::{self, Taken};
-use crate::exec::request::rules::Rules;
 use crate::exec::scope::{Layer, Scope};
-use crate::http::{Judge, Page, Pages, Request, Sending, Target, Verdict};
+use crate::http::{Page, Pages, Request, Target, Verdict};
 use crate::value::Value;
 
-/// Why a conversation failed.
-pub struct Failure {
-    pub error: Error,
-    /// The status of the last response.
-    pub status: Option<u16>,
-    /// How often the request was sent.
-    pub attempts: u64,
-    /// Whose failure it is, where a rule says so.
-    pub blame: Option<Blame>,
-    /// Whether nothing of the response was taken: it is the request that failed.
-    pub before_response: bool,
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Failure {
-            error,
-            status: None,
-            attempts: 0,
-            blame: None,
-            before_response: false,
-        }
-    }
-}
-
-impl Failure {
-    /// The failure of a request that could not be made up.
-    fn of_request(error: Error) -> Self {
-        Failure {
-            before_response: true,
-            ..error.into()
-        }
-    }
-}
-
-type Conversed<T> = std::result::Result<T, Failure>;
-
 /// Sends one request, and more while there are pages. `own` takes the variables that responses set.
-pub async fn converse(context: &Arc<RequestContext>, scope: &Scope, own: &Arc<Layer>) -> Conversed<()> {
+pub async fn converse(
+    context: &Arc<RequestContext>,
+    scope: &Scope,
+    own: &Arc<Layer>,
+    exchange: &Arc<Exchange>,
+) -> Conversed<()> {
     match &context.http.request.request.pagination {
-        Some(spec) => by_pages(context, scope, own, Pages::new(spec)).await,
-        None => while_asked(context, scope, own).await,
+        Some(spec) => by_pages(context, scope, own, Pages::new(spec), exchange).await,
+        None => while_asked(context, scope, own, exchange).await,
     }
 }
 
 /// Sends the request, evaluated anew, while responses ask for it.
-async fn while_asked(context: &Arc<RequestContext>, scope: &Scope, own: &Arc<Layer>) -> Conversed<()> {
-    loop {
-        let mut request = render(context, scope).await.map_err(Failure::of_request)?;
+async fn while_asked(
+    context: &Arc<RequestContext>,
+    scope: &Scope,
+    own: &Arc<Layer>,
+    exchange: &Arc<Exchange>,
+) -> Conversed<()> {
+    for round in 0_u64.. {
+        let what = format!("round {round}");
+        let mut request = render(context, scope, exchange, &what)
+            .await
+            .map_err(Failure::of_request)?;
         let mark = conditional::ask_for_changes(context, &mut request).await?;
-        let (response, verdict) = ask(context, scope, &request, &[]).await?;
+        let part = Part {
+            exchange,
+            what: &what,
+            past_the_end: &[],
+        };
+        let (response, verdict) = ask(context, scope, &request, part).await?;
         match verdict {
             Verdict::Skip => {
                 context.outcome.skipped.store(true, Ordering::Relaxed);
@@ -81,14 +62,25 @@ async fn while_asked(context: &Arc<RequestContext>, scope: &Scope, own: &Arc<Lay
                 return Ok(());
             }
             verdict => {
-                let taken = take(context, scope, own, &response, verdict).await;
+                let taken = take(context, scope, own, exchange, &response, verdict).await;
                 let taken = taken.map_err(|e| of_response(e, &request, &response, None))?;
                 conditional::note(context, mark, &response);
                 if context.stopped.load(Ordering::Relaxed) || !taken.again {
                     return Ok(());
                 }
+                not_cancelled(context)?;
             }
         }
+    }
+    Ok(())
+}
+
+/// # Errors
+/// The run was told to stop: no other page is asked for.
+fn not_cancelled(context: &RequestContext) -> Result<()> {
+    match context.step.run.cancel.is_cancelled() {
+        true => Err(Error::new(ErrorKind::Cancelled, "interrupted")),
+        false => Ok(()),
     }
 }
 
@@ -98,19 +90,34 @@ async fn by_pages(
     scope: &Scope,
     own: &Arc<Layer>,
     mut pages: Pages,
+    exchange: &Arc<Exchange>,
 ) -> Conversed<()> {
     let rendered = Rendered::new(context, scope).await.map_err(Failure::of_request)?;
     loop {
-        let request = rendered.request(context, pages.target());
+        let what = pages.target().key();
+        let request = rendered.request(context, pages.target(), exchange, &what);
         let request = request.map_err(Failure::of_request)?;
-        let answer = ask(context, scope, &request, pages.past_the_end()).await;
+        let part = Part {
+            exchange,
+            what: &what,
+            past_the_end: pages.past_the_end(),
+        };
+        let answer = ask(context, scope, &request, part).await;
         let answer = answer.map_err(|failure| past_the_end(failure, &pages))?;
-        let Some(page) = taken(context, scope, own, &mut pages, &request, answer).await? else {
+        let into = Into {
+            context,
+            scope,
+            own,
+            exchange,
+        };
+        let Some(page) = taken(into, &mut pages, &request, answer).await? else {
             return Ok(());
         };
-        if !at_once(context, scope, own, &mut pages, &page, &rendered).await? {
+        not_cancelled(context)?;
+        if !at_once(into, &mut pages, &page, &rendered).await? {
             return Ok(());
         }
+        not_cancelled(context)?;
     }
 }
 
@@ -119,13 +126,14 @@ async fn take(
     context: &Arc<RequestContext>,
     scope: &Scope,
     own: &Arc<Layer>,
+    exchange: &Exchange,
     response: &Arc<Response>,
     verdict: Verdict,
 ) -> Result<Taken> {
     match verdict {
         Verdict::Stop => context.stopped.store(true, Ordering::Relaxed),
         Verdict::RejectRows(positions, why) => {
-            reject_rows(context, scope, response, &positions, why).await?;
+            reject_rows(context, scope, exchange, response, &positions, why).await?;
         }
         _ => {}
     }
@@ -134,11 +142,23 @@ async fn take(
     Ok(taken)
 }
 
+/// Where the pages of a conversation go.
+#[derive(Clone, Copy)]
+struct Into<'a> {
+    context: &'a Arc<RequestContext>,
+    scope: &'a Scope,
+    own: &'a Arc<Layer>,
+    exchange: &'a Arc<Exchange>,
+}
+
 /// Takes a page, and moves to the next; none when there is none.
 async fn taken(
-    context: &Arc<RequestContext>,
-    scope: &Scope,
-    own: &Arc<Layer>,
+    Into {
+        context,
+        scope,
+        own,
+        exchange,
+    }: Into<'_>,
     pages: &mut Pages,
     request: &Request,
     (response, verdict): (Arc<Response>, Verdict),
@@ -167,7 +187,7 @@ async fn taken(
             return Ok(None);
         }
         verdict => {
-            let taken = take(context, scope, own, &response, verdict).await;
+            let taken = take(context, scope, own, exchange, &response, verdict).await;
             let taken = taken.map_err(|e| of_response(e, request, &response, Some(pages.number())))?;
             (taken.rows, taken.read)
         }
@@ -197,13 +217,17 @@ async fn taken(
 /// Asks for all pages that are left at the same time, when their number is known. Their responses are taken in order.
 /// Whether there are still more.
 async fn at_once(
-    context: &Arc<RequestContext>,
-    scope: &Scope,
-    own: &Arc<Layer>,
+    into: Into<'_>,
     pages: &mut Pages,
     first: &Page,
     rendered: &Rendered,
 ) -> Conversed<bool> {
+    let Into {
+        context,
+        scope,
+        exchange,
+        ..
+    } = into;
     let Some(most) = context.http.pages_at_once else {
         return Ok(true);
     };
@@ -220,13 +244,19 @@ async fn at_once(
     let responses = stream::iter(rest)
         .map(|target| {
             let (context, scope, past_the_end) = (context.clone(), scope.clone(), past_the_end.clone());
+            let (exchange, what) = (exchange.clone(), target.key());
             let request = rendered
-                .request(&context, target.clone())
+                .request(&context, target.clone(), &exchange, &what)
                 .map_err(Failure::of_request);
             // A task of its own, so that pages use all cores; dropped, it stops.
             let task = AbortOnDropHandle::new(tasks.spawn(async move {
                 let request = request?;
-                let answer = ask(&context, &scope, &request, &past_the_end).await?;
+                let part = Part {
+                    exchange: &exchange,
+                    what: &what,
+                    past_the_end: &past_the_end,
+                };
+                let answer = ask(&context, &scope, &request, part).await?;
                 Ok((request, answer))
             }));
             async move {
@@ -240,7 +270,7 @@ async fn at_once(
             }
         })
         .buffered(concurrency);
-    let more = in_order(context, scope, own, pages, responses).await;
+    let more = in_order(into, pages, responses).await;
     // What ends before the last page stops those behind it. They hold what the step is done with, until they are gone.
     tasks.close();
     tasks.wait().await;
@@ -249,9 +279,7 @@ async fn at_once(
 
 /// Takes the responses of pages in their order. Whether there are still more pages.
 async fn in_order(
-    context: &Arc<RequestContext>,
-    scope: &Scope,
-    own: &Arc<Layer>,
+    into: Into<'_>,
     pages: &mut Pages,
     responses: impl Stream<Item = Conversed<(Target, Request, (Arc<Response>, Verdict))>>,
 ) -> Conversed<bool> {
@@ -262,12 +290,10 @@ async fn in_order(
         if !target.is(&pages.target()) {
             return Ok(true);
         }
-        if taken(context, scope, own, pages, &request, answer)
-            .await?
-            .is_none()
-        {
+        if taken(into, pages, &request, answer).await?.is_none() {
             return Ok(false);
         }
+        not_cancelled(into.context)?;
     }
     Ok(true)
 }
@@ -276,6 +302,7 @@ async fn in_order(
 async fn reject_rows(
     context: &RequestContext,
     scope: &Scope,
+    exchange: &Exchange,
     response: &Arc<Response>,
     positions: &[usize],
     why: String,
@@ -301,6 +328,7 @@ async fn reject_rows(
         attempts: 1,
         blame: Some(Blame::Row),
         before_response: true,
+        is_gap: false,
     };
     for position in positions {
         let Some(row) = batch.get(*position) else {
@@ -310,7 +338,7 @@ async fn reject_rows(
             );
             return Err(Error::new(ErrorKind::Data, message).help("positions begin with 0"));
         };
-        rejects.keep(&context.sink, row, &failure).await?;
+        rejects.keep(&context.sink, exchange, row, &failure).await?;
     }
     Ok(())
 }
@@ -346,73 +374,4 @@ fn past_the_end(mut failure: Failure, pages: &Pages) -> Failure {
         ));
     }
     failure
-}
-
-/// Sends a request, and counts it. `past_the_end`: statuses that mean that there is no such page.
-pub async fn ask(
-    context: &RequestContext,
-    scope: &Scope,
-    request: &Request,
-    past_the_end: &[u16],
-) -> Conversed<(Arc<Response>, Verdict)> {
-    let api = &context.api;
-    let rules = Rules { context, scope };
-    let judge: &dyn Judge = &rules;
-    let sending = Sending {
-        transport: &*api.transport,
-        limits: &context.limits,
-        policy: &context.policy,
-        auth: context.auth.as_ref(),
-        step: context.step.id(),
-        success: &context.success,
-        past_the_end,
-        payload: (&context.http.request.response.payload, context.api.max_response()),
-        hosts: &context.hosts,
-        has_credentials: context.auth.is_some() || context.api.has_headers(),
-        waiting: &|wait| {
-            let message = format!(
-                "{}: the API asks to wait {} s",
-                context.step.id(),
-                wait.as_secs_f64().ceil()
-            );
-            let warning = EventKind::Warning { text: message };
-            context.step.run.events.try_emit(Some(context.step.id()), warning);
-        },
-        judge: Some(judge).filter(|_| !context.http.request.response.rules.is_empty()),
-    };
-    let sent = sending.send(request).await;
-    if let Ok((response, Verdict::Take)) = &sent.result
-        && response.status == 207
-        && context.http.request.response.rules.is_empty()
-        && !context.outcome.partly.swap(true, Ordering::Relaxed)
-    {
-        let message = format!(
-            "{}: the API answered 207: some of what was asked may have failed, and no rule of `response` reads which",
-            context.step.id()
-        );
-        context.step.warn(message).await;
-    }
-    let bytes = sent.result.as_ref().map_or(0, |(response, _)| response.body.len());
-    context
-        .step
-        .counters
-        .add_request(sent.requests - 1, bytes as u64, sent.waited);
-    sent.result.map_err(|error| {
-        let place = &context.http.request.request.source_place;
-        let error = match place {
-            Some(place) if error.kind() == ErrorKind::Unauthorized => error.at(place),
-            _ => at_url(context, error),
-        };
-        Failure {
-            error,
-            status: sent.status,
-            attempts: sent.attempts,
-            blame: sent.blame,
-            before_response: true,
-        }
-    })
-}
-
-fn at_url(context: &RequestContext, error: Error) -> Error {
-    error.at(&context.http.request.request.url_place)
 }

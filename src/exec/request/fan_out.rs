@@ -3,20 +3,27 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
-use sequor_planner::ops::RowsOf;
+use sequor_planner::ops::{RowsOf, VariableScope};
 use sequor_planner::plan::FanOut;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::exec::load::rows::{self, Found};
+use crate::exec::load::frozen::{self, Given};
+use crate::exec::load::rows;
+use crate::exec::request::ask::Failure;
 use crate::exec::request::context::RequestContext;
+use crate::exec::request::conversation::converse;
 use crate::exec::request::split::Asking;
 use crate::exec::scope::{Layer, Scope};
+use crate::state::Outcome;
 use crate::value::Row;
 use crate::value::Value;
+
+/// What a row's conversation set: its variables, and the scopes that parsers gave them.
+type Set = (HashMap<String, Value>, HashMap<String, VariableScope>);
 
 /// Asks for every row. `own` holds the step's variables, and gets what the last row in order set.
 pub async fn run(
@@ -35,46 +42,73 @@ pub async fn run(
     let (table, batches) = source(context, rows, scope).await?;
     let each_own = concurrency > 1 || !context.http.row_variables.is_empty();
     let what = if rows.batch_size.is_some() { "batch" } else { "row" };
+    // Set when a row failed, or the run was told to stop: no other is begun.
+    let closing = Arc::new(AtomicBool::new(false));
+    let (is_closing, stopping) = (closing.clone(), context.clone());
     let conversations = values(batches, rows.batch_size)
-        .take_while(|_| std::future::ready(!context.stopped.load(Ordering::Relaxed)))
+        .take_while(move |_| {
+            let stopped = stopping.stopped.load(Ordering::Relaxed) || is_closing.load(Ordering::Relaxed);
+            std::future::ready(!stopped)
+        })
         .enumerate()
         .map(|(number, row)| {
-            let row = row?;
             let layer = if each_own {
                 Layer::new(init.clone())
             } else {
                 own.clone()
             };
-            let asking = Asking {
-                context: context.clone(),
-                scope: scope.clone(),
-                layer: layer.clone(),
-                variable: rows.variable.clone(),
-            };
+            let row = row.map(|row| {
+                let asking = Asking {
+                    context: context.clone(),
+                    scope: scope.clone(),
+                    layer,
+                    variable: rows.variable.clone(),
+                    exchange: Arc::new(context.exchange(number as u64)),
+                };
+                // A task of its own, so that rows use all cores; dropped, it stops.
+                AbortOnDropHandle::new(tokio::spawn(one(asking, row)))
+            });
             let table = table.to_string();
-            // A task of its own, so that rows use all cores; dropped, it stops.
-            let task = AbortOnDropHandle::new(tokio::spawn(async move {
-                if let Err(error) = asking.ask(row).await {
-                    let at = format!("{what} {} of `{table}` ({})", number + 1, asking.variable);
-                    return Err(error.context(at));
-                }
-                Ok::<_, Error>((layer.all(), layer.scopes()))
-            }));
-            Ok(async move {
-                let joined = task.await.map_err(|e| {
-                    Error::new(
-                        ErrorKind::Internal,
-                        format!("the task of a request ended unexpectedly: {e}"),
-                    )
+            async move {
+                let joined = row?.await.map_err(|e| {
+                    let message = format!("the task of a request ended unexpectedly: {e}");
+                    Error::new(ErrorKind::Internal, message)
                 })?;
-                joined.map(|set| (number, set))
-            })
+                let at = || format!("{what} {} of `{table}` ({})", number + 1, rows.variable);
+                joined.map(|set| (number, set)).map_err(|e| e.context(at()))
+            }
         })
-        .try_buffer_unordered(concurrency);
+        .buffer_unordered(concurrency);
     let mut conversations = std::pin::pin!(conversations);
     // What each variable was set to by the latest row so far.
     let mut latest: HashMap<String, (usize, Value)> = HashMap::new();
-    while let Some((number, (set, scopes))) = conversations.try_next().await? {
+    let mut failed = None;
+    loop {
+        let next = tokio::select! {
+            biased;
+            next = conversations.next() => next,
+            () = context.step.run.cancel.cancelled(), if failed.is_none() => {
+                failed = Some(Error::new(ErrorKind::Cancelled, "interrupted"));
+                closing.store(true, Ordering::Relaxed);
+                match drains(context) {
+                    true => continue,
+                    false => break,
+                }
+            }
+        };
+        let (number, (set, scopes)) = match next {
+            None => break,
+            Some(Ok(ended)) => ended,
+            Some(Err(error)) => {
+                // What is under way ends in order, so that it is known what became of it.
+                failed.get_or_insert(error);
+                closing.store(true, Ordering::Relaxed);
+                match drains(context) {
+                    true => continue,
+                    false => break,
+                }
+            }
+        };
         if !each_own {
             continue;
         }
@@ -90,6 +124,12 @@ pub async fn run(
             }
         }
     }
+    if let Some(checkpoint) = &context.checkpoint {
+        checkpoint.ledger.flush().await?;
+    }
+    if let Some(error) = failed {
+        return Err(error);
+    }
     if context.stopped.load(Ordering::Relaxed) {
         let what = match context.outcome.kept.load(Ordering::Relaxed) {
             true => "a rule keeps the tables: what other rows gave is not loaded",
@@ -102,6 +142,95 @@ pub async fn run(
         own.set(&name, value);
     }
     Ok(())
+}
+
+/// Asks once, and notes what became of it.
+pub async fn single(context: &Arc<RequestContext>, scope: &Scope, own: &Arc<Layer>) -> Result<()> {
+    let exchange = Arc::new(context.exchange(0));
+    let asked = converse(context, scope, own, &exchange).await;
+    let Some(checkpoint) = context.checkpoint.as_ref().filter(|_| !exchange.is_over()) else {
+        return match asked {
+            Err(failure) if !failure.is_gap => Err(failure.error),
+            _ => Ok(()),
+        };
+    };
+    let outcome = match &asked {
+        Ok(()) => Some(Outcome::Done {
+            attempts: exchange.attempts(),
+        }),
+        Err(failure) if failure.error.kind() == ErrorKind::InDoubt => {
+            checkpoint.doubt(0, &Value::Null);
+            None
+        }
+        Err(failure) => failure.was_not_carried_out().then_some(Outcome::Failed),
+    };
+    if let Some(outcome) = outcome {
+        checkpoint.ledger.note(0, outcome).await?;
+    }
+    checkpoint.ledger.flush().await?;
+    match asked {
+        Err(failure) if failure.error.kind() != ErrorKind::InDoubt => Err(failure.error),
+        _ => Ok(()),
+    }
+}
+
+/// Whether requests under way are waited for when no other is begun: those that change something outside.
+fn drains(context: &RequestContext) -> bool {
+    context.checkpoint.is_some() && !context.http.request.is_read()
+}
+
+/// Asks for one row, and notes what became of it.
+async fn one(asking: Asking, row: Value) -> Result<Set> {
+    let (context, exchange) = (&asking.context, &asking.exchange);
+    let before = exchange.rejected_before();
+    if let Some(rejects) = &context.rejects {
+        for rejection in before {
+            rejects.put(&context.sink, rejection).await?;
+        }
+    }
+    let set = |layer: &Layer| (layer.all(), layer.scopes());
+    let checkpoint = context.checkpoint.as_ref();
+    if exchange.is_over() && checkpoint.is_some_and(|checkpoint| !checkpoint.keeps_responses) {
+        return Ok(set(&asking.layer));
+    }
+    let asked = asking.ask(row.clone()).await;
+    let Some(checkpoint) = checkpoint.filter(|_| !exchange.is_over()) else {
+        return match asked {
+            Ok(()) => Ok(set(&asking.layer)),
+            Err(failure) => Err(failure.error),
+        };
+    };
+    let rejections = exchange.rejections();
+    let outcome = match &asked {
+        Ok(()) if rejections.is_empty() => Outcome::Done {
+            attempts: exchange.attempts(),
+        },
+        Ok(()) => Outcome::Rejected(rejections),
+        Err(failure) if failure.error.kind() == ErrorKind::InDoubt => {
+            checkpoint.doubt(exchange.row, &row);
+            return Ok(set(&asking.layer));
+        }
+        Err(failure) if failure.was_not_carried_out() => Outcome::Failed,
+        // Nobody knows: without an outcome it is in doubt.
+        Err(_) => return asked.map(|()| set(&asking.layer)).map_err(|failure| failure.error),
+    };
+    checkpoint.ledger.note(exchange.row, outcome).await?;
+    match asked {
+        Ok(()) => Ok(set(&asking.layer)),
+        Err(failure) => Err(failure.error),
+    }
+}
+
+impl Failure {
+    /// Tells whether it is known that the API did not do what was asked for: it may be asked again.
+    fn was_not_carried_out(&self) -> bool {
+        match self.status {
+            // What a server that failed has done is not known.
+            Some(status) => status < 500 || status == 501,
+            // It was never sent.
+            None => self.attempts == 0 || self.error.kind() == ErrorKind::Connect,
+        }
+    }
 }
 
 /// Rows, by chunks.
@@ -130,10 +259,15 @@ pub async fn source(context: &RequestContext, wanted: &RowsOf, scope: &Scope) ->
         return Ok(("the test record".into(), listed(rows)));
     }
     let step = context.step.in_scope(scope.clone());
-    match rows::found(&step, wanted, context.http.row_columns.as_ref()).await? {
-        Found::Values(values) => Ok(("values".into(), listed(values))),
-        Found::Rows(name, rows) => {
-            let chunks = rows.batches.map_ok(move |batch| {
+    let find = rows::found(&step, wanted, context.http.row_columns.as_ref());
+    let given = match &context.checkpoint {
+        None => Given::from(find.await?),
+        Some(checkpoint) => frozen::rows(&checkpoint.files, &checkpoint.key, find).await?,
+    };
+    match given {
+        Given::Values(values) => Ok(("values".into(), listed(values))),
+        Given::Rows(name, batches) => {
+            let chunks = batches.map_ok(move |batch| {
                 let batch = Arc::new(batch);
                 let rows =
                     (0..batch.num_rows()).map(move |index| Ok(Value::Row(Row::new(batch.clone(), index))));

@@ -1,5 +1,7 @@
 //! Requests to APIs: what a step's requests share, one conversation per row with its pages, and what is done with responses.
 
+pub mod ask;
+pub mod checkpoint;
 mod conditional;
 pub mod context;
 pub mod conversation;

@@ -9,8 +9,10 @@ use crate::batch::target::RowTarget;
 use crate::error::{Blame, Error, ErrorKind, Result};
 use crate::exec::event::Counters;
 use crate::exec::load::sink::Sink;
-use crate::exec::request::conversation::Failure;
+use crate::exec::request::checkpoint::Exchange;
+use crate::exec::request::ask::Failure;
 use crate::python::ParserTables;
+use crate::state::Rejection;
 use crate::value::Value;
 
 /// The columns of a table of rejects.
@@ -48,21 +50,50 @@ impl Rejects {
     }
 
     /// Keeps a row.
-    pub async fn keep(&self, sink: &Sink, row: &Value, failure: &Failure) -> Result<()> {
+    pub async fn keep(
+        &self,
+        sink: &Sink,
+        exchange: &Exchange,
+        row: &Value,
+        failure: &Failure,
+    ) -> Result<()> {
+        if exchange.is_over() {
+            // What was rejected then is kept already.
+            return Ok(());
+        }
         let row = serde_json::to_string(row).map_err(|e| Error::new(ErrorKind::Data, e.to_string()))?;
-        let error = failure.error.whole_message();
-        let time = chrono::Utc::now().to_rfc3339();
+        let rejection = Rejection {
+            status: failure.status,
+            error: failure.error.whole_message().to_string(),
+            attempts: u32::try_from(failure.attempts).unwrap_or(u32::MAX),
+            time: chrono::Utc::now().to_rfc3339(),
+            data: row,
+        };
+        self.put(sink, &rejection).await?;
+        exchange.reject(rejection);
+        Ok(())
+    }
+
+    /// Puts a row into the table.
+    pub async fn put(&self, sink: &Sink, rejection: &Rejection) -> Result<()> {
+        let Rejection {
+            status,
+            error,
+            attempts,
+            time,
+            data,
+        } = rejection;
         let number = |n: Option<u64>| n.map_or(Cell::Null, |n| Cell::Number(Cow::Owned(n.to_string())));
         let (_, filled) = sink.fill(|tables| {
             tables.with(self.table, &mut |target, full| {
                 let RowTarget::Typed(builder) = target else {
                     return Ok(0);
                 };
-                builder.set(0, Cell::Json(Cow::Borrowed(&row)))?;
-                builder.set(1, number(failure.status.map(u64::from)))?;
+                builder.set(0, Cell::Json(Cow::Borrowed(data)))?;
+                builder.set(1, number(status.map(u64::from)))?;
                 builder.set(2, Cell::Text(Cow::Borrowed(error)))?;
-                builder.set(3, number(Some(failure.attempts)))?;
-                builder.set(4, Cell::Text(Cow::Borrowed(&time)))?;
+                builder.set(3, number(Some(u64::from(*attempts))))?;
+                builder.set(4, Cell::Text(Cow::Borrowed(time)))?;
                 builder.end_row()?;
                 if builder.is_full() {
                     full(builder)?;

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use sequor_planner::expr::{PathStep, Prop};
 use sequor_planner::ops::{BodyFormat, DataPath, ParameterPlace};
+use sha2::{Digest, Sha256};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::api::seconds;
+use crate::exec::request::checkpoint::Exchange;
 use crate::exec::request::context::RequestContext;
 use crate::exec::scope::Scope;
 use crate::http::{self, Body, Pages, Parts, Request, Target};
@@ -27,13 +29,21 @@ pub struct Rendered {
     idempotency_key: Option<Value>,
 }
 
-/// Evaluates the request in the scope, and returns the first that is sent.
-pub async fn render(context: &RequestContext, scope: &Scope) -> Result<Request> {
+/// Evaluates the request in the scope, and returns the first that is sent. `what`: what tells it from the others of the
+/// exchange.
+pub async fn render(
+    context: &RequestContext,
+    scope: &Scope,
+    exchange: &Exchange,
+    what: &str,
+) -> Result<Request> {
     let pagination = context.http.request.request.pagination.as_ref();
     let target = pagination
         .map(|spec| Pages::new(spec).target())
         .unwrap_or_default();
-    Rendered::new(context, scope).await?.request(context, target)
+    Rendered::new(context, scope)
+        .await?
+        .request(context, target, exchange, what)
 }
 
 impl Rendered {
@@ -78,11 +88,17 @@ impl Rendered {
         })
     }
 
-    /// Returns the request for a page.
+    /// Returns the request for a page. `what`: what tells it from the others of the exchange.
     ///
     /// # Errors
     /// What is no request: a url that is none, headers that HTTP does not allow, a host that is not allowed.
-    pub fn request(&self, context: &RequestContext, target: Target) -> Result<Request> {
+    pub fn request(
+        &self,
+        context: &RequestContext,
+        target: Target,
+        exchange: &Exchange,
+        what: &str,
+    ) -> Result<Request> {
         let given = &context.http.request.request;
         let linked = target.link.is_some();
         let mut parts = Parts {
@@ -94,7 +110,7 @@ impl Rendered {
             replaced: Vec::new(),
             headers: [self.headers[0].clone(), self.headers[1].clone(), None],
             body: None,
-            idempotency_key: self.idempotency_key.clone(),
+            idempotency_key: self.key(context, exchange, what),
             timeout: given.timeout.map(seconds),
             total_timeout: given.total_timeout.map(seconds),
         };
@@ -127,6 +143,25 @@ impl Rendered {
             auth.apply(&mut request, linked)?;
         }
         Ok(request)
+    }
+}
+
+impl Rendered {
+    /// The idempotency key. One that is made up is the same in each attempt at the run.
+    fn key(&self, context: &RequestContext, exchange: &Exchange, what: &str) -> Option<Value> {
+        match (&self.idempotency_key, &context.checkpoint) {
+            (Some(Value::Bool(true)), Some(checkpoint)) => {
+                let (run, place) = (context.step.run.id, exchange.place(what));
+                let text = format!("{run} {} {} {place}", checkpoint.key, exchange.row);
+                let digest = Sha256::digest(text.as_bytes());
+                let mut bytes = [0; 16];
+                bytes.copy_from_slice(&digest[..16]);
+                Some(Value::text(
+                    uuid::Builder::from_custom_bytes(bytes).into_uuid().to_string(),
+                ))
+            }
+            (key, _) => key.clone(),
+        }
     }
 }
 

@@ -6,9 +6,10 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use sequor_planner::ops::OnError;
 
-use crate::error::{Error, Result};
+use crate::exec::request::ask::Failure;
+use crate::exec::request::checkpoint::Exchange;
 use crate::exec::request::context::RequestContext;
-use crate::exec::request::conversation::{Failure, converse};
+use crate::exec::request::conversation::converse;
 use crate::exec::scope::{Layer, Scope};
 use crate::value::Value;
 
@@ -22,6 +23,7 @@ pub struct Asking {
     pub layer: Arc<Layer>,
     /// The name of the row's variable.
     pub variable: String,
+    pub exchange: Arc<Exchange>,
 }
 
 impl Asking {
@@ -30,29 +32,35 @@ impl Asking {
     ///
     /// # Errors
     /// What fails for good and is not rejected.
-    pub fn ask(&self, value: Value) -> BoxFuture<'_, Result<(), Error>> {
+    pub fn ask(&self, value: Value) -> BoxFuture<'_, Result<(), Failure>> {
         async move {
             let scope = self
                 .scope
                 .with(Layer::one(&self.variable, value.clone()))
                 .with(self.layer.clone());
-            let Err(failure) = converse(&self.context, &scope, &self.layer).await else {
+            let asked = converse(&self.context, &scope, &self.layer, &self.exchange).await;
+            let Err(failure) = asked else {
                 return Ok(());
             };
             if let Some((first, second)) = self.halves(&value, &failure) {
+                self.exchange.next_part();
                 self.ask(first).await?;
+                self.exchange.next_part();
                 return self.ask(second).await;
             }
             match &self.context.rejects {
+                // It failed in an earlier attempt, and is kept as what it was then.
+                _ if failure.is_gap => Ok(()),
                 Some(rejects) if rejects.take(&failure) => {
                     let row = match (&value, self.splits()) {
                         // What is left of a batch is the row itself.
                         (Value::List(rows), true) if rows.len() == 1 => &rows[0],
                         (value, _) => value,
                     };
-                    rejects.keep(&self.context.sink, row, &failure).await
+                    let sink = &self.context.sink;
+                    Ok(rejects.keep(sink, &self.exchange, row, &failure).await?)
                 }
-                _ => Err(failure.error),
+                _ => Err(failure),
             }
         }
         .boxed()
@@ -70,7 +78,8 @@ impl Asking {
             let rejects = self.context.rejects.as_ref();
             self.splits() && rejects.is_some_and(|rejects| rejects.take(failure))
         };
-        if rows.len() < 2 || !(too_large || guilty()) {
+        // What was halved in an earlier attempt is halved again, to find what was taken of it.
+        if rows.len() < 2 || !(too_large || failure.is_gap || guilty()) {
             return None;
         }
         let (first, second) = rows.split_at(rows.len() / 2);

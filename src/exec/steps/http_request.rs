@@ -11,8 +11,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::exec::api::Api;
 use crate::exec::context::StepContext;
 use crate::exec::load::sink::Sink;
+use crate::exec::request::checkpoint::Checkpoint;
 use crate::exec::request::context::{Outcome, RequestContext};
-use crate::exec::request::conversation::converse;
 use crate::exec::request::rejects::{self, Rejects};
 use crate::exec::request::{credentials, fan_out, named_hosts};
 use crate::exec::scope::{Layer, Scope};
@@ -76,6 +76,10 @@ pub async fn begin(
         }),
         _ => None,
     };
+    let checkpoint = match (destination, &records) {
+        (Destination::Tables, None) => Checkpoint::open(&inside, http).await?,
+        _ => None,
+    };
     let context = Arc::new(RequestContext {
         success: success(&inside, http).await?,
         policy: api.policy(&http.request.request),
@@ -91,6 +95,7 @@ pub async fn begin(
         base_url,
         sink,
         records,
+        checkpoint,
     });
     Ok(Begun {
         context,
@@ -109,12 +114,14 @@ pub async fn run(step: &StepContext, http: &HttpStep, records: Option<Vec<Row>>)
         init,
     } = begin(step, http, Destination::Tables, records).await?;
     match &http.fan_out {
-        FanOut::Single => converse(&context, &scope, &own)
-            .await
-            .map_err(|failure| failure.error)?,
+        FanOut::Single => fan_out::single(&context, &scope, &own).await?,
         FanOut::Concurrent { .. } | FanOut::Sequential { .. } => {
             fan_out::run(&context, &scope, &own, &init).await?;
         }
+    }
+    not_in_doubt(step, &context).await?;
+    if step.run.cancel.is_cancelled() {
+        return Err(Error::new(ErrorKind::Cancelled, "interrupted"));
     }
     // Requests are over: this is the last holder.
     let context = Arc::into_inner(context)
@@ -144,6 +151,31 @@ pub async fn run(step: &StepContext, http: &HttpStep, records: Option<Vec<Row>>)
     }
     step.scope.publish(set);
     Ok(())
+}
+
+/// # Errors
+/// Rows that may have been sent by an earlier attempt, and must not be sent twice: they are listed.
+async fn not_in_doubt(step: &StepContext, context: &RequestContext) -> Result<()> {
+    let doubts = match &context.checkpoint {
+        Some(checkpoint) => checkpoint.doubts(),
+        None => Vec::new(),
+    };
+    if let Some(state) = &step.run.state {
+        state
+            .note_doubts(step.run.id, &step.scope.key(step.id()), &doubts)
+            .await?;
+    }
+    if doubts.is_empty() {
+        return Ok(());
+    }
+    let rows = match doubts.len() {
+        1 => "1 row may have been sent".to_string(),
+        n => format!("{n} rows may have been sent"),
+    };
+    let message = format!("{rows} when the run ended before, and must not be sent twice");
+    Err(Error::new(ErrorKind::InDoubt, message).help(
+        "`sequor show` lists them; look at the API, and go on with --resume --in-doubt send or --in-doubt skip; an `idempotency_key` avoids it",
+    ))
 }
 
 /// `init.variables`: set once, before the first request.

@@ -17,7 +17,8 @@ use crate::batch::types::{BareDecimal, column_type};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::EventKind;
 use crate::exec::context::StepContext;
-use crate::exec::request::conversation::ask;
+use crate::exec::request::ask::{Part, ask};
+use crate::exec::request::checkpoint::Exchange;
 use crate::exec::request::fan_out;
 use crate::exec::request::render::render;
 use crate::exec::request::response;
@@ -96,7 +97,13 @@ async fn show(
 
 async fn show_one(begun: &Begun, scope: &Scope, own: &Arc<Layer>, mode: PreviewMode) -> Result<()> {
     let context = &begun.context;
-    let mut request = render(context, scope).await?;
+    let exchange = Exchange::default();
+    let part = Part {
+        exchange: &exchange,
+        what: "",
+        past_the_end: &[],
+    };
+    let mut request = render(context, scope, &exchange, part.what).await?;
     if mode != PreviewMode::Parser {
         if let Some(auth) = &context.auth {
             auth.stand_in(&mut request)?;
@@ -108,7 +115,7 @@ async fn show_one(begun: &Begun, scope: &Scope, own: &Arc<Layer>, mode: PreviewM
         print(&context.step, &text).await;
         return Ok(());
     }
-    let asked = ask(context, scope, &request, &[]).await;
+    let asked = ask(context, scope, &request, part).await;
     let (answer, verdict) = asked.map_err(|failure| failure.error)?;
     if verdict == Verdict::Skip {
         return Ok(());

@@ -37,6 +37,16 @@ pub struct Target {
 }
 
 impl Target {
+    /// Returns what tells it from those of other pages.
+    pub fn key(&self) -> String {
+        let link = self.link.as_ref().map(Url::as_str).unwrap_or_default();
+        let parameters = self.parameters.iter();
+        let parameters: Vec<String> = parameters
+            .map(|(name, value)| format!("{name}={}", value.to_json_text()))
+            .collect();
+        format!("{} {} {link}", self.at, parameters.join("&"))
+    }
+
     /// Tells whether it asks for the same page.
     pub fn is(&self, other: &Target) -> bool {
         (self.at, &self.link) == (other.at, &other.link)

@@ -179,9 +179,14 @@ impl Chunks for Folder {
             false => std::fs::remove_file(&path),
         };
         match removed {
-            Err(e) if e.kind() != Io::NotFound => Err(failed(&path, &e)),
-            _ => Ok(()),
+            Err(e) if e.kind() != Io::NotFound => return Err(failed(&path, &e)),
+            _ => {}
         }
+        // The folder around goes with the last that was in it.
+        if let Some(around) = path.parent().filter(|around| *around != self.folder) {
+            let _ = std::fs::remove_dir(around);
+        }
+        Ok(())
     }
 }
 

@@ -33,7 +33,8 @@ pub enum Fate {
     Done,
     /// It was answered: it is to be sent again.
     Failed,
-    Rejected(Rejection),
+    /// It was rejected, or some of its batch.
+    Rejected(Vec<Rejection>),
     /// It may have been sent, and nobody knows.
     InDoubt,
 }
@@ -47,7 +48,7 @@ pub struct Ledger {
     watermark: Watermark,
     groups: Groups,
     /// Where the responses of earlier attempts are, by row and place in its conversation.
-    responses: HashMap<(u64, u32), u64>,
+    responses: HashMap<(u64, u64), u64>,
 }
 
 impl Ledger {
@@ -124,7 +125,7 @@ impl Ledger {
     ///
     /// # Errors
     /// What could not be written; more than a run may keep.
-    pub async fn keep(&self, row: u64, place: u32, response: &Response) -> Result<()> {
+    pub async fn keep(&self, row: u64, place: u64, response: &Response) -> Result<()> {
         self.groups.response(response::bytes(row, place, response)?).await
     }
 
@@ -132,7 +133,7 @@ impl Ledger {
     ///
     /// # Errors
     /// What can't be read.
-    pub async fn kept(&self, row: u64, place: u32) -> Result<Option<Response>> {
+    pub async fn kept(&self, row: u64, place: u64) -> Result<Option<Response>> {
         let Some(at) = self.responses.get(&(row, place)) else {
             return Ok(None);
         };
@@ -140,6 +141,11 @@ impl Ledger {
             Some((chunk, _)) => response::read(chunk.get(1..).unwrap_or_default()).map(Some),
             None => Ok(None),
         }
+    }
+
+    /// Returns what earlier attempts rejected.
+    pub fn rejections(&self) -> impl Iterator<Item = &Rejection> {
+        self.before.rejections()
     }
 
     /// Waits until all that was noted is written.

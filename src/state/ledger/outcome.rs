@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, AsArray, RecordBatch, StringBuilder, UInt8Builder, UInt16Builder, UInt32Builder, UInt64Builder,
+    Array, AsArray, LargeStringBuilder, RecordBatch, StringBuilder, UInt8Builder, UInt16Builder, UInt32Builder, UInt64Builder,
 };
 use arrow::datatypes::{DataType, Field, Schema, UInt8Type, UInt16Type, UInt32Type, UInt64Type};
 use arrow::ipc::reader::StreamReader;
@@ -21,7 +21,8 @@ pub enum Outcome {
     },
     /// It was answered, and what was asked for was not done: it may be sent again.
     Failed,
-    Rejected(Rejection),
+    /// It was rejected, or some of its batch.
+    Rejected(Vec<Rejection>),
 }
 
 /// Why a row was rejected.
@@ -29,9 +30,11 @@ pub enum Outcome {
 pub struct Rejection {
     pub status: Option<u16>,
     pub error: String,
-    pub attempts: u64,
+    pub attempts: u32,
     /// When, in UTC.
     pub time: String,
+    /// The row itself, as JSON.
+    pub data: String,
 }
 
 const DONE: u8 = 0;
@@ -53,6 +56,8 @@ fn rejected_schema() -> Arc<Schema> {
         Field::new("status", DataType::UInt16, true),
         Field::new("error", DataType::Utf8, false),
         Field::new("time", DataType::Utf8, false),
+        Field::new("attempts", DataType::UInt32, false),
+        Field::new("data", DataType::LargeUtf8, false),
     ]))
 }
 
@@ -63,17 +68,22 @@ pub fn bytes(outcomes: &[(u64, Outcome)]) -> Result<Vec<u8>> {
     let mut tries = UInt32Builder::with_capacity(outcomes.len());
     let (mut at, mut statuses) = (UInt64Builder::new(), UInt16Builder::new());
     let (mut errors, mut times) = (StringBuilder::new(), StringBuilder::new());
+    let (mut each, mut data) = (UInt32Builder::new(), LargeStringBuilder::new());
     for (row, outcome) in outcomes {
         rows.append_value(*row);
         let (kind, attempts) = match outcome {
             Outcome::Done { attempts } => (DONE, *attempts),
             Outcome::Failed => (FAILED, 0),
-            Outcome::Rejected(rejection) => {
-                at.append_value(*row);
-                statuses.append_option(rejection.status);
-                errors.append_value(&rejection.error);
-                times.append_value(&rejection.time);
-                (REJECTED, u32::try_from(rejection.attempts).unwrap_or(u32::MAX))
+            Outcome::Rejected(rejections) => {
+                for rejection in rejections {
+                    at.append_value(*row);
+                    statuses.append_option(rejection.status);
+                    errors.append_value(&rejection.error);
+                    times.append_value(&rejection.time);
+                    each.append_value(rejection.attempts);
+                    data.append_value(&rejection.data);
+                }
+                (REJECTED, 0)
             }
         };
         kinds.append_value(kind);
@@ -95,6 +105,8 @@ pub fn bytes(outcomes: &[(u64, Outcome)]) -> Result<Vec<u8>> {
             Arc::new(statuses.finish()),
             Arc::new(errors.finish()),
             Arc::new(times.finish()),
+            Arc::new(each.finish()),
+            Arc::new(data.finish()),
         ],
     )?;
     if rejected.num_rows() > 0 {
@@ -124,7 +136,7 @@ impl Before {
     /// Bytes that are none, though their checksum is right.
     pub fn add(&mut self, bytes: &[u8]) -> Result<()> {
         let mut rest = std::io::Cursor::new(bytes);
-        let mut rejections: HashMap<u64, Rejection> = HashMap::new();
+        let mut rejections: HashMap<u64, Vec<Rejection>> = HashMap::new();
         let mut all = Vec::new();
         while usize::try_from(rest.position()).is_ok_and(|at| at < bytes.len()) {
             let reader = StreamReader::try_new(&mut rest, None)?;
@@ -140,7 +152,6 @@ impl Before {
             let column = |at: usize| batch.columns().get(at).ok_or_else(wrong);
             let rows = column(0)?.as_primitive_opt::<UInt64Type>().ok_or_else(wrong)?;
             let kinds = column(1)?.as_primitive_opt::<UInt8Type>().ok_or_else(wrong)?;
-            let tries = column(2)?.as_primitive_opt::<UInt32Type>().ok_or_else(wrong)?;
             for at in 0..batch.num_rows() {
                 let row = rows.value(at);
                 match kinds.value(at) {
@@ -149,12 +160,8 @@ impl Before {
                         self.others.insert(row, Fate::Failed);
                     }
                     _ => {
-                        let rejection = rejections.remove(&row).unwrap_or_default();
-                        let rejection = Rejection {
-                            attempts: u64::from(tries.value(at)),
-                            ..rejection
-                        };
-                        self.others.insert(row, Fate::Rejected(rejection));
+                        let of_row = rejections.remove(&row).unwrap_or_default();
+                        self.others.insert(row, Fate::Rejected(of_row));
                     }
                 }
             }
@@ -182,6 +189,15 @@ impl Before {
         }
     }
 
+    /// Returns what was rejected.
+    pub fn rejections(&self) -> impl Iterator<Item = &Rejection> {
+        let each = self.others.values().filter_map(|fate| match fate {
+            Fate::Rejected(rejections) => Some(rejections),
+            _ => None,
+        });
+        each.flatten()
+    }
+
     /// Returns how many rows are done.
     pub fn done(&self) -> u64 {
         self.done
@@ -192,20 +208,23 @@ fn place(row: u64) -> (usize, u64) {
     (usize::try_from(row / 64).unwrap_or(usize::MAX), 1 << (row % 64))
 }
 
-fn rejected(batch: &RecordBatch, into: &mut HashMap<u64, Rejection>) -> Result<()> {
+fn rejected(batch: &RecordBatch, into: &mut HashMap<u64, Vec<Rejection>>) -> Result<()> {
     let column = |at: usize| batch.columns().get(at).ok_or_else(wrong);
     let rows = column(0)?.as_primitive_opt::<UInt64Type>().ok_or_else(wrong)?;
     let statuses = column(1)?.as_primitive_opt::<UInt16Type>().ok_or_else(wrong)?;
     let errors = column(2)?.as_string_opt::<i32>().ok_or_else(wrong)?;
     let times = column(3)?.as_string_opt::<i32>().ok_or_else(wrong)?;
+    let attempts = column(4)?.as_primitive_opt::<UInt32Type>().ok_or_else(wrong)?;
+    let data = column(5)?.as_string_opt::<i64>().ok_or_else(wrong)?;
     for at in 0..batch.num_rows() {
         let rejection = Rejection {
             status: statuses.is_valid(at).then(|| statuses.value(at)),
             error: errors.value(at).to_string(),
-            attempts: 0,
+            attempts: attempts.value(at),
             time: times.value(at).to_string(),
+            data: data.value(at).to_string(),
         };
-        into.insert(rows.value(at), rejection);
+        into.entry(rows.value(at)).or_default().push(rejection);
     }
     Ok(())
 }
@@ -221,18 +240,21 @@ mod tests {
 
     use super::*;
 
+    fn rejection() -> impl Strategy<Value = Rejection> {
+        (any::<Option<u16>>(), ".*", any::<u32>(), ".*").prop_map(|(status, error, attempts, data)| Rejection {
+            status,
+            error,
+            attempts,
+            time: "2026-01-02T03:04:05Z".into(),
+            data,
+        })
+    }
+
     fn outcome() -> impl Strategy<Value = Outcome> {
         prop_oneof![
             any::<u32>().prop_map(|attempts| Outcome::Done { attempts }),
             Just(Outcome::Failed),
-            (any::<Option<u16>>(), ".*", any::<u32>()).prop_map(|(status, error, attempts)| {
-                Outcome::Rejected(Rejection {
-                    status,
-                    error,
-                    attempts: u64::from(attempts),
-                    time: "2026-01-02T03:04:05Z".into(),
-                })
-            }),
+            prop::collection::vec(rejection(), 1..3).prop_map(Outcome::Rejected),
         ]
     }
 
@@ -248,7 +270,7 @@ mod tests {
                 let expected = noted.iter().find(|(known, _)| *known == row).map(|(_, outcome)| match outcome {
                     Outcome::Done { .. } => Fate::Done,
                     Outcome::Failed => Fate::Failed,
-                    Outcome::Rejected(rejection) => Fate::Rejected(rejection.clone()),
+                    Outcome::Rejected(rejections) => Fate::Rejected(rejections.clone()),
                 });
                 prop_assert_eq!(before.of(row), expected);
             }

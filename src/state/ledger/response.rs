@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, LargeBinaryArray, RecordBatch, StringArray, UInt16Array, UInt32Array, UInt64Array};
+use arrow::array::{Array, AsArray, LargeBinaryArray, RecordBatch, StringArray, UInt16Array, UInt64Array};
 use arrow::datatypes::{DataType, Field, Schema, UInt16Type};
 use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
@@ -14,12 +14,12 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::Response;
 
 /// The number of the row and the place in its conversation stand before the batch, so that they are found without it.
-const PLACE: usize = 12;
+const PLACE: usize = 16;
 
 fn schema() -> Arc<Schema> {
     Arc::new(Schema::new(vec![
         Field::new("row", DataType::UInt64, false),
-        Field::new("place", DataType::UInt32, false),
+        Field::new("place", DataType::UInt64, false),
         Field::new("status", DataType::UInt16, false),
         Field::new("url", DataType::Utf8, false),
         Field::new("headers", DataType::Utf8, false),
@@ -29,7 +29,7 @@ fn schema() -> Arc<Schema> {
 }
 
 /// Returns a response as bytes. Cookies are left out: they are no data.
-pub fn bytes(row: u64, place: u32, response: &Response) -> Result<Vec<u8>> {
+pub fn bytes(row: u64, place: u64, response: &Response) -> Result<Vec<u8>> {
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let headers = response.headers.iter();
     let headers: Vec<(String, String)> = headers
@@ -42,7 +42,7 @@ pub fn bytes(row: u64, place: u32, response: &Response) -> Result<Vec<u8>> {
         schema(),
         vec![
             Arc::new(UInt64Array::from(vec![row])),
-            Arc::new(UInt32Array::from(vec![place])),
+            Arc::new(UInt64Array::from(vec![place])),
             Arc::new(UInt16Array::from(vec![response.status])),
             Arc::new(StringArray::from(vec![response.url.as_str()])),
             Arc::new(StringArray::from(vec![headers])),
@@ -59,10 +59,10 @@ pub fn bytes(row: u64, place: u32, response: &Response) -> Result<Vec<u8>> {
 }
 
 /// Returns the row of a response, and its place in the row's conversation.
-pub fn place(bytes: &[u8]) -> Result<(u64, u32)> {
+pub fn place(bytes: &[u8]) -> Result<(u64, u64)> {
     let (row, rest) = bytes.split_first_chunk::<8>().ok_or_else(wrong)?;
-    let (place, _) = rest.split_first_chunk::<4>().ok_or_else(wrong)?;
-    Ok((u64::from_le_bytes(*row), u32::from_le_bytes(*place)))
+    let (place, _) = rest.split_first_chunk::<8>().ok_or_else(wrong)?;
+    Ok((u64::from_le_bytes(*row), u64::from_le_bytes(*place)))
 }
 
 /// Returns the response that bytes hold.

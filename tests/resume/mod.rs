@@ -1,0 +1,6 @@
+//! Runs that end too early, and go on.
+
+mod api;
+mod crash;
+mod history;
+mod stops;

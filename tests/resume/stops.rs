@@ -1,0 +1,1 @@
+//! Runs that stop and go on where they stopped.
