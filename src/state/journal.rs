@@ -242,7 +242,7 @@ impl Notes {
     pub fn forget(&mut self, begins: &str) {
         self.push(|run| {
             Statement::new(
-                "DELETE FROM @journal WHERE run = $1 AND substr(step, 1, $2) = $3",
+                "DELETE FROM @journal WHERE run = $1 AND substr(step, 1, CAST($2 AS INTEGER)) = $3",
                 [
                     run.into(),
                     (begins.chars().count() as u64).into(),

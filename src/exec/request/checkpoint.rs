@@ -48,7 +48,7 @@ impl Checkpoint {
         }
         let key = step.scope.key(step.id());
         Ok(Some(Checkpoint {
-            ledger: Ledger::open(files, &key).await?,
+            ledger: Ledger::open(files, &key, may_be_repeated(http)).await?,
             files: files.clone(),
             key,
             keeps_responses: takes_more_than_success(http),
@@ -90,6 +90,17 @@ impl Checkpoint {
         doubts.sort_unstable();
         doubts
     }
+}
+
+/// Whether all requests of a step may be sent again when nobody knows what became of them, as far as is known before they are
+/// made.
+fn may_be_repeated(http: &HttpStep) -> bool {
+    let given = &http.request.request;
+    let by_method = || match http.request.method().as_deref() {
+        Some("GET" | "HEAD" | "OPTIONS" | "TRACE" | "PUT" | "DELETE" | "PATCH") => true,
+        _ => given.safe || given.idempotency_key.is_some(),
+    };
+    given.idempotent.unwrap_or_else(by_method)
 }
 
 /// Whether more is taken from responses than that they are a success.

@@ -34,6 +34,9 @@ impl Open {
     }
 }
 
+/// Where numbers beside a mark begin: behind the longest mark.
+const JOTS: u64 = 128;
+
 /// What no file of chunks is larger than: a slip would fill the memory.
 const MOST: usize = 1 << 31;
 
@@ -166,6 +169,26 @@ impl Chunks for Folder {
             Err(e) if e.kind() == Io::NotFound => Ok(None),
             Err(e) => Err(failed(&path, &e)),
         }
+    }
+
+    fn jot(&self, file: &str, number: u64) -> Result<()> {
+        let (open, path) = (self.opened(file)?, self.path(file));
+        let mut end = open.end.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = (*end).max(JOTS);
+        let bytes = number.to_le_bytes();
+        open.write(&framed(&bytes), at).map_err(|e| failed(&path, &e))?;
+        *end = at + (HEAD + bytes.len()) as u64;
+        Ok(())
+    }
+
+    fn jotted(&self, file: &str) -> Result<Vec<u64>> {
+        let mut all = Vec::new();
+        let mut at = JOTS;
+        while let Some((chunk, next)) = self.read(file, at)? {
+            all.extend(chunk.try_into().ok().map(u64::from_le_bytes));
+            at = next;
+        }
+        Ok(all)
     }
 
     async fn remove(&self, begins: &str) -> Result<()> {

@@ -56,6 +56,23 @@ pub trait Chunks: Send + Sync {
     /// What can't be read.
     async fn mark(&self, file: &str) -> Result<Option<Mark>>;
 
+    /// Notes a number beside a mark, at once and for the end of the process alone. Where that costs as much as a chunk, it is not
+    /// done.
+    ///
+    /// # Errors
+    /// What can't be written.
+    fn jot(&self, _file: &str, _number: u64) -> Result<()> {
+        Ok(())
+    }
+
+    /// Returns the numbers that were noted beside a mark.
+    ///
+    /// # Errors
+    /// What can't be read.
+    fn jotted(&self, _file: &str) -> Result<Vec<u64>> {
+        Ok(Vec::new())
+    }
+
     /// Removes all whose names begin so.
     ///
     /// # Errors

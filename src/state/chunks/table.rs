@@ -100,7 +100,7 @@ impl Chunks for Table {
     async fn remove(&self, begins: &str) -> Result<()> {
         let args = || [(begins.chars().count() as u64).into(), begins.into()];
         let removed = ["chunks", "watermarks"].map(|table| {
-            Statement::new(format!("DELETE FROM @{table} WHERE substr(file, 1, $1) = $2"), args())
+            Statement::new(format!("DELETE FROM @{table} WHERE substr(file, 1, CAST($1 AS INTEGER)) = $2"), args())
         });
         self.home
             .write("chunk", &removed, Durability::Process)

@@ -42,7 +42,11 @@ pub struct Groups {
 
 impl Groups {
     /// Starts to write to a file.
-    pub fn start(chunks: Arc<dyn Chunks>, file: String, budget: Arc<Budget>) -> Groups {
+    pub fn start(
+        chunks: Arc<dyn Chunks>,
+        file: String,
+        budget: Arc<Budget>,
+    ) -> Groups {
         let (given, receiver) = mpsc::channel(WAITING);
         let writing = Writing {
             chunks,
@@ -107,23 +111,23 @@ impl Writing {
         loop {
             // Nothing waits: nothing is to be written soon.
             let next = match self.group.is_empty() {
-                true => Ok(given.recv().await),
+                true => Ok(given.recv().await.map(Some)),
                 false => tokio::time::timeout(PAUSE, self.gather(&mut given)).await,
             };
             match next {
                 Ok(None) => break,
-                Ok(Some(Given::Outcome(row, outcome))) => {
-                    self.group.push((row, outcome));
-                    if self.group.len() >= GROUP {
+                Ok(Some(None)) => self.write_group(Durability::Process).await,
+                Ok(Some(Some(Given::Outcome(row, outcome)))) => {
+                    if self.add(row, outcome) {
                         self.write_group(Durability::Process).await;
                     }
                 }
-                Ok(Some(Given::Response(bytes, answer))) => {
+                Ok(Some(Some(Given::Response(bytes, answer)))) => {
                     let written = self.append(RESPONSE, bytes, Durability::Process).await;
                     // Who asked may be gone.
                     let _ = answer.send(written);
                 }
-                Ok(Some(Given::Flush(durability, answer))) => {
+                Ok(Some(Some(Given::Flush(durability, answer)))) => {
                     self.write_group(durability).await;
                     let _ = answer.send(self.failed.clone().map_or(Ok(()), Err));
                 }
@@ -133,16 +137,27 @@ impl Writing {
         self.write_group(Durability::Process).await;
     }
 
-    /// Gathers outcomes until the group is full, or something else comes.
-    async fn gather(&mut self, given: &mut mpsc::Receiver<Given>) -> Option<Given> {
+    /// Gathers outcomes until the group is to be written, or something else comes. It may be dropped at any time: nothing that was
+    /// received is lost.
+    async fn gather(&mut self, given: &mut mpsc::Receiver<Given>) -> Option<Option<Given>> {
         loop {
             match given.recv().await? {
-                Given::Outcome(row, outcome) if self.group.len() + 1 < GROUP => {
-                    self.group.push((row, outcome));
+                Given::Outcome(row, outcome) => {
+                    if self.add(row, outcome) {
+                        return Some(None);
+                    }
                 }
-                other => return Some(other),
+                other => return Some(Some(other)),
             }
         }
+    }
+
+    /// Adds an outcome to the group. Whether it is to be written now.
+    fn add(&mut self, row: u64, outcome: Outcome) -> bool {
+        let is_done = matches!(outcome, Outcome::Done { .. });
+        self.group.push((row, outcome));
+        // What is more than a number is seldom.
+        !is_done || self.group.len() >= GROUP
     }
 
     async fn write_group(&mut self, durability: Durability) {

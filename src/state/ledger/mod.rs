@@ -47,16 +47,19 @@ pub struct Ledger {
     before: outcome::Before,
     watermark: Watermark,
     groups: Groups,
+    /// Where each row that is done is noted at once; none where it can wait for its group.
+    jots: Option<String>,
     /// Where the responses of earlier attempts are, by row and place in its conversation.
     responses: HashMap<(u64, u64), u64>,
 }
 
 impl Ledger {
-    /// Opens the ledger of a step, with what earlier attempts left.
+    /// Opens the ledger of a step, with what earlier attempts left. `again`: whether its rows may be sent again when nobody knows
+    /// what became of them.
     ///
     /// # Errors
     /// What can't be read, or written.
-    pub async fn open(files: &RunFiles, step: &str) -> Result<Ledger> {
+    pub async fn open(files: &RunFiles, step: &str, again: bool) -> Result<Ledger> {
         let file = files.name(step, "ledger");
         let chunks = files.chunks.clone();
         let mut before = outcome::Before::default();
@@ -74,7 +77,11 @@ impl Ledger {
         }
         // What a crash left half-written is written over.
         chunks.cut(&file, at).await?;
-        let watermark = Watermark::open(chunks.clone(), files.name(step, "watermark")).await?;
+        let mark = files.name(step, "watermark");
+        for row in chunks.jotted(&mark)? {
+            before.set_done(row);
+        }
+        let watermark = Watermark::open(chunks.clone(), mark.clone()).await?;
         let groups = Groups::start(chunks.clone(), file.clone(), files.budget.clone());
         Ok(Ledger {
             chunks,
@@ -82,6 +89,7 @@ impl Ledger {
             before,
             watermark,
             groups,
+            jots: (!again).then_some(mark),
             responses,
         })
     }
@@ -118,6 +126,9 @@ impl Ledger {
     /// # Errors
     /// What could not be written.
     pub async fn note(&self, row: u64, outcome: Outcome) -> Result<()> {
+        if let (Some(jots), Outcome::Done { .. }) = (&self.jots, &outcome) {
+            self.chunks.jot(jots, row)?;
+        }
         self.groups.outcome(row, outcome).await
     }
 

@@ -169,7 +169,8 @@ impl Before {
         Ok(())
     }
 
-    fn set_done(&mut self, row: u64) {
+    /// Takes a row as done.
+    pub fn set_done(&mut self, row: u64) {
         // It may have failed in the attempt before.
         self.others.remove(&row);
         let (word, bit) = place(row);
