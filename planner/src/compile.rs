@@ -196,6 +196,7 @@ impl Compiler {
         let known = BTreeSet::new();
         let names = self.names(&known, &around.servers);
         let mut resolver = Resolver::new(&names, first_frame, &mut d);
+        let timeout = written.as_ref().and_then(|written| written.timeout);
         let action = written.map(|written| resolver.unfold(&written, around, &step.id, step.frame));
         let (frames, visited) = (resolver.frames, std::mem::take(&mut resolver.visited));
         visited
@@ -206,6 +207,7 @@ impl Compiler {
             Some(action) if !d.has_errors() => Ok(Unfolded {
                 action: self.rewritten(step, action, &around.servers),
                 frames,
+                timeout,
             }),
             _ => Err(d.into_sorted()),
         }
@@ -237,6 +239,8 @@ impl Compiler {
 #[derive(Debug)]
 pub struct Unfolded {
     pub action: Action,
+    /// Seconds that the step may take.
+    pub timeout: Option<f64>,
     /// The number behind that of its last flow frame.
     pub frames: usize,
 }

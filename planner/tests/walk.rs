@@ -92,12 +92,12 @@ fn plain_in_sources(form: Form) -> bool {
 /// Steps that have every key of their operation between them.
 pub fn examples() -> Vec<(&'static str, Json)> {
     let request = json!({
-        "op": "http_request", "id": "a", "title": "t", "description": "d", "enabled": true, "on_error": "stop", "depends_on": [], "after": [], "checkpoint": false,
+        "op": "http_request", "id": "a", "title": "t", "description": "d", "enabled": true, "on_error": "stop", "depends_on": [], "after": [],
         "init": {"variables": {"p": 1}},
         "for_each": {"source": "db", "database": "d", "namespace": "n", "table": "t", "as": "row", "batch_size": 5},
         "request": {
             "source": "shop", "url": "/x", "method": "POST", "path_parameters": {"x": "1"}, "parameters": {"a": 1}, "headers": {"b": "c"}, "body_format": "json",
-            "body": {"x": 1}, "safe": false, "idempotent": true, "idempotency_key": "k", "timeout": 5, "total_timeout": 9, "concurrency": 2,
+            "body": {"x": 1}, "safe": false, "idempotency_key": "k", "timeout": 5, "total_timeout": 9, "concurrency": 2,
             "rate_limit": {"requests": 5, "per": "2s", "burst": 2},
             "retry": {"max_attempts": 2, "max_wait": 9, "max_elapsed": 9, "statuses": [503], "on": ["timeout"], "non_idempotent": true,
                 "backoff": {"type": "linear", "initial": 1, "max": 2, "jitter": false}},
@@ -131,6 +131,8 @@ pub fn examples() -> Vec<(&'static str, Json)> {
     ] {
         parts.push(("http_request", paging(kind)));
     }
+    parts.push(("http_request", json!({"op": "http_request", "timeout": 60, "checkpoint": false, "max_rejects": "5%", "on_error": "reject",
+        "for_each": {"source": "db", "table": "t", "as": "row"}, "request": {"source": "shop", "url": "/x", "method": "POST", "idempotent": true}})));
     parts.push(("http_request", json!({"op": "http_request", "request": {"source": "shop", "url": "/x", "conditional": false},
         "response": {"tables": [{"source": "db", "table": "t", "columns": {"id": "text"}}], "parser_expression": "{'tables': {'t': []}}"}})));
     parts.push(("http_request", json!({"op": "http_request", "request": {"source": "shop", "url": "/x"},

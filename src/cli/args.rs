@@ -64,7 +64,7 @@ pub enum Command {
     Plan(Plan),
     /// Run a flow
     #[command(
-        after_help = "Examples:\n  sequor run orders --env prod\n  sequor run orders --var day=2024-05-01\n  sequor run orders --record recordings/   # keep every request and response\n  sequor run orders --replay recordings/   # answer from them, without the network\n\nExit codes: 0 done, 1 the flow failed, 2 the project or the command line is wrong, 130 interrupted."
+        after_help = "Examples:\n  sequor run orders --env prod\n  sequor run orders --var day=2024-05-01\n  sequor run orders --record recordings/   # keep every request and response\n  sequor run orders --replay recordings/   # answer from them, without the network\n  sequor run orders --resume               # go on with the run that failed, was interrupted or crashed\n\nExit codes: 0 done, 1 the flow failed, 2 the project or the command line is wrong, 130 interrupted."
     )]
     Run(Run),
     /// Explain the code of a finding: what it means, with an example
@@ -93,6 +93,9 @@ pub enum Command {
     /// Print what a run told
     #[command(after_help = "Examples:\n  sequor logs            # the latest run\n  sequor logs 019a2b3c-4d5e --format json")]
     Logs(Show),
+    /// Send rows again that a run rejected, from what it kept of them
+    #[command(after_help = "Examples:\n  sequor retry 019a2b3c-4d5e\n  sequor retry 019a2b3c-4d5e push   # only those of one step")]
+    Retry(Retry),
     /// Run a query on a database source and print its rows
     #[command(
         after_help = "Examples:\n  sequor query stage 'select * from customer_metrics'\n  sequor query _sequor 'select flow, status, started from runs'   # the project's own history"
@@ -221,6 +224,15 @@ pub struct Run {
     /// What becomes of rows that may have been sent when the run ended, and must not be sent twice [default: stop]
     #[arg(long, value_enum, value_name = "WHAT")]
     pub in_doubt: Option<InDoubtArg>,
+    /// How long the run may take; then it is stopped in order, and has failed
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub timeout: Option<std::time::Duration>,
+    /// How the log file is written
+    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+    /// How long another run is waited for that writes the same tables or variables [default: not at all]
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub wait: Option<std::time::Duration>,
     /// How long requests under way get to end in order after Ctrl-C
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
     pub grace: std::time::Duration,
@@ -235,6 +247,13 @@ pub struct Run {
     pub disable_flow_stacktrace: bool,
     #[command(flatten)]
     pub debug: Debug,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    Text,
+    /// One JSON object a line
+    Json,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -305,6 +324,23 @@ pub struct Show {
     /// The run: its id, or the beginning of it; the latest when not given
     pub run: Option<String>,
     /// How it is written
+    #[arg(long, value_enum, default_value_t = RunFormat::Text)]
+    pub format: RunFormat,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct Retry {
+    /// The run: its id, or the beginning of it
+    pub run: String,
+    /// Only this step
+    pub step: Option<String>,
+    /// A variable that the run was given, where it is a secret
+    #[arg(long = "var", value_name = "NAME=VALUE")]
+    pub variables: Vec<String>,
+    /// Send them although the flow, the environment or variables changed
+    #[arg(long)]
+    pub force: bool,
+    /// How the run is told: text, or one JSON object per event on standard output
     #[arg(long, value_enum, default_value_t = RunFormat::Text)]
     pub format: RunFormat,
 }

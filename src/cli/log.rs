@@ -5,12 +5,14 @@ use std::sync::Mutex;
 
 use tracing_subscriber::EnvFilter;
 
+use super::args::LogFormat;
+
 /// Past this the log starts anew; the last one is kept beside it.
 const MAX_BYTES: u64 = 10 * 1024 * 1024;
 
 /// Writes what is traced to the log file: `SEQUOR_LOG` sets what (default: `info`). A home that can't be written to
 /// is no reason not to run.
-pub fn start(path: &Path) {
+pub fn start(path: &Path, format: LogFormat) {
     let open = || -> std::io::Result<std::fs::File> {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)?;
@@ -22,9 +24,12 @@ pub fn start(path: &Path) {
     };
     let Ok(file) = open() else { return };
     let filter = EnvFilter::try_from_env("SEQUOR_LOG").unwrap_or_else(|_| EnvFilter::new("warn,sequor=info"));
-    let _ = tracing_subscriber::fmt()
+    let log = tracing_subscriber::fmt()
         .with_writer(Mutex::new(file))
         .with_ansi(false)
-        .with_env_filter(filter)
-        .try_init();
+        .with_env_filter(filter);
+    let _ = match format {
+        LogFormat::Text => log.try_init(),
+        LogFormat::Json => log.json().flatten_event(true).try_init(),
+    };
 }

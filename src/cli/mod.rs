@@ -9,6 +9,7 @@ mod log;
 mod logs;
 mod plan;
 mod query;
+mod retry;
 mod run;
 mod runs;
 mod schema;
@@ -46,6 +47,7 @@ pub fn main() -> ExitCode {
         Command::Schema { file } => schema::schema(*file),
         Command::Runs(args) => runs::runs(&context, args),
         Command::Show(args) => show::show(&context, args),
+        Command::Retry(args) => retry::retry(&context, args),
         Command::Logs(args) => logs::logs(&context, args),
         Command::Query(args) => query::query(&context, args),
     };

@@ -19,7 +19,7 @@ pub fn run(context: &Context, args: &args::Run) -> Result<Exit> {
             return Ok(Exit::Wrong);
         };
         let preview = preview(&args.debug)?;
-        log::start(&compiled.loaded.project.log());
+        log::start(&compiled.loaded.project.log(), args.log_format);
         run_compiled(context, args, &compiled, preview, resumed).await
     });
     // A query of Python's that blocks must not keep the process.
@@ -44,6 +44,7 @@ async fn compiled(context: &Context, args: &args::Run) -> Result<Option<(Compile
             variables: overrides(&args.variables)?,
             force: args.force,
             retry_failed: args.retry_failed,
+            rejected_of: None,
         };
         let resumed = compile::resumed(context, flow, options).await?;
         return Ok(resumed.map(|(compiled, resumed)| (compiled, Some(resumed))));
@@ -98,6 +99,8 @@ async fn run_compiled(
         .preview(preview)
         .resume(resumed)
         .grace(args.grace)
+        .timeout(args.timeout)
+        .wait(args.wait, Some(Box::new(|text| crate::report::err(text))))
         .in_doubt(match args.in_doubt {
             None | Some(InDoubtArg::Stop) => InDoubt::Stop,
             Some(InDoubtArg::Send) => InDoubt::Send,
@@ -106,6 +109,32 @@ async fn run_compiled(
     for notice in &compiled.loaded.notices {
         crate::report::err(format!("note: {notice}"));
     }
+    tell(context, compiled, session, style, source, args.grace).await
+}
+
+/// Starts a run and shows it to its end, as it is usual.
+pub async fn follow(context: &Context, compiled: &Compiled, session: Session, is_json: bool) -> Result<Exit> {
+    let source = SourceText::new(&compiled.loaded.project.files, false, true);
+    let style = match (is_json, context.quiet, context.terminal) {
+        (true, ..) => Style::Json,
+        (_, true, _) => Style::Quiet,
+        (_, false, true) => Style::Terminal,
+        (_, false, false) => Style::Lines,
+    };
+    tell(context, compiled, session, style, source, GRACE).await
+}
+
+/// How long requests under way get to end in order, where nothing is said.
+const GRACE: Duration = Duration::from_secs(30);
+
+async fn tell(
+    context: &Context,
+    compiled: &Compiled,
+    session: Session,
+    style: Style,
+    source: SourceText,
+    grace: Duration,
+) -> Result<Exit> {
     let mut run = match session.start(compiled).await {
         Ok(run) => run,
         Err(error) => {
@@ -113,7 +142,7 @@ async fn run_compiled(
             return Ok(error.kind().policy().exit);
         }
     };
-    stop_at_interrupt(run.canceller(), args.grace)?;
+    stop_at_interrupt(run.canceller(), grace)?;
     if let Some(events) = run.events() {
         show(events, style, context.color, source).await;
     }

@@ -9,11 +9,24 @@ use uuid::Uuid;
 use super::compile::{Compiled, Loaded};
 use super::parts::{Remembered, RunKeeps};
 use super::resume::{self, Resumed};
+use super::turns;
 use crate::error::Result;
 use crate::event::{ErrorReport, RunStatus};
 use crate::exec::{Keeper, Listener};
 use crate::http::TokenStore;
 use crate::state::{BEAT, Budget, Chunks, Journal, Owner, Recorder, RunFiles, Store, Tokens};
+
+/// How other runs are waited for.
+#[derive(Default)]
+pub struct Waiting {
+    /// How long; none: as it is usual.
+    pub most: Option<Duration>,
+    /// Who is told whom it waits for.
+    pub tell: Option<Tell>,
+}
+
+/// Gets a text.
+pub type Tell = Box<dyn Fn(String) + Send + Sync>;
 
 /// What a run leaves behind.
 pub struct History {
@@ -63,6 +76,7 @@ impl History {
             keeps: RunKeeps {
                 id: Uuid::nil(),
                 files: None,
+                retries_rejected: false,
                 state: None,
                 journal: Journal::none(),
                 variables: None,
@@ -79,18 +93,29 @@ impl History {
     ///
     /// # Errors
     /// A state that can't be opened or written; a run that another program goes on with.
-    pub async fn begin(compiled: &Compiled, resumed: Option<Resumed>) -> Result<Begun> {
+    pub async fn begin(
+        compiled: &Compiled,
+        resumed: Option<Resumed>,
+        waiting: &Waiting,
+    ) -> Result<Begun> {
         let loaded = &compiled.loaded;
         let store = loaded.open_state().await?;
         let sealer = loaded.sealer(&store);
         let owner = Owner::this();
+        let lock = async |run| {
+            let tell = |text| waiting.tell.as_ref().map_or((), |tell| tell(text));
+            turns::take(&store, run, &owner, &compiled.plan, waiting.most, &tell).await
+        };
+        let retries_rejected = resumed.as_ref().is_some_and(|resumed| resumed.retries_rejected);
         let (run, attempt, journal) = match resumed {
             None => {
                 let start = resume::start(compiled)?;
+                lock(start.run).await?;
                 store.begin_run(&start, &owner).await?;
                 (start.run, 1, Journal::of(&store, &sealer, start.run).await?)
             }
             Some(resumed) => {
+                lock(resumed.record.run).await?;
                 let attempt = store.take_over(&resumed.record, &owner).await?;
                 (resumed.record.run, attempt, resumed.journal)
             }
@@ -109,6 +134,7 @@ impl History {
             keeps: RunKeeps {
                 id: run,
                 files: Some(files),
+                retries_rejected,
                 state: Some(store.clone()),
                 journal,
                 variables: Some(Keeper::new(place, &loaded.kept)),

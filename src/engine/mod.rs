@@ -13,6 +13,7 @@ mod run;
 mod session;
 mod signals;
 mod state;
+mod turns;
 
 pub use crate::exec::{InDoubt, Listener, Opener, Preview, PreviewMode, records};
 pub use compile::{CompileError, CompileOptions, Compiled, Loaded, check_jinja2};

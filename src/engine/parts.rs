@@ -155,6 +155,7 @@ impl Parts {
             plan: plan.clone(),
             id: kept.id,
             files: kept.files,
+            retries_rejected: kept.retries_rejected,
             in_doubt: options.in_doubt,
             grace: options.grace,
             state: kept.state,
@@ -193,6 +194,8 @@ impl Default for Remembered {
 pub struct RunKeeps {
     pub id: Uuid,
     pub files: Option<RunFiles>,
+    /// Whether only rows that were rejected are sent again.
+    pub retries_rejected: bool,
     pub state: Option<Store>,
     pub journal: Journal,
     pub variables: Option<Keeper>,

@@ -1,6 +1,6 @@
 //! Going on with a run that was begun before: which one, and whether it still means the same.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -22,6 +22,8 @@ use crate::value::{Value, kept};
 pub struct Resumed {
     pub record: RunRecord,
     pub(super) journal: Journal,
+    /// Whether only rows that were rejected are sent again.
+    pub(super) retries_rejected: bool,
 }
 
 /// What is gone on with, and how.
@@ -35,6 +37,8 @@ pub struct ResumeOptions {
     pub force: bool,
     /// Runs steps again that failed and that the flow went on behind.
     pub retry_failed: bool,
+    /// Sends only the rows again that these steps of a run that is done rejected.
+    pub rejected_of: Option<HashSet<String>>,
 }
 
 /// Returns what is noted of a run when it begins.
@@ -96,6 +100,10 @@ impl Project {
         if options.retry_failed {
             journal.retry_failed();
         }
+        let retries_rejected = options.rejected_of.is_some();
+        if let Some(steps) = options.rejected_of.clone() {
+            journal.only(steps);
+        }
         if !options.force {
             if let Some(difference) = file.difference(&compiled)? {
                 return Err(refused(&difference).into());
@@ -110,7 +118,12 @@ impl Project {
         if let (Some(name), false) = (changed, options.force) {
             return Err(refused(&format!("the variable `{name}` was changed since")).into());
         }
-        Ok((compiled, Resumed { record, journal }))
+        let resumed = Resumed {
+            record,
+            journal,
+            retries_rejected,
+        };
+        Ok((compiled, resumed))
     }
 }
 
@@ -136,7 +149,7 @@ async fn find(store: &Store, flow: &str, options: &ResumeOptions) -> Result<RunR
         return Err(Error::new(ErrorKind::Project, message).help("name that flow, or another run"));
     }
     match record.state {
-        RunState::Done if !options.retry_failed => {
+        RunState::Done if !options.retry_failed && options.rejected_of.is_none() => {
             let message = format!("the run {} is done: nothing is left of it", record.run);
             Err(Error::new(ErrorKind::Resume, message).help(format!("start anew: sequor run {flow}")))
         }

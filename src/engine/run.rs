@@ -36,9 +36,10 @@ impl RunHandle {
         events: Events,
         receiver: mpsc::Receiver<Arc<Event>>,
         history: History,
+        timeout: Option<Duration>,
     ) -> RunHandle {
         let cancel = run.cancel.clone();
-        let task = tokio::spawn(to_end(loaded, plan, run, events, history));
+        let task = tokio::spawn(to_end(loaded, plan, run, events, history, timeout));
         RunHandle {
             cancel,
             events: Some(receiver),
@@ -90,6 +91,7 @@ async fn to_end(
     run: Arc<Run>,
     events: Events,
     history: History,
+    timeout: Option<Duration>,
 ) -> RunReport {
     let started = Instant::now();
     let begun = EventKind::RunStarted {
@@ -99,7 +101,7 @@ async fn to_end(
         program: env!("CARGO_PKG_VERSION").to_string(),
     };
     events.emit(None, begun).await;
-    let result = executed(&plan, &run).await;
+    let result = executed(&plan, &run, timeout).await;
     for database in run.databases.take() {
         // A statement under way after an interrupt keeps its connection: the server ends it when we are gone.
         let _ = tokio::time::timeout(CLOSING, database.close()).await;
@@ -148,10 +150,23 @@ async fn keep_rest(run: &Run) -> Result<()> {
     kept.and(run.journal.sync(Durability::Machine).await)
 }
 
-async fn executed(plan: &Plan, run: &Arc<Run>) -> Result<()> {
+async fn executed(plan: &Plan, run: &Arc<Run>, timeout: Option<Duration>) -> Result<()> {
     let mut executing = std::pin::pin!(execute(run.clone(), plan));
+    let late = async {
+        match timeout {
+            Some(timeout) => tokio::time::sleep(timeout).await,
+            None => std::future::pending().await,
+        }
+    };
     tokio::select! {
         result = &mut executing => result,
+        () = late => {
+            run.cancel.cancel();
+            let _ = tokio::time::timeout(run.grace + GRACE, &mut executing).await;
+            let shown = humantime::format_duration(timeout.unwrap_or_default());
+            let message = format!("the run took longer than its --timeout of {shown}");
+            Err(Error::new(ErrorKind::Limit, message).help("go on with it: --resume; or allow it more"))
+        }
         () = run.cancel.cancelled() => {
             let stopped = tokio::time::timeout(run.grace + GRACE, &mut executing).await;
             stopped.unwrap_or_else(|_| Err(Error::new(ErrorKind::Cancelled, "interrupted")))

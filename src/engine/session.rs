@@ -10,7 +10,7 @@ use sequor_planner::plan::{Action, Plan};
 use tokio_util::sync::CancellationToken;
 
 use super::compile::{Compiled, Loaded};
-use super::history::History;
+use super::history::{History, Tell, Waiting};
 use super::parts::{self, Parts, Remembered};
 use super::resume::Resumed;
 use super::run::RunHandle;
@@ -31,6 +31,7 @@ pub struct Session {
     /// Databases that were opened outside of any run.
     open: Vec<Arc<dyn Database>>,
     pub(super) options: Options,
+    waiting: Waiting,
     /// The run that is gone on with.
     resumed: Option<Resumed>,
 }
@@ -47,6 +48,8 @@ pub(super) struct Options {
     pub in_doubt: InDoubt,
     /// How long requests under way get to end in order.
     pub grace: Duration,
+    /// How long the run may take.
+    pub timeout: Option<Duration>,
 }
 
 /// How long requests under way get to end in order, where nothing is said.
@@ -63,6 +66,7 @@ impl Default for Options {
             interpreter: None,
             in_doubt: InDoubt::default(),
             grace: GRACE,
+            timeout: None,
         }
     }
 }
@@ -75,6 +79,7 @@ impl Session {
             listeners: Vec::new(),
             open: Vec::new(),
             options: Options::default(),
+            waiting: Waiting::default(),
             resumed: None,
         }
     }
@@ -115,9 +120,22 @@ impl Session {
         self
     }
 
+    /// Says how long another run is waited for that writes the same. Without, one that does is an error at once; one that may is
+    /// waited for 10 minutes. `tell` gets whom it waits for.
+    pub fn wait(mut self, most: Option<Duration>, tell: Option<Tell>) -> Session {
+        self.waiting = Waiting { most, tell };
+        self
+    }
+
     /// Says what is done with rows that may have been sent by an earlier attempt at the run.
     pub fn in_doubt(mut self, in_doubt: InDoubt) -> Session {
         self.options.in_doubt = in_doubt;
+        self
+    }
+
+    /// Says how long the run may take: then it is stopped in order, and has failed.
+    pub fn timeout(mut self, timeout: Option<Duration>) -> Session {
+        self.options.timeout = timeout;
         self
     }
 
@@ -149,7 +167,7 @@ impl Session {
         self.listeners.push(own);
         let plan = Arc::new(plan);
         let remembered = match self.options.preview.mode {
-            None => History::begin(compiled, self.resumed.take()).await?,
+            None => History::begin(compiled, self.resumed.take(), &self.waiting).await?,
             // What is only looked at is no run.
             Some(_) => History::none(&self.loaded).await?,
         };
@@ -169,7 +187,10 @@ impl Session {
         };
         let started: Result<_> = started.await;
         match started {
-            Ok((run, events)) => Ok(RunHandle::start(self.loaded, plan, run, events, receiver, history)),
+            Ok((run, events)) => {
+                let timeout = self.options.timeout;
+                Ok(RunHandle::start(self.loaded, plan, run, events, receiver, history, timeout))
+            }
             Err(error) => {
                 history.end(RunStatus::Failed, 0.0, Some(&ErrorReport::from(&error))).await?;
                 Err(error)

@@ -157,9 +157,9 @@ pub async fn over(
     if let (Some(files), false) = (&run.files, failed)
         && keeps_files(step)
     {
-        match rejects {
-            0 => files.forget(&scope.key(&step.id)).await?,
-            _ => files.forget_rows(&scope.key(&step.id)).await?,
+        // What was rejected can be sent again: it needs all of it.
+        if rejects == 0 {
+            files.forget(&scope.key(&step.id)).await?;
         }
     }
     if of_project.is_empty() {

@@ -56,6 +56,8 @@ pub struct Run {
     pub id: Uuid,
     /// Where it keeps what it can be gone on with; none: it keeps nothing.
     pub files: Option<RunFiles>,
+    /// Whether only rows are sent again that an earlier attempt rejected.
+    pub retries_rejected: bool,
     /// What is done with rows that may have been sent by an earlier attempt.
     pub in_doubt: InDoubt,
     /// How long requests under way get to end in order after the run was told to stop.

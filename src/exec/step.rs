@@ -7,6 +7,7 @@ use sequor_planner::ops::OnError;
 use sequor_planner::plan::{Action, Step};
 use tokio::time::MissedTickBehavior;
 
+use super::api::seconds as seconds_of;
 use super::context::StepContext;
 use super::event::Counters;
 use super::keep;
@@ -52,7 +53,7 @@ pub async fn step_to_end(run: Arc<Run>, step: Arc<Step>, scope: Scope, depth: us
     let result = tokio::select! {
         // Dropping what runs takes it back: a load that was not committed never was.
         () = stopped(&run, &step) => Err(interrupted()),
-        result = with_progress(&context) => result,
+        result = in_time(&context) => result,
     };
     let result = result.map_err(|e| e.map_text(|text| run.redactor.shown(text)).at(&step.place));
     // What became of the step shows in its turn: a step before it may fail yet.
@@ -166,6 +167,21 @@ async fn already_done(run: &Run, step: &Step, scope: &Scope, depth: usize) -> En
     }
 }
 
+/// Performs the step within the time that it may take.
+async fn in_time(context: &StepContext) -> Result<()> {
+    let most = context.step.timeout.filter(|_| context.step.unfolds.is_none());
+    within(most, with_progress(context)).await
+}
+
+async fn within(most: Option<f64>, work: impl Future<Output = Result<()>>) -> Result<()> {
+    let Some(most) = most else { return work.await };
+    let performed = tokio::time::timeout(seconds_of(most), work).await;
+    performed.unwrap_or_else(|_| {
+        let message = format!("the step took longer than its `timeout` of {most} s");
+        Err(Error::new(ErrorKind::Limit, message).help("allow it more, or look at what takes so long"))
+    })
+}
+
 /// How often a step that works tells its counts.
 const PROGRESS: Duration = Duration::from_millis(500);
 
@@ -212,5 +228,5 @@ async fn perform(context: StepContext) -> Result<()> {
         scope: unfolded.scope.clone(),
         ..context.clone()
     };
-    Box::pin(perform(planned)).await
+    Box::pin(within(planned.step.timeout, perform(planned.clone()))).await
 }

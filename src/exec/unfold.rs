@@ -68,6 +68,7 @@ pub async fn unfold(run: &Arc<Run>, step: &Step, unfolds: &Unfolds, scope: &Scop
     Ok(Unfolded {
         step: Arc::new(Step {
             action,
+            timeout: unfolded.timeout,
             unfolds: None,
             ..step.clone()
         }),

@@ -3,7 +3,7 @@
 use super::error::{SourceText, render};
 use super::out::{err, out};
 use super::{Show, done, paint, summary};
-use crate::event::{Event, EventKind, StepStatus};
+use crate::event::{ErrorReport, Event, EventKind, RunReport, RunStatus, StepStatus};
 
 /// Writes what happens to standard error, and what the flow prints to standard output.
 pub struct Lines {
@@ -28,6 +28,15 @@ impl Show for Lines {
             }
         }
     }
+}
+
+/// The error of a run that none of its steps has told.
+fn untold(report: &RunReport) -> Option<&ErrorReport> {
+    let told = report.steps.iter().any(|step| step.status == StepStatus::Failed);
+    report
+        .error
+        .as_ref()
+        .filter(|_| !told && report.status == RunStatus::Failed)
 }
 
 /// Returns an event as a line, and whether it belongs on standard output.
@@ -75,15 +84,21 @@ pub fn line(event: &Event, color: bool, quiet: bool, source: &SourceText) -> Opt
             (StepStatus::Cancelled, _) if !quiet => err(format!("{} {step}", paint("stopped", "33", color))),
             _ => None,
         },
-        EventKind::RunFinished(report) if !quiet => {
+        EventKind::RunFinished(report) if quiet => {
+            let error = untold(report)?;
+            err(render(error, "", source, color))
+        }
+        EventKind::RunFinished(report) => {
             let table = summary::table(report, color);
             let table = match table.is_empty() {
                 true => table,
                 false => format!("\n{table}\n"),
             };
             let (flow, status) = (&report.flow, report.status.as_str());
+            let error = untold(report).map(|error| format!("\n{}\n", render(error, "", source, color)));
             err(format!(
-                "{table}\nFlow {flow}: {status} in {:.2} s",
+                "{}{table}\nFlow {flow}: {status} in {:.2} s",
+                error.unwrap_or_default(),
                 report.seconds
             ))
         }

@@ -1,7 +1,7 @@
 //! How far a run is, so that it can be gone on with: which steps are over, what was decided on the way, and the flow's local
 //! variables. What has no effect outside is written in groups; a step that has one waits until all before it is written.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use base64::Engine as _;
@@ -67,6 +67,8 @@ pub struct Journal {
     kept: Option<(Store, Sealer, Uuid)>,
     /// What earlier attempts noted.
     known: HashMap<(String, String), String>,
+    /// The only steps that are run; none: all that are not over.
+    only: Option<HashSet<String>>,
     /// What waits to be written.
     pending: Mutex<Vec<Statement>>,
     /// Held while it is written, so that it is in order.
@@ -79,6 +81,7 @@ impl Journal {
         Journal {
             kept: None,
             known: HashMap::new(),
+            only: None,
             pending: Mutex::default(),
             writing: tokio::sync::Mutex::default(),
         }
@@ -144,7 +147,16 @@ impl Journal {
 
     /// Tells whether earlier attempts noted that a step is over.
     pub fn is_over(&self, step: &str) -> bool {
-        self.decided(step, Entry::Over).is_some()
+        match &self.only {
+            // What is inside of a step that is run again is run with it.
+            Some(only) => !step.contains('>') && !only.contains(step),
+            None => self.decided(step, Entry::Over).is_some(),
+        }
+    }
+
+    /// Takes all steps as over, save for these.
+    pub fn only(&mut self, steps: HashSet<String>) {
+        self.only = Some(steps);
     }
 
     /// Returns what earlier attempts noted of a step.

@@ -186,7 +186,7 @@ impl Store {
                 run.to_string().into(),
             ],
         );
-        let ended = [ended];
+        let ended = [ended, Store::unlocked(run)];
         let written = self.write("run ends", &ended, Durability::Process);
         written.await?.all().map(|_| ())
     }
@@ -197,7 +197,10 @@ impl Store {
     /// A state that can't be written.
     pub async fn beat(&self, run: Uuid) -> Result<()> {
         let beat = Statement::new("UPDATE @runs SET beat = @now WHERE run = $1", [run.to_string().into()]);
-        self.write("sign of life", &[beat], Durability::Process).await.map(|_| ())
+        let locks = Statement::new("UPDATE @locks SET beat = @now WHERE run = $1", [run.to_string().into()]);
+        self.write("sign of life", &[beat, locks], Durability::Process)
+            .await
+            .map(|_| ())
     }
 
     /// Returns runs, the latest first.

@@ -28,6 +28,9 @@ const VERSIONS: &[&[&str]] = &[&[
         PRIMARY KEY (run, frame, name))",
     "CREATE TABLE @variables (project TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (project, name))",
     "CREATE TABLE @tokens (project TEXT NOT NULL, name TEXT NOT NULL, token {bytes} NOT NULL, PRIMARY KEY (project, name))",
+    // What runs that are under way write.
+    "CREATE TABLE @locks (run TEXT PRIMARY KEY, project TEXT NOT NULL, flow TEXT NOT NULL, since TEXT NOT NULL, owner TEXT NOT NULL,
+        beat BIGINT NOT NULL, writes TEXT NOT NULL)",
     // What runs keep to go on with, where they keep no files.
     "CREATE TABLE @chunks (file TEXT NOT NULL, number BIGINT NOT NULL, checksum BIGINT NOT NULL, chunk {bytes} NOT NULL,
         PRIMARY KEY (file, number))",

@@ -35,6 +35,11 @@ pub static COMMON: Shape = Shape {
             Form::Ids,
             "Ids of steps above that this one waits for in place of the barriers before it: steps whose work can't be held back. `[]`: none.",
         ),
+        Key::new(
+            "timeout",
+            Form::Duration,
+            "How long the step may take, the steps inside it included; then it is stopped and has failed.",
+        ),
         Key::new("enabled", Form::Flag, "`false` leaves the step out.").planned(),
         Key::new(
             "on_error",
@@ -71,6 +76,8 @@ pub struct FlowStep {
     pub after: Option<Vec<(String, Place)>>,
     pub enabled: bool,
     pub on_error: OnError,
+    /// Seconds it may take.
+    pub timeout: Option<f64>,
     /// What only the run knows of it.
     pub deferred: Option<Deferred>,
     /// Where `op` stands.
@@ -93,6 +100,13 @@ pub enum FlowAction {
     Try(Try),
     Block(Vec<FlowStep>),
     RunFlow(RunFlow),
+}
+
+impl FlowStep {
+    /// Tells whether the steps inside are one step to those around, and not steps among them.
+    pub fn stands_apart(&self) -> bool {
+        self.on_error != OnError::Stop || self.timeout.is_some() || self.deferred.is_some()
+    }
 }
 
 impl FlowAction {
@@ -136,6 +150,7 @@ pub(super) struct Common {
     after: Option<Vec<(String, Place)>>,
     enabled: bool,
     on_error: OnError,
+    timeout: Option<f64>,
     place: Place,
 }
 
@@ -149,6 +164,7 @@ impl Common {
             after: self.after,
             enabled: self.enabled,
             on_error: self.on_error,
+            timeout: self.timeout,
             deferred: None,
             place: self.place,
             action,
@@ -175,6 +191,7 @@ pub(super) fn read(op: &'static str, place: Place, keys: &Keys<'_>, d: &mut Diag
     let depends_on = keys.texts("depends_on", "ids of steps", d);
     let after = keys.has("after").then(|| keys.texts("after", "ids of steps", d));
     let enabled = keys.flag("enabled", d).unwrap_or(true);
+    let timeout = keys.duration("timeout", d);
     let on_error = match keys.choice("on_error", d) {
         Some("continue") => OnError::Continue,
         Some("reject") => OnError::Reject,
@@ -189,6 +206,7 @@ pub(super) fn read(op: &'static str, place: Place, keys: &Keys<'_>, d: &mut Diag
         after,
         enabled,
         on_error,
+        timeout,
         place,
     }
 }

@@ -15,7 +15,7 @@ use crate::diagnostic::{Diagnostics, did_you_mean, nearest};
 use crate::expr::Prop;
 use crate::span::Place;
 use crate::syntax::{
-    Concurrency, Form, Key, Keys, Node, REQUEST_LIMITS, RateLimitSpec, RetrySpec, Shape, read_concurrency,
+    Concurrency, Form, Key, Keys, MaxRejects, Node, REQUEST_LIMITS, RateLimitSpec, RetrySpec, Shape, read_concurrency,
     read_rate_limit, read_retry,
 };
 
@@ -82,6 +82,9 @@ pub struct HttpRequest {
     pub for_each: Option<RowsOf>,
     pub request: RequestSpec,
     pub response: ResponseSpec,
+    /// How many rows may be rejected before the step fails; none: any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_rejects: Option<MaxRejects>,
     /// Whether nothing is kept to go on with: its rows are streamed, and a run that ends in it can't be gone on with.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub streams: bool,
@@ -226,6 +229,11 @@ pub(super) const OPERATION: Operation = Operation {
                 "Asks once per row of a table or query, or per value of a list.",
             ),
             Key::new(
+                "max_rejects",
+                Form::Rejects,
+                "How many rows may be rejected: a number, or a part of all rows like `5%`; the step fails where there are more. Left out: any number.",
+            ),
+            Key::new(
                 "checkpoint",
                 Form::Flag,
                 "`false`: nothing is kept of the step while it runs, neither a copy of its rows nor pages, and a run that ends in it can't be gone on with.",
@@ -315,9 +323,22 @@ fn read(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<FlowAction> {
         },
         request: request?,
         response: response?,
+        max_rejects: max_rejects(keys, d),
         streams: keys.flag("checkpoint", d) == Some(false),
         place: keys.place().clone(),
     })))
+}
+
+/// Reads how many rows may be rejected.
+fn max_rejects(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<MaxRejects> {
+    let most = keys.rejects("max_rejects", d)?;
+    if !keys.has("for_each") {
+        let place = keys.place_of("max_rejects").cloned();
+        let message = "`max_rejects` counts rows: it belongs to an http_request with `for_each`";
+        d.error(Code::BadValue, place, message)
+            .help("leave it out, or add a `for_each`");
+    }
+    Some(most)
 }
 
 /// Whether there is a request per batch of rows, also where only the run knows how many.

@@ -16,7 +16,7 @@ each_prop! {
         url, method, path_parameters, parameters, headers, body, idempotency_key, pagination;
         source, source_place, url_place, body_format, timeout, total_timeout, concurrency, rate_limit, retry, conditional, safe, idempotent
     }
-    HttpRequest { init, for_each, request, response; streams, place }
+    HttpRequest { init, for_each, request, response; max_rejects, streams, place }
     ColumnSpec { value; name, sql_type, format, place }
     ResponseTable { target, columns, data; data_path, listed, write_mode, schema, reshape, place }
     ResponseSpec {

@@ -188,6 +188,9 @@ pub struct Step {
     pub frame: usize,
     #[serde(default, skip_serializing_if = "is_stop")]
     pub on_error: OnError,
+    /// Seconds it may take.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<f64>,
     pub reads: Vec<Resource>,
     pub writes: Vec<Resource>,
     /// Whether it sends requests that change something outside.

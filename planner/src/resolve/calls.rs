@@ -177,6 +177,7 @@ impl Resolver<'_> {
             place: step.place.clone(),
             frame: frame.id,
             on_error: OnError::Stop,
+            timeout: None,
             reads: effects.reads.into_iter().collect(),
             writes: locals.collect(),
             outside: false,

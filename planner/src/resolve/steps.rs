@@ -11,7 +11,7 @@ use crate::codes::Code;
 use crate::diagnostic::{Diagnostics, did_you_mean};
 use crate::effects::Effects;
 use crate::expr::{Prop, RowUses, has_template};
-use crate::ops::{FlowAction, FlowStep, OnError};
+use crate::ops::{FlowAction, FlowStep};
 use crate::passes::views::KnownTables;
 use crate::plan::{AskedEdge, Region, Step, Until};
 use crate::servers::Servers;
@@ -246,13 +246,13 @@ impl<'a> Resolver<'a> {
         }
         match &step.action {
             // Steps of a block and of a called flow stand in the list like any others.
-            FlowAction::Block(steps) if step.on_error == OnError::Stop => {
+            FlowAction::Block(steps) if !step.stands_apart() => {
                 let path = std::mem::replace(&mut frame.path, format!("{id}/"));
                 self.steps(steps, 0, frame, list, None);
                 frame.path = path;
                 return;
             }
-            FlowAction::RunFlow(run) if step.on_error == OnError::Stop && !self.calls_later(step, run) => {
+            FlowAction::RunFlow(run) if !step.stands_apart() && !self.calls_later(step, run) => {
                 return self.run_flow(step, run, (&id, &id), frame, list);
             }
             _ => {}
@@ -292,6 +292,7 @@ impl<'a> Resolver<'a> {
             place: step.place.clone(),
             frame: frame.id,
             on_error: step.on_error,
+            timeout: step.timeout,
             reads: effects.reads.into_iter().collect(),
             writes: effects.writes.into_iter().collect(),
             outside: found.outside,

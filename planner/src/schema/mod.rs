@@ -264,6 +264,10 @@ impl Definitions {
                 {"type": ["integer", "null"], "minimum": 1},
                 {"type": "string", "pattern": "^\\s*[0-9]*[1-9][0-9]*\\s*([bB]|[kKmMgG]([iI]?[bB])?)?\\s*$"},
             ]}),
+            Form::Rejects => json!({"anyOf": [
+                {"type": ["integer", "null"], "minimum": 0},
+                {"type": "string", "pattern": "^\\s*([0-9]+|[0-9]+(\\.[0-9]+)?\\s*%)\\s*$"},
+            ]}),
             Form::JsonPath => json!({"type": ["string", "null"], "not": {"pattern": TEMPLATE}}),
             Form::Count => json!({"type": ["integer", "null"], "minimum": 0}),
             Form::Method => {

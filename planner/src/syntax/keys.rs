@@ -217,7 +217,7 @@ impl<'a> Keys<'a> {
     }
 
     /// A number, or text with a unit.
-    fn measured<T>(
+    pub(super) fn measured<T>(
         &self,
         name: &str,
         wanted: &str,

@@ -12,6 +12,7 @@ mod maps;
 mod network;
 mod project;
 mod props;
+mod rejects;
 mod scalars;
 mod shape;
 mod slips;
@@ -42,6 +43,7 @@ pub use network::{Network, Tls};
 pub use project::{
     DEFAULT_ENV, ENVIRONMENT, PROJECT, Project, read_default_env, read_environment, read_project,
 };
+pub use rejects::MaxRejects;
 pub use scalars::plain_scalar as plain;
 pub use shape::{EXPRESSION, Form, Key, Shape};
 pub use source::{FLOW, HttpSource, Source, SourceKind, read_flow, read_source};

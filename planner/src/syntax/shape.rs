@@ -57,6 +57,8 @@ pub enum Form {
     Concurrency,
     /// A number of bytes above 0, known when planning: a number, or text like `64MB`.
     Size,
+    /// A number of rows from 0, or a part of them like `5%`, known when planning.
+    Rejects,
     /// One of these words, or a list of them.
     Words(&'static [&'static str]),
     /// A whole number from 0, known when planning.
@@ -104,6 +106,7 @@ impl Key {
                 | Form::Whole
                 | Form::Concurrency
                 | Form::Size
+                | Form::Rejects
                 | Form::Words(_)
                 | Form::Count
         );

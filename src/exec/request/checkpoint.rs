@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use reqwest::Method;
-use sequor_planner::ops::RequestSpec;
+use sequor_planner::ops::{RequestSpec, WriteMode};
 use sequor_planner::plan::HttpStep;
 use sha2::{Digest, Sha256};
 
@@ -27,6 +27,8 @@ pub struct Checkpoint {
     /// Rows that nobody knows of whether they were sent: their numbers and what they are.
     doubts: Mutex<Vec<(u64, String)>>,
     in_doubt: InDoubt,
+    /// Whether rows are sent again that an earlier attempt rejected.
+    retries_rejected: bool,
 }
 
 /// Rows in doubt that are remembered one by one.
@@ -51,7 +53,8 @@ impl Checkpoint {
             ledger: Ledger::open(files, &key, may_be_repeated(http)).await?,
             files: files.clone(),
             key,
-            keeps_responses: takes_more_than_success(http),
+            keeps_responses: takes_more_than_success(http) && !(step.run.retries_rejected && adds_up(http)),
+            retries_rejected: step.run.retries_rejected,
             doubts: Mutex::default(),
             in_doubt: step.run.in_doubt,
         }))
@@ -62,6 +65,7 @@ impl Checkpoint {
         let state = match self.ledger.fate(row) {
             Fate::New | Fate::Failed => State::Fresh,
             Fate::Done => State::Over(Vec::new()),
+            Fate::Rejected(_) if self.retries_rejected => State::Fresh,
             Fate::Rejected(rejections) => State::Over(rejections),
             Fate::InDoubt => match self.in_doubt {
                 InDoubt::Stop => State::InDoubt,
@@ -90,6 +94,12 @@ impl Checkpoint {
         doubts.sort_unstable();
         doubts
     }
+}
+
+/// Whether what was taken from responses is added to what is there: taken once more it would be there twice.
+fn adds_up(http: &HttpStep) -> bool {
+    let mut tables = http.request.response.tables.iter();
+    tables.any(|table| table.write_mode == WriteMode::Append)
 }
 
 /// Whether all requests of a step may be sent again when nobody knows what became of them, as far as is known before they are

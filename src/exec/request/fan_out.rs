@@ -83,6 +83,7 @@ pub async fn run(
     // What each variable was set to by the latest row so far.
     let mut latest: HashMap<String, (usize, Value)> = HashMap::new();
     let mut failed = None;
+    let mut all = 0;
     loop {
         let next = tokio::select! {
             biased;
@@ -98,7 +99,10 @@ pub async fn run(
         };
         let (number, (set, scopes)) = match next {
             None => break,
-            Some(Ok(ended)) => ended,
+            Some(Ok(ended)) => {
+                all += 1;
+                ended
+            }
             Some(Err(error)) => {
                 // What is under way ends in order, so that it is known what became of it.
                 failed.get_or_insert(error);
@@ -129,6 +133,9 @@ pub async fn run(
     }
     if let Some(error) = failed {
         return Err(error);
+    }
+    if let Some(rejects) = &context.rejects {
+        rejects.check(all)?;
     }
     if context.stopped.load(Ordering::Relaxed) {
         let what = match context.outcome.kept.load(Ordering::Relaxed) {

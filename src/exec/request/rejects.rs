@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use sequor_planner::syntax::MaxRejects;
+
 use crate::batch::cell::Cell;
 use crate::batch::target::RowTarget;
 use crate::error::{Blame, Error, ErrorKind, Result};
@@ -32,6 +34,8 @@ pub struct Rejects {
     pub all: bool,
     pub count: AtomicU64,
     pub counters: Arc<Counters>,
+    /// How many may be; none: any number.
+    pub most: Option<MaxRejects>,
     /// What is rejected, one and many.
     pub what: (&'static str, &'static str),
 }
@@ -71,7 +75,30 @@ impl Rejects {
         };
         self.put(sink, &rejection).await?;
         exchange.reject(rejection);
-        Ok(())
+        match self.most {
+            Some(MaxRejects::Rows(most)) if self.count.load(Ordering::Relaxed) > most => {
+                Err(self.too_many(&format!("more than {most}"), failure.error.message()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn too_many(&self, how_many: &str, last: &str) -> Error {
+        let message = format!("{how_many} {} were rejected; the last: {last}", self.what.1);
+        Error::new(ErrorKind::Limit, message)
+            .help("`max_rejects` says how many may be: look at why they fail, or allow more")
+    }
+
+    /// # Errors
+    /// More of all rows were rejected than may be.
+    pub fn check(&self, all: u64) -> Result<()> {
+        let count = self.count.load(Ordering::Relaxed);
+        match self.most {
+            Some(MaxRejects::Percent(most)) if count as f64 > all as f64 * most / 100.0 => {
+                Err(self.too_many(&format!("{count} of {all}, more than {most} %:"), "see the table of rejects"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Puts a row into the table.

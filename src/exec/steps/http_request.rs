@@ -68,6 +68,7 @@ pub async fn begin(
             all: matches!(step.step.on_error, OnError::Reject | OnError::Split),
             count: AtomicU64::new(0),
             counters: step.counters.clone(),
+            most: http.request.max_rejects,
             what: match http.request.for_each.as_ref().and_then(|rows| rows.batch_size) {
                 Some(_) if step.step.on_error == OnError::Split || names_rows(http) => ("row", "rows"),
                 Some(_) => ("batch", "batches"),

@@ -79,15 +79,6 @@ impl RunFiles {
         format!("{}{digest}/", self.folder)
     }
 
-    /// Removes what is kept of a step, save for its ledger: what was rejected stands there.
-    ///
-    /// # Errors
-    /// What can't be removed.
-    pub async fn forget_rows(&self, step: &str) -> Result<()> {
-        self.chunks.remove(&self.name(step, "rows")).await?;
-        self.chunks.remove(&self.name(step, "watermark")).await
-    }
-
     /// Removes what is kept of a step.
     ///
     /// # Errors

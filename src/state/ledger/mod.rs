@@ -154,11 +154,6 @@ impl Ledger {
         }
     }
 
-    /// Returns what earlier attempts rejected.
-    pub fn rejections(&self) -> impl Iterator<Item = &Rejection> {
-        self.before.rejections()
-    }
-
     /// Waits until all that was noted is written.
     ///
     /// # Errors

@@ -190,15 +190,6 @@ impl Before {
         }
     }
 
-    /// Returns what was rejected.
-    pub fn rejections(&self) -> impl Iterator<Item = &Rejection> {
-        let each = self.others.values().filter_map(|fate| match fate {
-            Fate::Rejected(rejections) => Some(rejections),
-            _ => None,
-        });
-        each.flatten()
-    }
-
     /// Returns how many rows are done.
     pub fn done(&self) -> u64 {
         self.done

@@ -1,0 +1,58 @@
+//! `sequor retry`.
+
+use std::collections::HashSet;
+
+use super::args::{self, LogFormat, RunFormat};
+use super::context::{Context, overrides};
+use super::run::follow;
+use super::{compile, log, state};
+use crate::engine::{ResumeOptions, RunState, Session};
+use crate::error::{Error, ErrorKind, Exit, Result};
+
+/// Sends rows again that a run rejected.
+pub fn retry(context: &Context, args: &args::Retry) -> Result<Exit> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let (_, store) = state::open(context).await?;
+        let record = store.run(Some(&args.run)).await?;
+        let steps = store.steps(record.run).await?;
+        store.close().await;
+        if record.state != RunState::Done {
+            let message = format!("the run {} is {}", record.run, record.state.as_str());
+            return Err(Error::new(ErrorKind::Resume, message).help(format!(
+                "rows that it rejected can be sent again when it is done: sequor run {} --resume",
+                record.flow
+            )));
+        }
+        let mut rejected: Vec<&str> = Vec::new();
+        for step in &steps {
+            // The last attempt at a step counts.
+            rejected.retain(|known| *known != step.step || step.status == "already_done");
+            if step.totals.rejects > 0 {
+                rejected.push(&step.step);
+            }
+        }
+        if let Some(wanted) = &args.step {
+            rejected.retain(|known| known == wanted);
+        }
+        if rejected.is_empty() {
+            let of = args.step.as_ref().map_or(String::new(), |step| format!(" in step `{step}`"));
+            crate::report::err(format!("the run {} rejected no rows{of}: nothing is to be sent again", record.run));
+            return Ok(Exit::Done);
+        }
+        let options = ResumeOptions {
+            run: Some(record.run.to_string()),
+            variables: overrides(&args.variables)?,
+            force: args.force,
+            rejected_of: Some(rejected.iter().map(ToString::to_string).collect::<HashSet<_>>()),
+            ..ResumeOptions::default()
+        };
+        let Some((compiled, resumed)) = compile::resumed(context, &record.flow, options).await? else {
+            return Ok(Exit::Wrong);
+        };
+        log::start(&compiled.loaded.project.log(), LogFormat::Text);
+        let session = Session::new(&compiled.loaded).resume(Some(resumed));
+        let is_json = args.format == RunFormat::Json;
+        follow(context, &compiled, session, is_json).await
+    })
+}

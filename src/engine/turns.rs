@@ -1,0 +1,85 @@
+//! One at a time: a run waits for another that writes the same, or is refused.
+
+use std::time::{Duration, Instant};
+
+use sequor_planner::effects::Resource;
+use sequor_planner::plan::Plan;
+use uuid::Uuid;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::state::{Holder, Owner, Store};
+
+/// How long runs wait that may meet, and need not, where nothing is said.
+const MAY_MEET: Duration = Duration::from_secs(600);
+
+/// How often it is looked again.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Locks what a plan writes. `wait`: how long another run is waited for; `tell` gets whom it waits for.
+///
+/// # Errors
+/// Another run that writes the same, and does not end in time; a state that can't be read or written.
+pub async fn take(
+    store: &Store,
+    run: Uuid,
+    owner: &Owner,
+    plan: &Plan,
+    wait: Option<Duration>,
+    tell: &(dyn Fn(String) + Send + Sync),
+) -> Result<()> {
+    let writes = writes(plan);
+    if writes.is_empty() {
+        return Ok(());
+    }
+    let begun = Instant::now();
+    let mut told = false;
+    loop {
+        let Some(holder) = store.lock(run, &plan.flow, owner, &writes).await? else {
+            return Ok(());
+        };
+        let most = wait.unwrap_or(match holder.may_meet {
+            true => MAY_MEET,
+            false => Duration::ZERO,
+        });
+        let shown = shown(&holder);
+        if begun.elapsed() >= most {
+            let error = Error::new(ErrorKind::Locked, shown);
+            return Err(error.help("wait until it has ended, or let this run wait: --wait 10m"));
+        }
+        if !told {
+            tell(format!("waiting: {shown}"));
+            told = true;
+        }
+        tokio::time::sleep(PAUSE.min(most)).await;
+    }
+}
+
+fn shown(holder: &Holder) -> String {
+    let since = holder.since.get(..19).unwrap_or_default().replace('T', " ");
+    let verb = if holder.may_meet { "may write" } else { "writes" };
+    format!(
+        "the run {} of flow `{}`, under way since {since} UTC, {verb} {}",
+        holder.run, holder.flow, holder.what
+    )
+}
+
+/// What a plan writes that outlives its run.
+fn writes(plan: &Plan) -> Vec<Resource> {
+    let mut all = Vec::new();
+    plan.root.each(&mut |step| {
+        let kept = step.writes.iter().filter(|resource| {
+            matches!(
+                resource,
+                Resource::Table { .. }
+                    | Resource::Source(_)
+                    | Resource::AnySource
+                    | Resource::Variable(_)
+                    | Resource::AnyVariable
+            )
+        });
+        all.extend(kept.cloned());
+    });
+    all.sort();
+    all.dedup();
+    all
+}
