@@ -11,6 +11,7 @@ mod plan;
 mod query;
 mod retry;
 mod run;
+mod run_args;
 mod runs;
 mod schema;
 mod show;

@@ -61,7 +61,7 @@ async fn compiled(context: &Context, args: &args::Run) -> Result<Option<(Compile
 }
 
 /// What is only shown.
-fn preview(args: &args::Debug) -> Result<Preview> {
+fn preview(args: &args::RunDebug) -> Result<Preview> {
     Ok(Preview {
         mode: match (args.trace, args.pretty, args.parser) {
             (true, ..) => Some(PreviewMode::Trace),

@@ -27,6 +27,8 @@ pub enum Entry {
     Rounds,
     /// The error that a `try` took.
     Caught,
+    /// Rows are about to be added to tables: how many these have.
+    Committing,
     /// A variable that can't be kept, and why: the run can't be gone on with.
     Unkept,
     /// A variable of the project whose value may not have reached its place.
@@ -40,6 +42,7 @@ impl Entry {
             Entry::Branch => "branch",
             Entry::Rounds => "rounds",
             Entry::Caught => "caught",
+            Entry::Committing => "committing",
             Entry::Unkept => "unkept",
             Entry::Unsaved => "unsaved",
         }

@@ -7,6 +7,8 @@ mod chunks;
 mod cipher;
 mod doubts;
 mod events;
+#[cfg(debug_assertions)]
+mod faults;
 mod home;
 mod journal;
 mod ledger;

@@ -27,6 +27,11 @@ impl Store {
     /// # Errors
     /// A place that can't be used; a state of a later version.
     pub async fn open(home: Arc<dyn Home>, project: &str) -> Result<Store> {
+        #[cfg(debug_assertions)]
+        let home = match super::faults::Faults::asked() {
+            Some(faults) => Arc::new(super::faults::FaultyHome { home, faults }) as Arc<dyn Home>,
+            None => home,
+        };
         schema::migrate(&*home).await?;
         Ok(Store {
             home,

@@ -269,7 +269,7 @@ fn many_at_once_lose_nothing() {
         let runs: Vec<_> = (1..6)
             .map(|part| {
                 project
-                    .command(&["run", &format!("f{part}")])
+                    .command(&["run", &format!("f{part}"), "--wait", "1m"])
                     .stdout(std::process::Stdio::null())
                     .spawn()
                     .expect("runs")

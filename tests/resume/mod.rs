@@ -2,5 +2,6 @@
 
 mod api;
 mod crash;
+mod faults;
 mod history;
 mod stops;

@@ -6,12 +6,13 @@ use super::Operation;
 use super::body::{BODY_FORMATS, BodyFormat, check_body};
 use super::common::{COMMON, FlowAction};
 use super::http_response::{self, RESPONSE, ResponseSpec};
+use super::method::check_method;
 use super::pagination::{self, PAGINATIONS, Pagination, ParameterPlace};
 use super::rows::{self, ROWS, RowsOf};
 use super::rules::RuleAction;
 use super::set_variable::{VariableScope, VariableSet, variables_of};
 use crate::codes::Code;
-use crate::diagnostic::{Diagnostics, did_you_mean, nearest};
+use crate::diagnostic::Diagnostics;
 use crate::expr::Prop;
 use crate::span::Place;
 use crate::syntax::{
@@ -411,28 +412,4 @@ fn read_request(node: &Node, d: &mut Diagnostics) -> Option<RequestSpec> {
         safe: keys.flag("safe", d).unwrap_or_default(),
         idempotent: keys.flag("idempotent", d),
     })
-}
-
-/// Any token is a method (RFC 9110, section 9.1); one that is nearly a known one is a slip.
-fn check_method(method: &str, place: &Place, d: &mut Diagnostics) {
-    let methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
-    let upper = method.trim().to_uppercase();
-    let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
-    if upper.is_empty() || !upper.chars().all(token) {
-        d.error(
-            Code::BadValue,
-            place.clone(),
-            format!("`{method}` is not an HTTP method"),
-        )
-        .maybe_help(did_you_mean(method, "methods", methods));
-    } else if !methods.contains(&upper.as_str())
-        && let Some(near) = nearest(&upper, methods)
-    {
-        d.warning(
-            Code::BadValue,
-            place.clone(),
-            format!("`{method}` is sent as it is: it is none of the common HTTP methods"),
-        )
-        .help(format!("did you mean `{near}`?"));
-    }
 }

@@ -11,6 +11,7 @@ mod deferred;
 mod execute;
 mod http_request;
 mod http_response;
+mod method;
 mod migrate_schema;
 mod pagination;
 mod payload;

@@ -15,6 +15,7 @@ use crate::exec::event::Counters;
 use crate::exec::load::columns::{ColumnSpec, Specs, named_as_there, specs, typed};
 use crate::exec::load::table::Defaults;
 use crate::exec::load::unparsed::{self, Batch};
+use crate::exec::load::waiting::Written;
 use crate::exec::tables::named_table;
 use crate::python::NamedTable;
 use crate::sources::database::{Database, Load, TableName};
@@ -112,7 +113,7 @@ pub async fn load(
     context: &StepContext,
     deferred: &DeferredLoad,
     mut spool: Spool,
-) -> Result<Option<Box<dyn Load>>> {
+) -> Result<Option<Written>> {
     let database = &deferred.database;
     let there = match deferred.columns.is_none() || deferred.schema == SchemaPolicy::Evolve {
         true => database.columns(&deferred.table).await?,
@@ -178,7 +179,7 @@ pub async fn load(
         fields,
     };
     match write(&mut *load, deferred, into, spool, &context.counters).await {
-        Ok(()) => Ok(Some(load)),
+        Ok(rows) => Ok(Some(Written { load, rows })),
         Err(error) => {
             load.abort().await;
             Err(error)
@@ -200,7 +201,7 @@ async fn write(
     into: Into<'_>,
     mut spool: Spool,
     counters: &Counters,
-) -> Result<()> {
+) -> Result<u64> {
     let Into {
         database,
         columns,
@@ -209,16 +210,18 @@ async fn write(
     let table = deferred.table.table.as_str();
     let mut builder = BatchBuilder::new(table, fields, columns)?.lenient(database.reads_texts());
     let mut replay = spool.replay()?;
+    let mut count = 0;
     loop {
         let more = replay.fill(&mut builder)?;
         let unparsed = builder.take_unparsed();
         if let Some(rows) = builder.take()? {
+            count += rows.num_rows() as u64;
             counters.add_rows(rows.num_rows() as u64);
             let rows = unparsed::read(database, table, columns, Batch { rows, unparsed }).await?;
             load.write(rows).await?;
         }
         if !more {
-            return Ok(());
+            return Ok(count);
         }
     }
 }

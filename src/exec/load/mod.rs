@@ -1,6 +1,7 @@
 //! Rows on their way into tables: the sink that a response fills, loads that wait for all rows, and what tables and columns
 //! are called.
 
+pub mod appends;
 pub mod columns;
 mod deferred;
 mod filled;
@@ -9,6 +10,7 @@ mod given;
 pub mod rows;
 pub mod sink;
 pub mod table;
+mod target;
 mod unparsed;
 mod waiting;
 mod write_mode;

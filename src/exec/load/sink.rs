@@ -3,33 +3,22 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use sequor_planner::Place;
-use sequor_planner::ops::{HttpRequest, ResponseTable, SchemaPolicy, TableRef};
+use sequor_planner::ops::{HttpRequest, TableRef, WriteMode};
 use tokio::sync::mpsc;
-use tokio_util::task::AbortOnDropHandle;
 
-use crate::batch::builder::BatchBuilder;
 use crate::batch::spool::Spool;
 use crate::batch::target::{GivenValue, RowTarget};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::context::StepContext;
-use crate::exec::load::columns::{ColumnSpec, Specs, declared, typed};
+use crate::exec::load::appends::{self, Appended};
+use crate::exec::load::columns::{ColumnSpec, declared};
 use crate::exec::load::deferred::{self, DeferredLoad};
 use crate::exec::load::filled::{Filled, never_seen};
-use crate::exec::load::given::constants;
 use crate::exec::load::table::{Defaults, table_name};
+use crate::exec::load::target::{Loading, Target, appended, loading, target};
 use crate::exec::load::unparsed::Batch;
-use crate::exec::load::waiting::{self, Beginning};
-use crate::exec::load::write_mode;
+use crate::exec::load::waiting::Written;
 use crate::python::{NamedTable, OnFull, ParserTables};
-use crate::sources::database::{Load, TableName};
-use sequor_planner::ops::WriteMode;
-
-/// Batches waiting for the database. Few: what waits is memory.
-const WAITING: usize = 2;
-
-/// The task of one table's load: gives the load back when all batches are written.
-type Loader = AbortOnDropHandle<Result<Box<dyn Load>>>;
 
 /// The tables that a step fills.
 pub struct Sink {
@@ -48,21 +37,6 @@ pub struct Tables {
     /// How many of the targets the response declares; the others a parser named.
     declared: usize,
     filled: Filled,
-}
-
-struct Target {
-    /// The table's name, as declared.
-    name: String,
-    rows: RowTarget,
-    loading: Loading,
-}
-
-enum Loading {
-    Streaming {
-        sender: mpsc::Sender<Batch>,
-        loader: Option<Loader>,
-    },
-    Deferred(Box<DeferredLoad>),
 }
 
 impl Sink {
@@ -241,7 +215,7 @@ impl Sink {
                             format!("the task of a load ended unexpectedly: {e}"),
                         )
                     })?;
-                    loads.push((target.name, load?));
+                    loads.push((target.name, load?, target.appended));
                 }
                 (Loading::Deferred(waiting), RowTarget::Open(spool)) => {
                     let load = deferred::load(&context, &waiting, spool).await;
@@ -250,111 +224,38 @@ impl Sink {
                         ErrorKind::Value | ErrorKind::Data => e.at(&waiting.place),
                         _ => e.context(format!("table `{}`", waiting.table)).at(&waiting.place),
                     })?;
-                    loads.extend(load.map(|load| (target.name, load)));
+                    loads.extend(load.map(|load| (target.name, load, target.appended)));
                 }
                 (Loading::Deferred(_), RowTarget::Typed(_)) => {}
             }
         }
-        for (name, load) in loads {
-            load.commit()
-                .await
-                .map_err(|e| e.context(format!("table `{name}`")))?;
-        }
-        Ok(())
+        committed(&context, loads).await
     }
 }
 
-/// Begins the load of a declared table, where its columns are known.
-async fn target(context: &StepContext, table: &ResponseTable, specs: Option<Specs>) -> Result<Target> {
-    let schema = table.schema.unwrap_or(match specs {
-        Some(_) => SchemaPolicy::Discard,
-        None => SchemaPolicy::Evolve,
-    });
-    let database = context.database(&table.target.source).await?;
-    let mode = write_mode(&table.write_mode, &*database);
-    let name = table_name(context, &table.target).await?;
-    let specs = match specs {
-        // What else the rows have does not matter: they can go on at once.
-        Some(specs) if schema == SchemaPolicy::Discard => {
-            return loading(context, &table.target.source, name, specs, mode, &table.place).await;
-        }
-        specs => specs,
-    };
-    let mut rows = RowTarget::Open(Spool::reshaped(&table.reshape));
-    rows.give(&constants(specs.as_deref().unwrap_or_default())?)?;
-    Ok(Target {
-        loading: Loading::Deferred(Box::new(DeferredLoad {
-            table: name.clone(),
-            database,
-            columns: specs,
-            schema,
-            mode,
-            place: table.place.clone(),
-        })),
-        name: name.table,
-        rows,
-    })
-}
-
-/// Begins the load of a table whose columns are known.
-async fn loading(
-    context: &StepContext,
-    source: &str,
-    name: TableName,
-    specs: Specs,
-    mode: WriteMode,
-    place: &Place,
-) -> Result<Target> {
-    let database = context.database(source).await?;
-    let columns = typed(&*database, &specs).map_err(|e| e.at(place))?;
-    let names: Vec<String> = specs.iter().map(|spec| spec.name.clone()).collect();
-    let fields = specs.iter().map(|spec| spec.field.clone());
-    let builder = BatchBuilder::new(name.table.as_str(), fields, &columns)?;
-    let mut rows = RowTarget::Typed(builder.lenient(database.reads_texts()));
-    rows.give(&constants(&specs)?)?;
-    let (sender, receiver) = mpsc::channel(WAITING);
-    let shown = name.to_string();
-    let table = name.table.clone();
-    let mut beginning = Beginning {
-        database,
-        target: name,
-        columns,
-        given: names,
-        mode,
-        emitter: context.emitter(),
-    };
-    let (at, name_for_errors) = (place.clone(), shown.clone());
-    let loader = match context.scope.is_current() {
-        true => {
-            let load = beginning.begin().await;
-            let load = load.map_err(|e| e.context(format!("table `{shown}`")).at(place))?;
-            tokio::spawn(waiting::write_all(beginning, load, receiver))
-        }
-        // Nothing of the database is held while the step waits for its turn.
-        false => tokio::spawn(waiting::write_in_turn(beginning, context.scope.clone(), receiver)),
-    };
-    let loader = AbortOnDropHandle::new(tokio::spawn(async move {
-        let written = AbortOnDropHandle::new(loader).await;
-        let written = written.map_err(|e| {
-            Error::new(
-                ErrorKind::Internal,
-                format!("the task of a load ended unexpectedly: {e}"),
-            )
+/// Makes loads visible; rows that an earlier attempt has added are not added again.
+async fn committed(context: &StepContext, loads: Vec<(String, Written, Option<Appended>)>) -> Result<()> {
+    let (mut each, mut appended) = (Vec::with_capacity(loads.len()), Vec::new());
+    for (name, written, table) in loads {
+        let at = table.map(|table| {
+            let rows = Some(written.rows);
+            appended.push(Appended { rows, ..table });
+            appended.len() - 1
         });
-        written?.map_err(|e| match e.kind() {
-            // Errors of values name their table themselves.
-            ErrorKind::Value if e.message().starts_with("table `") => e.at(&at),
-            _ => e.context(format!("table `{name_for_errors}`")).at(&at),
-        })
-    }));
-    Ok(Target {
-        name: table,
-        rows,
-        loading: Loading::Streaming {
-            sender,
-            loader: Some(loader),
-        },
-    })
+        each.push((name, written.load, at));
+    }
+    let there = appends::before_commit(context, &appended).await?;
+    for (name, load, at) in each {
+        match at.is_some_and(|at| there[at]) {
+            true => load.abort().await,
+            false => load
+                .commit()
+                .await
+                .map(|_| ())
+                .map_err(|e| e.context(format!("table `{name}`")))?,
+        }
+    }
+    Ok(())
 }
 
 impl Tables {
@@ -394,6 +295,7 @@ impl ParserTables for Tables {
             return Ok(at);
         }
         self.targets.push(Target {
+            appended: appended(&load.database, &load.table, &load.mode),
             name: load.table.table.clone(),
             rows: RowTarget::Open(Spool::default()),
             loading: Loading::Deferred(Box::new(load)),

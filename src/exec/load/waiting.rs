@@ -19,6 +19,12 @@ use crate::sources::buffered::BufferedRows;
 use crate::sources::database::{Database, Load, TableName};
 use sequor_planner::ops::WriteMode;
 
+/// A load whose rows are all written.
+pub struct Written {
+    pub load: Box<dyn Load>,
+    pub rows: u64,
+}
+
 /// A load that is about to begin.
 pub struct Beginning {
     pub database: Arc<dyn Database>,
@@ -69,13 +75,18 @@ impl Beginning {
     }
 
     /// Writes rows, or takes the load back: it is given on only while all is well.
-    async fn write(&self, mut load: Box<dyn Load>, rows: Result<RecordBatch>) -> Result<Box<dyn Load>> {
+    async fn write(&self, written: Written, rows: Result<RecordBatch>) -> Result<Written> {
+        let Written { mut load, rows: before } = written;
+        let mut count = before;
         let written = match rows.and_then(|rows| self.named(rows)) {
-            Ok(rows) => load.write(rows).await,
+            Ok(rows) => {
+                count += rows.num_rows() as u64;
+                load.write(rows).await
+            }
             Err(error) => Err(error),
         };
         match written {
-            Ok(()) => Ok(load),
+            Ok(()) => Ok(Written { load, rows: count }),
             Err(error) => {
                 load.abort().await;
                 Err(error)
@@ -99,14 +110,14 @@ impl Beginning {
 /// Writes batches as they come. The load is given back when all are written.
 pub async fn write_all(
     beginning: Beginning,
-    mut load: Box<dyn Load>,
+    mut written: Written,
     mut batches: mpsc::Receiver<Batch>,
-) -> Result<Box<dyn Load>> {
+) -> Result<Written> {
     while let Some(batch) = batches.recv().await {
         let rows = beginning.read(batch).await;
-        load = beginning.write(load, rows).await?;
+        written = beginning.write(written, rows).await?;
     }
-    Ok(load)
+    Ok(written)
 }
 
 /// Keeps batches until the step's turn comes, and then writes them and those that follow.
@@ -114,7 +125,7 @@ pub async fn write_in_turn(
     mut beginning: Beginning,
     scope: Scope,
     mut batches: mpsc::Receiver<Batch>,
-) -> Result<Box<dyn Load>> {
+) -> Result<Written> {
     let mut held = BufferedRows::new(arrow_schema(&beginning.columns));
     let mut more = true;
     let mut turn = std::pin::pin!(scope.wait_for_turn());
@@ -130,10 +141,11 @@ pub async fn write_in_turn(
             },
         }
     }
-    let mut load = beginning.begin().await?;
+    let load = beginning.begin().await?;
+    let mut written = Written { load, rows: 0 };
     let mut kept = held.rows().await?.batches;
     while let Some(batch) = kept.next().await {
-        load = beginning.write(load, batch).await?;
+        written = beginning.write(written, batch).await?;
     }
-    write_all(beginning, load, batches).await
+    write_all(beginning, written, batches).await
 }

@@ -11,6 +11,7 @@ use crate::batch::plain::conformed;
 use crate::batch::types::{Logical, arrow_schema, sql_name};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::context::StepContext;
+use crate::exec::load::appends::{self, Appended};
 use crate::exec::load::columns::{ColumnSpec, typed};
 use crate::exec::load::write_mode;
 use crate::local;
@@ -68,9 +69,19 @@ pub async fn transform(
             .collect();
         refuse_duplicate_keys(query, own, &sources, &named).await?;
     }
+    let appends = mode == WriteMode::Append;
+    let appended = |rows| Appended {
+        database: database.clone(),
+        table: target.clone(),
+        rows: Some(rows),
+    };
     let mut load = database.begin_load(target, &columns, mode).await?;
     match write(&mut *load, rows, &arrow_schema(&columns)).await {
-        Ok(()) => {
+        Ok(rows) => {
+            if appends && appends::before_commit(context, &[appended(rows)]).await? == [true] {
+                load.abort().await;
+                return Ok(());
+            }
             context.counters.add_rows(load.commit().await?);
             Ok(())
         }
@@ -81,12 +92,16 @@ pub async fn transform(
     }
 }
 
-async fn write(load: &mut dyn Load, rows: Rows, schema: &SchemaRef) -> Result<()> {
+/// Writes the rows. How many they are.
+async fn write(load: &mut dyn Load, rows: Rows, schema: &SchemaRef) -> Result<u64> {
     let mut batches = rows.batches;
+    let mut count = 0;
     while let Some(batch) = batches.next().await {
-        load.write(conformed(&batch?, schema)?).await?;
+        let batch = conformed(&batch?, schema)?;
+        count += batch.num_rows() as u64;
+        load.write(batch).await?;
     }
-    Ok(())
+    Ok(count)
 }
 
 /// # Errors

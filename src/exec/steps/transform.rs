@@ -1,14 +1,17 @@
 //! `transform`.
 
-use sequor_planner::ops::{Engine, Transform};
+use std::sync::Arc;
+
+use sequor_planner::ops::{Engine, Transform, WriteMode};
 
 use super::execute::sql_text;
 use super::local;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::context::StepContext;
+use crate::exec::load::appends::{self, Appended};
 use crate::exec::load::table::table_name;
 use crate::exec::load::write_mode;
-use crate::sources::database::TableName;
+use crate::sources::database::{Database, TableName};
 
 /// Runs a query where its data is; its result becomes the target.
 pub async fn run(context: &StepContext, step: &Transform) -> Result<()> {
@@ -42,6 +45,9 @@ pub async fn run(context: &StepContext, step: &Transform) -> Result<()> {
         )
         .help("use `execute` for statements"));
     }
+    if step.write_mode == WriteMode::Append && added_already(context, &database, &target, query).await? {
+        return Ok(());
+    }
     let rows = database
         .transform(query, &target, write_mode(&step.write_mode, &*database))
         .await
@@ -51,6 +57,27 @@ pub async fn run(context: &StepContext, step: &Transform) -> Result<()> {
         })?;
     context.counters.add_rows(rows);
     Ok(())
+}
+
+/// Notes that rows will be added to a table. Whether an earlier attempt has added them.
+async fn added_already(
+    context: &StepContext,
+    database: &Arc<dyn Database>,
+    table: &TableName,
+    query: &str,
+) -> Result<bool> {
+    // How many rows are added is asked only where it matters.
+    let rows = match appends::is_noted(context) {
+        true => appends::first_number(&**database, &format!("SELECT count(*) AS n FROM ({query}\n) AS q")).await?,
+        false => None,
+    };
+    let appended = Appended {
+        database: database.clone(),
+        table: table.clone(),
+        rows,
+    };
+    let there = appends::before_commit(context, &[appended]).await?;
+    Ok(there.first() == Some(&true))
 }
 
 /// Whether the database of the target has the tables that a query names like those of other sources: its own schema is
