@@ -8,7 +8,9 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::keeping::Budget;
 use super::outcome::{self, Outcome};
+use super::response;
 use crate::error::{Error, ErrorKind, Result};
+use crate::exchange::Response;
 use crate::state::chunks::Chunks;
 use crate::state::home::Durability;
 
@@ -29,8 +31,8 @@ const WAITING: usize = 64;
 
 enum Given {
     Outcome(u64, Outcome),
-    /// A response, and who waits until it is written.
-    Response(Vec<u8>, oneshot::Sender<Result<()>>),
+    /// A response, with its row and its place in the row's conversation.
+    Response(u64, u64, Arc<Response>),
     Flush(Durability, oneshot::Sender<Result<()>>),
 }
 
@@ -69,14 +71,12 @@ impl Groups {
         self.give(Given::Outcome(row, outcome)).await
     }
 
-    /// Writes a response.
+    /// Gives a response: it is written before what is given later.
     ///
     /// # Errors
-    /// What could not be written.
-    pub async fn response(&self, bytes: Vec<u8>) -> Result<()> {
-        let (sender, receiver) = oneshot::channel();
-        self.give(Given::Response(bytes, sender)).await?;
-        receiver.await.map_err(|_| gone())?
+    /// The task has ended.
+    pub async fn response(&self, row: u64, place: u64, response: Arc<Response>) -> Result<()> {
+        self.give(Given::Response(row, place, response)).await
     }
 
     /// Waits until all that was given is written.
@@ -122,13 +122,18 @@ impl Writing {
                         self.write_group(Durability::Process).await;
                     }
                 }
-                Ok(Some(Some(Given::Response(bytes, answer)))) => {
-                    let written = self.append(RESPONSE, bytes, Durability::Process).await;
-                    // Who asked may be gone.
-                    let _ = answer.send(written);
+                Ok(Some(Some(Given::Response(row, place, response)))) => {
+                    let written = match response::bytes(row, place, &response) {
+                        Ok(bytes) => self.append(RESPONSE, bytes, Durability::Process).await,
+                        Err(error) => Err(error),
+                    };
+                    if let Err(error) = written {
+                        self.failed.get_or_insert(error);
+                    }
                 }
                 Ok(Some(Some(Given::Flush(durability, answer)))) => {
                     self.write_group(durability).await;
+                    // Who asked may be gone.
                     let _ = answer.send(self.failed.clone().map_or(Ok(()), Err));
                 }
                 Err(_) => self.write_group(Durability::Process).await,

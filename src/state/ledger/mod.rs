@@ -2,7 +2,8 @@
 //! is its identity: the rows are fixed before the first request.
 //!
 //! Before a row is sent, a *watermark* says so: rows below it may have been sent. What became of them is written in groups, a
-//! little later. So a row below the watermark without an outcome is in doubt when the run ends without a word.
+//! little later. So a row below the watermark without an outcome is in doubt when the run ends without a word. Rows that may be
+//! sent twice need none: without an outcome they are sent.
 
 mod groups;
 mod keeping;
@@ -114,7 +115,11 @@ impl Ledger {
     /// # Errors
     /// What can't be written.
     pub async fn will_send(&self, row: u64, again: bool) -> Result<()> {
-        if self.watermark.raise(row, again).await? {
+        if again {
+            // Without an outcome it is sent once more, whether it was sent or not.
+            return Ok(());
+        }
+        if self.watermark.raise(row).await? {
             // What follows a restart of the machine is known from what is on the disk by now.
             self.groups.flush(Durability::Machine).await?;
         }
@@ -136,8 +141,8 @@ impl Ledger {
     ///
     /// # Errors
     /// What could not be written; more than a run may keep.
-    pub async fn keep(&self, row: u64, place: u64, response: &Response) -> Result<()> {
-        self.groups.response(response::bytes(row, place, response)?).await
+    pub async fn keep(&self, row: u64, place: u64, response: &Arc<Response>) -> Result<()> {
+        self.groups.response(row, place, response.clone()).await
     }
 
     /// Returns a response that an earlier attempt kept.

@@ -13,9 +13,6 @@ use crate::state::owner::boot;
 /// How many rows the mark on the disk is ahead, so that the disk is waited for seldom.
 const LEASE: u64 = 4_096;
 
-/// How many rows the mark goes ahead where rows may be sent again.
-const AHEAD: u64 = 4_096;
-
 /// A watermark that only rises.
 pub struct Watermark {
     chunks: Arc<dyn Chunks>,
@@ -65,7 +62,7 @@ impl Watermark {
     ///
     /// # Errors
     /// What can't be written.
-    pub async fn raise(&self, row: u64, again: bool) -> Result<bool> {
+    pub async fn raise(&self, row: u64) -> Result<bool> {
         if row < self.written.load(Ordering::Acquire) {
             return Ok(false);
         }
@@ -74,11 +71,8 @@ impl Watermark {
         if row < self.written.load(Ordering::Acquire) {
             return Ok(false);
         }
-        // By no more than what is about to be sent, where nothing may be sent twice.
-        let value = match again {
-            true => row + AHEAD,
-            false => self.wanted.load(Ordering::Acquire),
-        };
+        // By no more than what is about to be sent: nothing of it may be sent twice.
+        let value = self.wanted.load(Ordering::Acquire);
         let to_disk = value > mark.lease;
         let next = Mark {
             value,
