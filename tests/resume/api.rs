@@ -77,5 +77,5 @@ fn answer(asked: &Asked, done: &mut Done, pages: u64, size: u64) -> Reply {
     } else if asked.path.starts_with("/plain/") {
         *done.plain.entry(id()).or_default() += 1;
     }
-    json(r#"{"ok": true}"#)
+    json(r#"{"rows": [{"ok": true}]}"#)
 }

@@ -213,16 +213,30 @@ fn in_doubt(project: &Project) -> Vec<String> {
 
 #[test]
 fn without_keys_no_row_is_sent_twice_and_each_that_is_missing_is_in_doubt() {
-    let (wanted, rows) = (kills(5), 3000);
+    without_keys("", 3000);
+}
+
+#[test]
+fn without_keys_what_the_answers_gave_is_there_once() {
+    without_keys(
+        "response: {tables: [{source: db, table: answers, data_path: $.rows, columns: {ok: boolean}}]}",
+        2000,
+    );
+}
+
+/// `response`: what is taken of the answers.
+fn without_keys(response: &str, rows: u64) {
+    let wanted = kills(5);
     let mut random = Random::new();
     let api = Api::start(1, rows, 0);
     let flow = flow();
     let (before, _) = flow.split_once("  - op: transform").expect("a transform");
-    let push = indoc::indoc! {r#"
+    let push = formatdoc! {r#"
           - op: http_request
             id: plain
-            for_each: {source: db, table: items, as: item}
-            request: {source: api, url: "/plain/{{ var('item')['id'] }}", method: POST, body: {n: 1}}
+            for_each: {{source: db, table: items, as: item}}
+            request: {{source: api, url: "/plain/{{{{ var('item')['id'] }}}}", method: POST, body: {{n: 1}}}}
+            {response}
     "#};
     let project = project(&api, "type: staging\n", "");
     let source = project.read("sources/api.yaml");
@@ -268,6 +282,10 @@ fn without_keys_no_row_is_sent_twice_and_each_that_is_missing_is_in_doubt() {
             assert!(told.contains("SQ1025") && told.contains("--in-doubt"), "{told}");
             let on = project.sequor(&["run", "main", "--resume", "--in-doubt", "skip"]);
             assert_eq!(on.code, 0, "{}", on.all());
+        }
+        if !response.is_empty() {
+            let there = project.rows("db", "select count(*) as n from answers");
+            assert_eq!(there, [(rows - doubts.len() as u64).to_string()], "{told}");
         }
     }
     println!("{killed} kills, none of {rows} rows sent twice, {listed} in doubt");

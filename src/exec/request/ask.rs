@@ -162,7 +162,12 @@ async fn before(
     if exchange.is_over() {
         return Err(Failure {
             is_gap: true,
-            ..Error::new(ErrorKind::State, "a response that was taken was not kept").into()
+            ..Error::new(
+                ErrorKind::State,
+                "a response that an earlier attempt took is not kept any more",
+            )
+            .help("start anew: sequor run FLOW")
+            .into()
         });
     }
     let again = may_be_sent_again(request, &context.http.request.request);

@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::exchange::Request;
 use crate::exec::context::StepContext;
 use crate::exec::run::InDoubt;
-use crate::state::{Fate, Ledger, Rejection, RunFiles};
+use crate::state::{Fate, Ledger, Noting, Rejection, RunFiles};
 use crate::value::Value;
 
 /// What is kept of a step.
@@ -49,8 +49,13 @@ impl Checkpoint {
             return Ok(None);
         }
         let key = step.scope.key(step.id());
+        let noting = match (may_be_repeated(http), takes_more_than_success(http)) {
+            (true, _) => Noting::Grouped,
+            (false, true) => Noting::AtOnce,
+            (false, false) => Noting::Jotted,
+        };
         Ok(Some(Checkpoint {
-            ledger: Ledger::open(files, &key, may_be_repeated(http)).await?,
+            ledger: Ledger::open(files, &key, noting).await?,
             files: files.clone(),
             key,
             keeps_responses: takes_more_than_success(http) && !(step.run.retries_rejected && adds_up(http)),
@@ -64,13 +69,13 @@ impl Checkpoint {
     pub fn exchange(&self, row: u64) -> Exchange {
         let state = match self.ledger.fate(row) {
             Fate::New | Fate::Failed => State::Fresh,
-            Fate::Done => State::Over(Vec::new()),
+            Fate::Done => State::Done,
             Fate::Rejected(_) if self.retries_rejected => State::Fresh,
-            Fate::Rejected(rejections) => State::Over(rejections),
+            Fate::Rejected(rejections) => State::Rejected(rejections),
             Fate::InDoubt => match self.in_doubt {
                 InDoubt::Stop => State::InDoubt,
                 InDoubt::Send => State::Fresh,
-                InDoubt::Skip => State::Over(Vec::new()),
+                InDoubt::Skip => State::Skipped,
             },
         };
         Exchange {
@@ -141,8 +146,12 @@ enum State {
     Fresh,
     /// It may have been sent.
     InDoubt,
-    /// It is over: what was kept is taken once more, and nothing is sent.
-    Over(Vec<Rejection>),
+    /// It was done: what was kept is taken once more, and nothing is sent.
+    Done,
+    /// It was rejected, or some of its batch.
+    Rejected(Vec<Rejection>),
+    /// It counts as done, though nobody knows.
+    Skipped,
 }
 
 /// What is said to an API about one row, and what it answers.
@@ -160,7 +169,12 @@ pub struct Exchange {
 impl Exchange {
     /// Tells whether it is over since an earlier attempt.
     pub fn is_over(&self) -> bool {
-        matches!(self.state, State::Over(_))
+        matches!(self.state, State::Done | State::Rejected(_) | State::Skipped)
+    }
+
+    /// Tells whether all of it was done: each of its responses was kept.
+    pub fn is_done(&self) -> bool {
+        self.state == State::Done
     }
 
     /// Tells whether it may have been sent by an earlier attempt.
@@ -171,7 +185,7 @@ impl Exchange {
     /// Returns what was rejected of it by an earlier attempt.
     pub fn rejected_before(&self) -> &[Rejection] {
         match &self.state {
-            State::Over(rejections) => rejections,
+            State::Rejected(rejections) => rejections,
             _ => &[],
         }
     }

@@ -157,7 +157,7 @@ pub async fn single(context: &Arc<RequestContext>, scope: &Scope, own: &Arc<Laye
     let asked = converse(context, scope, own, &exchange).await;
     let Some(checkpoint) = context.checkpoint.as_ref().filter(|_| !exchange.is_over()) else {
         return match asked {
-            Err(failure) if !failure.is_gap => Err(failure.error),
+            Err(failure) if !failure.is_gap || exchange.is_done() => Err(failure.error),
             _ => Ok(()),
         };
     };

@@ -50,7 +50,7 @@ impl Asking {
             }
             match &self.context.rejects {
                 // It failed in an earlier attempt, and is kept as what it was then.
-                _ if failure.is_gap => Ok(()),
+                _ if failure.is_gap && !self.exchange.is_done() => Ok(()),
                 Some(rejects) if rejects.take(&failure) => {
                     let row = match (&value, self.splits()) {
                         // What is left of a batch is the row itself.

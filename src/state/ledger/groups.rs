@@ -44,15 +44,18 @@ pub struct Groups {
 
 impl Groups {
     /// Starts to write to a file.
+    /// `at_once`: whether an outcome waits for no others.
     pub fn start(
         chunks: Arc<dyn Chunks>,
         file: String,
+        at_once: bool,
         budget: Arc<Budget>,
     ) -> Groups {
         let (given, receiver) = mpsc::channel(WAITING);
         let writing = Writing {
             chunks,
             file,
+            at_once,
             budget,
             group: Vec::new(),
             failed: None,
@@ -101,6 +104,7 @@ fn gone() -> Error {
 struct Writing {
     chunks: Arc<dyn Chunks>,
     file: String,
+    at_once: bool,
     budget: Arc<Budget>,
     group: Vec<(u64, Outcome)>,
     failed: Option<Error>,
@@ -162,7 +166,7 @@ impl Writing {
         let is_done = matches!(outcome, Outcome::Done { .. });
         self.group.push((row, outcome));
         // What is more than a number is seldom.
-        !is_done || self.group.len() >= GROUP
+        self.at_once || !is_done || self.group.len() >= GROUP
     }
 
     async fn write_group(&mut self, durability: Durability) {

@@ -40,6 +40,17 @@ pub enum Fate {
     InDoubt,
 }
 
+/// When what became of a row is noted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Noting {
+    /// With others: rows may be sent again.
+    Grouped,
+    /// With others, and that they are done at once: rows may not be sent again, and nothing else is kept of them.
+    Jotted,
+    /// At once, behind their responses: rows may not be sent again.
+    AtOnce,
+}
+
 /// What became of the rows of a fan-out.
 pub struct Ledger {
     chunks: Arc<dyn Chunks>,
@@ -55,12 +66,11 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Opens the ledger of a step, with what earlier attempts left. `again`: whether its rows may be sent again when nobody knows
-    /// what became of them.
+    /// Opens the ledger of a step, with what earlier attempts left.
     ///
     /// # Errors
     /// What can't be read, or written.
-    pub async fn open(files: &RunFiles, step: &str, again: bool) -> Result<Ledger> {
+    pub async fn open(files: &RunFiles, step: &str, noting: Noting) -> Result<Ledger> {
         let file = files.name(step, "ledger");
         let chunks = files.chunks.clone();
         let mut before = outcome::Before::default();
@@ -83,14 +93,15 @@ impl Ledger {
             before.set_done(row);
         }
         let watermark = Watermark::open(chunks.clone(), mark.clone()).await?;
-        let groups = Groups::start(chunks.clone(), file.clone(), files.budget.clone());
+        let at_once = noting == Noting::AtOnce;
+        let groups = Groups::start(chunks.clone(), file.clone(), at_once, files.budget.clone());
         Ok(Ledger {
             chunks,
             file,
             before,
             watermark,
             groups,
-            jots: (!again).then_some(mark),
+            jots: (noting == Noting::Jotted).then_some(mark),
             responses,
         })
     }
