@@ -53,12 +53,12 @@ pub mod python;
 pub mod report;
 /// Texts that no output shows.
 pub mod secret;
-/// What outlives a run: history, how far runs are, variables, tokens.
-pub mod state;
 /// The contract of databases, and one folder for each of them.
 pub mod sources;
 /// The embedded database: DataFusion over Delta tables.
 pub mod staging;
+/// What outlives a run: history, how far runs are, variables, tokens.
+pub mod state;
 /// Values of expressions, rows of batches among them.
 pub mod value;
 /// What expressions can ask the run for.

@@ -59,7 +59,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     (
         "exec",
         &[
-            "error", "event", "exchange", "expr", "http", "secret", "sources", "state", "local", "value", "world",
+            "error", "event", "exchange", "expr", "http", "secret", "sources", "state", "local", "value",
+            "world",
         ],
     ),
     (
@@ -102,7 +103,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     (
         "engine",
         &[
-            "batch", "error", "event", "exec", "expr", "http", "secret", "state", "sources", "staging", "value", "world",
+            "batch", "error", "event", "exec", "expr", "http", "secret", "state", "sources", "staging",
+            "value", "world",
         ],
     ),
     ("report", &["event"]),

@@ -143,7 +143,8 @@ fn check_state(project: &Project, sources: &Read<Source>, d: &mut Diagnostics) {
         None => {
             let message = format!("`state` names the source `{name}`, which is not there");
             let near = did_you_mean(name, "sources", sources.all.keys().map(String::as_str));
-            d.error(Code::UnknownSource, place.clone(), message).maybe_help(near);
+            d.error(Code::UnknownSource, place.clone(), message)
+                .maybe_help(near);
         }
         Some(source) if !is_postgres(&source.kind) => {
             let message = format!("`state` names the source `{name}`, which is no PostgreSQL database");

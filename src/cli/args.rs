@@ -90,13 +90,19 @@ pub enum Command {
     )]
     Runs(Runs),
     /// Show what a run did, step by step, and what `run --resume` would do
-    #[command(after_help = "Examples:\n  sequor show            # the latest run\n  sequor show 019a2b3c-4d5e --format json")]
+    #[command(
+        after_help = "Examples:\n  sequor show            # the latest run\n  sequor show 019a2b3c-4d5e --format json"
+    )]
     Show(Show),
     /// Print what a run told
-    #[command(after_help = "Examples:\n  sequor logs            # the latest run\n  sequor logs 019a2b3c-4d5e --format json")]
+    #[command(
+        after_help = "Examples:\n  sequor logs            # the latest run\n  sequor logs 019a2b3c-4d5e --format json"
+    )]
     Logs(Show),
     /// Send rows again that a run rejected, from what it kept of them
-    #[command(after_help = "Examples:\n  sequor retry 019a2b3c-4d5e\n  sequor retry 019a2b3c-4d5e push   # only those of one step")]
+    #[command(
+        after_help = "Examples:\n  sequor retry 019a2b3c-4d5e\n  sequor retry 019a2b3c-4d5e push   # only those of one step"
+    )]
     Retry(Retry),
     /// Run a query on a database source and print its rows
     #[command(

@@ -7,9 +7,7 @@ use sequor_planner::{CompilerStage, PlanOptions};
 
 use super::args::Selection;
 use super::context::{Context, overrides, tally};
-use crate::engine::{
-    CompileError, CompileOptions, Compiled, PlanFile, Project, ResumeOptions, Resumed,
-};
+use crate::engine::{CompileError, CompileOptions, Compiled, PlanFile, Project, ResumeOptions, Resumed};
 use crate::error::Result;
 
 /// Returns what a command line says about compiling.

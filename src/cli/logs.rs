@@ -12,7 +12,9 @@ pub fn logs(context: &Context, args: &args::Show) -> Result<Exit> {
         RunFormat::Json => Style::Json,
         RunFormat::Text => Style::Lines,
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     runtime.block_on(async {
         let (loaded, store) = state::open(context).await?;
         let record = store.run(args.run.as_deref()).await?;

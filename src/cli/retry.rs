@@ -36,8 +36,14 @@ pub fn retry(context: &Context, args: &args::Retry) -> Result<Exit> {
             rejected.retain(|known| known == wanted);
         }
         if rejected.is_empty() {
-            let of = args.step.as_ref().map_or(String::new(), |step| format!(" in step `{step}`"));
-            crate::report::err(format!("the run {} rejected no rows{of}: nothing is to be sent again", record.run));
+            let of = args
+                .step
+                .as_ref()
+                .map_or(String::new(), |step| format!(" in step `{step}`"));
+            crate::report::err(format!(
+                "the run {} rejected no rows{of}: nothing is to be sent again",
+                record.run
+            ));
             return Ok(Exit::Done);
         }
         let options = ResumeOptions {

@@ -58,7 +58,9 @@ pub fn runs(context: &Context, args: &args::Runs) -> Result<Exit> {
         since: args.since.as_deref().map(since).transpose()?,
         limit: Some(args.limit),
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let found = runtime.block_on(async {
         let (_, store) = state::open(context).await?;
         let found = store.runs(&wanted).await;
@@ -92,7 +94,15 @@ pub fn runs(context: &Context, args: &args::Runs) -> Result<Exit> {
     };
     let rows: Vec<Vec<String>> = found.iter().map(row).collect();
     let table = Table {
-        header: &["Run", "Flow", "Status", "Started (UTC)", "Error", "Attempts", "Seconds"],
+        header: &[
+            "Run",
+            "Flow",
+            "Status",
+            "Started (UTC)",
+            "Error",
+            "Attempts",
+            "Seconds",
+        ],
         rows: &rows,
         status: 2,
         right_from: 5,
@@ -115,13 +125,19 @@ fn since(text: &str) -> Result<DateTime<Utc>> {
     }
     let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok();
     let date = date.and_then(|date| date.and_hms_opt(0, 0, 0));
-    let forms = ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"];
+    let forms = [
+        "%Y-%m-%dT%H:%M:%S",
+        "%Y-%m-%d %H:%M:%S",
+        "%Y-%m-%dT%H:%M",
+        "%Y-%m-%d %H:%M",
+    ];
     let mut times = forms
         .iter()
         .filter_map(|form| NaiveDateTime::parse_from_str(text, form).ok());
     let time = date.or_else(|| times.next()).ok_or_else(|| {
         let message = format!("--since `{text}` is no time");
-        Error::new(ErrorKind::Project, message).help("write how long ago, like 2d or 12h, or a date like 2026-05-01")
+        Error::new(ErrorKind::Project, message)
+            .help("write how long ago, like 2d or 12h, or a date like 2026-05-01")
     })?;
     Ok(time.and_utc())
 }

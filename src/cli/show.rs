@@ -42,7 +42,9 @@ struct Resume {
 
 /// Shows a run.
 pub fn show(context: &Context, args: &args::Show) -> Result<Exit> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let (loaded, record, steps, doubts, resume) = runtime.block_on(async {
         let (loaded, store) = state::open(context).await?;
         let record = store.run(args.run.as_deref()).await?;
@@ -53,12 +55,18 @@ pub fn show(context: &Context, args: &args::Show) -> Result<Exit> {
             RunState::Done | RunState::Running => None,
             _ => {
                 let journal = Journal::of(&store, &loaded.sealer(&store), record.run).await?;
-                let mut done: Vec<String> =
-                    journal.all(Entry::Over).map(|(step, _)| step.to_string()).collect();
+                let mut done: Vec<String> = journal
+                    .all(Entry::Over)
+                    .map(|(step, _)| step.to_string())
+                    .collect();
                 let place = |step: &String| steps.iter().position(|known| known.step == *step);
                 done.sort_by_key(place);
                 Some(Resume {
-                    command: format!("sequor run {} --resume {}", record.flow, state::short(&record.run)),
+                    command: format!(
+                        "sequor run {} --resume {}",
+                        record.flow,
+                        state::short(&record.run)
+                    ),
                     done,
                 })
             }
@@ -88,12 +96,7 @@ pub fn show(context: &Context, args: &args::Show) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn text(
-    context: &Context,
-    loaded: &Loaded,
-    record: &RunRecord,
-    steps: &[StepRecord],
-) {
+fn text(context: &Context, loaded: &Loaded, record: &RunRecord, steps: &[StepRecord]) {
     let source = SourceText::new(&loaded.project.files, true, true);
     let seconds = record.seconds.map(|seconds| format!(" in {seconds:.2} s"));
     out(format!(
@@ -128,12 +131,19 @@ fn text(
         if rows.is_empty() {
             continue;
         }
-        let title = if last > 1 { format!("Attempt {attempt}\n") } else { String::new() };
+        let title = if last > 1 {
+            format!("Attempt {attempt}\n")
+        } else {
+            String::new()
+        };
         out(format!("\n{title}{}", step_table(&rows, context.color_out)));
         for step in of_attempt() {
             if let Some(error) = &step.error {
                 let prefix = format!("step {}: ", step.step);
-                out(format!("\n{}", render(error, &prefix, &source, context.color_out)));
+                out(format!(
+                    "\n{}",
+                    render(error, &prefix, &source, context.color_out)
+                ));
             }
         }
     }
@@ -178,7 +188,12 @@ fn in_doubt(doubts: &[Doubt]) {
         crate::report::count(doubts.len() as u64, "row")
     ));
     for doubt in doubts.iter().take(SHOWN) {
-        out(format!("  {} row {}: {}", doubt.step, doubt.number + 1, doubt.row));
+        out(format!(
+            "  {} row {}: {}",
+            doubt.step,
+            doubt.number + 1,
+            doubt.row
+        ));
     }
     if doubts.len() > SHOWN {
         out("  ... and more: --format json shows all");

@@ -12,7 +12,10 @@ pub async fn open(context: &Context) -> Result<(Loaded, Store)> {
     let mut d = Diagnostics::default();
     let Some(loaded) = project.load(Default::default(), &mut d)? else {
         context.show(&d.into_sorted(), &project.files);
-        let error = Error::new(ErrorKind::Project, "project.yaml can't be read: its state is not found");
+        let error = Error::new(
+            ErrorKind::Project,
+            "project.yaml can't be read: its state is not found",
+        );
         return Err(error);
     };
     let loaded = loaded.connected().await?;

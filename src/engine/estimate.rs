@@ -38,7 +38,12 @@ impl Session {
                 tables.push((step.id.clone(), asked));
             }
         });
-        let parts = Parts::new(&compiled.loaded, compiled.plan.frames, &self.options, Remembered::default())?;
+        let parts = Parts::new(
+            &compiled.loaded,
+            compiled.plan.frames,
+            &self.options,
+            Remembered::default(),
+        )?;
         let mut counted = BTreeMap::new();
         for (id, table) in tables {
             let count = match table {

@@ -93,11 +93,7 @@ impl History {
     ///
     /// # Errors
     /// A state that can't be opened or written; a run that another program goes on with.
-    pub async fn begin(
-        compiled: &Compiled,
-        resumed: Option<Resumed>,
-        waiting: &Waiting,
-    ) -> Result<Begun> {
+    pub async fn begin(compiled: &Compiled, resumed: Option<Resumed>, waiting: &Waiting) -> Result<Begun> {
         let loaded = &compiled.loaded;
         let store = loaded.open_state().await?;
         let sealer = loaded.sealer(&store);

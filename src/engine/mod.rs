@@ -16,6 +16,7 @@ mod state;
 mod turns;
 
 pub use crate::exec::{InDoubt, Listener, Opener, Preview, PreviewMode, records};
+pub use crate::state::{Entry, Journal, RunRecord, RunState, StepRecord, Store, Wanted};
 pub use compile::{CompileError, CompileOptions, Compiled, Loaded, check_jinja2};
 pub use plan_file::PlanFile;
 pub use project::{Location, Project};
@@ -23,5 +24,4 @@ pub use registry::{Files, Opening};
 pub use resume::{ResumeOptions, Resumed};
 pub use run::RunHandle;
 pub use session::Session;
-pub use crate::state::{Entry, Journal, RunRecord, RunState, StepRecord, Store, Wanted};
 pub use signals::stop_at_interrupt;

@@ -64,7 +64,8 @@ impl PlanFile {
     /// One that can't be read, or is no plan of this version.
     pub fn read(path: &Path) -> Result<PlanFile> {
         let shown = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(|e| wrong(&shown, &format!("can't be read: {e}")))?;
+        let text =
+            std::fs::read_to_string(path).map_err(|e| wrong(&shown, &format!("can't be read: {e}")))?;
         PlanFile::parse(&shown, &text)
     }
 
@@ -202,7 +203,8 @@ impl PlanFile {
 }
 
 fn wrong(name: &str, what: &str) -> Error {
-    Error::new(ErrorKind::Project, format!("the plan {name} {what}")).help("make it: sequor plan FLOW --out FILE")
+    Error::new(ErrorKind::Project, format!("the plan {name} {what}"))
+        .help("make it: sequor plan FLOW --out FILE")
 }
 
 /// The part of a version that says what is compatible: the major, and below 1.0 the minor.

@@ -165,7 +165,10 @@ async fn find(store: &Store, flow: &str, options: &ResumeOptions) -> Result<RunR
 async fn planned(store: &Store, record: &RunRecord) -> Result<PlanFile> {
     let text = store.plan_text(&record.plan).await?;
     let text = text.ok_or_else(|| {
-        let message = format!("what the run {} carried out is not remembered any more", record.run);
+        let message = format!(
+            "what the run {} carried out is not remembered any more",
+            record.run
+        );
         Error::new(ErrorKind::Resume, message).help("start anew: sequor run FLOW")
     })?;
     PlanFile::parse(&format!("of the run {}", record.run), &text)
@@ -178,10 +181,7 @@ fn given(record: &RunRecord, now: &IndexMap<String, Value>) -> Result<IndexMap<S
         Error::new(ErrorKind::State, message)
     });
     // As the command line gives them: texts.
-    let mut given: IndexMap<String, Value> = given?
-        .into_iter()
-        .map(|(name, value)| (name, value))
-        .collect();
+    let mut given: IndexMap<String, Value> = given?.into_iter().map(|(name, value)| (name, value)).collect();
     given.extend(now.iter().map(|(name, value)| (name.clone(), value.clone())));
     Ok(given)
 }

@@ -127,7 +127,9 @@ async fn to_end(
         error: result.as_ref().err().map(ErrorReport::from),
     };
     // Before it is told: what was told is remembered.
-    let ended = history.end(report.status, report.seconds, report.error.as_ref()).await;
+    let ended = history
+        .end(report.status, report.seconds, report.error.as_ref())
+        .await;
     let report = match ended {
         Err(error) if report.status == RunStatus::Done => RunReport {
             status: RunStatus::Failed,

@@ -174,11 +174,7 @@ impl Session {
         let (history, keeps, before, heard) = remembered.split();
         self.listeners.splice(0..0, heard);
         let started = async {
-            let events = Events::new(
-                history.run,
-                history.attempt,
-                std::mem::take(&mut self.listeners),
-            );
+            let events = Events::new(history.run, history.attempt, std::mem::take(&mut self.listeners));
             let parts = Parts::new(&self.loaded, plan.frames, &self.options, before)?;
             let cancel = CancellationToken::new();
             let run = parts.run(&self.loaded, &plan, &self.options, keeps, events.clone(), cancel);
@@ -189,10 +185,20 @@ impl Session {
         match started {
             Ok((run, events)) => {
                 let timeout = self.options.timeout;
-                Ok(RunHandle::start(self.loaded, plan, run, events, receiver, history, timeout))
+                Ok(RunHandle::start(
+                    self.loaded,
+                    plan,
+                    run,
+                    events,
+                    receiver,
+                    history,
+                    timeout,
+                ))
             }
             Err(error) => {
-                history.end(RunStatus::Failed, 0.0, Some(&ErrorReport::from(&error))).await?;
+                history
+                    .end(RunStatus::Failed, 0.0, Some(&ErrorReport::from(&error)))
+                    .await?;
                 Err(error)
             }
         }

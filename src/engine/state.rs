@@ -14,7 +14,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::sources::database::Database;
 use crate::sources::location::Location;
 use crate::sources::sqlite::Sqlite;
-use crate::state::{Chunks, Folder, Keeping, KeptVariables, PostgresHome, Sealer, SqliteHome, Store, Table, Tokens};
+use crate::state::{
+    Chunks, Folder, Keeping, KeptVariables, PostgresHome, Sealer, SqliteHome, Store, Table, Tokens,
+};
 
 /// The file of the state.
 const FILE: &str = "state.db";

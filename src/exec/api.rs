@@ -29,7 +29,11 @@ pub struct Api {
 
 impl Api {
     /// Creates an API that is reached by `transport`.
-    pub fn new(transport: Arc<dyn Transport>, source: Option<HttpSource>, tokens: Arc<dyn TokenStore>) -> Api {
+    pub fn new(
+        transport: Arc<dyn Transport>,
+        source: Option<HttpSource>,
+        tokens: Arc<dyn TokenStore>,
+    ) -> Api {
         let concurrency = source.as_ref().map(|s| s.concurrency).unwrap_or_default();
         let rate = source.as_ref().and_then(|s| s.rate_limit.as_ref());
         let mut policy = Policy::default();

@@ -137,10 +137,14 @@ pub async fn over(
         match frame {
             Some(frame) => {
                 let frame = run.variables.frame_name(frame);
-                notes.variable(&frame, &name, &value, &is_secret(run, &name)).await;
+                notes
+                    .variable(&frame, &name, &value, &is_secret(run, &name))
+                    .await;
             }
             None => {
-                notes.variable(PROJECT, &name, &value, &is_secret(run, &name)).await;
+                notes
+                    .variable(PROJECT, &name, &value, &is_secret(run, &name))
+                    .await;
                 notes.note(&name, Entry::Unsaved, "");
                 of_project.push((name, value));
             }

@@ -86,7 +86,8 @@ pub async fn step_to_end(run: Arc<Run>, step: Arc<Step>, scope: Scope, depth: us
             result.is_err(),
             counters.read().rejects,
         )
-        .await {
+        .await
+        {
             Ok(()) => result,
             Err(error) => Err(error),
         },

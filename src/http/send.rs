@@ -181,7 +181,11 @@ impl Sending<'_> {
     ///
     /// # Errors
     /// What sending it would fail with.
-    pub async fn judged(&self, response: Arc<Response>, request: &Request) -> Result<(Arc<Response>, Verdict)> {
+    pub async fn judged(
+        &self,
+        response: Arc<Response>,
+        request: &Request,
+    ) -> Result<(Arc<Response>, Verdict)> {
         self.verdict(response, request)
             .await
             .map_err(|failure| failure.error)

@@ -34,7 +34,9 @@ impl Cipher {
     /// A bug: a text that is too long.
     pub fn seal(&self, name: &str, text: &Secret) -> Result<Vec<u8>> {
         let mut bytes = text.reveal().as_bytes().to_vec();
-        let nonce = self.0.seal_in_place_append_tag(Aad::from(name.as_bytes()), &mut bytes);
+        let nonce = self
+            .0
+            .seal_in_place_append_tag(Aad::from(name.as_bytes()), &mut bytes);
         let nonce = nonce.map_err(|_| Error::new(ErrorKind::Internal, "a token could not be encrypted"))?;
         let mut sealed = nonce.as_ref().to_vec();
         sealed.append(&mut bytes);
@@ -56,7 +58,9 @@ impl Cipher {
         let (nonce, sealed) = sealed.split_at_checked(NONCE_LEN).ok_or_else(wrong)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| wrong())?;
         let mut bytes = sealed.to_vec();
-        let opened = self.0.open_in_place(nonce, Aad::from(name.as_bytes()), &mut bytes);
+        let opened = self
+            .0
+            .open_in_place(nonce, Aad::from(name.as_bytes()), &mut bytes);
         let text = String::from_utf8(opened.map_err(|_| wrong())?.to_vec());
         text.map(Secret::new).map_err(|_| wrong())
     }

@@ -25,7 +25,12 @@ impl Store {
             let noted = group.iter().map(|(number, data)| {
                 Statement::new(
                     "INSERT INTO @doubts (run, step, number, data) VALUES ($1, $2, $3, $4)",
-                    [run.as_str().into(), step.into(), (*number).into(), data.as_str().into()],
+                    [
+                        run.as_str().into(),
+                        step.into(),
+                        (*number).into(),
+                        data.as_str().into(),
+                    ],
                 )
             });
             let noted: Vec<Statement> = noted.collect();
@@ -40,7 +45,9 @@ impl Store {
     /// A state that can't be read.
     pub async fn doubts(&self, run: Uuid, most: usize) -> Result<Vec<(String, u64, String)>> {
         let sql = "SELECT step, number, data FROM @doubts WHERE run = $1 ORDER BY step, number LIMIT $2";
-        let found = self.read(sql, vec![run.to_string().into(), (most as u64).into()]).await?;
+        let found = self
+            .read(sql, vec![run.to_string().into(), (most as u64).into()])
+            .await?;
         let row = |row: &super::Record| {
             let number = u64::try_from(row[1].int()).unwrap_or_default();
             (row[0].text().to_string(), number, row[2].text().to_string())

@@ -35,9 +35,13 @@ impl Store {
         let found = self
             .read(sql, vec![run.to_string().into(), after.into(), SOME.into()])
             .await?;
-        let last = found.last().map_or(after, |row| u64::try_from(row[0].int()).unwrap_or(after));
+        let last = found
+            .last()
+            .map_or(after, |row| u64::try_from(row[0].int()).unwrap_or(after));
         // One that this version does not know is left out.
-        let events = found.iter().filter_map(|row| serde_json::from_str(row[1].text()).ok());
+        let events = found
+            .iter()
+            .filter_map(|row| serde_json::from_str(row[1].text()).ok());
         Ok((events.collect(), last))
     }
 }

@@ -140,8 +140,8 @@ fn kind(file: &str) -> &str {
 
 #[async_trait]
 impl Chunks for FaultyChunks {
-    async fn append(&self, file: &str, chunk: Vec<u8>, durability: Durability) -> Result<u64> {
-        let write = self.chunks.append(file, chunk, durability);
+    async fn append(&self, file: &str, chunks: Vec<Vec<u8>>, durability: Durability) -> Result<()> {
+        let write = self.chunks.append(file, chunks, durability);
         self.faults.around(kind(file), write).await
     }
 

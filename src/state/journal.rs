@@ -258,11 +258,7 @@ impl Notes {
         self.push(|run| {
             Statement::new(
                 "DELETE FROM @journal WHERE run = $1 AND substr(step, 1, CAST($2 AS INTEGER)) = $3",
-                [
-                    run.into(),
-                    (begins.chars().count() as u64).into(),
-                    begins.into(),
-                ],
+                [run.into(), (begins.chars().count() as u64).into(), begins.into()],
             )
         });
     }

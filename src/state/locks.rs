@@ -69,7 +69,10 @@ impl Store {
                 return Ok(None);
             }
         }
-        Err(Error::new(ErrorKind::State, "the locks of runs change all the time"))
+        Err(Error::new(
+            ErrorKind::State,
+            "the locks of runs change all the time",
+        ))
     }
 
     async fn lock_version(&self) -> Result<u64> {
@@ -91,7 +94,8 @@ impl Store {
         own: &Owner,
         writes: &[Resource],
     ) -> Result<(Option<Holder>, Vec<String>)> {
-        let sql = "SELECT run, flow, since, owner, beat, writes, @now FROM @locks WHERE project = $1 ORDER BY run";
+        let sql =
+            "SELECT run, flow, since, owner, beat, writes, @now FROM @locks WHERE project = $1 ORDER BY run";
         let mut gone = Vec::new();
         let mut found: Option<Holder> = None;
         for row in self.read(sql, vec![(&*self.project).into()]).await? {
@@ -148,7 +152,10 @@ fn held(row: &super::Record, what: String, may_meet: bool) -> Holder {
 }
 
 /// What both write.
-fn pairs<'r>(mine: &'r [Resource], theirs: &'r [Resource]) -> impl Iterator<Item = (&'r Resource, &'r Resource)> {
+fn pairs<'r>(
+    mine: &'r [Resource],
+    theirs: &'r [Resource],
+) -> impl Iterator<Item = (&'r Resource, &'r Resource)> {
     mine.iter().flat_map(move |mine| {
         let same = theirs.iter().filter(move |other| mine.overlaps(other));
         same.map(move |other| (mine, other))

@@ -35,7 +35,10 @@ impl PostgresHome {
             [namespace.into()],
         );
         if home.read(&there).await?.is_empty() {
-            let made = format!("CREATE SCHEMA IF NOT EXISTS \"{}\"", namespace.replace('"', "\"\""));
+            let made = format!(
+                "CREATE SCHEMA IF NOT EXISTS \"{}\"",
+                namespace.replace('"', "\"\"")
+            );
             let made = [turn(), Statement::new(made, [])];
             home.write("schema", &made, Durability::Machine).await?;
         }
@@ -81,10 +84,7 @@ impl PostgresHome {
 
 /// Lets one program at a time make tables.
 pub fn turn() -> Statement {
-    Statement::new(
-        "SELECT pg_advisory_xact_lock(hashtext('sequor state'))::text",
-        [],
-    )
+    Statement::new("SELECT pg_advisory_xact_lock(hashtext('sequor state'))::text", [])
 }
 
 fn record(row: &PgRow) -> Result<Record, sqlx::Error> {

@@ -68,7 +68,12 @@ impl Recorder {
     pub async fn close(self) -> Result<()> {
         drop(self.flush);
         let ended = self.task.await;
-        ended.map_err(|e| Error::new(ErrorKind::Internal, format!("the task that records the run ended: {e}")))?
+        ended.map_err(|e| {
+            Error::new(
+                ErrorKind::Internal,
+                format!("the task that records the run ended: {e}"),
+            )
+        })?
     }
 }
 
@@ -214,7 +219,10 @@ impl Notes {
             self.group.clear();
             return;
         }
-        let written = self.store.write("history", &self.group, Durability::Process).await;
+        let written = self
+            .store
+            .write("history", &self.group, Durability::Process)
+            .await;
         self.failed = written.err();
         self.group.clear();
     }

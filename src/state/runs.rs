@@ -155,7 +155,10 @@ impl Store {
                 u64::from(record.attempt).into(),
             ],
         );
-        match self.write("run goes on", &[taken.guarding()], Durability::Process).await? {
+        match self
+            .write("run goes on", &[taken.guarding()], Durability::Process)
+            .await?
+        {
             Written::All(_) => Ok(record.attempt + 1),
             Written::Refused(_) => {
                 let message = format!("another program goes on with the run {}", record.run);
@@ -196,8 +199,14 @@ impl Store {
     /// # Errors
     /// A state that can't be written.
     pub async fn beat(&self, run: Uuid) -> Result<()> {
-        let beat = Statement::new("UPDATE @runs SET beat = @now WHERE run = $1", [run.to_string().into()]);
-        let locks = Statement::new("UPDATE @locks SET beat = @now WHERE run = $1", [run.to_string().into()]);
+        let beat = Statement::new(
+            "UPDATE @runs SET beat = @now WHERE run = $1",
+            [run.to_string().into()],
+        );
+        let locks = Statement::new(
+            "UPDATE @locks SET beat = @now WHERE run = $1",
+            [run.to_string().into()],
+        );
         self.write("sign of life", &[beat, locks], Durability::Process)
             .await
             .map(|_| ())
@@ -269,10 +278,11 @@ impl Store {
             }
         };
         match found.len() {
-            0 => Err(
-                Error::new(ErrorKind::Project, format!("no run has an id that begins with `{begins}`"))
-                    .help("`sequor runs` lists them"),
-            ),
+            0 => Err(Error::new(
+                ErrorKind::Project,
+                format!("no run has an id that begins with `{begins}`"),
+            )
+            .help("`sequor runs` lists them")),
             1 => run(&found.remove(0)),
             _ => {
                 let ids: Vec<&str> = found.iter().map(|record| record[0].text()).collect();
@@ -302,11 +312,7 @@ impl Store {
             - chrono::Duration::from_std(keeping.time).unwrap_or(chrono::Duration::days(365 * 1000));
         let sql = "SELECT run FROM @runs WHERE project = $1 AND status <> 'running' AND (started < $2 OR run <= coalesce(
              (SELECT run FROM @runs WHERE project = $1 ORDER BY run DESC LIMIT 1 OFFSET $3), '')) ORDER BY run LIMIT 100";
-        let args = vec![
-            (&*self.project).into(),
-            shown(oldest).into(),
-            keeping.runs.into(),
-        ];
+        let args = vec![(&*self.project).into(), shown(oldest).into(), keeping.runs.into()];
         let old = self.read(sql, args).await?;
         let ids: Vec<String> = old.iter().map(|row| row[0].text().to_string()).collect();
         for id in &ids {
@@ -314,7 +320,10 @@ impl Store {
             let mut statements: Vec<Statement> = tables
                 .iter()
                 .map(|table| {
-                    Statement::new(format!("DELETE FROM @{table} WHERE run = $1"), [id.as_str().into()])
+                    Statement::new(
+                        format!("DELETE FROM @{table} WHERE run = $1"),
+                        [id.as_str().into()],
+                    )
                 })
                 .collect();
             statements.push(Statement::new(

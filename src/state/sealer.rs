@@ -66,7 +66,8 @@ impl Sealer {
     }
 
     async fn cipher(&self) -> Result<&Cipher> {
-        self.0.cipher
+        self.0
+            .cipher
             .get_or_try_init(|| async {
                 let salt = self.0.store.salt().await?;
                 let key = self.key()?;
@@ -83,14 +84,14 @@ impl Sealer {
             return Ok(Secret::new(key));
         }
         if self.0.store.is_shared() {
-            let message =
-                format!("{KEY_VARIABLE} is not set: what is secret is not kept in a shared database without a key");
+            let message = format!(
+                "{KEY_VARIABLE} is not set: what is secret is not kept in a shared database without a key"
+            );
             return Err(Error::new(ErrorKind::Project, message)
                 .help("make one (openssl rand -base64 32), and set it wherever this project runs"));
         }
-        let failed = |e: std::io::Error| {
-            Error::new(ErrorKind::State, format!("{}: {e}", self.0.key_file.display()))
-        };
+        let failed =
+            |e: std::io::Error| Error::new(ErrorKind::State, format!("{}: {e}", self.0.key_file.display()));
         match std::fs::read_to_string(&self.0.key_file) {
             Ok(key) if !key.trim().is_empty() => return Ok(Secret::new(key.trim())),
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(failed(e)),
@@ -123,7 +124,12 @@ impl Store {
             [uuid::Uuid::new_v4().to_string().into()],
         );
         self.write("salt", &[made], Durability::Machine).await?;
-        let found = self.read("SELECT value FROM @meta WHERE key = 'salt'", vec![]).await?;
-        Ok(found.first().map(|row| row[0].text().to_string()).unwrap_or_default())
+        let found = self
+            .read("SELECT value FROM @meta WHERE key = 'salt'", vec![])
+            .await?;
+        Ok(found
+            .first()
+            .map(|row| row[0].text().to_string())
+            .unwrap_or_default())
     }
 }

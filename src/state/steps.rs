@@ -101,7 +101,10 @@ fn step(record: &Record) -> Result<StepRecord> {
         number,
     ] = record.as_slice()
     else {
-        return Err(Error::new(ErrorKind::State, "a step that is remembered has other columns"));
+        return Err(Error::new(
+            ErrorKind::State,
+            "a step that is remembered has other columns",
+        ));
     };
     let count = |field: &super::Field| u64::try_from(field.int()).unwrap_or_default();
     Ok(StepRecord {

@@ -199,7 +199,10 @@ impl Store {
         let mut all = IndexMap::new();
         for row in self.read(sql, vec![(&*self.project).into()]).await? {
             let read = kept::read("the state", row[1].text()).map_err(|why| {
-                let message = format!("the variable `{}` that is kept can't be read: {why}", row[0].text());
+                let message = format!(
+                    "the variable `{}` that is kept can't be read: {why}",
+                    row[0].text()
+                );
                 Error::new(ErrorKind::State, message)
             })?;
             all.extend(read);
@@ -208,7 +211,9 @@ impl Store {
     }
 
     async fn set_variables(&self, texts: Vec<(String, String)>) -> Result<()> {
-        let set = texts.into_iter().map(|(name, text)| self.variable_set(name, text));
+        let set = texts
+            .into_iter()
+            .map(|(name, text)| self.variable_set(name, text));
         let statements: Vec<Statement> = set.collect();
         let written = self.write("variables", &statements, Durability::Process);
         written.await?.all().map(|_| ())

@@ -53,7 +53,11 @@ impl Api {
 fn answer(asked: &Asked, done: &mut Done, pages: u64, size: u64) -> Reply {
     let id = || asked.path.rsplit('/').next().unwrap_or_default().to_string();
     if asked.path == "/items" {
-        let page: u64 = asked.parameter("page").expect("a page").parse().expect("a number");
+        let page: u64 = asked
+            .parameter("page")
+            .expect("a page")
+            .parse()
+            .expect("a number");
         *done.pages.entry(page).or_default() += 1;
         let rows = match page <= pages {
             true => (page - 1) * size..page * size,

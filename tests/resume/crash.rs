@@ -16,7 +16,9 @@ struct Random(u64);
 
 impl Random {
     fn new() -> Random {
-        let seed = std::env::var("CRASH_SEED").ok().and_then(|seed| seed.parse().ok());
+        let seed = std::env::var("CRASH_SEED")
+            .ok()
+            .and_then(|seed| seed.parse().ok());
         let time = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         let seed = seed.unwrap_or_else(|| time.expect("a time").as_nanos() as u64 | 1);
         println!("CRASH_SEED={seed}");
@@ -135,10 +137,13 @@ fn run_with_kills(project: &Project, random: &mut Random, most: u64, longest: u6
 /// What a run that is done must have left.
 fn check(project: &Project, api: &Api, rows: u64) {
     let tables = [
-        ("select count(*) as n, sum(id) as s, sum(amount) as a from items", {
-            let sum = rows * (rows - 1) / 2;
-            format!("{rows}|{sum}|{}", sum * 3)
-        }),
+        (
+            "select count(*) as n, sum(id) as s, sum(amount) as a from items",
+            {
+                let sum = rows * (rows - 1) / 2;
+                format!("{rows}|{sum}|{}", sum * 3)
+            },
+        ),
         (
             "select count(*) as n, sum(n) as s, sum(amount) as a from totals",
             format!("7|{rows}|{}", rows * (rows - 1) / 2 * 3),
@@ -151,7 +156,10 @@ fn check(project: &Project, api: &Api, rows: u64) {
     for n in 0..rows {
         let id = n.to_string();
         assert_eq!(done.keyed.get(&id), Some(&1), "row {id} with a key");
-        assert!(done.patched.get(&id).is_some_and(|times| *times >= 1), "row {id} is set");
+        assert!(
+            done.patched.get(&id).is_some_and(|times| *times >= 1),
+            "row {id} is set"
+        );
     }
     assert_eq!(done.keyed.len() as u64, rows);
     let again: u64 = done.keys.values().map(|times| times - 1).sum();
@@ -175,7 +183,10 @@ fn killed(db: &str, state: &str, failing: u64, short: u64) {
         check(&project, &api, rows);
     }
     let counted = project.sequor(&["runs", "--limit", "1000", "--format", "json"]);
-    let done = counted.stdout.lines().filter(|line| line.contains(r#""status":"done""#));
+    let done = counted
+        .stdout
+        .lines()
+        .filter(|line| line.contains(r#""status":"done""#));
     assert_eq!(done.count() as u64, runs);
     println!("{total} kills in {runs} runs");
 }
@@ -208,7 +219,10 @@ fn in_doubt(project: &Project) -> Vec<String> {
     assert_eq!(shown.code, 0, "{}", shown.all());
     let shown: serde_json::Value = serde_json::from_str(&shown.stdout).expect("JSON");
     let doubts = shown["in_doubt"].as_array().expect("a list");
-    doubts.iter().map(|doubt| doubt["row"]["id"].to_string()).collect()
+    doubts
+        .iter()
+        .map(|doubt| doubt["row"]["id"].to_string())
+        .collect()
 }
 
 #[test]
@@ -240,7 +254,10 @@ fn without_keys(response: &str, rows: u64) {
     "#};
     let project = project(&api, "type: staging\n", "");
     let source = project.read("sources/api.yaml");
-    project.write("sources/api.yaml", source.split("retry:").next().expect("a source"));
+    project.write(
+        "sources/api.yaml",
+        source.split("retry:").next().expect("a source"),
+    );
     let push: String = push.lines().map(|line| format!("  {line}\n")).collect();
     project.write("flows/main.yaml", &format!("{before}{push}"));
     let mut killed = 0;

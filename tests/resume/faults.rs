@@ -75,9 +75,18 @@ fn again(project: &Project) -> Ran {
 fn check(project: &Project, api: &Api, fault: &str) {
     let rows = PAGES * SIZE;
     for (sql, expected) in [
-        ("select count(*) as n, sum(id) as s from items", format!("{rows}|{}", rows * (rows - 1) / 2)),
-        ("select count(*) as n, sum(id) as s from added", format!("{rows}|{}", rows * (rows - 1) / 2)),
-        ("select count(*) as n, sum(amount) as s from sums", format!("7|{}", rows * (rows - 1) / 2 * 3)),
+        (
+            "select count(*) as n, sum(id) as s from items",
+            format!("{rows}|{}", rows * (rows - 1) / 2),
+        ),
+        (
+            "select count(*) as n, sum(id) as s from added",
+            format!("{rows}|{}", rows * (rows - 1) / 2),
+        ),
+        (
+            "select count(*) as n, sum(amount) as s from sums",
+            format!("7|{}", rows * (rows - 1) / 2 * 3),
+        ),
     ] {
         assert_eq!(project.rows("db", sql), [expected], "{fault}: {sql}");
     }
@@ -86,7 +95,10 @@ fn check(project: &Project, api: &Api, fault: &str) {
     assert!(done.keyed.values().all(|times| *times == 1), "{fault}");
     assert_eq!(done.patched.len(), 20, "{fault}");
     drop(done);
-    project.write("flows/show.yaml", "steps:\n  - op: print\n    message: \"runs {{ var('runs') }}\"\n");
+    project.write(
+        "flows/show.yaml",
+        "steps:\n  - op: print\n    message: \"runs {{ var('runs') }}\"\n",
+    );
     assert_eq!(project.run("show").stdout.trim(), "runs 1", "{fault}");
 }
 
@@ -145,5 +157,10 @@ fn a_write_fails() {
 
 #[test]
 fn the_program_ends_with_the_state_in_postgres() {
-    faults("state: {source: db}\n", || postgres::Database::new().source(), 1, &["before", "after"]);
+    faults(
+        "state: {source: db}\n",
+        || postgres::Database::new().source(),
+        1,
+        &["before", "after"],
+    );
 }

@@ -34,9 +34,10 @@ fn lines(text: &str) -> Vec<Json> {
 /// Both places that a state can have: the files of the project, and the source that the state is in.
 fn places() -> Vec<(&'static str, Project)> {
     let database = postgres::Database::new();
-    let shared = project(FLOW)
-        .file("sources/db.yaml", &database.source())
-        .file("project.yaml", "name: test\nstate: {source: db, namespace: seq}\n");
+    let shared = project(FLOW).file("sources/db.yaml", &database.source()).file(
+        "project.yaml",
+        "name: test\nstate: {source: db, namespace: seq}\n",
+    );
     vec![("a file", project(FLOW)), ("PostgreSQL", shared)]
 }
 
@@ -44,7 +45,10 @@ fn places() -> Vec<(&'static str, Project)> {
 fn runs_are_listed_shown_and_told_again() {
     for (place, project) in places() {
         project.run("main");
-        project.write("flows/bad.yaml", "steps:\n  - op: execute\n    id: bad\n    source: stage\n    statement: select * from nowhere\n");
+        project.write(
+            "flows/bad.yaml",
+            "steps:\n  - op: execute\n    id: bad\n    source: stage\n    statement: select * from nowhere\n",
+        );
         assert_eq!(project.sequor(&["run", "bad"]).code, 1);
         let listed = project.sequor(&["runs", "--format", "json"]);
         let runs = lines(&listed.stdout);
@@ -69,18 +73,40 @@ fn runs_are_listed_shown_and_told_again() {
         assert_eq!(only(&["--since", "1h"]), 2);
         assert_eq!(only(&["--since", "2999-01-01"]), 0);
         assert_eq!(only(&["--limit", "1"]), 1);
-        project.sequor(&["runs", "--since", "soon"]).fails(2, &["`soon` is no time"]);
+        project
+            .sequor(&["runs", "--since", "soon"])
+            .fails(2, &["`soon` is no time"]);
         // A short id.
         let id = runs[1]["run"].as_str().expect("an id");
         let shown = project.sequor(&["show", &id[..13], "--format", "json"]);
         let shown: Json = serde_json::from_str(&shown.stdout).expect("JSON");
-        assert_eq!((&shown["run"], &shown["flow"]), (&Json::from(id), &Json::from("main")));
-        let steps: Vec<&str> = shown["steps"].as_array().expect("steps").iter().map(|s| s["step"].as_str().unwrap()).collect();
+        assert_eq!(
+            (&shown["run"], &shown["flow"]),
+            (&Json::from(id), &Json::from("main"))
+        );
+        let steps: Vec<&str> = shown["steps"]
+            .as_array()
+            .expect("steps")
+            .iter()
+            .map(|s| s["step"].as_str().unwrap())
+            .collect();
         assert_eq!(steps.len(), 3, "{shown}");
-        assert_eq!(shown["steps"].as_array().unwrap().iter().find(|s| s["step"] == "make").unwrap()["rows"], 1);
+        assert_eq!(
+            shown["steps"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .find(|s| s["step"] == "make")
+                .unwrap()["rows"],
+            1
+        );
         // The latest, in words.
         let shown = project.sequor(&["show"]);
-        for part in ["of flow bad: failed", "table `nowhere` does not exist", "sequor run bad --resume"] {
+        for part in [
+            "of flow bad: failed",
+            "table `nowhere` does not exist",
+            "sequor run bad --resume",
+        ] {
             assert!(shown.stdout.contains(part), "{place}: {}", shown.all());
         }
         // What it told.
@@ -92,11 +118,18 @@ fn runs_are_listed_shown_and_told_again() {
         // As tables.
         let rows = project.rows("_sequor", "select flow, status, attempt from runs order by run");
         assert_eq!(rows, ["main|done|1", "bad|failed|1"], "{place}");
-        let rows = project.rows("_sequor", "select step, status, rows_written from steps where step = 'make'");
+        let rows = project.rows(
+            "_sequor",
+            "select step, status, rows_written from steps where step = 'make'",
+        );
         assert_eq!(rows, ["make|done|1"]);
         project.sequor(&["show", "ffff"]).fails(2, &["no run has an id"]);
-        project.sequor(&["show", "no-id!"]).fails(2, &["no run has an id"]);
-        project.sequor(&["show", "0"]).fails(2, &["is the beginning of several runs"]);
+        project
+            .sequor(&["show", "no-id!"])
+            .fails(2, &["no run has an id"]);
+        project
+            .sequor(&["show", "0"])
+            .fails(2, &["is the beginning of several runs"]);
     }
 }
 
@@ -113,11 +146,19 @@ fn variables_are_kept_when_the_step_that_set_them_is_over() {
     for (place, project) in places() {
         project.write("home/envs/dev.yaml", "variables: {n: 0}\n");
         project.write("flows/main.yaml", flow);
-        project.write("flows/show.yaml", "steps:\n  - op: print\n    message: \"n is {{ var('n') }}\"\n");
+        project.write(
+            "flows/show.yaml",
+            "steps:\n  - op: print\n    message: \"n is {{ var('n') }}\"\n",
+        );
         for n in 1..3 {
             assert_eq!(project.sequor(&["run", "main", "--env", "dev"]).code, 1);
             let shown = project.sequor(&["run", "show", "--env", "dev"]);
-            assert_eq!(shown.stdout.trim(), format!("n is {n}"), "{place}: {}", shown.all());
+            assert_eq!(
+                shown.stdout.trim(),
+                format!("n is {n}"),
+                "{place}: {}",
+                shown.all()
+            );
         }
         let file = project.home().join("project_state/test/variables.yaml");
         assert_eq!(file.exists(), place == "a file");
@@ -132,7 +173,11 @@ fn variables_of_a_file_are_taken_over_once() {
         .file("home/project_state/test/variables.yaml", "a: 5\n");
     project.write("project.yaml", "name: test\nstate: {source: db}\n");
     let first = project.run("main");
-    assert!(first.stderr.contains("were taken over into the state"), "{}", first.all());
+    assert!(
+        first.stderr.contains("were taken over into the state"),
+        "{}",
+        first.all()
+    );
     assert_eq!(first.stdout.trim(), "a is 6");
     project.write("home/project_state/test/variables.yaml", "a: 100\n");
     let second = project.run("main");
@@ -146,11 +191,20 @@ fn a_state_of_a_later_version_is_refused_and_not_touched() {
         project.run("main");
         let newer = "update meta set value = '99' where key = 'version'";
         match place {
-            "a file" => project.write("sources/own.yaml", "type: sqlite\nconn_str: sqlite:///home/project_state/test/state.db\n"),
+            "a file" => project.write(
+                "sources/own.yaml",
+                "type: sqlite\nconn_str: sqlite:///home/project_state/test/state.db\n",
+            ),
             _ => project.write("sources/own.yaml", &project.read("sources/db.yaml")),
         }
         let table = if place == "a file" { "meta" } else { "seq.meta" };
-        project.write("flows/later.yaml", &format!("steps:\n  - op: execute\n    source: own\n    statement: {}\n", newer.replace("meta", table)));
+        project.write(
+            "flows/later.yaml",
+            &format!(
+                "steps:\n  - op: execute\n    source: own\n    statement: {}\n",
+                newer.replace("meta", table)
+            ),
+        );
         // It changes the very state that it is remembered in.
         project.run("later");
         let ran = project.sequor(&["run", "main"]);
@@ -171,9 +225,13 @@ fn old_runs_are_forgotten() {
     assert_eq!(rows, ["3"]);
     project.sequor(&["validate"]).fails(0, &["all good"]);
     project.write("project.yaml", "name: test\nstate: {namespace: x}\n");
-    project.sequor(&["validate"]).fails(2, &["`namespace` of `state` is a schema of its `source`"]);
+    project
+        .sequor(&["validate"])
+        .fails(2, &["`namespace` of `state` is a schema of its `source`"]);
     project.write("project.yaml", "name: test\nstate: {source: stage}\n");
-    project.sequor(&["validate"]).fails(2, &["which is no PostgreSQL database"]);
+    project
+        .sequor(&["validate"])
+        .fails(2, &["which is no PostgreSQL database"]);
     project.write("project.yaml", "name: test\nstate: {source: stag}\n");
     project.sequor(&["validate"]).fails(2, &["did you mean `stage`?"]);
 }
@@ -181,7 +239,10 @@ fn old_runs_are_forgotten() {
 #[test]
 fn a_state_that_cannot_be_written_is_told_before_anything_is_done() {
     let project = project(FLOW);
-    project.write("home/project_state/test/state.db/x", "a folder where the file should be");
+    project.write(
+        "home/project_state/test/state.db/x",
+        "a folder where the file should be",
+    );
     let ran = project.sequor(&["run", "main"]);
     ran.fails(1, &["SQ1022", "state.db", "runs are remembered there"]);
     assert!(!ran.all().contains("made 1"));

@@ -27,12 +27,19 @@ impl Api {
     }
 
     fn count(&self, path: &str) -> usize {
-        self.server.asked().iter().filter(|asked| asked.path == path).count()
+        self.server
+            .asked()
+            .iter()
+            .filter(|asked| asked.path == path)
+            .count()
     }
 
     fn project(&self, flow: &str) -> Project {
         Project::new()
-            .file("sources/api.yaml", &format!("type: http\nbase_url: {}\n", self.server.url))
+            .file(
+                "sources/api.yaml",
+                &format!("type: http\nbase_url: {}\n", self.server.url),
+            )
             .file("flows/main.yaml", flow)
     }
 
@@ -70,8 +77,13 @@ fn steps_that_are_over_are_not_repeated_and_their_variables_are_there() {
     assert!(second.contains("x is 42 2026"), "{second}");
     assert!(second.contains("an earlier attempt did it"), "{second}");
     let shown = project.sequor(&["show"]).stdout;
-    assert!(shown.contains("Attempt 1") && shown.contains("Attempt 2") && shown.contains("done"), "{shown}");
-    project.sequor(&["run", "main", "--resume"]).fails(2, &["SQ1024", "is done: nothing is left of it"]);
+    assert!(
+        shown.contains("Attempt 1") && shown.contains("Attempt 2") && shown.contains("done"),
+        "{shown}"
+    );
+    project
+        .sequor(&["run", "main", "--resume"])
+        .fails(2, &["SQ1024", "is done: nothing is left of it"]);
 }
 
 #[test]
@@ -188,7 +200,9 @@ fn what_changed_is_named_and_force_goes_on() {
     let forced = resume(&[&token[..], &["--force"]].concat());
     assert_eq!(forced.code, 0, "{}", forced.all());
     assert_eq!((api.count("/once/monday"), api.count("/fails/2")), (1, 1));
-    project.sequor(&["run", "main", "--force"]).fails(2, &["it needs --resume"]);
+    project
+        .sequor(&["run", "main", "--force"])
+        .fails(2, &["it needs --resume"]);
     project.sequor(&["run", "other", "--resume"]).fails(2, &["other"]);
 }
 
@@ -206,7 +220,10 @@ fn an_interrupt_ends_what_is_under_way_and_the_run_goes_on_behind_it() {
         json("{}").after(Duration::from_millis(delay))
     });
     let project = Project::new()
-        .file("sources/api.yaml", &format!("type: http\nbase_url: {}\nconcurrency: 4\n", server.url))
+        .file(
+            "sources/api.yaml",
+            &format!("type: http\nbase_url: {}\nconcurrency: 4\n", server.url),
+        )
         .file(
             "flows/main.yaml",
             indoc! {r#"
@@ -229,7 +246,12 @@ fn an_interrupt_ends_what_is_under_way_and_the_run_goes_on_behind_it() {
         std::thread::sleep(Duration::from_millis(5));
     }
     let output = interrupt(child, "INT");
-    assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(
+        output.status.code(),
+        Some(130),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let sent = begun.load(Ordering::Relaxed);
     assert!((20..60).contains(&sent), "{sent}");
     slow.store(false, Ordering::Relaxed);
@@ -275,9 +297,20 @@ fn nothing_is_kept_of_a_step_that_says_so_and_a_disk_budget_is_obeyed() {
     "#};
     let project = api.project(flow);
     project.write("project.yaml", "name: test\nstate: {max_disk: 1KB}\n");
-    project.sequor(&["run", "main"]).fails(1, &["SQ1022", "more than 1024 bytes of disk", "max_disk", "checkpoint: false"]);
+    project.sequor(&["run", "main"]).fails(
+        1,
+        &[
+            "SQ1022",
+            "more than 1024 bytes of disk",
+            "max_disk",
+            "checkpoint: false",
+        ],
+    );
     assert_eq!(api.count("/1"), 0);
-    project.write("flows/main.yaml", &flow.replace("    id: push", "    id: push\n    checkpoint: false"));
+    project.write(
+        "flows/main.yaml",
+        &flow.replace("    id: push", "    id: push\n    checkpoint: false"),
+    );
     assert_eq!(project.run("main").code, 0);
     assert_eq!(api.count("/1"), 1);
 }
@@ -309,7 +342,10 @@ const PUSH: &str = indoc! {r#"
 
 fn push(server: &Server, flow: &str) -> Project {
     Project::new()
-        .file("sources/api.yaml", &format!("type: http\nbase_url: {}\nconcurrency: 4\n", server.url))
+        .file(
+            "sources/api.yaml",
+            &format!("type: http\nbase_url: {}\nconcurrency: 4\n", server.url),
+        )
         .file("flows/main.yaml", flow)
 }
 
@@ -320,19 +356,33 @@ fn rejected_rows_are_sent_again_and_cleared() {
     project.run("main");
     let rejected = || project.rows("stage", "select count(*) as n from push_rejects");
     let answers = || project.rows("stage", "select count(*) as n from answers");
-    assert_eq!((rejected(), answers()), (vec!["4".to_string()], vec!["36".to_string()]));
+    assert_eq!(
+        (rejected(), answers()),
+        (vec!["4".to_string()], vec!["36".to_string()])
+    );
     let id = project.sequor(&["runs", "--format", "json"]).stdout;
-    let id = serde_json::from_str::<serde_json::Value>(&id).expect("JSON")["run"].as_str().expect("an id").to_string();
+    let id = serde_json::from_str::<serde_json::Value>(&id).expect("JSON")["run"]
+        .as_str()
+        .expect("an id")
+        .to_string();
     // Still bad: they stay.
     assert_eq!(project.sequor(&["retry", &id]).code, 0);
-    assert_eq!((rejected(), answers()), (vec!["4".to_string()], vec!["36".to_string()]));
+    assert_eq!(
+        (rejected(), answers()),
+        (vec!["4".to_string()], vec!["36".to_string()])
+    );
     assert_eq!(server.asked().len(), 44);
-    project.sequor(&["retry", &id, "other"]).fails(0, &["rejected no rows in step `other`"]);
+    project
+        .sequor(&["retry", &id, "other"])
+        .fails(0, &["rejected no rows in step `other`"]);
     good.store(true, Ordering::Relaxed);
     let ran = project.sequor(&["retry", &id, "push"]);
     assert_eq!(ran.code, 0, "{}", ran.all());
     // What the others gave is there, too, though they were not asked again.
-    assert_eq!((rejected(), answers()), (vec!["0".to_string()], vec!["40".to_string()]));
+    assert_eq!(
+        (rejected(), answers()),
+        (vec!["0".to_string()], vec!["40".to_string()])
+    );
     assert_eq!(server.asked().len(), 48);
     project.sequor(&["retry", &id]).fails(0, &["rejected no rows"]);
     project.sequor(&["retry", "0000"]).fails(2, &["no run has an id"]);
@@ -340,9 +390,18 @@ fn rejected_rows_are_sent_again_and_cleared() {
 
 #[test]
 fn too_many_rejects_fail_the_step() {
-    for (most, fails) in [("3", true), ("4", false), ("\"9%\"", true), ("\"10%\"", false), ("0", true)] {
+    for (most, fails) in [
+        ("3", true),
+        ("4", false),
+        ("\"9%\"", true),
+        ("\"10%\"", false),
+        ("0", true),
+    ] {
         let (server, _) = picky();
-        let flow = PUSH.replace("on_error: reject", &format!("on_error: reject\n    max_rejects: {most}"));
+        let flow = PUSH.replace(
+            "on_error: reject",
+            &format!("on_error: reject\n    max_rejects: {most}"),
+        );
         let project = push(&server, &flow);
         let ran = project.sequor(&["run", "main"]);
         match fails {
@@ -352,7 +411,9 @@ fn too_many_rejects_fail_the_step() {
     }
     let (server, _) = picky();
     let flow = PUSH.replace("on_error: reject", "on_error: reject\n    max_rejects: many");
-    push(&server, &flow).sequor(&["validate"]).fails(2, &["`max_rejects` of an http_request must be a number of rows"]);
+    push(&server, &flow)
+        .sequor(&["validate"])
+        .fails(2, &["`max_rejects` of an http_request must be a number of rows"]);
 }
 
 #[test]
@@ -361,15 +422,26 @@ fn time_limits_of_steps_and_runs_are_obeyed() {
     let step = "op: http_request\n    id: slow\n    request: {source: api, url: /slow}";
     let flow = |timeout: &str| format!("steps:\n  - {step}{timeout}\n");
     let project = push(&server, &flow("\n    timeout: 300ms"));
-    project.sequor(&["run", "main"]).fails(1, &["SQ1017", "took longer than its `timeout` of 0.3 s"]);
+    project
+        .sequor(&["run", "main"])
+        .fails(1, &["SQ1017", "took longer than its `timeout` of 0.3 s"]);
     project.write("flows/main.yaml", &flow("\n    timeout_expression: 0.2 + 0.1"));
-    project.sequor(&["run", "main"]).fails(1, &["took longer than its `timeout`"]);
+    project
+        .sequor(&["run", "main"])
+        .fails(1, &["took longer than its `timeout`"]);
     // Of the steps inside a block together.
-    let block = format!("steps:\n  - op: block\n    timeout: 300ms\n    steps:\n      - {}\n", step.replace("\n    ", "\n        "));
+    let block = format!(
+        "steps:\n  - op: block\n    timeout: 300ms\n    steps:\n      - {}\n",
+        step.replace("\n    ", "\n        ")
+    );
     project.write("flows/main.yaml", &block);
-    project.sequor(&["run", "main"]).fails(1, &["took longer than its `timeout`"]);
+    project
+        .sequor(&["run", "main"])
+        .fails(1, &["took longer than its `timeout`"]);
     project.write("flows/main.yaml", &flow(""));
-    project.sequor(&["run", "main", "--timeout", "300ms"]).fails(1, &["SQ1017", "took longer than its --timeout of 300ms"]);
+    project
+        .sequor(&["run", "main", "--timeout", "300ms"])
+        .fails(1, &["SQ1017", "took longer than its --timeout of 300ms"]);
     let listed = project.sequor(&["runs", "--limit", "1"]).stdout;
     assert!(listed.contains("failed") && listed.contains("SQ1017"), "{listed}");
 }
@@ -383,21 +455,39 @@ fn two_runs_that_write_the_same_do_not_mix() {
         json("[{\"id\": 1}]").after(Duration::from_millis(1500))
     });
     let fetch = |table: &str| {
-        format!("steps:\n  - op: http_request\n    request: {{source: api, url: /rows}}\n    response: {{tables: [{{source: stage, table: {table}, data_path: $, columns: {{id: integer}}}}]}}\n")
+        format!(
+            "steps:\n  - op: http_request\n    request: {{source: api, url: /rows}}\n    response: {{tables: [{{source: stage, table: {table}, data_path: $, columns: {{id: integer}}}}]}}\n"
+        )
     };
     let project = push(&server, &fetch("t"))
         .file("flows/same.yaml", &fetch("T"))
         .file("flows/other.yaml", &fetch("u"))
         .file("flows/opaque.yaml", "steps:\n  - op: execute\n    source: stage\n    statement: \"{{ env_var('STATEMENT', 'select 1') }}\"\n");
-    let mut child = project.command(&["run", "main"]).stderr(std::process::Stdio::null()).spawn().expect("it starts");
+    let mut child = project
+        .command(&["run", "main"])
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("it starts");
     while begun.load(Ordering::Relaxed) < 1 {
         std::thread::sleep(Duration::from_millis(5));
     }
-    project.sequor(&["run", "same"]).fails(1, &["SQ1023", "of flow `main`, under way since", "writes table stage.", "--wait"]);
+    project.sequor(&["run", "same"]).fails(
+        1,
+        &[
+            "SQ1023",
+            "of flow `main`, under way since",
+            "writes table stage.",
+            "--wait",
+        ],
+    );
     // Nothing is in the way of another table.
     assert_eq!(project.run("other").code, 0);
     assert!(child.wait().expect("it ends").success());
-    let mut child = project.command(&["run", "main"]).stderr(std::process::Stdio::null()).spawn().expect("it starts");
+    let mut child = project
+        .command(&["run", "main"])
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("it starts");
     while begun.load(Ordering::Relaxed) < 3 {
         std::thread::sleep(Duration::from_millis(5));
     }
@@ -407,14 +497,22 @@ fn two_runs_that_write_the_same_do_not_mix() {
     assert!(waited.stderr.contains("waiting: the run"), "{}", waited.all());
     assert!(child.wait().expect("it ends").success());
     // One that waits as long as it must.
-    let mut child = project.command(&["run", "main"]).stderr(std::process::Stdio::null()).spawn().expect("it starts");
+    let mut child = project
+        .command(&["run", "main"])
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("it starts");
     while begun.load(Ordering::Relaxed) < 4 {
         std::thread::sleep(Duration::from_millis(5));
     }
     assert_eq!(project.sequor(&["run", "same", "--wait", "1m"]).code, 0);
     assert!(child.wait().expect("it ends").success());
     // A dead owner holds nothing.
-    let mut child = project.command(&["run", "main"]).stderr(std::process::Stdio::null()).spawn().expect("it starts");
+    let mut child = project
+        .command(&["run", "main"])
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("it starts");
     while begun.load(Ordering::Relaxed) < 6 {
         std::thread::sleep(Duration::from_millis(5));
     }

@@ -16,8 +16,8 @@ use crate::diagnostic::Diagnostics;
 use crate::expr::Prop;
 use crate::span::Place;
 use crate::syntax::{
-    Concurrency, Form, Key, Keys, MaxRejects, Node, REQUEST_LIMITS, RateLimitSpec, RetrySpec, Shape, read_concurrency,
-    read_rate_limit, read_retry,
+    Concurrency, Form, Key, Keys, MaxRejects, Node, REQUEST_LIMITS, RateLimitSpec, RetrySpec, Shape,
+    read_concurrency, read_rate_limit, read_retry,
 };
 
 /// The request as the flow says it.

@@ -19,11 +19,17 @@ impl Keys<'_> {
     /// Returns how many rows may be rejected, known when planning.
     pub fn rejects(&self, name: &str, d: &mut Diagnostics) -> Option<MaxRejects> {
         let help = "a whole number from 0, or text like 5% or 0.1%";
-        self.measured(name, "a number of rows or a part of them", help, d, |value| match value {
-            Scalar::Number(n) => n.as_u64().map(MaxRejects::Rows),
-            Scalar::Text { text, .. } => percent(text),
-            _ => None,
-        })
+        self.measured(
+            name,
+            "a number of rows or a part of them",
+            help,
+            d,
+            |value| match value {
+                Scalar::Number(n) => n.as_u64().map(MaxRejects::Rows),
+                Scalar::Text { text, .. } => percent(text),
+                _ => None,
+            },
+        )
     }
 }
 
@@ -32,7 +38,9 @@ fn percent(text: &str) -> Option<MaxRejects> {
     match text.strip_suffix('%') {
         Some(number) => {
             let number: f64 = number.trim().parse().ok()?;
-            (0.0..=100.0).contains(&number).then_some(MaxRejects::Percent(number))
+            (0.0..=100.0)
+                .contains(&number)
+                .then_some(MaxRejects::Percent(number))
         }
         None => text.parse().ok().map(MaxRejects::Rows),
     }

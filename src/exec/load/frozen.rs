@@ -29,11 +29,7 @@ impl From<Found> for Given {
 ///
 /// # Errors
 /// What `find` fails with; a copy that can't be made or read.
-pub async fn rows(
-    files: &RunFiles,
-    key: &str,
-    find: impl Future<Output = Result<Found>>,
-) -> Result<Given> {
+pub async fn rows(files: &RunFiles, key: &str, find: impl Future<Output = Result<Found>>) -> Result<Given> {
     if let Some(frozen) = Frozen::found(files, key).await? {
         return Ok(Given::Rows(frozen.name.clone(), frozen.batches()));
     }
@@ -57,7 +53,12 @@ pub async fn rows(
 }
 
 fn values_of(text: &str) -> Result<Vec<Value>> {
-    let wrong = |why: String| Error::new(ErrorKind::State, format!("values that are kept can't be read: {why}"));
+    let wrong = |why: String| {
+        Error::new(
+            ErrorKind::State,
+            format!("values that are kept can't be read: {why}"),
+        )
+    };
     let all = kept::read("the state", text).map_err(wrong)?;
     match all.into_values().next() {
         Some(Value::List(values)) => Ok(values.to_vec()),

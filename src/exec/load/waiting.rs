@@ -76,7 +76,10 @@ impl Beginning {
 
     /// Writes rows, or takes the load back: it is given on only while all is well.
     async fn write(&self, written: Written, rows: Result<RecordBatch>) -> Result<Written> {
-        let Written { mut load, rows: before } = written;
+        let Written {
+            mut load,
+            rows: before,
+        } = written;
         let mut count = before;
         let written = match rows.and_then(|rows| self.named(rows)) {
             Ok(rows) => {

@@ -119,7 +119,10 @@ pub async fn ask(
         );
         context.step.warn(message).await;
     }
-    let bytes = sent.result.as_ref().map_or(0, |(response, _)| response.body.len());
+    let bytes = sent
+        .result
+        .as_ref()
+        .map_or(0, |(response, _)| response.body.len());
     context
         .step
         .counters
@@ -142,11 +145,7 @@ pub async fn ask(
 }
 
 /// Returns the response that an earlier attempt kept; none, where the request is to be sent, and that is noted.
-async fn before(
-    context: &RequestContext,
-    part: Part<'_>,
-    request: &Request,
-) -> Conversed<Option<Response>> {
+async fn before(context: &RequestContext, part: Part<'_>, request: &Request) -> Conversed<Option<Response>> {
     let Some(checkpoint) = &context.checkpoint else {
         return Ok(None);
     };

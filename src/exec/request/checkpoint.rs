@@ -199,7 +199,10 @@ impl Exchange {
     pub fn place(&self, what: &str) -> u64 {
         let part = self.part.load(Ordering::Relaxed);
         let digest = Sha256::digest(format!("{part} {what}").as_bytes());
-        digest.iter().take(8).fold(0, |all, byte| all << 8 | u64::from(*byte))
+        digest
+            .iter()
+            .take(8)
+            .fold(0, |all, byte| all << 8 | u64::from(*byte))
     }
 
     /// Notes how often a request was sent.

@@ -216,12 +216,7 @@ async fn taken(
 
 /// Asks for all pages that are left at the same time, when their number is known. Their responses are taken in order.
 /// Whether there are still more.
-async fn at_once(
-    into: Into<'_>,
-    pages: &mut Pages,
-    first: &Page,
-    rendered: &Rendered,
-) -> Conversed<bool> {
+async fn at_once(into: Into<'_>, pages: &mut Pages, first: &Page, rendered: &Rendered) -> Conversed<bool> {
     let Into {
         context,
         scope,

@@ -219,7 +219,11 @@ async fn one(asking: Asking, row: Value) -> Result<Set> {
         }
         Err(failure) if failure.was_not_carried_out() => Outcome::Failed,
         // Nobody knows: without an outcome it is in doubt.
-        Err(_) => return asked.map(|()| set(&asking.layer)).map_err(|failure| failure.error),
+        Err(_) => {
+            return asked
+                .map(|()| set(&asking.layer))
+                .map_err(|failure| failure.error);
+        }
     };
     checkpoint.ledger.note(exchange.row, outcome).await?;
     match asked {

@@ -11,8 +11,8 @@ use crate::batch::target::RowTarget;
 use crate::error::{Blame, Error, ErrorKind, Result};
 use crate::exec::event::Counters;
 use crate::exec::load::sink::Sink;
-use crate::exec::request::checkpoint::Exchange;
 use crate::exec::request::ask::Failure;
+use crate::exec::request::checkpoint::Exchange;
 use crate::python::ParserTables;
 use crate::state::Rejection;
 use crate::value::Value;
@@ -54,13 +54,7 @@ impl Rejects {
     }
 
     /// Keeps a row.
-    pub async fn keep(
-        &self,
-        sink: &Sink,
-        exchange: &Exchange,
-        row: &Value,
-        failure: &Failure,
-    ) -> Result<()> {
+    pub async fn keep(&self, sink: &Sink, exchange: &Exchange, row: &Value, failure: &Failure) -> Result<()> {
         if exchange.is_over() {
             // What was rejected then is kept already.
             return Ok(());
@@ -94,9 +88,11 @@ impl Rejects {
     pub fn check(&self, all: u64) -> Result<()> {
         let count = self.count.load(Ordering::Relaxed);
         match self.most {
-            Some(MaxRejects::Percent(most)) if count as f64 > all as f64 * most / 100.0 => {
-                Err(self.too_many(&format!("{count} of {all}, more than {most} %:"), "see the table of rejects"))
-            }
+            Some(MaxRejects::Percent(most)) if count as f64 > all as f64 * most / 100.0 => Err(self
+                .too_many(
+                    &format!("{count} of {all}, more than {most} %:"),
+                    "see the table of rejects",
+                )),
             _ => Ok(()),
         }
     }

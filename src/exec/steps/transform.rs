@@ -68,7 +68,13 @@ async fn added_already(
 ) -> Result<bool> {
     // How many rows are added is asked only where it matters.
     let rows = match appends::is_noted(context) {
-        true => appends::first_number(&**database, &format!("SELECT count(*) AS n FROM ({query}\n) AS q")).await?,
+        true => {
+            appends::first_number(
+                &**database,
+                &format!("SELECT count(*) AS n FROM ({query}\n) AS q"),
+            )
+            .await?
+        }
         false => None,
     };
     let appended = Appended {

@@ -30,7 +30,12 @@ pub async fn run(
     };
     let result = match (tried, catch) {
         // Taken again and again, calls without end would double at each level.
-        (Err(error), _) if matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::Depth | ErrorKind::State) => {
+        (Err(error), _)
+            if matches!(
+                error.kind(),
+                ErrorKind::Cancelled | ErrorKind::Depth | ErrorKind::State
+            ) =>
+        {
             return Err(error);
         }
         (Err(error), Some(catch)) => {

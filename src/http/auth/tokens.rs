@@ -42,5 +42,8 @@ impl TokenStore for NoTokens {
 pub fn token_name(endpoint: &Url, client: &str, seed: &Secret) -> String {
     let digest = Sha256::digest(seed.reveal().as_bytes());
     let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("{client} at {} from {digest}", crate::exchange::shown_url(endpoint))
+    format!(
+        "{client} at {} from {digest}",
+        crate::exchange::shown_url(endpoint)
+    )
 }

@@ -119,18 +119,17 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + '
 
 #[async_trait]
 impl Chunks for Folder {
-    async fn append(&self, file: &str, chunk: Vec<u8>, durability: Durability) -> Result<u64> {
+    async fn append(&self, file: &str, chunks: Vec<Vec<u8>>, durability: Durability) -> Result<()> {
         let (open, path) = (self.opened(file)?, self.path(file));
         blocking(move || {
-            let framed = framed(&chunk);
+            let framed = framed(&chunks);
             let mut end = open.end.lock().unwrap_or_else(PoisonError::into_inner);
-            let at = *end;
-            open.write(&framed, at).map_err(|e| failed(&path, &e))?;
+            open.write(&framed, *end).map_err(|e| failed(&path, &e))?;
             *end += framed.len() as u64;
             if durability == Durability::Machine {
                 open.file.sync_data().map_err(|e| failed(&path, &e))?;
             }
-            Ok(at)
+            Ok(())
         })
         .await
     }
@@ -158,7 +157,9 @@ impl Chunks for Folder {
         }
         match durability {
             Durability::Process => Ok(()),
-            Durability::Machine => blocking(move || open.file.sync_data().map_err(|e| failed(&path, &e))).await,
+            Durability::Machine => {
+                blocking(move || open.file.sync_data().map_err(|e| failed(&path, &e))).await
+            }
         }
     }
 
@@ -176,7 +177,7 @@ impl Chunks for Folder {
         let mut end = open.end.lock().unwrap_or_else(PoisonError::into_inner);
         let at = (*end).max(JOTS);
         let bytes = number.to_le_bytes();
-        open.write(&framed(&bytes), at).map_err(|e| failed(&path, &e))?;
+        open.write(&framed(&[bytes]), at).map_err(|e| failed(&path, &e))?;
         *end = at + (HEAD + bytes.len()) as u64;
         Ok(())
     }
@@ -219,7 +220,7 @@ fn mark_bytes(mark: &Mark) -> Vec<u8> {
     bytes.extend_from_slice(&mark.value.to_le_bytes());
     bytes.extend_from_slice(&mark.lease.to_le_bytes());
     bytes.extend_from_slice(mark.boot.as_bytes());
-    framed(&bytes)
+    framed(&[bytes])
 }
 
 fn mark_of(bytes: &[u8]) -> Option<Mark> {

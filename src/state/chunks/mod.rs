@@ -26,11 +26,11 @@ pub struct Mark {
 /// A place for chunks.
 #[async_trait]
 pub trait Chunks: Send + Sync {
-    /// Adds a chunk at the end of a file. Where it begins.
+    /// Adds chunks at the end of a file, in order.
     ///
     /// # Errors
     /// What can't be written.
-    async fn append(&self, file: &str, chunk: Vec<u8>, durability: Durability) -> Result<u64>;
+    async fn append(&self, file: &str, chunks: Vec<Vec<u8>>, durability: Durability) -> Result<()>;
 
     /// Returns the chunk that begins at a place, and where the next one does; none where there is none. The first begins at 0.
     ///
@@ -83,14 +83,21 @@ pub trait Chunks: Send + Sync {
 /// What stands before a chunk: its length and its checksum (CRC-32 of ISO 3309, over both).
 pub const HEAD: usize = 8;
 
-/// Returns a chunk as it is written.
-pub fn framed(chunk: &[u8]) -> Vec<u8> {
+/// Returns chunks as they are written.
+pub fn framed<C: AsRef<[u8]>>(chunks: &[C]) -> Vec<u8> {
+    let size = chunks.iter().map(|chunk| chunk.as_ref().len() + HEAD).sum();
+    let mut out = Vec::with_capacity(size);
+    for chunk in chunks {
+        frame(chunk.as_ref(), &mut out);
+    }
+    out
+}
+
+fn frame(chunk: &[u8], out: &mut Vec<u8>) {
     let length = u32::try_from(chunk.len()).unwrap_or(u32::MAX);
-    let mut out = Vec::with_capacity(chunk.len() + HEAD);
     out.extend_from_slice(&length.to_le_bytes());
     out.extend_from_slice(&checksum(chunk).to_le_bytes());
     out.extend_from_slice(chunk);
-    out
 }
 
 /// Returns the length and the checksum that a head says.

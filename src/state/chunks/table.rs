@@ -22,24 +22,29 @@ impl Table {
 
 #[async_trait]
 impl Chunks for Table {
-    async fn append(&self, file: &str, chunk: Vec<u8>, durability: Durability) -> Result<u64> {
+    async fn append(&self, file: &str, chunks: Vec<Vec<u8>>, durability: Durability) -> Result<()> {
         let last = Statement::new(
             "SELECT coalesce(max(number) + 1, 0) FROM @chunks WHERE file = $1",
             [file.into()],
         );
         let at = self.home.read(&last).await?.first().map_or(0, |row| row[0].int());
-        let sum = u64::from(checksum(&chunk));
-        let added = Statement::new(
-            "INSERT INTO @chunks (file, number, checksum, chunk) VALUES ($1, $2, $3, $4)",
-            [
-                file.into(),
-                Field::Int(Some(at)),
-                sum.into(),
-                Field::Bytes(Some(chunk)),
-            ],
-        );
-        self.home.write("chunk", &[added], durability).await?.all()?;
-        Ok(u64::try_from(at).unwrap_or_default())
+        let added = (at..).zip(chunks).map(|(at, chunk)| {
+            Statement::new(
+                "INSERT INTO @chunks (file, number, checksum, chunk) VALUES ($1, $2, $3, $4)",
+                [
+                    file.into(),
+                    Field::Int(Some(at)),
+                    u64::from(checksum(&chunk)).into(),
+                    Field::Bytes(Some(chunk)),
+                ],
+            )
+        });
+        let added: Vec<Statement> = added.collect();
+        self.home
+            .write("chunk", &added, durability)
+            .await?
+            .all()
+            .map(|_| ())
     }
 
     async fn chunk(&self, file: &str, at: u64) -> Result<Option<(Vec<u8>, u64)>> {
@@ -100,7 +105,10 @@ impl Chunks for Table {
     async fn remove(&self, begins: &str) -> Result<()> {
         let args = || [(begins.chars().count() as u64).into(), begins.into()];
         let removed = ["chunks", "watermarks"].map(|table| {
-            Statement::new(format!("DELETE FROM @{table} WHERE substr(file, 1, CAST($1 AS INTEGER)) = $2"), args())
+            Statement::new(
+                format!("DELETE FROM @{table} WHERE substr(file, 1, CAST($1 AS INTEGER)) = $2"),
+                args(),
+            )
         });
         self.home
             .write("chunk", &removed, Durability::Process)

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::keeping::Budget;
@@ -26,6 +27,12 @@ const GROUP: usize = 4_096;
 /// How long an outcome waits for others.
 const PAUSE: Duration = Duration::from_millis(200);
 
+/// How long a response waits for others: less, since it is asked for again when it is lost.
+const SOON: Duration = Duration::from_millis(20);
+
+/// Bytes of responses that wait, at most.
+const MOST: usize = 1 << 20;
+
 /// What waits for the task. Few: responses are large.
 const WAITING: usize = 64;
 
@@ -45,18 +52,14 @@ pub struct Groups {
 impl Groups {
     /// Starts to write to a file.
     /// `at_once`: whether an outcome waits for no others.
-    pub fn start(
-        chunks: Arc<dyn Chunks>,
-        file: String,
-        at_once: bool,
-        budget: Arc<Budget>,
-    ) -> Groups {
+    pub fn start(chunks: Arc<dyn Chunks>, file: String, at_once: bool, budget: Arc<Budget>) -> Groups {
         let (given, receiver) = mpsc::channel(WAITING);
         let writing = Writing {
             chunks,
             file,
             at_once,
             budget,
+            responses: (Vec::new(), 0),
             group: Vec::new(),
             failed: None,
         };
@@ -106,59 +109,54 @@ struct Writing {
     file: String,
     at_once: bool,
     budget: Arc<Budget>,
+    /// Responses that wait to be written, as chunks, and their bytes.
+    responses: (Vec<Vec<u8>>, usize),
     group: Vec<(u64, Outcome)>,
     failed: Option<Error>,
 }
 
 impl Writing {
     async fn take(mut self, mut given: mpsc::Receiver<Given>) {
+        // When what waits is written at the latest; none while nothing does.
+        let mut due: Option<Instant> = None;
         loop {
-            // Nothing waits: nothing is to be written soon.
-            let next = match self.group.is_empty() {
-                true => Ok(given.recv().await.map(Some)),
-                false => tokio::time::timeout(PAUSE, self.gather(&mut given)).await,
+            let next = match due {
+                None => given.recv().await,
+                Some(time) => match tokio::time::timeout_at(time, given.recv()).await {
+                    Ok(next) => next,
+                    Err(_) => {
+                        self.write(Durability::Process).await;
+                        due = None;
+                        continue;
+                    }
+                },
             };
-            match next {
-                Ok(None) => break,
-                Ok(Some(None)) => self.write_group(Durability::Process).await,
-                Ok(Some(Some(Given::Outcome(row, outcome)))) => {
-                    if self.add(row, outcome) {
-                        self.write_group(Durability::Process).await;
-                    }
+            let pause = match next {
+                None => break,
+                Some(Given::Outcome(row, outcome)) => (!self.add(row, outcome)).then_some(PAUSE),
+                Some(Given::Response(row, place, response)) => {
+                    (!self.add_response(row, place, &response)).then_some(SOON)
                 }
-                Ok(Some(Some(Given::Response(row, place, response)))) => {
-                    let written = match response::bytes(row, place, &response) {
-                        Ok(bytes) => self.append(RESPONSE, bytes, Durability::Process).await,
-                        Err(error) => Err(error),
-                    };
-                    if let Err(error) = written {
-                        self.failed.get_or_insert(error);
-                    }
-                }
-                Ok(Some(Some(Given::Flush(durability, answer)))) => {
-                    self.write_group(durability).await;
+                Some(Given::Flush(durability, answer)) => {
+                    self.write(durability).await;
+                    due = None;
                     // Who asked may be gone.
                     let _ = answer.send(self.failed.clone().map_or(Ok(()), Err));
+                    continue;
                 }
-                Err(_) => self.write_group(Durability::Process).await,
+            };
+            match pause {
+                Some(pause) => {
+                    let time = Instant::now() + pause;
+                    due = Some(due.map_or(time, |due| due.min(time)));
+                }
+                None => {
+                    self.write(Durability::Process).await;
+                    due = None;
+                }
             }
         }
-        self.write_group(Durability::Process).await;
-    }
-
-    /// Gathers outcomes until the group is to be written, or something else comes. It may be dropped at any time: nothing that was
-    /// received is lost.
-    async fn gather(&mut self, given: &mut mpsc::Receiver<Given>) -> Option<Option<Given>> {
-        loop {
-            match given.recv().await? {
-                Given::Outcome(row, outcome) => {
-                    if self.add(row, outcome) {
-                        return Some(None);
-                    }
-                }
-                other => return Some(Some(other)),
-            }
-        }
+        self.write(Durability::Process).await;
     }
 
     /// Adds an outcome to the group. Whether it is to be written now.
@@ -169,30 +167,44 @@ impl Writing {
         self.at_once || !is_done || self.group.len() >= GROUP
     }
 
-    async fn write_group(&mut self, durability: Durability) {
-        if self.group.is_empty() {
-            return;
+    /// Adds a response. Whether it is to be written now.
+    fn add_response(&mut self, row: u64, place: u64, response: &Response) -> bool {
+        match response::bytes(row, place, response) {
+            Ok(mut bytes) => {
+                bytes.insert(0, RESPONSE);
+                self.responses.1 += bytes.len();
+                self.responses.0.push(bytes);
+            }
+            Err(error) => {
+                self.failed.get_or_insert(error);
+            }
         }
-        let bytes = outcome::bytes(&self.group);
-        self.group.clear();
-        let written = match bytes {
-            Ok(bytes) => self.append(OUTCOMES, bytes, durability).await,
-            Err(error) => Err(error),
-        };
-        if let Err(error) = written {
-            self.failed.get_or_insert(error);
-        }
+        self.responses.1 >= MOST
     }
 
-    async fn append(&mut self, kind: u8, mut bytes: Vec<u8>, durability: Durability) -> Result<()> {
-        if let Some(error) = &self.failed {
-            return Err(error.clone());
+    /// Writes what waits: responses first, then what became of their rows.
+    async fn write(&mut self, durability: Durability) {
+        let (mut chunks, mut size) = std::mem::take(&mut self.responses);
+        if !self.group.is_empty() {
+            match outcome::bytes(&self.group) {
+                Ok(mut bytes) => {
+                    bytes.insert(0, OUTCOMES);
+                    size += bytes.len();
+                    chunks.push(bytes);
+                }
+                Err(error) => {
+                    self.failed.get_or_insert(error);
+                }
+            }
+            self.group.clear();
         }
-        bytes.insert(0, kind);
-        self.budget.take(bytes.len())?;
-        self.chunks
-            .append(&self.file, bytes, durability)
-            .await
-            .map(|_| ())
+        if chunks.is_empty() || self.failed.is_some() {
+            return;
+        }
+        let written = match self.budget.take(size) {
+            Ok(()) => self.chunks.append(&self.file, chunks, durability).await,
+            Err(error) => Err(error),
+        };
+        self.failed = written.err();
     }
 }

@@ -57,7 +57,9 @@ impl RunFiles {
     pub fn new(chunks: Arc<dyn Chunks>, run: Uuid, budget: Arc<Budget>) -> RunFiles {
         #[cfg(debug_assertions)]
         let chunks = match crate::state::faults::Faults::asked() {
-            Some(faults) => Arc::new(crate::state::faults::FaultyChunks { chunks, faults }) as Arc<dyn Chunks>,
+            Some(faults) => {
+                Arc::new(crate::state::faults::FaultyChunks { chunks, faults }) as Arc<dyn Chunks>
+            }
             None => chunks,
         };
         RunFiles {

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, AsArray, LargeStringBuilder, RecordBatch, StringBuilder, UInt8Builder, UInt16Builder, UInt32Builder, UInt64Builder,
+    Array, AsArray, LargeStringBuilder, RecordBatch, StringBuilder, UInt8Builder, UInt16Builder,
+    UInt32Builder, UInt64Builder,
 };
 use arrow::datatypes::{DataType, Field, Schema, UInt8Type, UInt16Type, UInt32Type, UInt64Type};
 use arrow::ipc::reader::StreamReader;
@@ -233,12 +234,14 @@ mod tests {
     use super::*;
 
     fn rejection() -> impl Strategy<Value = Rejection> {
-        (any::<Option<u16>>(), ".*", any::<u32>(), ".*").prop_map(|(status, error, attempts, data)| Rejection {
-            status,
-            error,
-            attempts,
-            time: "2026-01-02T03:04:05Z".into(),
-            data,
+        (any::<Option<u16>>(), ".*", any::<u32>(), ".*").prop_map(|(status, error, attempts, data)| {
+            Rejection {
+                status,
+                error,
+                attempts,
+                time: "2026-01-02T03:04:05Z".into(),
+                data,
+            }
         })
     }
 

@@ -36,7 +36,8 @@ pub fn bytes(row: u64, place: u64, response: &Response) -> Result<Vec<u8>> {
         .filter(|(name, _)| **name != SET_COOKIE)
         .map(|(name, value)| (name.to_string(), text(value)))
         .collect();
-    let headers = serde_json::to_string(&headers).map_err(|e| Error::new(ErrorKind::Internal, e.to_string()))?;
+    let headers =
+        serde_json::to_string(&headers).map_err(|e| Error::new(ErrorKind::Internal, e.to_string()))?;
     let body = LargeBinaryArray::from_vec(vec![&response.body]);
     let batch = RecordBatch::try_new(
         schema(),
@@ -46,7 +47,9 @@ pub fn bytes(row: u64, place: u64, response: &Response) -> Result<Vec<u8>> {
             Arc::new(UInt16Array::from(vec![response.status])),
             Arc::new(StringArray::from(vec![response.url.as_str()])),
             Arc::new(StringArray::from(vec![headers])),
-            Arc::new(StringArray::from(vec![response.assumed.map(|known| known.name())])),
+            Arc::new(StringArray::from(vec![
+                response.assumed.map(|known| known.name()),
+            ])),
             Arc::new(body),
         ],
     )?;

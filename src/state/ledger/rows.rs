@@ -79,14 +79,14 @@ impl Frozen {
         first.extend_from_slice(&length.to_le_bytes());
         first.extend_from_slice(name.as_bytes());
         first.extend_from_slice(&empty);
-        chunks.append(&file, first, Durability::Process).await?;
+        chunks.append(&file, vec![first], Durability::Process).await?;
         while let Some(batch) = batches.next().await {
             let mut bytes = vec![ROWS];
             bytes.append(&mut ipc(&batch?)?);
             files.budget.take(bytes.len())?;
-            chunks.append(&file, bytes, Durability::Process).await?;
+            chunks.append(&file, vec![bytes], Durability::Process).await?;
         }
-        chunks.append(&file, vec![END], Durability::Machine).await?;
+        chunks.append(&file, vec![vec![END]], Durability::Machine).await?;
         Ok(Frozen {
             chunks,
             file,
@@ -139,11 +139,7 @@ impl Frozen {
         let mut bytes = vec![VALUE];
         bytes.extend_from_slice(text.as_bytes());
         files.budget.take(bytes.len())?;
-        files
-            .chunks
-            .append(&file, bytes, Durability::Machine)
-            .await
-            .map(|_| ())
+        files.chunks.append(&file, vec![bytes], Durability::Machine).await
     }
 }
 
