@@ -100,7 +100,7 @@ async fn run_compiled(
         .resume(resumed)
         .grace(args.grace)
         .timeout(args.timeout)
-        .wait(args.wait, Some(Box::new(|text| crate::report::err(text))))
+        .wait(args.wait, Some(Box::new(crate::report::err)))
         .in_doubt(match args.in_doubt {
             None | Some(InDoubtArg::Stop) => InDoubt::Stop,
             Some(InDoubtArg::Send) => InDoubt::Send,

@@ -11,19 +11,18 @@ use crate::error::{Exit, Result};
 pub fn validate(context: &Context, args: &Validate) -> Result<Exit> {
     let mut d = Diagnostics::default();
     let project = context.project()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let loaded = match project.load(Default::default(), &mut d)? {
-        None => None,
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut loaded = project.load(Default::default(), &mut d)?;
+    if let Some(known) = &mut loaded {
         // What is kept in a database is known only where that can be reached.
-        Some(loaded) => Some(match runtime.block_on(loaded.clone().connected()) {
-            Ok(loaded) => loaded,
+        match runtime.block_on(known.clone().connected()) {
+            Ok(connected) => *known = connected,
             Err(error) => {
                 let message = format!("variables that are kept are not known: {error}");
                 d.warning(Code::UnknownVariable, error.place().cloned(), message);
-                loaded
             }
-        }),
-    };
+        }
+    }
     let mut checked = 0;
     if let Some(loaded) = &loaded {
         let flows: Vec<String> = match &args.flow {

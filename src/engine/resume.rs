@@ -181,7 +181,7 @@ fn given(record: &RunRecord, now: &IndexMap<String, Value>) -> Result<IndexMap<S
         Error::new(ErrorKind::State, message)
     });
     // As the command line gives them: texts.
-    let mut given: IndexMap<String, Value> = given?.into_iter().map(|(name, value)| (name, value)).collect();
+    let mut given: IndexMap<String, Value> = given?;
     given.extend(now.iter().map(|(name, value)| (name.clone(), value.clone())));
     Ok(given)
 }
