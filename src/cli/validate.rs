@@ -11,7 +11,9 @@ use crate::error::{Exit, Result};
 pub fn validate(context: &Context, args: &Validate) -> Result<Exit> {
     let mut d = Diagnostics::default();
     let project = context.project()?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let mut loaded = project.load(Default::default(), &mut d)?;
     if let Some(known) = &mut loaded {
         // What is kept in a database is known only where that can be reached.

@@ -4,4 +4,5 @@ mod api;
 mod crash;
 mod faults;
 mod history;
+mod limits;
 mod stops;

@@ -9,7 +9,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::keeping::Budget;
 use super::outcome::{self, Outcome};
-use super::response;
+use super::response::{self, Kept};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::Response;
 use crate::state::chunks::Chunks;
@@ -18,8 +18,8 @@ use crate::state::home::Durability;
 /// The first byte of a chunk: outcomes.
 pub const OUTCOMES: u8 = 1;
 
-/// The first byte of a chunk: a response.
-pub const RESPONSE: u8 = 2;
+/// The first byte of a chunk: responses.
+pub const RESPONSES: u8 = 2;
 
 /// Outcomes of a group, at most.
 const GROUP: usize = 4_096;
@@ -109,8 +109,8 @@ struct Writing {
     file: String,
     at_once: bool,
     budget: Arc<Budget>,
-    /// Responses that wait to be written, as chunks, and their bytes.
-    responses: (Vec<Vec<u8>>, usize),
+    /// Responses that wait to be written, and the bytes of their bodies.
+    responses: (Vec<Kept>, usize),
     group: Vec<(u64, Outcome)>,
     failed: Option<Error>,
 }
@@ -135,7 +135,7 @@ impl Writing {
                 None => break,
                 Some(Given::Outcome(row, outcome)) => (!self.add(row, outcome)).then_some(PAUSE),
                 Some(Given::Response(row, place, response)) => {
-                    (!self.add_response(row, place, &response)).then_some(SOON)
+                    (!self.add_response(row, place, response)).then_some(SOON)
                 }
                 Some(Given::Flush(durability, answer)) => {
                     self.write(durability).await;
@@ -168,39 +168,43 @@ impl Writing {
     }
 
     /// Adds a response. Whether it is to be written now.
-    fn add_response(&mut self, row: u64, place: u64, response: &Response) -> bool {
-        match response::bytes(row, place, response) {
-            Ok(mut bytes) => {
-                bytes.insert(0, RESPONSE);
-                self.responses.1 += bytes.len();
-                self.responses.0.push(bytes);
-            }
-            Err(error) => {
-                self.failed.get_or_insert(error);
-            }
-        }
+    fn add_response(&mut self, row: u64, place: u64, response: Arc<Response>) -> bool {
+        self.responses.1 += response.body.len();
+        self.responses.0.push((row, place, response));
         self.responses.1 >= MOST
     }
 
     /// Writes what waits: responses first, then what became of their rows.
     async fn write(&mut self, durability: Durability) {
-        let (mut chunks, mut size) = std::mem::take(&mut self.responses);
-        if !self.group.is_empty() {
-            match outcome::bytes(&self.group) {
-                Ok(mut bytes) => {
-                    bytes.insert(0, OUTCOMES);
-                    size += bytes.len();
+        let (responses, _) = std::mem::take(&mut self.responses);
+        let outcomes = std::mem::take(&mut self.group);
+        let mut chunks = Vec::with_capacity(2);
+        let written = [
+            (
+                RESPONSES,
+                (!responses.is_empty()).then(|| response::bytes(&responses)),
+            ),
+            (
+                OUTCOMES,
+                (!outcomes.is_empty()).then(|| outcome::bytes(&outcomes)),
+            ),
+        ];
+        for (kind, bytes) in written {
+            match bytes {
+                None => {}
+                Some(Ok(mut bytes)) => {
+                    bytes.insert(0, kind);
                     chunks.push(bytes);
                 }
-                Err(error) => {
+                Some(Err(error)) => {
                     self.failed.get_or_insert(error);
                 }
             }
-            self.group.clear();
         }
         if chunks.is_empty() || self.failed.is_some() {
             return;
         }
+        let size = chunks.iter().map(Vec::len).sum();
         let written = match self.budget.take(size) {
             Ok(()) => self.chunks.append(&self.file, chunks, durability).await,
             Err(error) => Err(error),

@@ -13,7 +13,9 @@ mod rows;
 mod watermark;
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow::array::RecordBatch;
 
 use super::chunks::Chunks;
 use super::home::Durability;
@@ -61,8 +63,10 @@ pub struct Ledger {
     groups: Groups,
     /// Where each row that is done is noted at once; none where it can wait for its group.
     jots: Option<String>,
-    /// Where the responses of earlier attempts are, by row and place in its conversation.
-    responses: HashMap<(u64, u64), u64>,
+    /// Where the responses of earlier attempts are, by row and place in its conversation: the chunk, and their place in it.
+    responses: HashMap<(u64, u64), (u64, usize)>,
+    /// The responses that were read last: those that follow are asked for next.
+    last: Mutex<Option<(u64, RecordBatch)>>,
 }
 
 impl Ledger {
@@ -79,8 +83,10 @@ impl Ledger {
         while let Some((chunk, next)) = chunks.chunk(&file, at).await? {
             match chunk.split_first() {
                 Some((&groups::OUTCOMES, bytes)) => before.add(bytes)?,
-                Some((&groups::RESPONSE, bytes)) => {
-                    responses.insert(response::place(bytes)?, at);
+                Some((&groups::RESPONSES, bytes)) => {
+                    let places = response::places(&response::batch(bytes)?)?;
+                    let places = places.into_iter().enumerate();
+                    responses.extend(places.map(|(number, place)| (place, (at, number))));
                 }
                 _ => {}
             }
@@ -103,6 +109,7 @@ impl Ledger {
             groups,
             jots: (noting == Noting::Jotted).then_some(mark),
             responses,
+            last: Mutex::default(),
         })
     }
 
@@ -161,13 +168,26 @@ impl Ledger {
     /// # Errors
     /// What can't be read.
     pub async fn kept(&self, row: u64, place: u64) -> Result<Option<Response>> {
-        let Some(at) = self.responses.get(&(row, place)) else {
+        let Some((at, number)) = self.responses.get(&(row, place)).copied() else {
             return Ok(None);
         };
-        match self.chunks.chunk(&self.file, *at).await? {
-            Some((chunk, _)) => response::read(chunk.get(1..).unwrap_or_default()).map(Some),
-            None => Ok(None),
-        }
+        let last = |held: &Option<(u64, RecordBatch)>| match held {
+            Some((known, batch)) if *known == at => Some(batch.clone()),
+            _ => None,
+        };
+        let known = last(&self.last.lock().unwrap_or_else(PoisonError::into_inner));
+        let batch = match known {
+            Some(batch) => batch,
+            None => {
+                let Some((chunk, _)) = self.chunks.chunk(&self.file, at).await? else {
+                    return Ok(None);
+                };
+                let batch = response::batch(chunk.get(1..).unwrap_or_default())?;
+                *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((at, batch.clone()));
+                batch
+            }
+        };
+        response::read(&batch, number).map(Some)
     }
 
     /// Waits until all that was noted is written.

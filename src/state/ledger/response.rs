@@ -1,9 +1,9 @@
-//! Responses as Arrow batches of one row: which request they answer, status, headers, body.
+//! Responses as Arrow batches: which request they answer, status, headers, body.
 
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, LargeBinaryArray, RecordBatch, StringArray, UInt16Array, UInt64Array};
-use arrow::datatypes::{DataType, Field, Schema, UInt16Type};
+use arrow::datatypes::{DataType, Field, Schema, UInt16Type, UInt64Type};
 use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
 use bytes::Bytes;
@@ -12,9 +12,6 @@ use url::Url;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::Response;
-
-/// The number of the row and the place in its conversation stand before the batch, so that they are found without it.
-const PLACE: usize = 16;
 
 fn schema() -> Arc<Schema> {
     Arc::new(Schema::new(vec![
@@ -28,52 +25,86 @@ fn schema() -> Arc<Schema> {
     ]))
 }
 
-/// Returns a response as bytes. Cookies are left out: they are no data.
-pub fn bytes(row: u64, place: u64, response: &Response) -> Result<Vec<u8>> {
-    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-    let headers = response.headers.iter();
-    let headers: Vec<(String, String)> = headers
-        .filter(|(name, _)| **name != SET_COOKIE)
-        .map(|(name, value)| (name.to_string(), text(value)))
-        .collect();
-    let headers =
-        serde_json::to_string(&headers).map_err(|e| Error::new(ErrorKind::Internal, e.to_string()))?;
-    let body = LargeBinaryArray::from_vec(vec![&response.body]);
+/// A response, with its row and its place in the row's conversation.
+pub type Kept = (u64, u64, Arc<Response>);
+
+/// Returns responses as bytes: a stream of Arrow IPC. Cookies are left out: they are no data.
+pub fn bytes(responses: &[Kept]) -> Result<Vec<u8>> {
+    let each = || responses.iter().map(|(_, _, response)| response);
+    let headers = each()
+        .map(|response| headers(response))
+        .collect::<Result<Vec<_>>>()?;
+    let numbers = |of: fn(&Kept) -> u64| UInt64Array::from_iter_values(responses.iter().map(of));
+    let assumed = each().map(|response| response.assumed.map(|known| known.name()));
     let batch = RecordBatch::try_new(
         schema(),
         vec![
-            Arc::new(UInt64Array::from(vec![row])),
-            Arc::new(UInt64Array::from(vec![place])),
-            Arc::new(UInt16Array::from(vec![response.status])),
-            Arc::new(StringArray::from(vec![response.url.as_str()])),
-            Arc::new(StringArray::from(vec![headers])),
-            Arc::new(StringArray::from(vec![
-                response.assumed.map(|known| known.name()),
-            ])),
-            Arc::new(body),
+            Arc::new(numbers(|(row, _, _)| *row)),
+            Arc::new(numbers(|(_, place, _)| *place)),
+            Arc::new(UInt16Array::from_iter_values(
+                each().map(|response| response.status),
+            )),
+            Arc::new(StringArray::from_iter_values(
+                each().map(|response| response.url.as_str()),
+            )),
+            Arc::new(StringArray::from_iter_values(headers)),
+            Arc::new(assumed.collect::<StringArray>()),
+            Arc::new(LargeBinaryArray::from_iter_values(
+                each().map(|response| &response.body),
+            )),
         ],
     )?;
-    let mut out = Vec::with_capacity(response.body.len() + 2048);
-    out.extend_from_slice(&row.to_le_bytes());
-    out.extend_from_slice(&place.to_le_bytes());
+    let bodies: usize = each().map(|response| response.body.len()).sum();
+    let out = Vec::with_capacity(bodies + responses.len() * 512 + 2048);
     let mut writer = StreamWriter::try_new(out, &batch.schema())?;
     writer.write(&batch)?;
     Ok(writer.into_inner()?)
 }
 
-/// Returns the row of a response, and its place in the row's conversation.
-pub fn place(bytes: &[u8]) -> Result<(u64, u64)> {
-    let (row, rest) = bytes.split_first_chunk::<8>().ok_or_else(wrong)?;
-    let (place, _) = rest.split_first_chunk::<8>().ok_or_else(wrong)?;
-    Ok((u64::from_le_bytes(*row), u64::from_le_bytes(*place)))
+fn headers(response: &Response) -> Result<String> {
+    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let all = response.headers.iter();
+    let all: Vec<(&str, String)> = all
+        .filter(|(name, _)| **name != SET_COOKIE)
+        .map(|(name, value)| (name.as_str(), text(value)))
+        .collect();
+    serde_json::to_string(&all).map_err(|e| Error::new(ErrorKind::Internal, e.to_string()))
 }
 
-/// Returns the response that bytes hold.
-pub fn read(bytes: &[u8]) -> Result<Response> {
-    let mut reader = StreamReader::try_new(bytes.get(PLACE..).unwrap_or_default(), None)?;
-    let batch = reader.next().ok_or_else(wrong)??;
-    let column = |at: usize| batch.columns().get(at).filter(|c| c.len() == 1).ok_or_else(wrong);
-    let text = |at: usize| Ok::<_, Error>(column(at)?.as_string_opt::<i32>().ok_or_else(wrong)?.value(0));
+/// Returns the batch that bytes hold.
+pub fn batch(bytes: &[u8]) -> Result<RecordBatch> {
+    let mut reader = StreamReader::try_new(bytes, None)?;
+    Ok(reader.next().ok_or_else(wrong)??)
+}
+
+/// Returns the rows of a batch's responses, and their places in the rows' conversations.
+pub fn places(batch: &RecordBatch) -> Result<Vec<(u64, u64)>> {
+    let column = |at: usize| {
+        let column = batch.columns().get(at).ok_or_else(wrong)?;
+        column.as_primitive_opt::<UInt64Type>().ok_or_else(wrong)
+    };
+    let (rows, places) = (column(0)?, column(1)?);
+    Ok(rows
+        .values()
+        .iter()
+        .copied()
+        .zip(places.values().iter().copied())
+        .collect())
+}
+
+/// Returns a response of a batch.
+pub fn read(batch: &RecordBatch, at: usize) -> Result<Response> {
+    let column = |number: usize| {
+        batch
+            .columns()
+            .get(number)
+            .filter(|c| at < c.len())
+            .ok_or_else(wrong)
+    };
+    let text = |number: usize| {
+        let column = column(number)?.as_string_opt::<i32>();
+        Ok::<_, Error>(column.ok_or_else(wrong)?.value(at))
+    };
     let status = column(2)?.as_primitive_opt::<UInt16Type>().ok_or_else(wrong)?;
     let body = column(6)?.as_binary_opt::<i64>().ok_or_else(wrong)?;
     let headers: Vec<(String, String)> = serde_json::from_str(text(4)?).map_err(|_| wrong())?;
@@ -86,8 +117,9 @@ pub fn read(bytes: &[u8]) -> Result<Response> {
         all.append(name, value);
     }
     let url = Url::parse(text(3)?).map_err(|_| wrong())?;
-    let mut response = Response::new(status.value(0), all, url, Bytes::copy_from_slice(body.value(0)));
-    if column(5)?.is_valid(0) {
+    let body = Bytes::copy_from_slice(body.value(at));
+    let mut response = Response::new(status.value(at), all, url, body);
+    if column(5)?.is_valid(at) {
         response.assumed = encoding_rs::Encoding::for_label(text(5)?.as_bytes());
     }
     Ok(response)
@@ -112,9 +144,13 @@ mod tests {
         let url = Url::parse("https://x.test/?p=1").unwrap();
         let mut kept = Response::new(207, headers, url, Bytes::from_static(b"{\"a\": \xff}"));
         kept.assumed = Some(encoding_rs::WINDOWS_1252);
-        let bytes = bytes(7, 3, &kept).unwrap();
-        assert_eq!(place(&bytes).unwrap(), (7, 3));
-        let read = read(&bytes).unwrap();
+        let kept = Arc::new(kept);
+        let other = Response::new(200, HeaderMap::new(), kept.url.clone(), Bytes::new());
+        let bytes = bytes(&[(5, 1, Arc::new(other)), (7, 3, kept.clone())]).unwrap();
+        let batch = batch(&bytes).unwrap();
+        assert_eq!(places(&batch).unwrap(), [(5, 1), (7, 3)]);
+        assert!(read(&batch, 0).unwrap().body.is_empty());
+        let read = read(&batch, 1).unwrap();
         assert_eq!((read.status, &read.body, &read.url), (207, &kept.body, &kept.url));
         assert_eq!(read.assumed, kept.assumed);
         assert_eq!(read.headers.get_all("x-two").iter().count(), 2);

@@ -1,0 +1,216 @@
+//! Limits of rejects and time, rows that are sent again, and runs that wait for each other.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use indoc::indoc;
+
+use crate::support::program::Project;
+use crate::support::server::{Server, json};
+
+/// A server whose rows fail by their ids: those that end in 3, until it is good.
+fn picky() -> (Server, Arc<AtomicBool>) {
+    let good = Arc::new(AtomicBool::new(false));
+    let is_good = good.clone();
+    let server = Server::start(move |asked| {
+        let fails = asked.path.ends_with('3') && !is_good.load(Ordering::Relaxed);
+        json(r#"[{"ok": 1}]"#).status(if fails { 422 } else { 200 })
+    });
+    (server, good)
+}
+
+const PUSH: &str = indoc! {r#"
+    steps:
+      - op: transform
+        source: stage
+        target_table: t
+        query: select value as id from generate_series(1, 40)
+      - op: http_request
+        id: push
+        on_error: reject
+        for_each: {source: stage, table: t, as: row}
+        request: {source: api, url: "/{{ var('row')['id'] }}", method: POST}
+        response: {tables: [{source: stage, table: answers, columns: {ok: integer}, data_path: $}]}
+"#};
+
+fn push(server: &Server, flow: &str) -> Project {
+    Project::new()
+        .file(
+            "sources/api.yaml",
+            &format!("type: http\nbase_url: {}\nconcurrency: 4\n", server.url),
+        )
+        .file("flows/main.yaml", flow)
+}
+
+#[test]
+fn rejected_rows_are_sent_again_and_cleared() {
+    let (server, good) = picky();
+    let project = push(&server, PUSH);
+    project.run("main");
+    let rejected = || project.rows("stage", "select count(*) as n from push_rejects");
+    let answers = || project.rows("stage", "select count(*) as n from answers");
+    assert_eq!(
+        (rejected(), answers()),
+        (vec!["4".to_string()], vec!["36".to_string()])
+    );
+    let id = project.sequor(&["runs", "--format", "json"]).stdout;
+    let id = serde_json::from_str::<serde_json::Value>(&id).expect("JSON")["run"]
+        .as_str()
+        .expect("an id")
+        .to_string();
+    // Still bad: they stay.
+    assert_eq!(project.sequor(&["retry", &id]).code, 0);
+    assert_eq!(
+        (rejected(), answers()),
+        (vec!["4".to_string()], vec!["36".to_string()])
+    );
+    assert_eq!(server.asked().len(), 44);
+    project
+        .sequor(&["retry", &id, "other"])
+        .fails(0, &["rejected no rows in step `other`"]);
+    good.store(true, Ordering::Relaxed);
+    let ran = project.sequor(&["retry", &id, "push"]);
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    // What the others gave is there, too, though they were not asked again.
+    assert_eq!(
+        (rejected(), answers()),
+        (vec!["0".to_string()], vec!["40".to_string()])
+    );
+    assert_eq!(server.asked().len(), 48);
+    project.sequor(&["retry", &id]).fails(0, &["rejected no rows"]);
+    project.sequor(&["retry", "0000"]).fails(2, &["no run has an id"]);
+}
+
+#[test]
+fn too_many_rejects_fail_the_step() {
+    for (most, fails) in [
+        ("3", true),
+        ("4", false),
+        ("\"9%\"", true),
+        ("\"10%\"", false),
+        ("0", true),
+    ] {
+        let (server, _) = picky();
+        let flow = PUSH.replace(
+            "on_error: reject",
+            &format!("on_error: reject\n    max_rejects: {most}"),
+        );
+        let project = push(&server, &flow);
+        let ran = project.sequor(&["run", "main"]);
+        match fails {
+            true => ran.fails(1, &["SQ1017", "were rejected", "max_rejects"]),
+            false => assert_eq!(ran.code, 0, "{most}: {}", ran.all()),
+        }
+    }
+    let (server, _) = picky();
+    let flow = PUSH.replace("on_error: reject", "on_error: reject\n    max_rejects: many");
+    push(&server, &flow)
+        .sequor(&["validate"])
+        .fails(2, &["`max_rejects` of an http_request must be a number of rows"]);
+}
+
+#[test]
+fn time_limits_of_steps_and_runs_are_obeyed() {
+    let server = Server::start(|_| json("{}").after(Duration::from_secs(30)));
+    let step = "op: http_request\n    id: slow\n    request: {source: api, url: /slow}";
+    let flow = |timeout: &str| format!("steps:\n  - {step}{timeout}\n");
+    let project = push(&server, &flow("\n    timeout: 300ms"));
+    project
+        .sequor(&["run", "main"])
+        .fails(1, &["SQ1017", "took longer than its `timeout` of 0.3 s"]);
+    project.write("flows/main.yaml", &flow("\n    timeout_expression: 0.2 + 0.1"));
+    project
+        .sequor(&["run", "main"])
+        .fails(1, &["took longer than its `timeout`"]);
+    // Of the steps inside a block together.
+    let block = format!(
+        "steps:\n  - op: block\n    timeout: 300ms\n    steps:\n      - {}\n",
+        step.replace("\n    ", "\n        ")
+    );
+    project.write("flows/main.yaml", &block);
+    project
+        .sequor(&["run", "main"])
+        .fails(1, &["took longer than its `timeout`"]);
+    project.write("flows/main.yaml", &flow(""));
+    project
+        .sequor(&["run", "main", "--timeout", "300ms"])
+        .fails(1, &["SQ1017", "took longer than its --timeout of 300ms"]);
+    let listed = project.sequor(&["runs", "--limit", "1"]).stdout;
+    assert!(listed.contains("failed") && listed.contains("SQ1017"), "{listed}");
+}
+
+#[test]
+fn two_runs_that_write_the_same_do_not_mix() {
+    let begun = Arc::new(AtomicUsize::new(0));
+    let count = begun.clone();
+    let server = Server::start(move |_| {
+        count.fetch_add(1, Ordering::Relaxed);
+        json("[{\"id\": 1}]").after(Duration::from_millis(1500))
+    });
+    let fetch = |table: &str| {
+        format!(
+            "steps:\n  - op: http_request\n    request: {{source: api, url: /rows}}\n    response: {{tables: [{{source: stage, table: {table}, data_path: $, columns: {{id: integer}}}}]}}\n"
+        )
+    };
+    let project = push(&server, &fetch("t"))
+        .file("flows/same.yaml", &fetch("T"))
+        .file("flows/other.yaml", &fetch("u"))
+        .file("flows/opaque.yaml", "steps:\n  - op: execute\n    source: stage\n    statement: \"{{ env_var('STATEMENT', 'select 1') }}\"\n");
+    let mut child = project
+        .command(&["run", "main"])
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("it starts");
+    while begun.load(Ordering::Relaxed) < 1 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    project.sequor(&["run", "same"]).fails(
+        1,
+        &[
+            "SQ1023",
+            "of flow `main`, under way since",
+            "writes table stage.",
+            "--wait",
+        ],
+    );
+    // Nothing is in the way of another table.
+    assert_eq!(project.run("other").code, 0);
+    assert!(child.wait().expect("it ends").success());
+    let mut child = project
+        .command(&["run", "main"])
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("it starts");
+    while begun.load(Ordering::Relaxed) < 3 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    // Where only the run knows what it writes, it waits.
+    let waited = project.sequor(&["run", "opaque"]);
+    assert_eq!(waited.code, 0, "{}", waited.all());
+    assert!(waited.stderr.contains("waiting: the run"), "{}", waited.all());
+    assert!(child.wait().expect("it ends").success());
+    // One that waits as long as it must.
+    let mut child = project
+        .command(&["run", "main"])
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("it starts");
+    while begun.load(Ordering::Relaxed) < 4 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(project.sequor(&["run", "same", "--wait", "1m"]).code, 0);
+    assert!(child.wait().expect("it ends").success());
+    // A dead owner holds nothing.
+    let mut child = project
+        .command(&["run", "main"])
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("it starts");
+    while begun.load(Ordering::Relaxed) < 6 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.kill().expect("killed");
+    child.wait().expect("it is gone");
+    assert_eq!(project.run("same").code, 0);
+}
