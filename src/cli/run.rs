@@ -100,6 +100,7 @@ async fn run_compiled(
         .resume(resumed)
         .grace(args.grace)
         .timeout(args.timeout)
+        .from_step(args.from_step.clone())
         .wait(args.wait, Some(Box::new(crate::report::err)))
         .in_doubt(match args.in_doubt {
             None | Some(InDoubtArg::Stop) => InDoubt::Stop,

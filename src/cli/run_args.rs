@@ -34,6 +34,9 @@ pub struct Run {
     /// Go on with a run that failed, was interrupted or crashed: the flow's latest, or the one whose id begins so
     #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["plan", "op_id", "select", "exclude", "in_order", "look", "test_record"])]
     pub resume: Option<String>,
+    /// Begin at the step with this id: those before it count as done
+    #[arg(long, value_name = "ID", conflicts_with_all = ["resume", "retry_failed", "op_id", "select", "exclude", "look", "test_record"])]
+    pub from_step: Option<String>,
     /// Run again the steps of the latest run that failed, those that `on_error: continue` passed over, too
     #[arg(long, conflicts_with_all = ["plan", "op_id", "select", "exclude", "in_order", "look", "test_record"])]
     pub retry_failed: bool,

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use sequor_planner::did_you_mean;
+use sequor_planner::plan::Plan;
 use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
@@ -10,11 +12,11 @@ use super::compile::{Compiled, Loaded};
 use super::parts::{Remembered, RunKeeps};
 use super::resume::{self, Resumed};
 use super::turns;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::event::{ErrorReport, RunStatus};
 use crate::exec::{Keeper, Listener};
 use crate::http::TokenStore;
-use crate::state::{BEAT, Budget, Chunks, Journal, Owner, Recorder, RunFiles, Store, Tokens};
+use crate::state::{BEAT, Budget, Chunks, Journal, Owner, Recorder, RunFiles, Store, Tokens, Wanted};
 
 /// How other runs are waited for.
 #[derive(Default)]
@@ -93,7 +95,12 @@ impl History {
     ///
     /// # Errors
     /// A state that can't be opened or written; a run that another program goes on with.
-    pub async fn begin(compiled: &Compiled, resumed: Option<Resumed>, waiting: &Waiting) -> Result<Begun> {
+    pub async fn begin(
+        compiled: &Compiled,
+        resumed: Option<Resumed>,
+        from_step: Option<&str>,
+        waiting: &Waiting,
+    ) -> Result<Begun> {
         let loaded = &compiled.loaded;
         let store = loaded.open_state().await?;
         let sealer = loaded.sealer(&store);
@@ -106,7 +113,12 @@ impl History {
         let (run, attempt, journal) = match resumed {
             None => {
                 let start = resume::start(compiled)?;
+                let passed = from_step.map(|step| before(&compiled.plan, step)).transpose()?;
                 lock(start.run).await?;
+                if let Some(passed) = passed {
+                    let latest = latest(&store, &start.flow).await?;
+                    store.pass_over(start.run, &passed, latest).await?;
+                }
                 store.begin_run(&start, &owner).await?;
                 (start.run, 1, Journal::of(&store, &sealer, start.run).await?)
             }
@@ -190,6 +202,31 @@ impl History {
             Err(_) => tracing::warn!("the state does not answer: the end of the run is not remembered whole"),
         }
     }
+}
+
+/// The flow's latest run; none where none is remembered.
+async fn latest(store: &Store, flow: &str) -> Result<Option<Uuid>> {
+    let wanted = Wanted {
+        flow: Some(flow.to_string()),
+        limit: Some(1),
+        ..Wanted::default()
+    };
+    Ok(store.runs(&wanted).await?.first().map(|record| record.run))
+}
+
+/// The steps before one, in the order of the flow.
+///
+/// # Errors
+/// No such step, or one inside of another.
+fn before(plan: &Plan, step: &str) -> Result<Vec<String>> {
+    let ids = || plan.root.steps.iter().map(|step| step.id.as_str());
+    let Some(at) = ids().position(|id| id == step) else {
+        let message = format!("no step of the flow itself has the id `{step}`");
+        let near = did_you_mean(step, "steps", ids());
+        let inside = "a step inside of another can't be begun at: name the one around it";
+        return Err(Error::new(ErrorKind::Project, message).help(near.unwrap_or_else(|| inside.into())));
+    };
+    Ok(ids().take(at).map(str::to_string).collect())
 }
 
 /// Gives signs of life while the run goes on.

@@ -32,6 +32,8 @@ pub struct Session {
     open: Vec<Arc<dyn Database>>,
     pub(super) options: Options,
     waiting: Waiting,
+    /// The step that the run begins at.
+    from_step: Option<String>,
     /// The run that is gone on with.
     resumed: Option<Resumed>,
 }
@@ -80,6 +82,7 @@ impl Session {
             open: Vec::new(),
             options: Options::default(),
             waiting: Waiting::default(),
+            from_step: None,
             resumed: None,
         }
     }
@@ -127,6 +130,12 @@ impl Session {
         self
     }
 
+    /// Begins at a step: those before it count as done, with the local variables that the flow's latest run left.
+    pub fn from_step(mut self, step: Option<String>) -> Session {
+        self.from_step = step;
+        self
+    }
+
     /// Says what is done with rows that may have been sent by an earlier attempt at the run.
     pub fn in_doubt(mut self, in_doubt: InDoubt) -> Session {
         self.options.in_doubt = in_doubt;
@@ -167,7 +176,10 @@ impl Session {
         self.listeners.push(own);
         let plan = Arc::new(plan);
         let remembered = match self.options.preview.mode {
-            None => History::begin(compiled, self.resumed.take(), &self.waiting).await?,
+            None => {
+                let from = self.from_step.as_deref();
+                History::begin(compiled, self.resumed.take(), from, &self.waiting).await?
+            }
             // What is only looked at is no run.
             Some(_) => History::none(&self.loaded).await?,
         };

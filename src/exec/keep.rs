@@ -152,9 +152,14 @@ pub async fn over(
     }
     let how = if failed { FAILED } else { "" };
     notes.note(&scope.key(&step.id), Entry::Over, how);
+    if has_effects(step) {
+        notes.forget_entry(&scope.key(&step.id), Entry::Committing);
+    }
     run.journal.add(notes);
     match (has_effects(step), of_project.is_empty()) {
-        (true, _) => run.journal.sync(Durability::Machine).await?,
+        // What was sent is not sent again, even when the machine goes down; all else can be done once more.
+        (true, _) if step.outside => run.journal.sync(Durability::Machine).await?,
+        (true, _) => run.journal.sync(Durability::Process).await?,
         (false, false) => run.journal.sync(Durability::Process).await?,
         (false, true) => run.journal.sync_much().await?,
     }

@@ -234,6 +234,38 @@ impl Journal {
     }
 }
 
+impl Store {
+    /// Notes steps of a run as over that it does not do itself, and takes over the local variables that another run left.
+    ///
+    /// # Errors
+    /// A state that can't be written.
+    pub async fn pass_over(&self, run: Uuid, steps: &[String], before: Option<Uuid>) -> Result<()> {
+        let over = steps.iter().map(|step| {
+            Statement::new(
+                "INSERT INTO @journal (run, step, kind, value) VALUES ($1, $2, $3, '')",
+                [
+                    run.to_string().into(),
+                    step.as_str().into(),
+                    Entry::Over.as_str().into(),
+                ],
+            )
+        });
+        let locals = before.map(|before| {
+            Statement::new(
+                "INSERT INTO @locals (run, frame, name, value) SELECT $1, frame, name, value FROM @locals WHERE run = $2 AND frame <> $3",
+                [
+                    run.to_string().into(),
+                    before.to_string().into(),
+                    PROJECT.into(),
+                ],
+            )
+        });
+        let statements: Vec<Statement> = over.chain(locals).collect();
+        let written = self.write("journal", &statements, Durability::Process);
+        written.await.map(|_| ())
+    }
+}
+
 /// Notes that belong together.
 pub struct Notes {
     /// None: nothing is kept.

@@ -314,3 +314,33 @@ fn nothing_is_kept_of_a_step_that_says_so_and_a_disk_budget_is_obeyed() {
     assert_eq!(project.run("main").code, 0);
     assert_eq!(api.count("/1"), 1);
 }
+
+#[test]
+fn a_run_can_begin_at_a_step() {
+    let api = Api::start();
+    let project = api.project(indoc! {r#"
+        steps:
+          - op: http_request
+            id: first
+            request: {source: api, url: /first, method: POST}
+          - op: set_variable
+            id: local
+            set: {x: {value: 42, scope: local}}
+          - op: print
+            id: last
+            message: "x is {{ var('x') }}"
+    "#});
+    project.run("main");
+    let ran = project.sequor(&["run", "main", "--from-step", "last"]);
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    assert_eq!((ran.stdout.trim(), api.count("/first")), ("x is 42", 1));
+    project.sequor(&["run", "main", "--from-step", "lst"]).fails(
+        2,
+        &[
+            "no step of the flow itself has the id `lst`",
+            "did you mean `last`?",
+        ],
+    );
+    let listed = project.sequor(&["runs", "--format", "json"]).stdout;
+    assert_eq!(listed.lines().count(), 2, "{listed}");
+}

@@ -25,16 +25,26 @@ impl From<Found> for Given {
     }
 }
 
-/// Returns the rows of a step, fixed. `find` looks for them where no earlier attempt did. `key`: the step's name in the journal.
+/// Returns the rows of a step, fixed. `find` looks for them where no earlier attempt did. `key`: the step's name in the journal;
+/// `is_fresh`: whether earlier attempts did nothing for any of them.
 ///
 /// # Errors
-/// What `find` fails with; a copy that can't be made or read.
-pub async fn rows(files: &RunFiles, key: &str, find: impl Future<Output = Result<Found>>) -> Result<Given> {
+/// What `find` fails with; a copy that can't be made or read, or is gone though it was used.
+pub async fn rows(
+    files: &RunFiles,
+    key: &str,
+    is_fresh: bool,
+    find: impl Future<Output = Result<Found>>,
+) -> Result<Given> {
     if let Some(frozen) = Frozen::found(files, key).await? {
         return Ok(Given::Rows(frozen.name.clone(), frozen.batches()));
     }
     if let Some(text) = Frozen::text(files, key).await? {
         return values_of(&text).map(Given::Values);
+    }
+    if !is_fresh {
+        let message = "the copy of its rows is gone: which of them were done is not known";
+        return Err(Error::new(ErrorKind::Resume, message).help("start anew: sequor run FLOW"));
     }
     match find.await? {
         Found::Rows(name, rows) => {

@@ -273,7 +273,10 @@ pub async fn source(context: &RequestContext, wanted: &RowsOf, scope: &Scope) ->
     let find = rows::found(&step, wanted, context.http.row_columns.as_ref());
     let given = match &context.checkpoint {
         None => Given::from(find.await?),
-        Some(checkpoint) => frozen::rows(&checkpoint.files, &checkpoint.key, find).await?,
+        Some(checkpoint) => {
+            let is_fresh = checkpoint.ledger.is_fresh();
+            frozen::rows(&checkpoint.files, &checkpoint.key, is_fresh, find).await?
+        }
     };
     match given {
         Given::Values(values) => Ok(("values".into(), listed(values))),

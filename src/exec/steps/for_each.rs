@@ -32,7 +32,8 @@ pub async fn run(
         before: rounds.over,
         rounds,
     };
-    let mut batches = match given(context, rows, columns).await? {
+    let is_fresh = each.rounds.is_fresh();
+    let mut batches = match given(context, rows, columns, is_fresh).await? {
         Given::Rows(_, batches) => batches,
         Given::Values(values) => {
             for value in values {
@@ -75,10 +76,15 @@ impl Each<'_> {
 }
 
 /// The rows, which are others' no more: the steps take their time, and may replace the very table.
-async fn given(context: &StepContext, rows: &RowsOf, columns: Option<&BTreeSet<String>>) -> Result<Given> {
+async fn given(
+    context: &StepContext,
+    rows: &RowsOf,
+    columns: Option<&BTreeSet<String>>,
+    is_fresh: bool,
+) -> Result<Given> {
     let find = rows::found(context, rows, columns);
     if let Some(files) = &context.run.files {
-        return frozen::rows(files, &context.scope.key(context.id()), find).await;
+        return frozen::rows(files, &context.scope.key(context.id()), is_fresh, find).await;
     }
     Ok(match find.await? {
         Found::Rows(name, found) => Given::Rows(name, buffered(found).await?.batches),

@@ -32,6 +32,11 @@ impl<'c> Rounds<'c> {
         }
     }
 
+    /// Tells whether no earlier attempt began any round.
+    pub fn is_fresh(&self) -> bool {
+        self.over == 0 && self.begun.is_none()
+    }
+
     /// Tells whether an earlier attempt began the round that is next.
     pub fn is_begun(&self) -> bool {
         self.begun == Some(self.over)

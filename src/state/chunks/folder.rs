@@ -166,7 +166,15 @@ impl Chunks for Folder {
     async fn mark(&self, file: &str) -> Result<Option<Mark>> {
         let path = self.path(file);
         match std::fs::read(&path) {
-            Ok(bytes) => Ok(mark_of(&bytes)),
+            // Numbers beside a mark that was never set.
+            Ok(bytes) if bytes.iter().take(HEAD).all(|byte| *byte == 0) => Ok(None),
+            Ok(bytes) => match mark_of(&bytes) {
+                Some(mark) => Ok(Some(mark)),
+                None => {
+                    let message = format!("{} is damaged: which rows were sent is not known", path.display());
+                    Err(Error::new(ErrorKind::State, message).help("start anew: sequor run FLOW"))
+                }
+            },
             Err(e) if e.kind() == Io::NotFound => Ok(None),
             Err(e) => Err(failed(&path, &e)),
         }

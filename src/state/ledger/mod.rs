@@ -122,9 +122,9 @@ impl Ledger {
         }
     }
 
-    /// Returns how many rows earlier attempts did.
-    pub fn done(&self) -> u64 {
-        self.before.done()
+    /// Tells whether earlier attempts noted nothing.
+    pub fn is_fresh(&self) -> bool {
+        self.before.is_empty() && self.responses.is_empty() && !self.watermark.covered(0)
     }
 
     /// Notes that a row will be sent: to be waited for before it is. `again`: whether it may be sent again when nobody knows what

@@ -126,7 +126,6 @@ fn ipc(batch: &RecordBatch) -> Result<Vec<u8>> {
 #[derive(Default)]
 pub struct Before {
     bits: Vec<u64>,
-    done: u64,
     others: HashMap<u64, Fate>,
 }
 
@@ -178,7 +177,6 @@ impl Before {
         if self.bits.len() <= word {
             self.bits.resize(word + 1, 0);
         }
-        self.done += u64::from(self.bits[word] & bit == 0);
         self.bits[word] |= bit;
     }
 
@@ -191,9 +189,9 @@ impl Before {
         }
     }
 
-    /// Returns how many rows are done.
-    pub fn done(&self) -> u64 {
-        self.done
+    /// Tells whether nothing was noted.
+    pub fn is_empty(&self) -> bool {
+        self.bits.is_empty() && self.others.is_empty()
     }
 }
 
