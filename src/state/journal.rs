@@ -27,6 +27,8 @@ pub enum Entry {
     Rounds,
     /// The error that a `try` took.
     Caught,
+    /// It has begun, and nothing is kept of it to go on from.
+    Begun,
     /// Rows are about to be added to tables: how many these have.
     Committing,
     /// A variable that can't be kept, and why: the run can't be gone on with.
@@ -42,6 +44,7 @@ impl Entry {
             Entry::Branch => "branch",
             Entry::Rounds => "rounds",
             Entry::Caught => "caught",
+            Entry::Begun => "begun",
             Entry::Committing => "committing",
             Entry::Unkept => "unkept",
             Entry::Unsaved => "unsaved",

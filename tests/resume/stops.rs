@@ -313,6 +313,18 @@ fn nothing_is_kept_of_a_step_that_says_so_and_a_disk_budget_is_obeyed() {
     );
     assert_eq!(project.run("main").code, 0);
     assert_eq!(api.count("/1"), 1);
+    // What was sent of it before is not known: it is not sent again without a word.
+    let fails = flow
+        .replace("    id: push", "    id: push\n    checkpoint: false")
+        .replace("/{{", "/fails/{{");
+    project.write("flows/main.yaml", &fails);
+    assert_eq!(project.sequor(&["run", "main"]).code, 1);
+    api.good.store(true, Ordering::Relaxed);
+    project
+        .sequor(&["run", "main", "--resume"])
+        .fails(1, &["SQ1025", "keeps nothing (`checkpoint: false`)"]);
+    let ran = project.sequor(&["run", "main", "--resume", "--in-doubt", "send"]);
+    assert_eq!(ran.code, 0, "{}", ran.all());
 }
 
 #[test]

@@ -9,11 +9,11 @@ use sequor_planner::ops::{RequestSpec, WriteMode};
 use sequor_planner::plan::HttpStep;
 use sha2::{Digest, Sha256};
 
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::Request;
 use crate::exec::context::StepContext;
 use crate::exec::run::InDoubt;
-use crate::state::{Fate, Ledger, Noting, Rejection, RunFiles};
+use crate::state::{Durability, Entry, Fate, Ledger, Noting, Rejection, RunFiles};
 use crate::value::Value;
 
 /// What is kept of a step.
@@ -45,6 +45,9 @@ impl Checkpoint {
         };
         let request = &http.request;
         let once = request.for_each.is_none() && !http.has_pages();
+        if request.streams && !request.is_read() {
+            not_begun(step).await?;
+        }
         if request.streams || (once && request.is_read()) {
             return Ok(None);
         }
@@ -116,6 +119,24 @@ fn may_be_repeated(http: &HttpStep) -> bool {
         _ => given.safe || given.idempotency_key.is_some(),
     };
     given.idempotent.unwrap_or_else(by_method)
+}
+
+/// Notes that a step begins of which nothing is kept.
+///
+/// # Errors
+/// An earlier attempt began it: which of its rows were sent is not known.
+async fn not_begun(step: &StepContext) -> Result<()> {
+    let (journal, key) = (&step.run.journal, step.scope.key(step.id()));
+    if journal.decided(&key, Entry::Begun).is_some() && step.run.in_doubt != InDoubt::Send {
+        let message = "it had begun when the run ended before, and keeps nothing (`checkpoint: false`): which of its rows were sent is not known";
+        return Err(Error::new(ErrorKind::InDoubt, message).help(
+            "go on with --resume --in-doubt send (all of them are sent again), or begin behind it: --from-step ID",
+        ));
+    }
+    let mut notes = journal.notes();
+    notes.note(&key, Entry::Begun, "");
+    journal.add(notes);
+    journal.sync(Durability::Machine).await
 }
 
 /// Whether more is taken from responses than that they are a success.
