@@ -45,7 +45,7 @@ impl Checkpoint {
         };
         let request = &http.request;
         let once = request.for_each.is_none() && !http.has_pages();
-        if request.streams && !request.is_read() {
+        if request.streams && !may_be_repeated(http) {
             not_begun(step).await?;
         }
         if request.streams || (once && request.is_read()) {
