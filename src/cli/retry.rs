@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::args::{self, LogFormat, RunFormat};
+use super::args::{self, LogFormat};
 use super::context::{Context, overrides};
 use super::run::follow;
 use super::{compile, log, state};
@@ -58,7 +58,6 @@ pub fn retry(context: &Context, args: &args::Retry) -> Result<Exit> {
         };
         log::start(&compiled.loaded.project.log(), LogFormat::Text);
         let session = Session::new(&compiled.loaded).resume(Some(resumed));
-        let is_json = args.format == RunFormat::Json;
-        follow(context, &compiled, session, is_json).await
+        follow(context, &compiled, session, args.format).await
     })
 }

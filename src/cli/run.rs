@@ -85,13 +85,10 @@ async fn run_compiled(
         args.stacktrace,
         !args.disable_flow_stacktrace,
     );
-    let style = match (args.format, context.quiet, context.terminal) {
-        (RunFormat::Json, ..) => Style::Json,
-        (_, true, _) => Style::Quiet,
+    let style = match (args.format, preview.mode) {
         // What is previewed is all there is to see.
-        _ if preview.mode.is_some() => Style::Quiet,
-        (_, false, true) => Style::Terminal,
-        (_, false, false) => Style::Lines,
+        (RunFormat::Text, Some(_)) => Style::Quiet,
+        (format, _) => style(context, format),
     };
     let session = Session::new(&compiled.loaded)
         .record(args.record.clone())
@@ -113,15 +110,25 @@ async fn run_compiled(
     tell(context, compiled, session, style, source, args.grace).await
 }
 
-/// Starts a run and shows it to its end, as it is usual.
-pub async fn follow(context: &Context, compiled: &Compiled, session: Session, is_json: bool) -> Result<Exit> {
-    let source = SourceText::new(&compiled.loaded.project.files, false, true);
-    let style = match (is_json, context.quiet, context.terminal) {
-        (true, ..) => Style::Json,
+/// How a run is told.
+fn style(context: &Context, format: RunFormat) -> Style {
+    match (format, context.quiet, context.terminal) {
+        (RunFormat::Json, ..) => Style::Json,
         (_, true, _) => Style::Quiet,
         (_, false, true) => Style::Terminal,
         (_, false, false) => Style::Lines,
-    };
+    }
+}
+
+/// Starts a run and shows it to its end, as it is usual.
+pub async fn follow(
+    context: &Context,
+    compiled: &Compiled,
+    session: Session,
+    format: RunFormat,
+) -> Result<Exit> {
+    let source = SourceText::new(&compiled.loaded.project.files, false, true);
+    let style = style(context, format);
     tell(context, compiled, session, style, source, GRACE).await
 }
 

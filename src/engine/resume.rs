@@ -89,6 +89,8 @@ impl Project {
         let store = loaded.open_state().await?;
         let record = find(&store, flow, &options).await?;
         let file = planned(&store, &record).await?;
+        // The flow is compiled with a state of its own.
+        store.close().await;
         let given = given(&record, &options.variables)?;
         let compiled = self.compile(&record.flow, &file.options(given)).await?;
         let refused = |why: &str| {
@@ -96,6 +98,7 @@ impl Project {
             Error::new(ErrorKind::Resume, message)
                 .help("start anew: sequor run FLOW; or go on nevertheless: --resume --force")
         };
+        let store = compiled.loaded.open_state().await?;
         let mut journal = Journal::of(&store, &loaded.sealer(&store), record.run).await?;
         if options.retry_failed {
             journal.retry_failed();

@@ -9,6 +9,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
 
 /// Rounds of the derivation: what a key that people chose needs (OWASP's advice for HMAC-SHA256).
+/// It can't fail when the program runs: constants are computed when it is compiled.
 const ROUNDS: NonZeroU32 = NonZeroU32::new(600_000).unwrap();
 
 /// Encrypts and decrypts.

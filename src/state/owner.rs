@@ -37,18 +37,13 @@ impl Owner {
 
     /// Tells whether the owner is gone, as seen from this machine; none where that can't be seen.
     pub fn is_gone(&self) -> Option<bool> {
-        let this = Owner {
-            process: self.process,
-            since: self.since,
-            ..Owner::this()
-        };
-        if this.host != self.host || self.boot.is_empty() {
+        if System::host_name().unwrap_or_default() != self.host || self.boot.is_empty() {
             return None;
         }
-        if this.boot != self.boot {
+        if boot() != self.boot {
             return Some(true);
         }
-        (this.space == self.space).then(|| started(self.process) != Some(self.since))
+        (space() == self.space).then(|| started(self.process) != Some(self.since))
     }
 }
 

@@ -64,10 +64,11 @@ fn project(api: &Api, db: &str, state: &str) -> Project {
 /// The run, or another attempt at it where it is remembered.
 fn again(project: &Project) -> Ran {
     let there = project.sequor(&["runs", "--limit", "1", "--format", "json"]);
-    match there.stdout.contains(r#""status":"done""#) || there.stdout.is_empty() {
-        // It came to its end, or never began.
-        true if !there.stdout.is_empty() => there,
-        true => project.sequor(&["run", "main"]),
+    if there.stdout.is_empty() {
+        return project.sequor(&["run", "main"]);
+    }
+    match there.stdout.contains(r#""status":"done""#) {
+        true => there,
         false => project.sequor(&["run", "main", "--resume"]),
     }
 }

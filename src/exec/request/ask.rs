@@ -100,7 +100,6 @@ pub async fn ask(
         return Ok(sending.judged(Arc::new(kept), request).await?);
     }
     let sent = sending.send(request).await;
-    exchange.note_attempts(sent.attempts);
     if let (Ok((response, _)), Some(checkpoint)) = (&sent.result, &context.checkpoint)
         && checkpoint.keeps_responses
     {

@@ -184,7 +184,6 @@ pub struct Exchange {
     /// The part of a batch that is asked for, where it was halved.
     part: AtomicU32,
     rejections: Mutex<Vec<Rejection>>,
-    attempts: AtomicU32,
 }
 
 impl Exchange {
@@ -224,17 +223,6 @@ impl Exchange {
             .iter()
             .take(8)
             .fold(0, |all, byte| all << 8 | u64::from(*byte))
-    }
-
-    /// Notes how often a request was sent.
-    pub fn note_attempts(&self, attempts: u64) {
-        let attempts = u32::try_from(attempts).unwrap_or(u32::MAX);
-        self.attempts.fetch_max(attempts, Ordering::Relaxed);
-    }
-
-    /// Returns how often a request of it was sent, at most.
-    pub fn attempts(&self) -> u32 {
-        self.attempts.load(Ordering::Relaxed)
     }
 
     /// Notes that it, or some of its batch, was rejected.

@@ -162,9 +162,7 @@ pub async fn single(context: &Arc<RequestContext>, scope: &Scope, own: &Arc<Laye
         };
     };
     let outcome = match &asked {
-        Ok(()) => Some(Outcome::Done {
-            attempts: exchange.attempts(),
-        }),
+        Ok(()) => Some(Outcome::Done),
         Err(failure) if failure.error.kind() == ErrorKind::InDoubt => {
             checkpoint.doubt(0, &Value::Null);
             None
@@ -209,9 +207,7 @@ async fn one(asking: Asking, row: Value) -> Result<Set> {
     };
     let rejections = exchange.rejections();
     let outcome = match &asked {
-        Ok(()) if rejections.is_empty() => Outcome::Done {
-            attempts: exchange.attempts(),
-        },
+        Ok(()) if rejections.is_empty() => Outcome::Done,
         Ok(()) => Outcome::Rejected(rejections),
         Err(failure) if failure.error.kind() == ErrorKind::InDoubt => {
             checkpoint.doubt(exchange.row, &row);

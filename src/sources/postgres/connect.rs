@@ -131,6 +131,16 @@ fn server(options: &PgConnectOptions) -> String {
     format!("PostgreSQL at {}:{}", options.get_host(), options.get_port())
 }
 
+async fn options(source: &PostgresSource, settings: &dyn settings::Settings) -> Result<PgConnectOptions> {
+    let login = settings.login(&source.server).await?;
+    let settings = Settings {
+        conn_str: login.conn_str,
+        username: login.username,
+        password: login.password,
+    };
+    settings.options()
+}
+
 /// Opens the database of a source, where names without a schema are those of this one.
 ///
 /// # Errors
@@ -140,14 +150,8 @@ pub async fn open_in(
     settings: &dyn settings::Settings,
     namespace: &str,
 ) -> Result<Arc<dyn Database>> {
-    let login = settings.login(&source.server).await?;
-    let settings = Settings {
-        conn_str: login.conn_str,
-        username: login.username,
-        password: login.password,
-    };
     let path = format!("\"{}\"", namespace.replace('"', "\"\""));
-    let options = settings.options()?.options([("search_path", path)]);
+    let options = options(source, settings).await?.options([("search_path", path)]);
     Ok(Arc::new(Postgres::with(options).await?))
 }
 
@@ -156,13 +160,7 @@ pub async fn open_in(
 /// # Errors
 /// As [`open`].
 pub async fn pool(source: &PostgresSource, settings: &dyn settings::Settings) -> Result<PgPool> {
-    let login = settings.login(&source.server).await?;
-    let settings = Settings {
-        conn_str: login.conn_str,
-        username: login.username,
-        password: login.password,
-    };
-    connect(&settings.options()?).await
+    connect(&options(source, settings).await?).await
 }
 
 /// Opens the database of a source.

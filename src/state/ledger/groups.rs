@@ -161,7 +161,7 @@ impl Writing {
 
     /// Adds an outcome to the group. Whether it is to be written now.
     fn add(&mut self, row: u64, outcome: Outcome) -> bool {
-        let is_done = matches!(outcome, Outcome::Done { .. });
+        let is_done = matches!(outcome, Outcome::Done);
         self.group.push((row, outcome));
         // What is more than a number is seldom.
         self.at_once || !is_done || self.group.len() >= GROUP

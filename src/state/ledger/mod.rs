@@ -149,7 +149,7 @@ impl Ledger {
     /// # Errors
     /// What could not be written.
     pub async fn note(&self, row: u64, outcome: Outcome) -> Result<()> {
-        if let (Some(jots), Outcome::Done { .. }) = (&self.jots, &outcome) {
+        if let (Some(jots), Outcome::Done) = (&self.jots, &outcome) {
             self.chunks.jot(jots, row)?;
         }
         self.groups.outcome(row, outcome).await

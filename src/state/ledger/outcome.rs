@@ -1,4 +1,4 @@
-//! What became of rows, as Arrow batches: a row's number, how it ended, its status and how often it was sent.
+//! What became of rows, as Arrow batches: a row's number and how it ended; of those that were rejected also why.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,9 +17,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// What became of a row.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
-    Done {
-        attempts: u32,
-    },
+    Done,
     /// It was answered, and what was asked for was not done: it may be sent again.
     Failed,
     /// It was rejected, or some of its batch.
@@ -46,7 +44,6 @@ fn schema() -> Arc<Schema> {
     Arc::new(Schema::new(vec![
         Field::new("row", DataType::UInt64, false),
         Field::new("outcome", DataType::UInt8, false),
-        Field::new("attempts", DataType::UInt32, false),
     ]))
 }
 
@@ -66,15 +63,14 @@ fn rejected_schema() -> Arc<Schema> {
 pub fn bytes(outcomes: &[(u64, Outcome)]) -> Result<Vec<u8>> {
     let mut rows = UInt64Builder::with_capacity(outcomes.len());
     let mut kinds = UInt8Builder::with_capacity(outcomes.len());
-    let mut tries = UInt32Builder::with_capacity(outcomes.len());
     let (mut at, mut statuses) = (UInt64Builder::new(), UInt16Builder::new());
     let (mut errors, mut times) = (StringBuilder::new(), StringBuilder::new());
     let (mut each, mut data) = (UInt32Builder::new(), LargeStringBuilder::new());
     for (row, outcome) in outcomes {
         rows.append_value(*row);
-        let (kind, attempts) = match outcome {
-            Outcome::Done { attempts } => (DONE, *attempts),
-            Outcome::Failed => (FAILED, 0),
+        let kind = match outcome {
+            Outcome::Done => DONE,
+            Outcome::Failed => FAILED,
             Outcome::Rejected(rejections) => {
                 for rejection in rejections {
                     at.append_value(*row);
@@ -84,20 +80,12 @@ pub fn bytes(outcomes: &[(u64, Outcome)]) -> Result<Vec<u8>> {
                     each.append_value(rejection.attempts);
                     data.append_value(&rejection.data);
                 }
-                (REJECTED, 0)
+                REJECTED
             }
         };
         kinds.append_value(kind);
-        tries.append_value(attempts);
     }
-    let all = RecordBatch::try_new(
-        schema(),
-        vec![
-            Arc::new(rows.finish()),
-            Arc::new(kinds.finish()),
-            Arc::new(tries.finish()),
-        ],
-    )?;
+    let all = RecordBatch::try_new(schema(), vec![Arc::new(rows.finish()), Arc::new(kinds.finish())])?;
     let mut out = ipc(&all)?;
     let rejected = RecordBatch::try_new(
         rejected_schema(),
@@ -143,7 +131,7 @@ impl Before {
             for batch in reader {
                 let batch = batch?;
                 match batch.num_columns() {
-                    3 => all.push(batch),
+                    2 => all.push(batch),
                     _ => rejected(&batch, &mut rejections)?,
                 }
             }
@@ -245,7 +233,7 @@ mod tests {
 
     fn outcome() -> impl Strategy<Value = Outcome> {
         prop_oneof![
-            any::<u32>().prop_map(|attempts| Outcome::Done { attempts }),
+            Just(Outcome::Done),
             Just(Outcome::Failed),
             prop::collection::vec(rejection(), 1..3).prop_map(Outcome::Rejected),
         ]
@@ -261,7 +249,7 @@ mod tests {
             }
             for row in 0..2000 {
                 let expected = noted.iter().find(|(known, _)| *known == row).map(|(_, outcome)| match outcome {
-                    Outcome::Done { .. } => Fate::Done,
+                    Outcome::Done => Fate::Done,
                     Outcome::Failed => Fate::Failed,
                     Outcome::Rejected(rejections) => Fate::Rejected(rejections.clone()),
                 });
