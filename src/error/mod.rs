@@ -80,6 +80,8 @@ struct Inner {
     help: Option<String>,
     place: Option<Place>,
     context: Vec<String>,
+    /// The table that it is about.
+    table: Option<String>,
     trace: Option<String>,
     reported: bool,
 }
@@ -98,6 +100,7 @@ impl Error {
                 help: None,
                 place: None,
                 context: Vec::new(),
+                table: None,
                 trace: None,
                 reported: false,
             }),
@@ -137,6 +140,22 @@ impl Error {
     pub fn context(mut self, context: impl Into<String>) -> Self {
         self.inner.context.push(context.into());
         self
+    }
+
+    /// Adds the table that it is about, as context where the message does not name it; the innermost stays.
+    pub fn about_table(mut self, table: &str) -> Self {
+        if self.inner.table.is_none() {
+            self.inner.table = Some(table.to_string());
+            if !self.inner.message.starts_with("table `") {
+                self.inner.context.push(format!("table `{table}`"));
+            }
+        }
+        self
+    }
+
+    /// Returns the table that it is about.
+    pub fn table(&self) -> Option<&str> {
+        self.inner.table.as_deref()
     }
 
     /// Adds an interpreter's own traceback, shown on demand.

@@ -12,6 +12,7 @@ use sequor_planner::ops::WriteMode;
 
 use super::naming::Naming;
 use super::sql::quote;
+use super::transaction::{Load, LoadTransaction};
 use crate::batch::column::Column;
 use crate::batch::types::ColumnType;
 use crate::error::{Error, ErrorKind, Result};
@@ -164,13 +165,13 @@ pub trait Database: Send + Sync {
     /// Replaces `target` by, or appends to it, the rows of `query`, atomically. The number of rows written.
     async fn transform(&self, query: &str, target: &TableName, mode: WriteMode) -> Result<u64>;
 
-    /// Starts a load. Nothing of it is seen by others before [`Load::commit`].
-    async fn begin_load(
-        &self,
-        target: &TableName,
-        columns: &[Column],
-        mode: WriteMode,
-    ) -> Result<Box<dyn Load>>;
+    /// Starts loads that become visible together.
+    async fn begin_loads(&self) -> Result<Box<dyn LoadTransaction>>;
+
+    /// Starts the load of one table. Nothing of it is seen by others before [`Load::commit`].
+    async fn begin_load(&self, target: &TableName, columns: &[Column], mode: WriteMode) -> Result<Load> {
+        Load::begin(self.begin_loads().await?, target, columns, mode).await
+    }
 
     /// Gives back connections. Called once, at the end of a run.
     async fn close(&self) {}
@@ -181,18 +182,4 @@ pub trait Database: Send + Sync {
 pub trait Session: Send {
     /// Runs one statement; the number of rows it touched, where the database tells.
     async fn execute(&mut self, statement: &str) -> Result<Option<u64>>;
-}
-
-/// A load under way: batches in, one atomic change at the end. Dropped without `commit`: as if it had never been.
-#[async_trait]
-pub trait Load: Send {
-    /// Adds a batch; its schema is that of the columns the load was begun with
-    /// ([`crate::batch::types::arrow_schema`]).
-    async fn write(&mut self, batch: RecordBatch) -> Result<()>;
-
-    /// Makes the rows visible, all at once. The number of rows loaded.
-    async fn commit(self: Box<Self>) -> Result<u64>;
-
-    /// Takes everything back.
-    async fn abort(self: Box<Self>);
 }

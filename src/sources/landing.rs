@@ -43,8 +43,8 @@ pub enum SameKeys {
 
 /// A side table that has all its rows, on the connection that filled it: the statements that differ between databases.
 ///
-/// [`land`] calls them. It opens no transaction: where the database's DDL can be taken back, the caller does, and takes all
-/// of it back after an error. Where DDL ends transactions, `begin` and `commit` stand around the statements that change rows.
+/// [`prepare`] and [`settle`] call them. They open no transaction: where the database's DDL can be taken back, the caller does
+/// so before both, and takes all of it back after an error. Where DDL ends transactions, the caller opens one between the two.
 #[async_trait]
 pub trait SideTable: Send {
     /// The tables and columns.
@@ -67,19 +67,6 @@ pub trait SideTable: Send {
 
     /// Deletes all but the last of the side table's rows with the same key. Called only when there are such.
     async fn keep_last(&mut self, key: &[String]) -> Result<()>;
-
-    /// Begins a transaction for the rows, where statements before it ended the caller's.
-    async fn begin(&mut self) -> Result<()> {
-        Ok(())
-    }
-
-    /// Ends what `begin` began.
-    async fn commit(&mut self) -> Result<()> {
-        Ok(())
-    }
-
-    /// Takes back what `begin` began.
-    async fn rollback(&mut self) {}
 
     /// Is called before a merge: for an index, statistics, a lock.
     async fn prepare_merge(&mut self, _key: &[String]) -> Result<()> {
@@ -113,11 +100,20 @@ pub trait SideTable: Send {
     }
 }
 
-/// Puts the rows of a side table into their place. The side table is gone then.
+/// Puts the rows of a side table into their place, in the caller's transaction. The side table is gone then.
+///
+/// # Errors
+/// As [`prepare`] and [`settle`].
+pub async fn land(side: &mut dyn SideTable, mode: &WriteMode, same_keys: SameKeys) -> Result<()> {
+    let room = prepare(side, mode, same_keys).await?;
+    settle(side, mode, room).await
+}
+
+/// Looks at the rows of a side table, and makes room for them in the target.
 ///
 /// # Errors
 /// A column of the key that is null in some row; rows with the same key, where those are refused; the database's own.
-pub async fn land(side: &mut dyn SideTable, mode: &WriteMode, same_keys: SameKeys) -> Result<()> {
+pub async fn prepare(side: &mut dyn SideTable, mode: &WriteMode, same_keys: SameKeys) -> Result<Room> {
     if let WriteMode::Upsert(key) = mode {
         for name in key {
             let nulls = side.names().nulls(name);
@@ -141,25 +137,26 @@ pub async fn land(side: &mut dyn SideTable, mode: &WriteMode, same_keys: SameKey
         WriteMode::Append => side.create_target(None).await?,
         WriteMode::Upsert(key) => side.create_target(Some(key)).await?,
     }
-    if room == Room::Filled {
-        return Ok(());
-    }
     if let WriteMode::Upsert(key) = mode {
         side.prepare_merge(key).await?;
     }
-    side.begin().await?;
-    match change(side, mode, room).await {
-        Ok(()) => side.commit().await?,
-        Err(error) => {
-            side.rollback().await;
-            return Err(error);
-        }
+    Ok(room)
+}
+
+/// Changes the target's rows, where they are not there yet.
+///
+/// # Errors
+/// The database's own.
+pub async fn settle(side: &mut dyn SideTable, mode: &WriteMode, room: Room) -> Result<()> {
+    if room == Room::Filled {
+        return Ok(());
     }
+    change(side, mode, room).await?;
     side.drop_side().await
 }
 
 /// The statements that change the target's rows.
-async fn change(side: &mut dyn SideTable, mode: &WriteMode, room: Room) -> Result<()> {
+pub async fn change(side: &mut dyn SideTable, mode: &WriteMode, room: Room) -> Result<()> {
     if let WriteMode::Upsert(key) = mode {
         return side.merge(key).await;
     }
@@ -184,6 +181,23 @@ impl Names {
             columns,
             quote,
         }
+    }
+
+    /// What is selected from the side table, under the columns' names.
+    pub fn named(&self) -> String {
+        let both = self.columns.iter().zip(&self.selected);
+        let named: Vec<String> = both
+            .map(|(name, selected)| format!("{selected} AS {}", (self.quote)(name)))
+            .collect();
+        named.join(", ")
+    }
+
+    /// What leaves only the last of the side table's rows with the same key in a query. `row`: what tells their order.
+    pub fn last_of_each(&self, key: &[String], row: &str) -> String {
+        format!(
+            " QUALIFY row_number() OVER (PARTITION BY {} ORDER BY {row} DESC) = 1",
+            self.selected_key(key)
+        )
     }
 
     /// Columns, quoted, with commas.

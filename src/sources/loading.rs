@@ -1,6 +1,6 @@
-//! A load whose connection lives in a task of its own, so that encoding the next rows and sending the last overlap.
+//! Loads whose connection lives in a task of its own, so that encoding the next rows and sending the last overlap.
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -9,50 +9,75 @@ use crate::error::{Error, ErrorKind, Result};
 const WAITING: usize = 2;
 
 /// What the task is told.
-pub enum Message<D> {
-    Data(D),
-    /// The rows are complete: make them visible. Without it, the end of the channel means: take them back.
-    Commit,
+pub enum Message<T, D> {
+    /// A table more. What is sent back says that its side table is there.
+    Table(T, oneshot::Sender<()>),
+    /// Rows of a table.
+    Rows(usize, D),
+    /// The rows are complete: make them visible, except those of these tables. Without it, the end of the channel means: take
+    /// them back.
+    Commit(Vec<usize>),
 }
 
-/// Rows on their way to the task of a load. Dropped, it ends the task, wherever that is.
-pub struct Loading<D> {
-    messages: mpsc::Sender<Message<D>>,
-    task: AbortOnDropHandle<Result<u64>>,
+/// What the task gets.
+pub type Messages<T, D> = mpsc::Receiver<Message<T, D>>;
+
+/// Rows on their way to the task of a transaction. Dropped, it ends the task, wherever that is.
+pub struct Loading<T, D> {
+    messages: mpsc::Sender<Message<T, D>>,
+    task: AbortOnDropHandle<Result<Vec<u64>>>,
+    tables: usize,
 }
 
-impl<D: Send + 'static> Loading<D> {
-    /// Starts the task: it gives the number of rows loaded.
-    pub fn start<F>(work: impl FnOnce(mpsc::Receiver<Message<D>>) -> F) -> Loading<D>
+impl<T: Send + 'static, D: Send + 'static> Loading<T, D> {
+    /// Starts the task: it gives the numbers of rows loaded, by table.
+    pub fn start<F>(work: impl FnOnce(Messages<T, D>) -> F) -> Loading<T, D>
     where
-        F: Future<Output = Result<u64>> + Send + 'static,
+        F: Future<Output = Result<Vec<u64>>> + Send + 'static,
     {
         let (messages, receiver) = mpsc::channel(WAITING);
         Loading {
             messages,
             task: AbortOnDropHandle::new(tokio::spawn(work(receiver))),
+            tables: 0,
         }
+    }
+
+    /// Adds a table; returns its number when its side table is there.
+    pub async fn add(&mut self, table: T) -> Result<usize> {
+        let (there, made) = oneshot::channel();
+        self.tell(Message::Table(table, there)).await?;
+        if made.await.is_err() {
+            return Err(self.ended().await);
+        }
+        self.tables += 1;
+        Ok(self.tables - 1)
     }
 
     /// Passes rows on; waits while the database is behind.
-    pub async fn send(&mut self, data: D) -> Result<()> {
-        match self.messages.send(Message::Data(data)).await {
+    pub async fn send(&mut self, table: usize, rows: D) -> Result<()> {
+        self.tell(Message::Rows(table, rows)).await
+    }
+
+    async fn tell(&mut self, message: Message<T, D>) -> Result<()> {
+        match self.messages.send(message).await {
             Ok(()) => Ok(()),
-            // The task has ended, with the reason.
-            Err(_) => Err(match (&mut self.task).await {
-                Ok(Err(error)) => error,
-                _ => over(),
-            }),
+            Err(_) => Err(self.ended().await),
         }
     }
 
-    /// Ends the rows, with the last of them.
-    pub async fn commit(self, last: Option<D>) -> Result<u64> {
-        // A task that has ended does not listen; its result says why.
-        if let Some(last) = last {
-            let _ = self.messages.send(Message::Data(last)).await;
+    /// Why the task has ended before it was told to.
+    async fn ended(&mut self) -> Error {
+        match (&mut self.task).await {
+            Ok(Err(error)) => error,
+            _ => over(),
         }
-        let _ = self.messages.send(Message::Commit).await;
+    }
+
+    /// Ends the rows.
+    pub async fn commit(self, skipped: &[usize]) -> Result<Vec<u64>> {
+        // A task that has ended does not listen; its result says why.
+        let _ = self.messages.send(Message::Commit(skipped.to_vec())).await;
         self.task.await.map_err(|_| over())?
     }
 

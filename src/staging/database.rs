@@ -13,6 +13,7 @@ use url::Url;
 
 use super::commit::{Change, commit, current_schema};
 use super::convert::Mapping;
+use super::load::StagingLoads;
 use super::memory::Memory;
 use super::names::{TableId, quote};
 use super::query::{self, Query};
@@ -21,13 +22,14 @@ use super::statement::{self, parse, parse_query};
 use super::tables::Tables;
 use super::types::stored_schema;
 use super::writer::{TableWriter, Written};
-use super::{load, scan, upsert};
+use super::{scan, upsert};
 use crate::batch::column::Column;
 use crate::batch::plain::plain;
 use crate::batch::types::{BareDecimal, ColumnType, Logical, column_type, sql_name};
 use crate::error::{Error, ErrorKind, Result};
-use crate::sources::database::{Database, Load, Rows, Session, TableName};
+use crate::sources::database::{Database, Rows, Session, TableName};
 use crate::sources::naming::Naming;
+use crate::sources::transaction::LoadTransaction;
 use sequor_planner::ops::WriteMode;
 
 /// The embedded database: tables below one location. Cloning shares it.
@@ -230,17 +232,7 @@ impl Database for Staging {
         self.write_query(parse_query(query)?, &id, change).await
     }
 
-    async fn begin_load(
-        &self,
-        target: &TableName,
-        columns: &[Column],
-        mode: WriteMode,
-    ) -> Result<Box<dyn Load>> {
-        let id = TableId::of(target)?;
-        Ok(match mode {
-            WriteMode::Replace => Box::new(load::begin(&self.tables, id, columns, Change::Replace).await?),
-            WriteMode::Append => Box::new(load::begin(&self.tables, id, columns, Change::Append).await?),
-            WriteMode::Upsert(_) => Box::new(upsert::begin(self, id, columns, mode)?),
-        })
+    async fn begin_loads(&self) -> Result<Box<dyn LoadTransaction>> {
+        Ok(Box::new(StagingLoads::new(self)))
     }
 }

@@ -1,6 +1,4 @@
-//! Loads: batches from outside into a table.
-
-use std::sync::Arc;
+//! Loads: batches from outside into tables.
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -8,31 +6,60 @@ use async_trait::async_trait;
 
 use super::commit::{Change, commit, current_schema};
 use super::convert::Mapping;
+use super::database::Staging;
 use super::names::TableId;
 use super::tables::Tables;
 use super::types::stored_schema;
-use super::writer::TableWriter;
+use super::upsert::{self, ReadyUpsert, UpsertLoad};
+use super::writer::{TableWriter, Written};
 use crate::batch::column::Column;
 use crate::batch::types::arrow_schema;
-use crate::error::Result;
-use crate::sources::database::Load;
+use crate::error::{Error, Result};
+use crate::sources::database::TableName;
+use crate::sources::loading::over;
+use crate::sources::transaction::LoadTransaction;
+use sequor_planner::ops::WriteMode;
 
-/// A load under way: files no table has yet.
-pub struct StagingLoad {
-    tables: Arc<Tables>,
+/// Loads under way: files no table has yet.
+///
+/// Each table has a log of its own: they are committed one after the other, when all that can fail is done.
+pub struct StagingLoads {
+    db: Staging,
+    tables: Vec<Loading>,
+}
+
+enum Loading {
+    Rows(RowsLoad),
+    Upsert(UpsertLoad),
+}
+
+/// Rows that replace those of a table, or are added to them.
+struct RowsLoad {
     id: TableId,
     change: Change,
     schema: SchemaRef,
     writer: TableWriter,
 }
 
+/// Loads whose rows are all there.
+enum Ready {
+    Skipped,
+    Rows(TableId, Change, SchemaRef, Written),
+    Upsert(Box<ReadyUpsert>),
+}
+
+impl StagingLoads {
+    /// Loads without tables.
+    pub fn new(db: &Staging) -> StagingLoads {
+        StagingLoads {
+            db: db.clone(),
+            tables: Vec::new(),
+        }
+    }
+}
+
 /// Starts a load that replaces the table's rows, or adds to them.
-pub async fn begin(
-    tables: &Arc<Tables>,
-    id: TableId,
-    columns: &[Column],
-    change: Change,
-) -> Result<StagingLoad> {
+async fn begin(tables: &Tables, id: TableId, columns: &[Column], change: Change) -> Result<RowsLoad> {
     let incoming = arrow_schema(columns);
     let existing = match change {
         Change::Append => tables.open(&id).await?,
@@ -40,13 +67,11 @@ pub async fn begin(
     };
     let schema = match &existing {
         Some(table) => current_schema(table)?,
-        None => stored_schema(&incoming).map_err(|e| e.context(format!("table `{id}`")))?,
+        None => stored_schema(&incoming)?,
     };
-    let mapping = Mapping::by_name(&incoming, schema.clone());
-    let mapping = mapping.map_err(|e| e.context(format!("table `{id}`")))?;
+    let mapping = Mapping::by_name(&incoming, schema.clone())?;
     let writer = TableWriter::new(&tables.store(&id)?, schema.clone(), mapping)?;
-    Ok(StagingLoad {
-        tables: tables.clone(),
+    Ok(RowsLoad {
         id,
         change,
         schema,
@@ -55,29 +80,127 @@ pub async fn begin(
 }
 
 #[async_trait]
-impl Load for StagingLoad {
-    async fn write(&mut self, batch: RecordBatch) -> Result<()> {
-        let result = self.writer.write(&batch).await;
-        result.map_err(|e| e.context(format!("table `{}`", self.id)))
+impl LoadTransaction for StagingLoads {
+    async fn add(&mut self, target: &TableName, columns: &[Column], mode: WriteMode) -> Result<usize> {
+        let id = TableId::of(target)?;
+        let change = match mode {
+            WriteMode::Replace => Change::Replace,
+            WriteMode::Append => Change::Append,
+            WriteMode::Upsert(_) => {
+                let about = about_id(&id);
+                let upsert = upsert::begin(&self.db, id, columns, mode).map_err(about)?;
+                self.tables.push(Loading::Upsert(upsert));
+                return Ok(self.tables.len() - 1);
+            }
+        };
+        let about = about_id(&id);
+        let rows = begin(&self.db.tables, id, columns, change).await;
+        self.tables.push(Loading::Rows(rows.map_err(about)?));
+        Ok(self.tables.len() - 1)
     }
 
-    async fn commit(self: Box<Self>) -> Result<u64> {
-        let written = self.writer.finish().await?;
-        let rows = written.rows;
-        let lock = self.tables.lock(&self.id).await;
-        commit(
-            &self.tables,
-            &self.id,
-            &lock,
-            self.change,
-            &self.schema,
-            Some(written),
-        )
-        .await?;
-        Ok(rows)
+    async fn write(&mut self, table: usize, batch: RecordBatch) -> Result<()> {
+        match self.tables.get_mut(table).ok_or_else(over)? {
+            Loading::Rows(rows) => rows.writer.write(&batch).await.map_err(about_id(&rows.id)),
+            Loading::Upsert(upsert) => {
+                let about = about_id(upsert.id());
+                upsert.write(&batch).await.map_err(about)
+            }
+        }
+    }
+
+    async fn commit(self: Box<Self>, skipped: &[usize]) -> Result<Vec<u64>> {
+        let StagingLoads { db, tables } = *self;
+        let mut ready = Vec::with_capacity(tables.len());
+        let mut failed = None;
+        for (at, loading) in tables.into_iter().enumerate() {
+            let made = match failed.is_some() || skipped.contains(&at) {
+                true => {
+                    loading.discard().await;
+                    Ok(Ready::Skipped)
+                }
+                false => loading.ready(&db).await,
+            };
+            match made {
+                Ok(made) => ready.push(made),
+                Err(error) => failed = Some(error),
+            }
+        }
+        let mut rows = vec![0; ready.len()];
+        // Those whose rows are still to be merged come first: a commit of files that are written hardly fails.
+        let (merged, written): (Vec<_>, Vec<_>) = ready
+            .into_iter()
+            .enumerate()
+            .partition(|(_, ready)| matches!(ready, Ready::Upsert(_)));
+        for (at, ready) in merged.into_iter().chain(written) {
+            match failed {
+                Some(_) => ready.discard(&db).await,
+                None => match ready.commit(&db).await {
+                    Ok(count) => rows[at] = count,
+                    Err(error) => failed = Some(error),
+                },
+            }
+        }
+        failed.map_or(Ok(rows), Err)
     }
 
     async fn abort(self: Box<Self>) {
-        self.writer.discard().await;
+        for loading in self.tables {
+            loading.discard().await;
+        }
     }
+}
+
+impl Loading {
+    async fn discard(self) {
+        match self {
+            Loading::Rows(rows) => rows.writer.discard().await,
+            Loading::Upsert(upsert) => upsert.discard().await,
+        }
+    }
+
+    async fn ready(self, db: &Staging) -> Result<Ready> {
+        match self {
+            Loading::Rows(rows) => {
+                let written = rows.writer.finish().await.map_err(about_id(&rows.id))?;
+                Ok(Ready::Rows(rows.id, rows.change, rows.schema, written))
+            }
+            Loading::Upsert(upsert) => {
+                let about = about_id(upsert.id());
+                let ready = upsert.ready(db).await.map_err(about)?;
+                Ok(Ready::Upsert(Box::new(ready)))
+            }
+        }
+    }
+}
+
+impl Ready {
+    async fn discard(self, db: &Staging) {
+        match self {
+            Ready::Skipped => {}
+            Ready::Rows(.., written) => written.discard().await,
+            Ready::Upsert(upsert) => upsert.discard(db).await,
+        }
+    }
+
+    async fn commit(self, db: &Staging) -> Result<u64> {
+        match self {
+            Ready::Skipped => Ok(0),
+            Ready::Rows(id, change, schema, written) => {
+                let (rows, lock) = (written.rows, db.tables.lock(&id).await);
+                let committed = commit(&db.tables, &id, &lock, change, &schema, Some(written)).await;
+                committed.map_err(about_id(&id)).map(|_| rows)
+            }
+            Ready::Upsert(upsert) => {
+                let about = about_id(upsert.id());
+                upsert.commit(db).await.map_err(about)
+            }
+        }
+    }
+}
+
+/// What says which table an error is about.
+fn about_id(id: &TableId) -> impl Fn(Error) -> Error + use<> {
+    let id = id.to_string();
+    move |error| error.about_table(&id)
 }

@@ -2,7 +2,6 @@
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, SchemaRef};
-use async_trait::async_trait;
 
 use super::commit::{Change, Outcome, commit, current_schema};
 use super::convert::Mapping;
@@ -15,16 +14,20 @@ use super::types::stored_schema;
 use crate::batch::column::Column;
 use crate::batch::types::arrow_schema;
 use crate::error::{Error, ErrorKind, Result};
-use crate::sources::database::Load;
 use crate::sources::key::upsert_key;
 use crate::sources::landing::{duplicate_keys_error, null_error};
 use sequor_planner::ops::WriteMode;
 
 /// The load of an upsert: rows are kept in a scratch table until all are there.
 pub struct UpsertLoad {
-    db: Staging,
     upsert: Upsert,
     filling: Filling,
+}
+
+/// An upsert whose rows are all there, and have keys.
+pub struct ReadyUpsert {
+    upsert: Upsert,
+    scratch: Scratch,
 }
 
 /// What takes whose place.
@@ -38,32 +41,64 @@ struct Upsert {
 /// Starts a load.
 pub fn begin(db: &Staging, id: TableId, columns: &[Column], mut mode: WriteMode) -> Result<UpsertLoad> {
     let key = upsert_key(&mut mode, columns.iter().map(|c| c.name.as_str()))?.to_vec();
-    let schema = stored_schema(&arrow_schema(columns)).map_err(|e| e.context(format!("table `{id}`")))?;
+    let schema = stored_schema(&arrow_schema(columns))?;
     Ok(UpsertLoad {
-        db: db.clone(),
         filling: Filling::new(db, &schema)?,
         upsert: Upsert { id, schema, key },
     })
 }
 
-#[async_trait]
-impl Load for UpsertLoad {
-    async fn write(&mut self, batch: RecordBatch) -> Result<()> {
-        let result = self.filling.write(&batch).await;
-        result.map_err(|e| e.context(format!("table `{}`", self.upsert.id)))
+impl UpsertLoad {
+    /// Returns the table.
+    pub fn id(&self) -> &TableId {
+        &self.upsert.id
     }
 
-    async fn commit(self: Box<Self>) -> Result<u64> {
-        let UpsertLoad { db, upsert, filling } = *self;
-        let scratch = filling.finish(&db).await?;
+    /// Adds rows.
+    pub async fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        self.filling.write(batch).await
+    }
+
+    /// Ends the rows.
+    ///
+    /// # Errors
+    /// A column of the key that is null.
+    pub async fn ready(self, db: &Staging) -> Result<ReadyUpsert> {
+        let UpsertLoad { upsert, filling } = self;
+        let scratch = filling.finish(db).await?;
+        match upsert.refuse_nulls(db, &scratch).await {
+            Ok(()) => Ok(ReadyUpsert { upsert, scratch }),
+            Err(error) => {
+                scratch.remove(db).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Takes everything back.
+    pub async fn discard(self) {
+        self.filling.discard().await;
+    }
+}
+
+impl ReadyUpsert {
+    /// Returns the table.
+    pub fn id(&self) -> &TableId {
+        &self.upsert.id
+    }
+
+    /// Makes the rows visible. How many they are.
+    pub async fn commit(self, db: &Staging) -> Result<u64> {
+        let ReadyUpsert { upsert, scratch } = self;
         let rows = scratch.rows;
-        let merged = upsert.merge(&db, &scratch).await;
-        scratch.remove(&db).await;
+        let merged = upsert.merge(db, &scratch).await;
+        scratch.remove(db).await;
         merged.map(|()| rows)
     }
 
-    async fn abort(self: Box<Self>) {
-        self.filling.discard().await;
+    /// Takes everything back.
+    pub async fn discard(self, db: &Staging) {
+        self.scratch.remove(db).await;
     }
 }
 
@@ -75,10 +110,12 @@ pub async fn query(db: &Staging, sql: &str, id: TableId, mut mode: WriteMode) ->
     let upsert = Upsert { id, schema, key };
     let scratch = Scratch::of_query(db, sql, &upsert.schema).await?;
     let rows = scratch.rows;
-    let merged = match upsert.refuse_duplicate_keys(db, &scratch).await {
-        Ok(()) => upsert.merge(db, &scratch).await,
-        Err(error) => Err(error),
+    let merged = async {
+        upsert.refuse_duplicate_keys(db, &scratch).await?;
+        upsert.refuse_nulls(db, &scratch).await?;
+        upsert.merge(db, &scratch).await
     };
+    let merged = merged.await;
     scratch.remove(db).await;
     merged.map(|()| rows)
 }
@@ -105,7 +142,9 @@ impl Upsert {
         }
     }
 
-    async fn merge(&self, db: &Staging, scratch: &Scratch) -> Result<()> {
+    /// # Errors
+    /// New rows without a key.
+    async fn refuse_nulls(&self, db: &Staging, scratch: &Scratch) -> Result<()> {
         for name in &self.key {
             let nulls = format!(
                 "SELECT 1 FROM {} WHERE {} IS NULL LIMIT 1",
@@ -116,6 +155,10 @@ impl Upsert {
                 return Err(null_error(name));
             }
         }
+        Ok(())
+    }
+
+    async fn merge(&self, db: &Staging, scratch: &Scratch) -> Result<()> {
         let lock = db.tables.lock(&self.id).await;
         for _ in 0..ATTEMPTS {
             let there = db.tables.open(&self.id).await?;

@@ -79,7 +79,7 @@ async fn nothing_is_seen_before_the_commit_nor_after_an_abort() {
             let columns = columns(db, &PEOPLE);
             let mut begun = db.begin_load(&t, &columns, mode.clone()).await.unwrap();
             write(
-                &mut *begun,
+                &mut begun,
                 &columns,
                 &[r#"{"id": 1, "name": "new"}"#, r#"{"id": 2}"#],
             )
@@ -90,7 +90,7 @@ async fn nothing_is_seen_before_the_commit_nor_after_an_abort() {
             assert_eq!(table(db, &t).await, ["1|-|-"], "{} {mode:?}", open.name);
             // Dropped without a word: as if it had never been.
             let mut begun = db.begin_load(&t, &columns, mode.clone()).await.unwrap();
-            write(&mut *begun, &columns, &[r#"{"id": 3}"#]).await.unwrap();
+            write(&mut begun, &columns, &[r#"{"id": 3}"#]).await.unwrap();
             drop(begun);
             assert_eq!(table(db, &t).await, ["1|-|-"], "{} {mode:?}", open.name);
         }
@@ -195,7 +195,7 @@ async fn many_batches_and_many_loads_at_once() {
                             .map(|id| format!("{{\"id\": {id}}}"))
                             .collect();
                         let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
-                        write(&mut *load, &columns, &rows).await.unwrap();
+                        write(&mut load, &columns, &rows).await.unwrap();
                     }
                     assert_eq!(load.commit().await.unwrap(), 10_000);
                 })
@@ -236,7 +236,7 @@ async fn runs_that_write_the_same_table() {
                         let mut load = db.begin_load(&t, &columns, mode(&*db)).await.unwrap();
                         for id in 0..50 {
                             let row = format!("{{\"id\": {id}, \"name\": \"{number}\"}}");
-                            write(&mut *load, &columns, &[&row]).await.unwrap();
+                            write(&mut load, &columns, &[&row]).await.unwrap();
                         }
                         load.commit().await.unwrap();
                     })

@@ -5,17 +5,21 @@
 mod databases;
 mod loads;
 mod rows;
+mod several;
 mod transforms;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
 use futures::StreamExt;
 use sequor::batch::builder::BatchBuilder;
 use sequor::batch::column::Column;
 use sequor::batch::json::fill_row;
+use sequor::batch::types::arrow_schema;
 use sequor::error::{Error, Result};
-use sequor::sources::database::{Database, Load, Rows, TableName};
+use sequor::sources::database::{Database, Rows, TableName};
+use sequor::sources::transaction::Load;
 use sequor::value::Row;
 use sequor_planner::ops::WriteMode;
 
@@ -32,17 +36,24 @@ fn columns(db: &dyn Database, declared: &[(&str, &str)]) -> Vec<Column> {
 
 const PEOPLE: [(&str, &str); 3] = [("id", "bigint"), ("name", "text"), ("total", "numeric(10,2)")];
 
-/// Writes rows, given as JSON objects, to a load.
-async fn write(load: &mut dyn Load, columns: &[Column], rows: &[&str]) -> Result<()> {
+/// Rows, given as JSON objects, as a batch.
+fn rows_of(columns: &[Column], rows: &[&str]) -> Result<RecordBatch> {
     // Names in the data are those of the flow.
     let keys = columns.iter().map(|c| key(&c.name));
     let mut builder = BatchBuilder::new("t", keys, columns)?;
     for row in rows {
         fill_row(row.as_bytes(), &mut builder)?;
     }
-    match builder.take()? {
-        Some(batch) => load.write(batch).await,
-        None => Ok(()),
+    Ok(builder
+        .take()?
+        .unwrap_or_else(|| RecordBatch::new_empty(arrow_schema(columns))))
+}
+
+/// Writes rows, given as JSON objects, to a load.
+async fn write(load: &mut Load, columns: &[Column], rows: &[&str]) -> Result<()> {
+    match rows {
+        [] => Ok(()),
+        rows => load.write(rows_of(columns, rows)?).await,
     }
 }
 
@@ -63,7 +74,7 @@ async fn load(
 ) -> Result<u64> {
     let columns = columns(db, declared);
     let mut load = db.begin_load(table, &columns, mode).await?;
-    if let Err(error) = write(&mut *load, &columns, rows).await {
+    if let Err(error) = write(&mut load, &columns, rows).await {
         load.abort().await;
         return Err(error);
     }

@@ -183,7 +183,7 @@ async fn columns_come_and_go() {
         // The columns of a table make the same table again.
         let copy = named(db, "copy");
         let mut load = db.begin_load(&copy, &there, WriteMode::Replace).await.unwrap();
-        write(&mut *load, &there, &[r#"{"id": 1, "doc": {"a": [1]}}"#])
+        write(&mut load, &there, &[r#"{"id": 1, "doc": {"a": [1]}}"#])
             .await
             .unwrap();
         load.commit().await.unwrap();

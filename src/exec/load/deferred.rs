@@ -11,14 +11,13 @@ use crate::batch::field::Field;
 use crate::batch::spool::Spool;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::context::StepContext;
-use crate::exec::event::Counters;
 use crate::exec::load::columns::{ColumnSpec, Specs, named_as_there, specs, typed};
+use crate::exec::load::filling::{Beginning, Filling};
 use crate::exec::load::table::Defaults;
 use crate::exec::load::unparsed::{self, Batch};
-use crate::exec::load::waiting::Written;
 use crate::exec::tables::named_table;
 use crate::python::NamedTable;
-use crate::sources::database::{Database, Load, TableName};
+use crate::sources::database::{Database, TableName};
 use crate::sources::key::upsert_key;
 use sequor_planner::ops::WriteMode;
 
@@ -108,12 +107,13 @@ impl DeferredLoad {
     }
 }
 
-/// Writes all rows; none when there is nothing to write. Nothing is visible before the load's commit.
+/// Writes all rows; returns the table's number, none when there is nothing to write. Nothing is visible before the commit.
 pub async fn load(
     context: &StepContext,
+    filling: &mut Filling,
     deferred: &DeferredLoad,
     mut spool: Spool,
-) -> Result<Option<Written>> {
+) -> Result<Option<usize>> {
     let database = &deferred.database;
     let there = match deferred.columns.is_none() || deferred.schema == SchemaPolicy::Evolve {
         true => database.columns(&deferred.table).await?,
@@ -172,56 +172,28 @@ pub async fn load(
         }
         database.alter(&deferred.table, &new, &[]).await?;
     }
-    let mut load = database.begin_load(&deferred.table, &columns, mode).await?;
-    let into = Into {
-        database: &**database,
-        columns: &columns,
-        fields,
+    let beginning = Beginning {
+        target: deferred.table.clone(),
+        given: columns.iter().map(|c| c.name.clone()).collect(),
+        columns: columns.clone(),
+        mode,
+        place: deferred.place.clone(),
+        emitter: context.emitter(),
     };
-    match write(&mut *load, deferred, into, spool, &context.counters).await {
-        Ok(rows) => Ok(Some(Written { load, rows })),
-        Err(error) => {
-            load.abort().await;
-            Err(error)
-        }
-    }
-}
-
-/// What the rows become.
-struct Into<'a> {
-    database: &'a dyn Database,
-    columns: &'a [Column],
-    /// How the values are found in the data.
-    fields: Vec<Field>,
-}
-
-async fn write(
-    load: &mut dyn Load,
-    deferred: &DeferredLoad,
-    into: Into<'_>,
-    mut spool: Spool,
-    counters: &Counters,
-) -> Result<u64> {
-    let Into {
-        database,
-        columns,
-        fields,
-    } = into;
-    let table = deferred.table.table.as_str();
-    let mut builder = BatchBuilder::new(table, fields, columns)?.lenient(database.reads_texts());
+    let table = filling.add_known(beginning).await?;
+    let name = deferred.table.table.as_str();
+    let builder = BatchBuilder::new(name, fields, &columns)?;
+    let mut builder = builder.lenient(database.reads_texts());
     let mut replay = spool.replay()?;
-    let mut count = 0;
     loop {
         let more = replay.fill(&mut builder)?;
         let unparsed = builder.take_unparsed();
         if let Some(rows) = builder.take()? {
-            count += rows.num_rows() as u64;
-            counters.add_rows(rows.num_rows() as u64);
-            let rows = unparsed::read(database, table, columns, Batch { rows, unparsed }).await?;
-            load.write(rows).await?;
+            context.counters.add_rows(rows.num_rows() as u64);
+            filling.write(table, Batch { rows, unparsed }).await?;
         }
         if !more {
-            return Ok(count);
+            return Ok(Some(table));
         }
     }
 }

@@ -5,14 +5,15 @@ pub mod appends;
 pub mod columns;
 mod deferred;
 mod filled;
+mod filling;
 pub mod frozen;
 mod given;
+mod loader;
 pub mod rows;
 pub mod sink;
 pub mod table;
 mod target;
 mod unparsed;
-mod waiting;
 mod write_mode;
 
 pub use filled::Filled;

@@ -4,7 +4,6 @@
 use std::sync::{Mutex, PoisonError};
 
 use sequor_planner::ops::{HttpRequest, TableRef, WriteMode};
-use tokio::sync::mpsc;
 
 use crate::batch::spool::Spool;
 use crate::batch::target::{GivenValue, RowTarget};
@@ -14,10 +13,10 @@ use crate::exec::load::appends::{self, Appended};
 use crate::exec::load::columns::{ColumnSpec, declared};
 use crate::exec::load::deferred::{self, DeferredLoad};
 use crate::exec::load::filled::{Filled, never_seen};
+use crate::exec::load::filling::Filling;
+use crate::exec::load::loader::{Loaded, Loaders, Sender, joined};
 use crate::exec::load::table::{Defaults, table_name};
 use crate::exec::load::target::{Loading, Target, appended, loading, target};
-use crate::exec::load::unparsed::Batch;
-use crate::exec::load::waiting::Written;
 use crate::python::{NamedTable, OnFull, ParserTables};
 
 /// The tables that a step fills.
@@ -34,6 +33,7 @@ pub struct Tables {
     context: StepContext,
     defaults: Defaults,
     targets: Vec<Target>,
+    loaders: Loaders,
     /// How many of the targets the response declares; the others a parser named.
     declared: usize,
     filled: Filled,
@@ -43,23 +43,30 @@ impl Sink {
     /// Begins the loads. Nothing is seen by others before [`Sink::commit`].
     pub async fn begin(context: &StepContext, request: &HttpRequest) -> Result<Sink> {
         let mut targets = Vec::with_capacity(request.response.tables.len());
+        let mut loaders = Loaders::default();
         for table in &request.response.tables {
             let specs = declared(context, table).await?;
-            targets.push(target(context, table, specs).await?);
+            targets.push(target(context, &mut loaders, table, specs).await?);
         }
-        Sink::of(context, request, targets).await
+        Sink::of(context, request, targets, loaders).await
     }
 
     /// Keeps the rows for [`Sink::aside`]: nothing is loaded.
     pub async fn begin_aside(context: &StepContext, request: &HttpRequest) -> Result<Sink> {
         let mut targets = Vec::with_capacity(request.response.tables.len());
+        let mut loaders = Loaders::default();
         for table in &request.response.tables {
-            targets.push(target(context, table, None).await?);
+            targets.push(target(context, &mut loaders, table, None).await?);
         }
-        Sink::of(context, request, targets).await
+        Sink::of(context, request, targets, loaders).await
     }
 
-    async fn of(context: &StepContext, request: &HttpRequest, targets: Vec<Target>) -> Result<Sink> {
+    async fn of(
+        context: &StepContext,
+        request: &HttpRequest,
+        targets: Vec<Target>,
+        loaders: Loaders,
+    ) -> Result<Sink> {
         let defaults = &request.response.defaults;
         Ok(Sink {
             tables: Mutex::new(Tables {
@@ -67,6 +74,7 @@ impl Sink {
                 defaults: Defaults::evaluate(context, defaults, &request.place).await?,
                 declared: targets.len(),
                 targets,
+                loaders,
                 filled: Filled::default(),
             }),
             context: context.clone(),
@@ -79,16 +87,16 @@ impl Sink {
         let context = &self.context;
         let name = table_name(context, table).await?;
         let specs = columns.iter().map(|(name, sql)| ColumnSpec::new(*name, *sql));
+        let tables = self.tables.get_mut().unwrap_or_else(PoisonError::into_inner);
         let target = loading(
             context,
-            &table.source,
-            name,
+            &mut tables.loaders,
+            (&table.source, name),
             specs.collect(),
             WriteMode::Replace,
             &table.place,
         )
         .await?;
-        let tables = self.tables.get_mut().unwrap_or_else(PoisonError::into_inner);
         tables.targets.push(target);
         let at = tables.targets.len() - 1;
         self.apart = Some(at);
@@ -120,7 +128,7 @@ impl Sink {
                     "a batch for a table that is not being loaded",
                 )
             })?;
-            if sender.send(batch).await.is_err() {
+            if !sender.send(batch).await {
                 return Err(self.loader_error(table).await);
             }
             if self.apart != Some(table) {
@@ -130,30 +138,23 @@ impl Sink {
         Ok(())
     }
 
-    fn sender(&self, table: usize) -> Option<mpsc::Sender<Batch>> {
+    fn sender(&self, table: usize) -> Option<Sender> {
         let tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
-        match &tables.targets.get(table)?.loading {
-            Loading::Streaming { sender, .. } => Some(sender.clone()),
-            Loading::Deferred(_) => None,
-        }
+        tables.loaders.sender(tables.loaded(table)?)
     }
 
     /// Why a load gave up.
     async fn loader_error(&self, table: usize) -> Error {
-        let loader = {
+        let task = {
             let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
-            match tables.targets.get_mut(table).map(|t| &mut t.loading) {
-                Some(Loading::Streaming { loader, .. }) => loader.take(),
-                _ => None,
-            }
+            let loaded = tables.loaded(table);
+            loaded.and_then(|loaded| tables.loaders.take_task(loaded))
         };
-        match loader {
-            Some(loader) => match loader.await {
-                Ok(Err(error)) => error,
-                _ => Error::new(ErrorKind::Internal, "the load ended early"),
-            },
-            None => Error::new(ErrorKind::Internal, "the load ended early"),
-        }
+        let ended = match task {
+            Some(task) => joined(task).await.err(),
+            None => None,
+        };
+        ended.unwrap_or_else(|| Error::new(ErrorKind::Internal, "the load ended early"))
     }
 
     /// Returns the rows kept aside, by table.
@@ -169,25 +170,24 @@ impl Sink {
     }
 
     /// As [`Sink::commit`], of the table that is not the response's alone: the others stay as they are.
-    pub async fn commit_apart(mut self) -> Result<()> {
-        let tables = self.tables.get_mut().unwrap_or_else(PoisonError::into_inner);
-        let mut at = 0;
+    pub async fn commit_apart(self) -> Result<()> {
         let apart = self.apart;
-        tables.targets.retain(|_| {
-            at += 1;
-            Some(at - 1) == apart
-        });
-        self.apart = apart.map(|_| 0);
-        self.commit().await
+        self.commit_those(|table| Some(table) == apart).await
     }
 
-    /// Sends what is left and makes the tables visible.
+    /// Sends what is left and makes the tables visible: those of one database all at once.
     pub async fn commit(self) -> Result<()> {
+        self.commit_those(|_| true).await
+    }
+
+    async fn commit_those(self, wanted: impl Fn(usize) -> bool) -> Result<()> {
         let rest = {
             let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
             let mut rest = Filled::default();
             for (at, target) in tables.targets.iter_mut().enumerate() {
-                if let RowTarget::Typed(builder) = &mut target.rows {
+                if let RowTarget::Typed(builder) = &mut target.rows
+                    && wanted(at)
+                {
                     rest.take(at, builder)?;
                 }
             }
@@ -198,67 +198,94 @@ impl Sink {
         context.scope.wait_for_turn().await?;
         let tables = self.tables.into_inner().unwrap_or_else(PoisonError::into_inner);
         // Every load is complete before the first becomes visible.
-        let mut loads = Vec::with_capacity(tables.targets.len());
-        for target in tables.targets {
+        let mut fillings = tables.loaders.end().await?;
+        let (mut parts, mut skipped) = (Vec::new(), Vec::new());
+        for (at, target) in tables.targets.into_iter().enumerate() {
+            let loaded = match (&target.loading, wanted(at)) {
+                (Loading::Streaming(loaded), false) => {
+                    skipped.push(*loaded);
+                    continue;
+                }
+                (Loading::Deferred(_), false) => continue,
+                (Loading::Streaming(loaded), true) => Some(*loaded),
+                (Loading::Deferred(_), true) => None,
+            };
             if let RowTarget::Typed(builder) = &target.rows
                 && let Some(warning) = never_seen(&target.name, builder)
             {
                 context.warn(warning).await;
             }
-            match (target.loading, target.rows) {
-                (Loading::Streaming { sender, loader }, _) => {
-                    drop(sender);
-                    let Some(loader) = loader else { continue };
-                    let load = loader.await.map_err(|e| {
-                        Error::new(
-                            ErrorKind::Internal,
-                            format!("the task of a load ended unexpectedly: {e}"),
-                        )
-                    })?;
-                    loads.push((target.name, load?, target.appended));
+            let loaded = match (loaded, target.loading, target.rows) {
+                (None, Loading::Deferred(waiting), RowTarget::Open(spool)) => {
+                    deferred_load(&context, &mut fillings, &waiting, spool).await?
                 }
-                (Loading::Deferred(waiting), RowTarget::Open(spool)) => {
-                    let load = deferred::load(&context, &waiting, spool).await;
-                    let load = load.map_err(|e| match e.kind() {
-                        // Errors of values name their table themselves.
-                        ErrorKind::Value | ErrorKind::Data => e.at(&waiting.place),
-                        _ => e.context(format!("table `{}`", waiting.table)).at(&waiting.place),
-                    })?;
-                    loads.extend(load.map(|load| (target.name, load, target.appended)));
-                }
-                (Loading::Deferred(_), RowTarget::Typed(_)) => {}
-            }
+                (loaded, ..) => loaded,
+            };
+            parts.extend(loaded.map(|loaded| (loaded, target.appended)));
         }
-        committed(&context, loads).await
+        committed(&context, fillings, parts, skipped).await
     }
 }
 
+/// Writes the rows of a table that waited for all of them.
+async fn deferred_load(
+    context: &StepContext,
+    fillings: &mut Vec<Filling>,
+    waiting: &DeferredLoad,
+    spool: Spool,
+) -> Result<Option<Loaded>> {
+    let takes = |filling: &Filling| filling.takes(&waiting.database, &waiting.table);
+    let loader = match fillings.iter().position(takes) {
+        Some(at) => at,
+        None => {
+            fillings.push(Filling::new(&waiting.database));
+            fillings.len() - 1
+        }
+    };
+    let table = deferred::load(context, &mut fillings[loader], waiting, spool).await;
+    let table = table.map_err(|e| match e.kind() {
+        // Errors of values name their table themselves.
+        ErrorKind::Value | ErrorKind::Data => e.at(&waiting.place),
+        _ => e.about_table(&waiting.table.to_string()).at(&waiting.place),
+    })?;
+    Ok(table.map(|table| Loaded { loader, table }))
+}
+
 /// Makes loads visible; rows that an earlier attempt has added are not added again.
-async fn committed(context: &StepContext, loads: Vec<(String, Written, Option<Appended>)>) -> Result<()> {
-    let (mut each, mut appended) = (Vec::with_capacity(loads.len()), Vec::new());
-    for (name, written, table) in loads {
-        let at = table.map(|table| {
-            let rows = Some(written.rows);
+async fn committed(
+    context: &StepContext,
+    fillings: Vec<Filling>,
+    parts: Vec<(Loaded, Option<Appended>)>,
+    mut skipped: Vec<Loaded>,
+) -> Result<()> {
+    let (mut at, mut appended) = (Vec::new(), Vec::new());
+    for (loaded, table) in parts {
+        if let Some(table) = table {
+            let rows = fillings.get(loaded.loader).map(|f| f.rows(loaded.table));
             appended.push(Appended { rows, ..table });
-            appended.len() - 1
-        });
-        each.push((name, written.load, at));
+            at.push(loaded);
+        }
     }
     let there = appends::before_commit(context, &appended).await?;
-    for (name, load, at) in each {
-        match at.is_some_and(|at| there[at]) {
-            true => load.abort().await,
-            false => load
-                .commit()
-                .await
-                .map(|_| ())
-                .map_err(|e| e.context(format!("table `{name}`")))?,
-        }
+    let known = at.into_iter().zip(there).filter(|(_, there)| *there);
+    skipped.extend(known.map(|(loaded, _)| loaded));
+    for (loader, filling) in fillings.into_iter().enumerate() {
+        let of_it = skipped.iter().filter(|loaded| loaded.loader == loader);
+        let skipped: Vec<usize> = of_it.map(|loaded| loaded.table).collect();
+        filling.commit(&skipped).await?;
     }
     Ok(())
 }
 
 impl Tables {
+    /// Where a table is being loaded; none where it waits for its rows.
+    fn loaded(&self, table: usize) -> Option<Loaded> {
+        match &self.targets.get(table)?.loading {
+            Loading::Streaming(loaded) => Some(*loaded),
+            Loading::Deferred(_) => None,
+        }
+    }
+
     /// Gives the rows of each declared table from now on these values.
     pub fn give(&mut self, values: &[Vec<GivenValue>]) -> Result<()> {
         for (target, values) in self.targets.iter_mut().zip(values) {
@@ -289,7 +316,7 @@ impl ParserTables for Tables {
         let load = DeferredLoad::named(&self.context, named, &self.defaults)?;
         let known = self.targets.iter().position(|t| match &t.loading {
             Loading::Deferred(known) => known.is_same(&load),
-            Loading::Streaming { .. } => false,
+            Loading::Streaming(_) => false,
         });
         if let Some(at) = known {
             return Ok(at);

@@ -4,29 +4,21 @@ use std::sync::Arc;
 
 use sequor_planner::Place;
 use sequor_planner::ops::{ResponseTable, SchemaPolicy, WriteMode};
-use tokio::sync::mpsc;
-use tokio_util::task::AbortOnDropHandle;
 
 use crate::batch::builder::BatchBuilder;
 use crate::batch::spool::Spool;
 use crate::batch::target::RowTarget;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::exec::context::StepContext;
 use crate::exec::load::appends::Appended;
 use crate::exec::load::columns::{Specs, typed};
 use crate::exec::load::deferred::DeferredLoad;
+use crate::exec::load::filling::Beginning;
 use crate::exec::load::given::constants;
+use crate::exec::load::loader::{Loaded, Loaders};
 use crate::exec::load::table::table_name;
-use crate::exec::load::unparsed::Batch;
-use crate::exec::load::waiting::{self, Beginning, Written};
 use crate::exec::load::write_mode;
 use crate::sources::database::{Database, TableName};
-
-/// Batches waiting for the database. Few: what waits is memory.
-const WAITING: usize = 2;
-
-/// The task of one table's load: gives the load back when all batches are written.
-type Loader = AbortOnDropHandle<Result<Written>>;
 
 /// A table that is being filled.
 pub struct Target {
@@ -40,15 +32,17 @@ pub struct Target {
 
 /// How rows get into a table.
 pub enum Loading {
-    Streaming {
-        sender: mpsc::Sender<Batch>,
-        loader: Option<Loader>,
-    },
+    Streaming(Loaded),
     Deferred(Box<DeferredLoad>),
 }
 
 /// Begins the load of a declared table, where its columns are known.
-pub async fn target(context: &StepContext, table: &ResponseTable, specs: Option<Specs>) -> Result<Target> {
+pub async fn target(
+    context: &StepContext,
+    loaders: &mut Loaders,
+    table: &ResponseTable,
+    specs: Option<Specs>,
+) -> Result<Target> {
     let schema = table.schema.unwrap_or(match specs {
         Some(_) => SchemaPolicy::Discard,
         None => SchemaPolicy::Evolve,
@@ -59,7 +53,8 @@ pub async fn target(context: &StepContext, table: &ResponseTable, specs: Option<
     let specs = match specs {
         // What else the rows have does not matter: they can go on at once.
         Some(specs) if schema == SchemaPolicy::Discard => {
-            return loading(context, &table.target.source, name, specs, mode, &table.place).await;
+            let into = (table.target.source.as_str(), name);
+            return loading(context, loaders, into, specs, mode, &table.place).await;
         }
         specs => specs,
     };
@@ -83,8 +78,8 @@ pub async fn target(context: &StepContext, table: &ResponseTable, specs: Option<
 /// Begins the load of a table whose columns are known.
 pub async fn loading(
     context: &StepContext,
-    source: &str,
-    name: TableName,
+    loaders: &mut Loaders,
+    (source, name): (&str, TableName),
     specs: Specs,
     mode: WriteMode,
     place: &Place,
@@ -96,50 +91,22 @@ pub async fn loading(
     let builder = BatchBuilder::new(name.table.as_str(), fields, &columns)?;
     let mut rows = RowTarget::Typed(builder.lenient(database.reads_texts()));
     rows.give(&constants(&specs)?)?;
-    let (sender, receiver) = mpsc::channel(WAITING);
-    let shown = name.to_string();
     let table = name.table.clone();
     let appended = appended(&database, &name, &mode);
-    let mut beginning = Beginning {
-        database,
+    let beginning = Beginning {
         target: name,
         columns,
         given: names,
         mode,
+        place: place.clone(),
         emitter: context.emitter(),
     };
-    let (at, name_for_errors) = (place.clone(), shown.clone());
-    let loader = match context.scope.is_current() {
-        true => {
-            let load = beginning.begin().await;
-            let load = load.map_err(|e| e.context(format!("table `{shown}`")).at(place))?;
-            tokio::spawn(waiting::write_all(beginning, Written { load, rows: 0 }, receiver))
-        }
-        // Nothing of the database is held while the step waits for its turn.
-        false => tokio::spawn(waiting::write_in_turn(beginning, context.scope.clone(), receiver)),
-    };
-    let loader = AbortOnDropHandle::new(tokio::spawn(async move {
-        let written = AbortOnDropHandle::new(loader).await;
-        let written = written.map_err(|e| {
-            Error::new(
-                ErrorKind::Internal,
-                format!("the task of a load ended unexpectedly: {e}"),
-            )
-        });
-        written?.map_err(|e| match e.kind() {
-            // Errors of values name their table themselves.
-            ErrorKind::Value if e.message().starts_with("table `") => e.at(&at),
-            _ => e.context(format!("table `{name_for_errors}`")).at(&at),
-        })
-    }));
+    let loaded = loaders.add(&database, &context.scope, beginning).await?;
     Ok(Target {
         name: table,
         rows,
         appended,
-        loading: Loading::Streaming {
-            sender,
-            loader: Some(loader),
-        },
+        loading: Loading::Streaming(loaded),
     })
 }
 

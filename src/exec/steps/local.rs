@@ -15,10 +15,11 @@ use crate::exec::load::appends::{self, Appended};
 use crate::exec::load::columns::{ColumnSpec, typed};
 use crate::exec::load::write_mode;
 use crate::local;
-use crate::sources::database::{Database, Load, Rows, TableName};
+use crate::sources::database::{Database, Rows, TableName};
 use crate::sources::key::upsert_key;
 use crate::sources::landing::duplicate_keys_error;
 use crate::sources::sql::column_list;
+use crate::sources::transaction::Load;
 use sequor_planner::ops::WriteMode;
 
 /// Databases as a step sees them.
@@ -76,7 +77,7 @@ pub async fn transform(
         rows: Some(rows),
     };
     let mut load = database.begin_load(target, &columns, mode).await?;
-    match write(&mut *load, rows, &arrow_schema(&columns)).await {
+    match write(&mut load, rows, &arrow_schema(&columns)).await {
         Ok(rows) => {
             if appends && appends::before_commit(context, &[appended(rows)]).await? == [true] {
                 load.abort().await;
@@ -93,7 +94,7 @@ pub async fn transform(
 }
 
 /// Writes the rows. How many they are.
-async fn write(load: &mut dyn Load, rows: Rows, schema: &SchemaRef) -> Result<u64> {
+async fn write(load: &mut Load, rows: Rows, schema: &SchemaRef) -> Result<u64> {
     let mut batches = rows.batches;
     let mut count = 0;
     while let Some(batch) = batches.next().await {

@@ -1,7 +1,7 @@
 //! Connections of a database. Drivers block: all work is done on threads for that.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use adbc_core::options::{OptionConnection, OptionValue};
@@ -61,11 +61,22 @@ impl Connections {
 
     /// Does work that writes a table when it is its turn.
     pub fn turn<T>(&self, table: &str, work: impl FnOnce() -> T) -> T {
-        let turn = {
+        self.turns(&[table], work)
+    }
+
+    /// Does work that writes tables when it is the turn of each.
+    pub fn turns<T>(&self, tables: &[&str], work: impl FnOnce() -> T) -> T {
+        // In one order, whoever writes them: two would wait for each other.
+        let tables: BTreeSet<&str> = tables.iter().copied().collect();
+        let turns: Vec<Arc<Mutex<()>>> = {
             let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
-            turns.entry(table.to_string()).or_default().clone()
+            let turn = |table: &&str| turns.entry((*table).to_string()).or_default().clone();
+            tables.iter().map(turn).collect()
         };
-        let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turns: Vec<MutexGuard<'_, ()>> = turns
+            .iter()
+            .map(|turn| turn.lock().unwrap_or_else(PoisonError::into_inner))
+            .collect();
         work()
     }
 
@@ -109,16 +120,7 @@ impl Connections {
     pub fn execute(&self, connection: &mut Connection, sql: &str) -> Result<Option<u64>> {
         tracing::debug!(sql);
         let mut statement = statement(self, connection, sql)?;
-        let since = Instant::now();
-        let touched = loop {
-            match statement.execute_update() {
-                // SQLite's driver does not wait for another that writes.
-                Err(e) if e.message.contains("database is locked") && since.elapsed() < LOCKED => {
-                    std::thread::sleep(Duration::from_millis(20));
-                }
-                done => break done.map_err(|e| self.error(&e))?,
-            }
-        };
+        let touched = unlocked(|| statement.execute_update()).map_err(|e| self.error(&e))?;
         Ok(touched.and_then(|n| u64::try_from(n).ok()))
     }
 
@@ -179,7 +181,7 @@ impl Connections {
 
     /// Makes a transaction's changes visible; each statement is one of its own again.
     pub fn commit(&self, connection: &mut Connection) -> Result<()> {
-        connection.0.commit().map_err(|e| self.error(&e))?;
+        unlocked(|| connection.0.commit()).map_err(|e| self.error(&e))?;
         self.autocommit(connection)
     }
 
@@ -193,6 +195,21 @@ impl Connections {
         let on = OptionValue::String("true".into());
         let set = connection.0.set_option(OptionConnection::AutoCommit, on);
         set.map_err(|e| self.error(&e))
+    }
+}
+
+/// Tries again while another has a lock: SQLite's driver does not wait for one that reads or writes.
+fn unlocked<T>(
+    mut tried: impl FnMut() -> Result<T, adbc_core::error::Error>,
+) -> Result<T, adbc_core::error::Error> {
+    let since = Instant::now();
+    loop {
+        match tried() {
+            Err(e) if e.message.contains("database is locked") && since.elapsed() < LOCKED => {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            done => return done,
+        }
     }
 }
 

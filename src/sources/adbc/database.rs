@@ -10,21 +10,23 @@ use sequor_planner::Dialect;
 
 use super::connections::{Connections, Ways, columns, count};
 use super::driver::{load, opened};
-use super::load::{begin, kept_as_text};
+use super::load::AdbcLoads;
 use super::session::Statements;
 use super::side::{AdbcSide, side, stays};
 use crate::batch::column::Column;
 use crate::batch::types::{BareDecimal, ColumnType, Logical, column_type, sql_name};
 use crate::error::{Error, ErrorKind, Result};
-use crate::sources::database::{Database, Load, Rows, Session, TableName};
+use crate::sources::database::{Database, Rows, Session, TableName};
 use crate::sources::key::upsert_key;
 use crate::sources::landing::{Names, SameKeys};
 use crate::sources::naming::Naming;
 use crate::sources::reading::reads;
 use crate::sources::sql::{alterations, quote};
+use crate::sources::transaction::LoadTransaction;
 use sequor_planner::ops::WriteMode;
 
 /// A database that only its driver knows.
+#[derive(Clone)]
 pub struct Adbc {
     connections: Arc<Connections>,
     naming: Naming,
@@ -57,8 +59,13 @@ impl Adbc {
         self
     }
 
-    /// Whether a table is there, and whether it has to stay when its rows are replaced.
-    async fn state(&self, table: &TableName, mode: &WriteMode) -> Result<(bool, bool)> {
+    /// Returns its connections.
+    pub(super) fn connections(&self) -> &Arc<Connections> {
+        &self.connections
+    }
+
+    /// Tells whether a table is there, and whether it has to stay when its rows are replaced.
+    pub(super) async fn state(&self, table: &TableName, mode: &WriteMode) -> Result<(bool, bool)> {
         let there = self.columns(table).await?.is_some();
         if !there || !mode.replaces() {
             return Ok((there, false));
@@ -189,20 +196,8 @@ impl Database for Adbc {
             .await
     }
 
-    async fn begin_load(
-        &self,
-        target: &TableName,
-        columns: &[Column],
-        mode: WriteMode,
-    ) -> Result<Box<dyn Load>> {
-        let state = self.state(target, &mode).await?;
-        let described = columns.to_vec();
-        let kept = self
-            .connections
-            .work(move |connections, connection| kept_as_text(connections, connection, &described))
-            .await?;
-        let load = begin(&self.connections, target, columns, mode, state, &kept)?;
-        Ok(Box::new(load))
+    async fn begin_loads(&self) -> Result<Box<dyn LoadTransaction>> {
+        Ok(Box::new(AdbcLoads::new(self)))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Batches into a table, as they come, in one transaction of a connection of its own.
+//! Batches into a side table, as they come, in one transaction of a connection of its own.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -8,12 +8,12 @@ use adbc_core::{Connection as _, Optionable as _, Statement as _};
 use arrow::array::{RecordBatch, RecordBatchReader};
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
-use async_trait::async_trait;
+use futures::executor::block_on;
 use tokio::task::JoinHandle;
 
 use super::connections::{Connection, Connections};
 use crate::error::{Error, ErrorKind, Result};
-use crate::sources::database::Load;
+use crate::sources::loading::over;
 
 /// Batches waiting for the database.
 const AHEAD: usize = 2;
@@ -24,66 +24,45 @@ enum Message {
     Commit,
 }
 
-/// A load under way.
+/// Rows on their way into a side table.
 pub struct Ingest {
     messages: Option<SyncSender<Message>>,
-    task: Option<JoinHandle<Result<u64>>>,
+    task: Option<JoinHandle<Result<Option<u64>>>>,
 }
 
-/// What a load does besides writing rows.
+/// The side table that gets the rows.
 pub struct Plan {
-    /// The table that gets the rows, in the connection's current schema or in this one.
+    /// Its name, in the connection's current schema or in this one.
     pub side: String,
     pub schema: Option<String>,
     pub catalog: Option<String>,
     pub columns: SchemaRef,
-    /// The side table and the target as SQL.
-    pub side_sql: String,
-    pub target: String,
+    /// The statement that makes it.
+    pub create: String,
 }
 
-type Step = Box<dyn FnOnce(&Connections, &mut Connection) -> Result<()> + Send>;
-
 impl Ingest {
-    /// Begins: `before` makes the side table, `after` puts its rows into their place. `explain` has the last word on errors.
+    /// Begins: makes the side table.
     ///
     /// Rows come for as long as they come, and each transaction sees what was there when it began: so the rows have one
     /// of their own, and their place another, which waits for its turn.
-    pub fn begin(
-        connections: &Arc<Connections>,
-        plan: Plan,
-        before: Step,
-        after: Step,
-        explain: Box<dyn FnOnce(Error) -> Error + Send>,
-    ) -> Ingest {
+    pub fn begin(connections: &Arc<Connections>, plan: Plan) -> Ingest {
         let (messages, receiver) = sync_channel(AHEAD);
         let connections = connections.clone();
         let task = tokio::task::spawn_blocking(move || {
             let mut connection = connections.take()?;
-            let load = || -> Result<u64> {
-                connections.begin(&mut connection)?;
-                let written = before(&connections, &mut connection)
-                    .and_then(|()| write(&connections, &mut connection, &plan, receiver));
-                let rows = match written {
-                    Ok(Some(rows)) => rows,
-                    taken_back => {
-                        connections.rollback(&mut connection);
-                        return taken_back.map(|_| 0);
-                    }
-                };
-                connections.commit(&mut connection)?;
-                let settled = connections.in_turn(&mut connection, &plan.target, |connection| {
-                    after(&connections, connection)
-                });
-                if let Err(error) = settled {
-                    let _ = connections.execute(&mut connection, &format!("DROP TABLE {}", plan.side_sql));
-                    return Err(error);
-                }
-                Ok(rows)
-            };
-            let rows = load().map_err(explain)?;
-            connections.give(connection);
-            Ok(rows)
+            connections.begin(&mut connection)?;
+            let written = connections
+                .execute(&mut connection, &plan.create)
+                .and_then(|_| write(&connections, &mut connection, &plan, receiver));
+            match written {
+                Ok(Some(_)) => connections.commit(&mut connection)?,
+                _ => connections.rollback(&mut connection),
+            }
+            if written.is_ok() {
+                connections.give(connection);
+            }
+            written
         });
         Ingest {
             messages: Some(messages),
@@ -91,17 +70,49 @@ impl Ingest {
         }
     }
 
-    /// How the task ended.
-    async fn ended(&mut self) -> Result<u64> {
-        match self.task.take() {
-            Some(task) => task.await.map_err(|e| {
-                Error::new(
-                    ErrorKind::Internal,
-                    format!("the task of a load ended unexpectedly: {e}"),
-                )
-            })?,
-            None => Err(Error::new(ErrorKind::Internal, "the load is over")),
+    /// Adds rows.
+    pub async fn write(&mut self, batch: RecordBatch) -> Result<()> {
+        let messages = self.messages.clone().ok_or_else(over)?;
+        // The channel is full while the database is behind: that must not hold up the other tasks.
+        let sent = tokio::task::spawn_blocking(move || messages.send(Message::Batch(batch)).is_ok());
+        match sent.await {
+            Ok(true) => Ok(()),
+            // The task has ended, with the reason.
+            _ => {
+                self.messages = None;
+                Err(match self.ended().await {
+                    Err(error) => error,
+                    Ok(_) => Error::new(ErrorKind::Internal, "the load ended early"),
+                })
+            }
         }
+    }
+
+    /// Ends the rows: all of them are in the side table then, or it is gone. How many they are. Blocks.
+    pub fn end(&mut self) -> Result<u64> {
+        if let Some(messages) = self.messages.take() {
+            // A task that has ended does not listen; its result says why.
+            let _ = messages.send(Message::Commit);
+        }
+        let rows = block_on(self.ended())?;
+        rows.ok_or_else(over)
+    }
+
+    /// Takes the rows and the side table back.
+    pub async fn take_back(mut self) {
+        self.messages = None;
+        let _ = self.ended().await;
+    }
+
+    /// How the task ended.
+    async fn ended(&mut self) -> Result<Option<u64>> {
+        let task = self.task.take().ok_or_else(over)?;
+        task.await.map_err(|e| {
+            Error::new(
+                ErrorKind::Internal,
+                format!("the task of a load ended unexpectedly: {e}"),
+            )
+        })?
     }
 }
 
@@ -185,40 +196,5 @@ impl Iterator for Batches {
 impl RecordBatchReader for Batches {
     fn schema(&self) -> SchemaRef {
         self.schema.clone()
-    }
-}
-
-#[async_trait]
-impl Load for Ingest {
-    async fn write(&mut self, batch: RecordBatch) -> Result<()> {
-        let Some(messages) = self.messages.clone() else {
-            return Err(Error::new(ErrorKind::Internal, "the load is over"));
-        };
-        // The channel is full while the database is behind: that must not hold up the other tasks.
-        let sent = tokio::task::spawn_blocking(move || messages.send(Message::Batch(batch)).is_ok());
-        match sent.await {
-            Ok(true) => Ok(()),
-            // The task has ended, with the reason.
-            _ => {
-                self.messages = None;
-                Err(match self.ended().await {
-                    Err(error) => error,
-                    Ok(_) => Error::new(ErrorKind::Internal, "the load ended early"),
-                })
-            }
-        }
-    }
-
-    async fn commit(mut self: Box<Self>) -> Result<u64> {
-        if let Some(messages) = self.messages.take() {
-            // A task that has ended does not listen; its result says why.
-            let _ = tokio::task::spawn_blocking(move || messages.send(Message::Commit)).await;
-        }
-        self.ended().await
-    }
-
-    async fn abort(mut self: Box<Self>) {
-        self.messages = None;
-        let _ = self.ended().await;
     }
 }

@@ -10,7 +10,7 @@ use futures::StreamExt;
 use sequor_planner::Dialect;
 
 use super::find::{Places, driver};
-use super::load::begin;
+use super::load::DuckDbLoads;
 use super::side::{DuckDbSide, SIDE, side};
 use super::types;
 use crate::batch::column::Column;
@@ -18,13 +18,14 @@ use crate::batch::origin;
 use crate::batch::types::{ColumnType, Logical};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::adbc::{self, Connection, Connections, Statements, Ways};
-use crate::sources::database::{Database, Load, Rows, Session, TableName};
+use crate::sources::database::{Database, Rows, Session, TableName};
 use crate::sources::key::upsert_key;
 use crate::sources::landing::{Names, SameKeys};
 use crate::sources::location::Location;
 use crate::sources::naming::Naming;
 use crate::sources::reading::{self, reads};
 use crate::sources::sql::{alterations, literal, of_each, quote};
+use crate::sources::transaction::LoadTransaction;
 use sequor_planner::ops::WriteMode;
 
 /// A DuckDB database. Its file is this process's alone while it is open. Cloning shares it.
@@ -366,12 +367,7 @@ impl Database for DuckDb {
             .await
     }
 
-    async fn begin_load(
-        &self,
-        target: &TableName,
-        columns: &[Column],
-        mode: WriteMode,
-    ) -> Result<Box<dyn Load>> {
-        Ok(Box::new(begin(&self.connections, target, columns, mode)?))
+    async fn begin_loads(&self) -> Result<Box<dyn LoadTransaction>> {
+        Ok(Box::new(DuckDbLoads::new(&self.connections)))
     }
 }

@@ -11,9 +11,10 @@ use sqlx::{Connection as _, MySqlConnection, Row as _};
 
 use super::connect::{COLLATION, connect, options};
 use super::error::explain;
-use super::load::begin;
+use super::load::MySqlLoads;
+use super::place::{Waiting, place};
 use super::query;
-use super::side::{MySqlSide, claim, side_of};
+use super::side::{claim, side_of};
 use super::sql::{check, column_list, namespace, quote, quoted, run};
 use super::stop::{Stops, number};
 use super::types::{self, defined, roomy};
@@ -22,11 +23,12 @@ use crate::batch::types::{ColumnType, Logical};
 use crate::error::Result;
 use crate::secret::Secret;
 use crate::sources::casts::portable;
-use crate::sources::database::{Database, Load, Rows, Session, TableName};
+use crate::sources::database::{Database, Rows, Session, TableName};
 use crate::sources::key::upsert_key;
-use crate::sources::landing::{Names, SameKeys};
+use crate::sources::landing::SameKeys;
 use crate::sources::naming::Naming;
 use crate::sources::reading::one;
+use crate::sources::transaction::LoadTransaction;
 use sequor_planner::ops::WriteMode;
 
 /// A MySQL or MariaDB database.
@@ -204,14 +206,15 @@ impl Database for MySql {
             let fill = format!("INSERT INTO {} ({list}) {query}", quoted(&side));
             let rows = run(&mut connection, &fill).await?;
             upsert_key(&mut mode, columns.iter().map(String::as_str))?;
-            let mut side = MySqlSide {
-                connection: &mut connection,
+            let waiting = Waiting {
                 side: &side,
                 target,
-                names: Names::plain(quoted(&side), quoted(target), columns, quote),
+                columns: &columns,
+                mode: &mode,
+                same_keys: SameKeys::Refuse,
                 numbered: false,
             };
-            side.land(&mode, SameKeys::Refuse).await?;
+            place(&mut connection, &[waiting]).await?;
             Ok(rows)
         };
         let done = done.await;
@@ -222,16 +225,10 @@ impl Database for MySql {
         done
     }
 
-    async fn begin_load(
-        &self,
-        target: &TableName,
-        columns: &[Column],
-        mode: WriteMode,
-    ) -> Result<Box<dyn Load>> {
+    async fn begin_loads(&self) -> Result<Box<dyn LoadTransaction>> {
         let connection = self.own_connection().await?;
-        Ok(Box::new(
-            begin(connection, (&self.stops, self.collation()), target, columns, mode).await?,
-        ))
+        let loads = MySqlLoads::begin(connection, &self.stops, self.collation()).await?;
+        Ok(Box::new(loads))
     }
 
     async fn close(&self) {

@@ -118,22 +118,13 @@ impl MySqlSide<'_> {
                 .await?;
             return Ok(Room::Occupied);
         }
-        let (like, old) = (side_of(self.target), side_of(self.target));
+        let like = side_of(self.target);
         claim(self.connection, &like).await?;
-        claim(self.connection, &old).await?;
-        let (like, old) = (quoted(&like), quoted(&old));
-        let target = self.names.target.clone();
+        let (like, target) = (quoted(&like), self.names.target.clone());
+        self.left.push(like.clone());
         self.run(&format!("CREATE TABLE {like} LIKE {target}")).await?;
-        let filled = self.fill_like(&like, &changes).await;
-        if let Err(error) = filled {
-            let _ = self.run(&format!("DROP TABLE {like}")).await;
-            return Err(error);
-        }
-        // Both names change in one step.
-        self.run(&format!("RENAME TABLE {target} TO {old}, {like} TO {target}"))
-            .await?;
-        self.run(&format!("DROP TABLE {old}")).await?;
-        self.drop_side().await?;
+        self.fill_like(&like, &changes).await?;
+        self.take_name(like).await?;
         Ok(Room::Filled)
     }
 

@@ -5,6 +5,7 @@ mod database;
 mod error;
 mod kept;
 mod load;
+mod place;
 mod query;
 mod side;
 mod sql;

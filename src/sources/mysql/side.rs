@@ -1,15 +1,14 @@
-//! The rows of a side table into their place. MySQL ends a transaction at each CREATE and DROP: what replaces a table is
+//! The rows of side tables into their places. MySQL ends a transaction at each CREATE and DROP: what replaces a table is
 //! a table that was filled beside it, and changes its name in one step.
 
 use async_trait::async_trait;
-use sequor_planner::ops::WriteMode;
 use sqlx::MySqlConnection;
 
 use super::kept;
 use super::sql::{SIDE, any, namespace, quote, quoted, run, texts};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::sources::database::TableName;
-use crate::sources::landing::{Names, Room, SameKeys, SideTable, land};
+use crate::sources::landing::{Names, Room, SideTable};
 
 /// The column that tells the order of rows with the same key.
 pub const ROW: &str = "_sequor_row";
@@ -52,24 +51,22 @@ pub struct MySqlSide<'a> {
     pub names: Names,
     /// Whether the side table has the column [`ROW`] besides the target's.
     pub numbered: bool,
+    /// What is to change names at the end, as RENAME TABLE has it.
+    pub renames: Vec<String>,
+    /// Tables, quoted, that are to be dropped at the end where they are left.
+    pub left: Vec<String>,
 }
 
 impl MySqlSide<'_> {
-    /// Puts the rows into their place, all at once. Of several that write the same table, one goes after the other: two
-    /// would both add a key that neither finds, or both make the table.
-    pub async fn land(&mut self, mode: &WriteMode, same_keys: SameKeys) -> Result<()> {
-        let turn = format!("sequor:{:x}", hash(&self.names.target));
-        let lock = "SELECT CAST(COALESCE(GET_LOCK(?, 3600), 0) AS CHAR)";
-        let got = texts(self.connection, lock, &[Some(&turn)]).await?;
-        if got.first().map(String::as_str) != Some("1") {
-            let message = format!("another run has been writing `{}` for an hour", self.target);
-            return Err(Error::new(ErrorKind::Timeout, message));
-        }
-        let done = land(self, mode, same_keys).await;
-        // It ends with the connection, too.
-        let release = "SELECT CAST(RELEASE_LOCK(?) AS CHAR)";
-        let _ = texts(self.connection, release, &[Some(&turn)]).await;
-        done
+    /// Has a table take the target's name at the end, and the target go.
+    pub(super) async fn take_name(&mut self, new: String) -> Result<()> {
+        let old = side_of(self.target);
+        claim(self.connection, &old).await?;
+        let (old, target) = (quoted(&old), &self.names.target);
+        self.renames
+            .extend([format!("{target} TO {old}"), format!("{new} TO {target}")]);
+        self.left.push(old);
+        Ok(())
     }
 
     /// An index on a key. It is for speed alone: columns that can't have one work without.
@@ -143,7 +140,7 @@ impl SideTable for MySqlSide<'_> {
     async fn make_room(&mut self, there: bool) -> Result<Room> {
         let Names { side, target, .. } = self.names.clone();
         if !there {
-            self.run(&format!("RENAME TABLE {side} TO {target}")).await?;
+            self.renames.push(format!("{side} TO {target}"));
             return Ok(Room::Filled);
         }
         // Tables with foreign keys on it would follow its old name: it stays, and gets the rows.
@@ -154,13 +151,7 @@ impl SideTable for MySqlSide<'_> {
         if !kept::is_plain(self.connection, self.target, self.side).await? {
             return self.keep_target().await;
         }
-        let old = side_of(self.target);
-        claim(self.connection, &old).await?;
-        let old = quoted(&old);
-        // Both names change in one step.
-        self.run(&format!("RENAME TABLE {target} TO {old}, {side} TO {target}"))
-            .await?;
-        self.run(&format!("DROP TABLE {old}")).await?;
+        self.take_name(side).await?;
         Ok(Room::Filled)
     }
 
@@ -171,18 +162,6 @@ impl SideTable for MySqlSide<'_> {
              ON s.{ROW} = k.kept WHERE k.kept IS NULL"
         );
         self.run(&keep).await.map(|_| ())
-    }
-
-    async fn begin(&mut self) -> Result<()> {
-        self.run("START TRANSACTION").await.map(|_| ())
-    }
-
-    async fn commit(&mut self) -> Result<()> {
-        self.run("COMMIT").await.map(|_| ())
-    }
-
-    async fn rollback(&mut self) {
-        let _ = self.run("ROLLBACK").await;
     }
 
     /// Without an index, each row of the target would be looked for in all of the side table.
@@ -209,12 +188,4 @@ impl SideTable for MySqlSide<'_> {
             .await?;
         self.insert().await
     }
-}
-
-/// A number for a name: names of locks have 64 characters at most.
-fn hash(name: &str) -> u64 {
-    use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-    let mut hasher = DefaultHasher::new();
-    name.hash(&mut hasher);
-    hasher.finish()
 }

@@ -114,6 +114,13 @@ impl Stops {
 }
 
 impl Watched {
+    /// What to do once its statement is ended, from now on.
+    pub fn clean_up_by(&mut self, statement: String) {
+        if let Kind::Own { cleanup, .. } = &mut self.kind {
+            *cleanup = Some(statement);
+        }
+    }
+
     /// There is nothing to end any more.
     pub fn done(mut self) {
         if let Kind::Pooled = self.kind {

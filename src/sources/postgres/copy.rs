@@ -40,7 +40,12 @@ fn json_type(column: &Column) -> Option<PostgresType> {
     }
 }
 
-/// Encodes the batches of one load.
+/// What the bytes of a COPY begin with, and end with
+/// (https://www.postgresql.org/docs/current/sql-copy.html#id-1.9.3.55.9.4).
+pub const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
+pub const END: &[u8] = &[0xff, 0xff];
+
+/// Encodes the batches of one table, without the header and the end of the COPY that they go into.
 pub struct Encoder {
     inner: ArrowToPostgresBinaryEncoder,
     buffer: BytesMut,
@@ -70,6 +75,7 @@ impl Encoder {
             ArrowToPostgresBinaryEncoder::try_new_with_encoders(&schema, &encoders).map_err(|e| fail(&e))?;
         let mut buffer = BytesMut::new();
         inner.write_header(&mut buffer).map_err(|e| fail(&e))?;
+        buffer.clear();
         Ok(Encoder {
             inner,
             buffer,
@@ -87,12 +93,6 @@ impl Encoder {
             .write_batch(&batch, &mut self.buffer)
             .map_err(|e| fail(&e))?;
         Ok(self.buffer.split().freeze())
-    }
-
-    /// Returns the bytes that end the data.
-    pub fn end(mut self) -> Result<Bytes> {
-        self.inner.write_footer(&mut self.buffer).map_err(|e| fail(&e))?;
-        Ok(self.buffer.freeze())
     }
 }
 

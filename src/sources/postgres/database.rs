@@ -8,18 +8,20 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row as _, Statemen
 
 use super::connect::{Settings, connect, own};
 use super::error::explain;
+use super::load::PgLoads;
 use super::side::{PgSide, exists, take_turn};
-use super::{columns, load, query, sql};
+use super::{columns, query, sql};
 use crate::batch::column::Column;
 use crate::batch::types::{BareDecimal, ColumnType, Logical, column_type};
 use crate::error::Result;
 use crate::secret::Secret;
-use crate::sources::database::{Database, Load, Rows, Session, TableName};
+use crate::sources::database::{Database, Rows, Session, TableName};
 use crate::sources::key::upsert_key;
 use crate::sources::landing::{Names, SameKeys, land};
 use crate::sources::naming::Naming;
 use crate::sources::reading;
 use crate::sources::sql::{literal, of_each};
+use crate::sources::transaction::LoadTransaction;
 use sequor_planner::ops::WriteMode;
 
 /// A PostgreSQL database.
@@ -210,14 +212,8 @@ impl Database for Postgres {
         Ok(rows)
     }
 
-    async fn begin_load(
-        &self,
-        target: &TableName,
-        columns: &[Column],
-        mode: WriteMode,
-    ) -> Result<Box<dyn Load>> {
-        let connection = self.own_connection().await?;
-        Ok(Box::new(load::begin(connection, target, columns, mode).await?))
+    async fn begin_loads(&self) -> Result<Box<dyn LoadTransaction>> {
+        Ok(Box::new(PgLoads::begin(self.own_connection().await?)))
     }
 
     async fn close(&self) {

@@ -7,19 +7,20 @@ use async_trait::async_trait;
 use sequor_planner::Dialect;
 
 use super::connect::Account;
-use super::load::begin;
-use super::side::{SnowflakeSide, quoted, side};
+use super::load::SnowflakeLoads;
+use super::side::{Merges, SnowflakeSide, quoted, side};
 use super::types;
 use crate::batch::column::Column;
 use crate::batch::types::ColumnType;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::adbc::{self, Connections, Statements, Ways};
-use crate::sources::database::{Database, Load, Rows, Session, TableName};
+use crate::sources::database::{Database, Rows, Session, TableName};
 use crate::sources::key::upsert_key;
 use crate::sources::landing::{Names, SameKeys};
 use crate::sources::naming::Naming;
 use crate::sources::reading::reads;
 use crate::sources::sql::quote;
+use crate::sources::transaction::LoadTransaction;
 use sequor_planner::ops::WriteMode;
 
 /// A Snowflake account.
@@ -181,7 +182,7 @@ impl Database for Snowflake {
                         connections,
                         connection,
                         names: Names::plain(side.clone(), target_sql.clone(), names, quote),
-                        row: None,
+                        merges: Merges::All,
                     };
                     rows_of_side.land(&mode, SameKeys::Refuse)?;
                     Ok(rows)
@@ -194,12 +195,7 @@ impl Database for Snowflake {
             .await
     }
 
-    async fn begin_load(
-        &self,
-        target: &TableName,
-        columns: &[Column],
-        mode: WriteMode,
-    ) -> Result<Box<dyn Load>> {
-        Ok(Box::new(begin(&self.connections, target, columns, mode).await?))
+    async fn begin_loads(&self) -> Result<Box<dyn LoadTransaction>> {
+        Ok(Box::new(SnowflakeLoads::begin(&self.connections).await?))
     }
 }

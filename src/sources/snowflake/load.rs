@@ -1,115 +1,229 @@
-//! A load: files into a stage while rows come, and from there into a side table and its target at the end.
+//! Loads: files into stages while rows come, and from there into side tables and their targets at the end.
 
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use async_trait::async_trait;
 
-use super::side::{SnowflakeSide, quoted, side};
+use super::side::{Merges, SnowflakeSide, quoted, side};
 use super::stage::{ROW, Stage, numbered, side_type};
 use crate::batch::column::Column;
 use crate::batch::types::Logical;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::sources::adbc::{Connection, Connections};
 use crate::sources::blocking::blocking;
-use crate::sources::database::{Load, TableName};
+use crate::sources::database::TableName;
 use crate::sources::key::upsert_key;
 use crate::sources::landing::{Names, SameKeys};
+use crate::sources::loading::over;
 use crate::sources::sql::{definitions, quote};
+use crate::sources::transaction::{LoadTransaction, about};
 use sequor_planner::ops::WriteMode;
 
-/// A load under way. Its connection goes where the work is: the stage is the session's own.
-pub struct SnowflakeLoad {
+/// Loads under way. Their connection goes where the work is: stages are the session's own.
+pub struct SnowflakeLoads {
     connections: Arc<Connections>,
-    work: Option<(Connection, Stage)>,
+    work: Option<(Connection, Vec<Table>)>,
+}
+
+/// A table to be loaded.
+struct Table {
+    stage: Stage,
     target: TableName,
     columns: Vec<Column>,
     mode: WriteMode,
 }
 
-/// Begins a load.
-pub async fn begin(
-    connections: &Arc<Connections>,
-    target: &TableName,
-    columns: &[Column],
-    mut mode: WriteMode,
-) -> Result<SnowflakeLoad> {
-    upsert_key(&mut mode, columns.iter().map(|c| c.name.as_str()))?;
-    let stage = Stage::new(columns)?;
-    let taken = connections.clone();
-    let connection = blocking(move || taken.take()).await?;
-    Ok(SnowflakeLoad {
-        connections: connections.clone(),
-        work: Some((connection, stage)),
-        target: target.clone(),
-        columns: columns.to_vec(),
-        mode,
-    })
-}
-
-fn over() -> Error {
-    Error::new(ErrorKind::Internal, "the load is over")
+impl SnowflakeLoads {
+    /// Begins loads.
+    pub async fn begin(connections: &Arc<Connections>) -> Result<SnowflakeLoads> {
+        let taken = connections.clone();
+        let connection = blocking(move || taken.take()).await?;
+        Ok(SnowflakeLoads {
+            connections: connections.clone(),
+            work: Some((connection, Vec::new())),
+        })
+    }
 }
 
 #[async_trait]
-impl Load for SnowflakeLoad {
-    async fn write(&mut self, batch: RecordBatch) -> Result<()> {
-        let (mut connection, mut stage) = self.work.take().ok_or_else(over)?;
+impl LoadTransaction for SnowflakeLoads {
+    async fn add(&mut self, target: &TableName, columns: &[Column], mut mode: WriteMode) -> Result<usize> {
+        upsert_key(&mut mode, columns.iter().map(|c| c.name.as_str())).map_err(about(target))?;
+        let (_, tables) = self.work.as_mut().ok_or_else(over)?;
+        tables.push(Table {
+            stage: Stage::new(columns).map_err(about(target))?,
+            target: target.clone(),
+            columns: columns.to_vec(),
+            mode,
+        });
+        Ok(tables.len() - 1)
+    }
+
+    async fn write(&mut self, table: usize, batch: RecordBatch) -> Result<()> {
+        let (mut connection, mut tables) = self.work.take().ok_or_else(over)?;
         let connections = self.connections.clone();
         let work = blocking(move || {
-            stage.write(&connections, &mut connection, &batch)?;
-            Ok((connection, stage))
+            let to = tables.get_mut(table).ok_or_else(over)?;
+            let written = to.stage.write(&connections, &mut connection, &batch);
+            written.map_err(about(&to.target))?;
+            Ok((connection, tables))
         });
         self.work = Some(work.await?);
         Ok(())
     }
 
-    async fn commit(mut self: Box<Self>) -> Result<u64> {
-        let (mut connection, mut stage) = self.work.take().ok_or_else(over)?;
+    async fn commit(mut self: Box<Self>, skipped: &[usize]) -> Result<Vec<u64>> {
+        let (mut connection, mut tables) = self.work.take().ok_or_else(over)?;
+        let skipped = skipped.to_vec();
         blocking(move || {
             let connections = &self.connections;
-            stage.send(connections, &mut connection)?;
-            let side = side();
-            let mut numbered_columns: Vec<Column> = self.columns.clone();
-            for (at, column) in numbered_columns.iter_mut().enumerate() {
-                column.name = numbered(at);
+            let rows = tables.iter().map(|table| table.stage.rows()).collect();
+            let kept = tables.iter_mut().enumerate();
+            let kept = kept.filter(|(at, _)| !skipped.contains(at));
+            let mut kept: Vec<&mut Table> = kept.map(|(_, table)| table).collect();
+            for table in &mut kept {
+                let sent = table.stage.send(connections, &mut connection);
+                sent.map_err(about(&table.target))?;
             }
-            let side_columns = definitions(&numbered_columns, side_type);
-            // Not a temporary one, which fakesnow's COPY INTO does not find.
-            connections.execute(
-                &mut connection,
-                &format!("CREATE TRANSIENT TABLE {side} ({side_columns}, {ROW} BIGINT)"),
-            )?;
-            let done = self.land(&mut connection, &stage, &side);
-            let dropped = connections.execute(&mut connection, &format!("DROP TABLE IF EXISTS {side}"));
-            done.and(dropped.map(|_| ()))?;
+            let kept: Vec<&Table> = kept.into_iter().map(|table| &*table).collect();
+            let mut left = Vec::new();
+            let done = place(connections, &mut connection, &kept, &mut left);
+            for table in left {
+                let dropped = connections.execute(&mut connection, &format!("DROP TABLE IF EXISTS {table}"));
+                if done.is_ok() {
+                    dropped?;
+                }
+            }
+            done?;
             connections.give(connection);
-            Ok(stage.rows())
+            Ok(rows)
         })
         .await
     }
 
     async fn abort(self: Box<Self>) {
-        // The stage goes with its session, the files with their folder.
+        // The stages go with their session, the files with their folders.
     }
 }
 
-impl SnowflakeLoad {
-    fn land(&self, connection: &mut Connection, stage: &Stage, side: &str) -> Result<()> {
-        stage.copy(&self.connections, connection, side)?;
-        let mut side = SnowflakeSide {
-            connections: &self.connections,
-            connection,
-            names: Names {
-                side: side.to_string(),
-                target: quoted(&self.target),
-                columns: self.columns.iter().map(|c| c.name.clone()).collect(),
-                selected: self.columns.iter().enumerate().map(selected).collect(),
-                quote,
-            },
-            row: Some(ROW),
+/// Puts the rows into their places. `left`: what is to be dropped at the end.
+///
+/// Each statement that makes or replaces a table ends a transaction. Of several tables, rows are read first, which is what can
+/// fail; then what changes rows is one transaction; then tables are replaced.
+fn place(
+    connections: &Connections,
+    connection: &mut Connection,
+    tables: &[&Table],
+    left: &mut Vec<String>,
+) -> Result<()> {
+    let alone = tables.len() == 1;
+    let mut sides = Vec::with_capacity(tables.len());
+    for table in tables {
+        let about = about(&table.target);
+        let mut names = table.fill_side(connections, connection, left).map_err(&about)?;
+        if !alone {
+            names = table.read(connections, connection, names, left).map_err(&about)?;
+        }
+        sides.push(names);
+    }
+    let targets: Vec<String> = tables.iter().map(|table| quoted(&table.target)).collect();
+    let targets: Vec<&str> = targets.iter().map(String::as_str).collect();
+    // Of several of this process that write the same table, one goes after the other; those of other processes wait at
+    // Snowflake's own lock.
+    connections.turns(&targets, || {
+        let mut rows = |names: &Names, work: &dyn Fn(&mut SnowflakeSide<'_>) -> Result<()>| {
+            work(&mut SnowflakeSide {
+                connections,
+                connection: &mut *connection,
+                names: names.clone(),
+                merges: match alone {
+                    true => Merges::LastOf(ROW),
+                    false => Merges::InTransaction,
+                },
+            })
         };
-        side.land(&self.mode, SameKeys::KeepLast)
+        let all = || tables.iter().zip(&sides);
+        let changed = || all().filter(|(table, _)| !table.mode.replaces());
+        let prepare = |table: &Table, names, rows: &mut dyn FnMut(&Names, Work<'_>) -> Result<()>| {
+            let work = |side: &mut SnowflakeSide<'_>| side.prepare(&table.mode, SameKeys::KeepLast);
+            rows(names, &work).map_err(about(&table.target))
+        };
+        for (table, names) in changed() {
+            prepare(table, names, &mut rows)?;
+        }
+        let in_transaction = changed().count() > 1;
+        if in_transaction {
+            rows(&sides[0], &|side| side.execute("BEGIN"))?;
+        }
+        for (table, names) in changed() {
+            let done = rows(names, &|side| side.change(&table.mode));
+            if let Err(error) = done {
+                if in_transaction {
+                    let _ = rows(&sides[0], &|side| side.execute("ROLLBACK"));
+                }
+                return Err(about(&table.target)(error));
+            }
+        }
+        if in_transaction {
+            rows(&sides[0], &|side| side.execute("COMMIT"))?;
+        }
+        for (table, names) in all().filter(|(table, _)| table.mode.replaces()) {
+            prepare(table, names, &mut rows)?;
+        }
+        Ok(())
+    })
+}
+
+/// Work on the rows of a side table.
+type Work<'a> = &'a dyn Fn(&mut SnowflakeSide<'_>) -> Result<()>;
+
+impl Table {
+    /// Makes a table of the rows of a side table as the target has them, of those with the same key the last.
+    fn read(
+        &self,
+        connections: &Connections,
+        connection: &mut Connection,
+        names: Names,
+        left: &mut Vec<String>,
+    ) -> Result<Names> {
+        let read = side();
+        let last = match &self.mode {
+            WriteMode::Upsert(key) => names.last_of_each(key, ROW),
+            WriteMode::Append | WriteMode::Replace => String::new(),
+        };
+        let (named, side) = (names.named(), &names.side);
+        let create = format!("CREATE TRANSIENT TABLE {read} AS SELECT {named} FROM {side}{last}");
+        left.push(read.clone());
+        connections.execute(connection, &create)?;
+        Ok(Names::plain(read, names.target, names.columns, quote))
+    }
+
+    /// Copies the files of the stage into a side table.
+    fn fill_side(
+        &self,
+        connections: &Connections,
+        connection: &mut Connection,
+        left: &mut Vec<String>,
+    ) -> Result<Names> {
+        let side = side();
+        let mut numbered_columns: Vec<Column> = self.columns.clone();
+        for (at, column) in numbered_columns.iter_mut().enumerate() {
+            column.name = numbered(at);
+        }
+        let side_columns = definitions(&numbered_columns, side_type);
+        // Not a temporary one, which fakesnow's COPY INTO does not find.
+        let create = format!("CREATE TRANSIENT TABLE {side} ({side_columns}, {ROW} BIGINT)");
+        left.push(side.clone());
+        connections.execute(connection, &create)?;
+        self.stage.copy(connections, connection, &side)?;
+        Ok(Names {
+            side,
+            target: quoted(&self.target),
+            columns: self.columns.iter().map(|c| c.name.clone()).collect(),
+            selected: self.columns.iter().enumerate().map(selected).collect(),
+            quote,
+        })
     }
 }
 

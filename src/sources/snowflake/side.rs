@@ -7,7 +7,7 @@ use sequor_planner::ops::WriteMode;
 use crate::error::Result;
 use crate::sources::adbc::{Connection, Connections};
 use crate::sources::database::TableName;
-use crate::sources::landing::{Names, Room, SameKeys, SideTable, land};
+use crate::sources::landing::{Names, Room, SameKeys, SideTable, change, land, prepare};
 use crate::sources::sql::quote;
 
 /// Returns a table's full name, quoted.
@@ -28,8 +28,18 @@ pub struct SnowflakeSide<'a> {
     pub connections: &'a Connections,
     pub connection: &'a mut Connection,
     pub names: Names,
-    /// What tells the order of rows with the same key.
-    pub row: Option<&'a str>,
+    pub merges: Merges,
+}
+
+/// How rows are merged into the target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Merges {
+    /// By MERGE: no two rows have the same key.
+    All,
+    /// By MERGE, of the last row of each key. What tells their order.
+    LastOf(&'static str),
+    /// By an UPDATE and an INSERT, which go together with others in a transaction: no two rows have the same key.
+    InTransaction,
 }
 
 impl SnowflakeSide<'_> {
@@ -41,13 +51,19 @@ impl SnowflakeSide<'_> {
         connections.turn(&target, || block_on(land(self, mode, same_keys)))
     }
 
-    /// The side table's columns under the target's names.
-    fn named(&self) -> String {
-        let both = self.names.columns.iter().zip(&self.names.selected);
-        let named: Vec<String> = both
-            .map(|(name, selected)| format!("{selected} AS {}", quote(name)))
-            .collect();
-        named.join(", ")
+    /// Runs a statement of a transaction.
+    pub fn execute(&mut self, statement: &str) -> Result<()> {
+        self.connections.execute(self.connection, statement).map(|_| ())
+    }
+
+    /// Looks at the rows, and makes room for them; what replaces a table is in its place then.
+    pub fn prepare(&mut self, mode: &WriteMode, same_keys: SameKeys) -> Result<()> {
+        block_on(prepare(self, mode, same_keys)).map(|_| ())
+    }
+
+    /// Changes the target's rows.
+    pub fn change(&mut self, mode: &WriteMode) -> Result<()> {
+        block_on(change(self, mode, Room::Empty))
     }
 }
 
@@ -73,14 +89,14 @@ impl SideTable for SnowflakeSide<'_> {
 
     async fn create_target(&mut self, _key: Option<&[String]>) -> Result<()> {
         let Names { side, target, .. } = &self.names;
-        let named = self.named();
+        let named = self.names.named();
         let create = format!("CREATE TABLE IF NOT EXISTS {target} AS SELECT {named} FROM {side} LIMIT 0");
         self.run(&create).await.map(|_| ())
     }
 
     async fn make_room(&mut self, _there: bool) -> Result<Room> {
         let Names { side, target, .. } = &self.names;
-        let named = self.named();
+        let named = self.names.named();
         let replace = format!("CREATE OR REPLACE TABLE {target} COPY GRANTS AS SELECT {named} FROM {side}");
         self.run(&replace).await?;
         Ok(Room::Filled)
@@ -92,14 +108,18 @@ impl SideTable for SnowflakeSide<'_> {
     }
 
     async fn merge(&mut self, key: &[String]) -> Result<()> {
-        let Names { side, target, .. } = &self.names;
-        let last = match self.row {
-            None => String::new(),
-            Some(row) => format!(
-                " QUALIFY row_number() OVER (PARTITION BY {} ORDER BY {row} DESC) = 1",
-                self.names.selected_key(key)
-            ),
+        let last = match self.merges {
+            Merges::All => String::new(),
+            Merges::LastOf(row) => self.names.last_of_each(key, row),
+            Merges::InTransaction => {
+                if let Some(update) = self.names.update(key) {
+                    self.run(&update).await?;
+                }
+                let missing = self.names.insert_missing(key);
+                return self.run(&missing).await.map(|_| ());
+            }
         };
+        let Names { side, target, .. } = &self.names;
         let others: Vec<String> = self
             .names
             .others(key)
@@ -115,7 +135,7 @@ impl SideTable for SnowflakeSide<'_> {
             .iter()
             .map(|name| format!("s.{}", quote(name)))
             .collect();
-        let (named, same) = (self.named(), self.names.same(key, "t", "s"));
+        let (named, same) = (self.names.named(), self.names.same(key, "t", "s"));
         let (columns, given) = (self.names.list(&self.names.columns), given.join(", "));
         let merge = format!(
             "MERGE INTO {target} t USING (SELECT {named} FROM {side}{last}) s ON {same}{change} \

@@ -10,21 +10,22 @@ use sqlx::{AssertSqlSafe, Connection as _, Row as _, SqliteConnection};
 use tempfile::TempDir;
 
 use super::error::explain;
-use super::load::begin;
+use super::load::SqliteLoads;
 use super::query;
-use super::side::{SIDE, SqliteSide, literal, quoted, run, schema, texts};
+use super::side::{SqliteSide, literal, quoted, run, schema, side, texts, transaction};
 use super::types;
 use crate::batch::column::Column;
 use crate::batch::types::ColumnType;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::casts::portable;
-use crate::sources::database::{Database, Load, Rows, Session, TableName};
+use crate::sources::database::{Database, Rows, Session, TableName};
 use crate::sources::key::upsert_key;
-use crate::sources::landing::SameKeys;
+use crate::sources::landing::{SameKeys, land};
 use crate::sources::location::Location;
 use crate::sources::naming::Naming;
 use crate::sources::reading::one;
 use crate::sources::sql::{alterations, quote};
+use crate::sources::transaction::LoadTransaction;
 use sequor_planner::ops::WriteMode;
 
 /// Connections at most that read at the same time.
@@ -168,8 +169,13 @@ impl Database for Sqlite {
         let query = portable(query, Dialect::Sqlite);
         let mut connection = self.own_connection().await?;
         let declared = query::declared(&mut connection, &query).await;
-        run(&mut connection, &format!("CREATE TABLE {SIDE} AS {query}")).await?;
-        let names = "SELECT name FROM pragma_table_info('_sequor_side', 'temp')";
+        let rows_of_query = side(0);
+        run(
+            &mut connection,
+            &format!("CREATE TABLE {rows_of_query} AS {query}"),
+        )
+        .await?;
+        let names = "SELECT name FROM pragma_table_info('_sequor_side_0', 'temp')";
         let names = texts(&mut connection, names).await?;
         upsert_key(&mut mode, names.iter().map(String::as_str))?;
         let mut definitions = Vec::with_capacity(names.len());
@@ -181,21 +187,18 @@ impl Database for Sqlite {
             };
             definitions.push(format!("{} {sql_type}", quote(name)));
         }
-        let rows = texts(&mut connection, &format!("SELECT count(*) FROM {SIDE}")).await?;
+        let rows = texts(&mut connection, &format!("SELECT count(*) FROM {rows_of_query}")).await?;
         let definitions = definitions.join(", ");
-        let mut side = SqliteSide::new(&mut connection, target, names, &definitions);
-        side.land(&mode, SameKeys::Refuse).await?;
+        transaction(&mut connection, async |connection| {
+            let mut side = SqliteSide::new(connection, (0, target), names, &definitions);
+            land(&mut side, &mode, SameKeys::Refuse).await
+        })
+        .await?;
         Ok(rows.first().and_then(|count| count.parse().ok()).unwrap_or(0))
     }
 
-    async fn begin_load(
-        &self,
-        target: &TableName,
-        columns: &[Column],
-        mode: WriteMode,
-    ) -> Result<Box<dyn Load>> {
-        let connection = self.own_connection().await?;
-        Ok(Box::new(begin(connection, target, columns, mode).await?))
+    async fn begin_loads(&self) -> Result<Box<dyn LoadTransaction>> {
+        Ok(Box::new(SqliteLoads::begin(self.own_connection().await?)))
     }
 
     async fn close(&self) {
@@ -205,8 +208,8 @@ impl Database for Sqlite {
 
 /// The type that fits what a computed column of the side table holds.
 async fn stored_as(connection: &mut SqliteConnection, name: &str) -> Result<String> {
-    let name = quote(name);
-    let kinds = format!("SELECT DISTINCT typeof({name}) FROM {SIDE} WHERE {name} IS NOT NULL");
+    let (name, side) = (quote(name), side(0));
+    let kinds = format!("SELECT DISTINCT typeof({name}) FROM {side} WHERE {name} IS NOT NULL");
     let kinds = texts(connection, &kinds).await?;
     let has = |kind: &str| kinds.iter().any(|k| k == kind);
     Ok(match (has("text"), has("blob"), has("real"), has("integer")) {

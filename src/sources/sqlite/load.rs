@@ -1,22 +1,22 @@
-//! A load: rows into a table of the connection's own, outside of the file, so that nobody waits for them.
+//! Loads: rows into tables of the connection's own, outside of the file, so that nobody waits for them.
 
 use arrow::array::RecordBatch;
 use async_trait::async_trait;
 use sqlx::{SqliteConnection, query_with};
-use tokio::sync::mpsc;
 
 use super::error::explain;
-use super::side::{SIDE, SqliteSide, run};
+use super::side::{SqliteSide, run, side, transaction};
 use super::types::DIGITS;
 use crate::batch::column::Column;
 use crate::batch::types::Logical;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::bind::{Bound, Inserts, bound, refuse_non_finite, written_out};
-use crate::sources::database::{Load, TableName};
+use crate::sources::database::TableName;
 use crate::sources::key::upsert_key;
-use crate::sources::landing::SameKeys;
-use crate::sources::loading::{Loading, Message};
+use crate::sources::landing::{SameKeys, land};
+use crate::sources::loading::{Loading, Message, Messages, over};
 use crate::sources::sql::definitions;
+use crate::sources::transaction::{LoadTransaction, about};
 use sequor_planner::ops::WriteMode;
 
 /// Rows of one statement.
@@ -26,53 +26,80 @@ const PARAMETERS: usize = 32_766;
 /// About how many bytes a statement's parameters have.
 const BYTES: usize = 4 * 1024 * 1024;
 
-/// A load under way.
-pub struct SqliteLoad {
-    columns: Vec<Column>,
-    rows: usize,
-    loading: Loading<Vec<Bound<sqlx::Sqlite>>>,
+/// Loads under way.
+pub struct SqliteLoads {
+    tables: Vec<Encoding>,
+    loading: Loading<Side, Statements>,
 }
 
-/// Makes the side table, of memory as long as it is small.
-pub async fn begin(
-    mut connection: SqliteConnection,
-    target: &TableName,
-    columns: &[Column],
-    mut mode: WriteMode,
-) -> Result<SqliteLoad> {
-    upsert_key(&mut mode, columns.iter().map(|c| c.name.as_str()))?;
-    let definitions = definitions(columns, |c| c.column_type.sql.clone());
-    // What a crash leaves of it nobody reads.
-    run(&mut connection, "PRAGMA temp.journal_mode = OFF").await?;
-    run(&mut connection, &format!("CREATE TABLE {SIDE} ({definitions})")).await?;
-    let work = Work {
-        target: target.clone(),
-        columns: columns.iter().map(|c| c.name.clone()).collect(),
-        definitions,
-        mode,
-    };
-    Ok(SqliteLoad {
-        columns: columns.to_vec(),
-        rows: (PARAMETERS / columns.len().max(1)).clamp(1, ROWS),
-        loading: Loading::start(|messages| work.run(connection, messages)),
-    })
+type Statements = Vec<Bound<sqlx::Sqlite>>;
+
+/// A table's rows on their way into statements.
+struct Encoding {
+    target: TableName,
+    columns: Vec<Column>,
+    rows: usize,
+}
+
+impl SqliteLoads {
+    /// Begins, on a connection of its own.
+    pub fn begin(connection: SqliteConnection) -> SqliteLoads {
+        let work = Work { sides: Vec::new() };
+        SqliteLoads {
+            tables: Vec::new(),
+            loading: Loading::start(|messages| work.run(connection, messages)),
+        }
+    }
 }
 
 #[async_trait]
-impl Load for SqliteLoad {
-    async fn write(&mut self, batch: RecordBatch) -> Result<()> {
-        refuse_non_finite(&batch)?;
-        let batch = written_out(&batch, "%Y-%m-%d %H:%M:%S%.f+00:00")?;
-        refuse_long_numbers(&batch, &self.columns)?;
-        self.loading.send(bound(&batch, self.rows, BYTES)?).await
+impl LoadTransaction for SqliteLoads {
+    async fn add(&mut self, target: &TableName, columns: &[Column], mut mode: WriteMode) -> Result<usize> {
+        upsert_key(&mut mode, columns.iter().map(|c| c.name.as_str())).map_err(about(target))?;
+        self.tables.push(Encoding {
+            target: target.clone(),
+            columns: columns.to_vec(),
+            rows: (PARAMETERS / columns.len().max(1)).clamp(1, ROWS),
+        });
+        let names: Vec<String> = columns.iter().map(|c| c.name.clone()).collect();
+        self.loading
+            .add(Side {
+                target: target.clone(),
+                inserts: Inserts::new(
+                    format!("INSERT INTO {}", side(self.tables.len() - 1)),
+                    names.len(),
+                ),
+                columns: names,
+                definitions: definitions(columns, |c| c.column_type.sql.clone()),
+                mode,
+                rows: 0,
+            })
+            .await
     }
 
-    async fn commit(self: Box<Self>) -> Result<u64> {
-        self.loading.commit(None).await
+    async fn write(&mut self, table: usize, batch: RecordBatch) -> Result<()> {
+        let encoding = self.tables.get(table).ok_or_else(over)?;
+        let statements = encoding.statements(&batch);
+        self.loading
+            .send(table, statements.map_err(about(&encoding.target))?)
+            .await
+    }
+
+    async fn commit(self: Box<Self>, skipped: &[usize]) -> Result<Vec<u64>> {
+        self.loading.commit(skipped).await
     }
 
     async fn abort(self: Box<Self>) {
         self.loading.abort().await;
+    }
+}
+
+impl Encoding {
+    fn statements(&self, batch: &RecordBatch) -> Result<Statements> {
+        refuse_non_finite(batch)?;
+        let batch = written_out(batch, "%Y-%m-%d %H:%M:%S%.f+00:00")?;
+        refuse_long_numbers(&batch, &self.columns)?;
+        bound(&batch, self.rows, BYTES)
     }
 }
 
@@ -111,41 +138,91 @@ fn kept(text: &str) -> bool {
     digits.bytes().filter(u8::is_ascii_digit).count() <= DIGITS || text.parse::<i64>().is_ok()
 }
 
-struct Work {
+/// A table to be loaded, whose rows wait in a table of memory as long as they are few.
+struct Side {
     target: TableName,
     columns: Vec<String>,
     definitions: String,
     mode: WriteMode,
+    inserts: Inserts,
+    rows: u64,
 }
 
-type Messages = mpsc::Receiver<Message<Vec<Bound<sqlx::Sqlite>>>>;
+/// What the task does.
+struct Work {
+    sides: Vec<Side>,
+}
 
 impl Work {
-    async fn run(self, mut connection: SqliteConnection, mut messages: Messages) -> Result<u64> {
-        let mut rows = 0;
-        let mut inserts = Inserts::new(format!("INSERT INTO {SIDE}"), self.columns.len());
-        loop {
-            match messages.recv().await {
-                Some(Message::Data(statements)) => {
-                    for Bound {
-                        rows: some,
-                        arguments,
-                    } in statements
-                    {
-                        let done = query_with(inserts.of(some), arguments)
-                            .execute(&mut connection)
-                            .await;
-                        done.map_err(|e| explain(&e))?;
-                        rows += some as u64;
-                    }
+    async fn run(
+        mut self,
+        mut connection: SqliteConnection,
+        mut messages: Messages<Side, Statements>,
+    ) -> Result<Vec<u64>> {
+        while let Some(message) = messages.recv().await {
+            match message {
+                Message::Table(side, there) => {
+                    self.add(&mut connection, side).await?;
+                    let _ = there.send(());
                 }
-                Some(Message::Commit) => break,
-                None => return Ok(0),
+                Message::Rows(table, statements) => {
+                    let side = self.sides.get_mut(table).ok_or_else(over)?;
+                    let inserted = side.insert(&mut connection, statements).await;
+                    inserted.map_err(about(&side.target))?;
+                }
+                Message::Commit(skipped) => {
+                    let rows = self.sides.iter().map(|side| side.rows).collect();
+                    self.commit(&mut connection, &skipped).await?;
+                    return Ok(rows);
+                }
             }
         }
-        let mut side = SqliteSide::new(&mut connection, &self.target, self.columns, &self.definitions);
-        side.land(&self.mode, SameKeys::KeepLast).await?;
-        Ok(rows)
+        Ok(Vec::new())
+    }
+
+    /// Makes a side table.
+    async fn add(&mut self, connection: &mut SqliteConnection, new: Side) -> Result<()> {
+        if self.sides.is_empty() {
+            // What a crash leaves of it nobody reads.
+            run(connection, "PRAGMA temp.journal_mode = OFF").await?;
+        }
+        let create = format!("CREATE TABLE {} ({})", side(self.sides.len()), new.definitions);
+        run(connection, &create).await.map_err(about(&new.target))?;
+        self.sides.push(new);
+        Ok(())
+    }
+
+    async fn commit(&mut self, connection: &mut SqliteConnection, skipped: &[usize]) -> Result<()> {
+        if self.sides.len() == skipped.len() {
+            return Ok(());
+        }
+        transaction(connection, async |connection| {
+            for (number, side) in self.sides.iter_mut().enumerate() {
+                if skipped.contains(&number) {
+                    continue;
+                }
+                let columns = std::mem::take(&mut side.columns);
+                let at = (number, &side.target);
+                let mut rows = SqliteSide::new(&mut *connection, at, columns, &side.definitions);
+                let landed = land(&mut rows, &side.mode, SameKeys::KeepLast).await;
+                landed.map_err(about(&side.target))?;
+            }
+            Ok(())
+        })
+        .await
+    }
+}
+
+impl Side {
+    async fn insert(&mut self, connection: &mut SqliteConnection, statements: Statements) -> Result<()> {
+        for Bound { rows, arguments } in statements {
+            let done = query_with(self.inserts.of(rows), arguments)
+                .execute(&mut *connection)
+                .await;
+            done.map_err(|e| explain(&e))?;
+            self.rows += rows as u64;
+        }
+        Ok(())
     }
 }
 

@@ -6,12 +6,13 @@ use sqlx::{AssertSqlSafe, Row as _, SqliteConnection};
 use super::error::explain;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::database::TableName;
-use crate::sources::landing::{Names, Room, SameKeys, SideTable, land};
+use crate::sources::landing::{Names, Room, SideTable};
 use crate::sources::sql::quote;
-use sequor_planner::ops::WriteMode;
 
-/// The side table: one of the connection's own.
-pub const SIDE: &str = "temp.\"_sequor_side\"";
+/// Returns the side table of a connection's load: one of the connection's own.
+pub fn side(number: usize) -> String {
+    format!("temp.\"_sequor_side_{number}\"")
+}
 
 /// Returns the database that a table is in, as SQLite names those it has open: `main` is the file itself.
 pub fn schema(table: &TableName) -> Option<&str> {
@@ -30,6 +31,22 @@ pub fn quoted(table: &TableName) -> String {
 pub async fn run(connection: &mut SqliteConnection, statement: &str) -> Result<u64> {
     let done = sqlx::raw_sql(AssertSqlSafe(statement)).execute(connection).await;
     done.map(|done| done.rows_affected()).map_err(|e| explain(&e))
+}
+
+/// Does work in a transaction that writes the file: all of it, or nothing.
+pub async fn transaction(
+    connection: &mut SqliteConnection,
+    work: impl AsyncFnOnce(&mut SqliteConnection) -> Result<()>,
+) -> Result<()> {
+    // The lock is taken at once: one that is only wanted when others have it could not be waited for.
+    run(connection, "BEGIN IMMEDIATE").await?;
+    match work(connection).await {
+        Ok(()) => run(connection, "COMMIT").await.map(|_| ()),
+        Err(error) => {
+            let _ = run(connection, "ROLLBACK").await;
+            Err(error)
+        }
+    }
 }
 
 /// Returns the first column of a query, as text.
@@ -54,35 +71,24 @@ pub struct SqliteSide<'a> {
     definitions: &'a str,
     /// Tables with foreign keys on the target.
     children: Vec<String>,
+    number: usize,
 }
 
 impl<'a> SqliteSide<'a> {
-    /// Creates the rows of the side table [`SIDE`], which `connection` has. `definitions`: what makes the target.
+    /// Creates the rows of the side table that `connection` has under a number. `definitions`: what makes the target.
     pub fn new(
         connection: &'a mut SqliteConnection,
-        target: &'a TableName,
+        (number, target): (usize, &'a TableName),
         columns: Vec<String>,
         definitions: &'a str,
     ) -> Self {
         SqliteSide {
             connection,
             target,
-            names: Names::plain(SIDE.to_string(), quoted(target), columns, quote),
+            names: Names::plain(side(number), quoted(target), columns, quote),
             definitions,
             children: Vec::new(),
-        }
-    }
-
-    /// Puts them into their place: all of it, or nothing.
-    pub async fn land(&mut self, mode: &WriteMode, same_keys: SameKeys) -> Result<()> {
-        // The lock is taken at once: one that is only wanted when others have it could not be waited for.
-        run(self.connection, "BEGIN IMMEDIATE").await?;
-        match land(self, mode, same_keys).await {
-            Ok(()) => run(self.connection, "COMMIT").await.map(|_| ()),
-            Err(error) => {
-                let _ = run(self.connection, "ROLLBACK").await;
-                Err(error)
-            }
+            number,
         }
     }
 
@@ -159,8 +165,8 @@ impl SideTable for SqliteSide<'_> {
 
     /// Without an index, each row of the target would be looked for in all of the side table.
     async fn prepare_merge(&mut self, key: &[String]) -> Result<()> {
-        let (side, key) = (SIDE.trim_start_matches("temp."), self.names.list(key));
-        let index = format!("CREATE INDEX temp._sequor_key ON {side} ({key})");
+        let (number, key) = (self.number, self.names.list(key));
+        let index = format!("CREATE INDEX temp._sequor_key_{number} ON _sequor_side_{number} ({key})");
         self.run(&index).await.map(|_| ())
     }
 

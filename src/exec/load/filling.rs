@@ -1,0 +1,196 @@
+//! Tables of one database that a step fills: their rows become visible together.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType, FieldRef};
+use sequor_planner::Place;
+use sequor_planner::ops::WriteMode;
+
+use crate::batch::column::Column;
+use crate::batch::types::{arrow_schema, narrows};
+use crate::error::{Error, ErrorKind, Result};
+use crate::exec::event::Emitter;
+use crate::exec::load::columns::named_as_there;
+use crate::exec::load::unparsed::{self, Batch};
+use crate::sources::database::{Database, TableName};
+use crate::sources::transaction::LoadTransaction;
+
+/// Tables that are being filled.
+pub struct Filling {
+    database: Arc<dyn Database>,
+    /// Opened with the first table.
+    transaction: Option<Box<dyn LoadTransaction>>,
+    tables: Vec<Table>,
+}
+
+struct Table {
+    beginning: Beginning,
+    rows: u64,
+}
+
+/// A table whose load is about to begin.
+pub struct Beginning {
+    pub target: TableName,
+    pub columns: Vec<Column>,
+    /// The columns' names as the flow writes them.
+    pub given: Vec<String>,
+    pub mode: WriteMode,
+    pub place: Place,
+    /// Where warnings go.
+    pub emitter: Emitter,
+}
+
+impl Filling {
+    /// Returns no tables yet.
+    pub fn new(database: &Arc<dyn Database>) -> Filling {
+        Filling {
+            database: database.clone(),
+            transaction: None,
+            tables: Vec::new(),
+        }
+    }
+
+    /// Tells whether a table can be filled together with those that are: it is of the same database, and not one of them.
+    pub fn takes(&self, database: &Arc<dyn Database>, target: &TableName) -> bool {
+        let known = |table: &Table| table.beginning.target == *target;
+        Arc::ptr_eq(&self.database, database) && !self.tables.iter().any(known)
+    }
+
+    /// Adds a table; returns its number. Names that the database folds are looked up in the table that is there.
+    pub async fn add(&mut self, mut beginning: Beginning) -> Result<usize> {
+        let done = beginning.look(&*self.database).await;
+        let done = match done {
+            Ok(()) => self.begin(&beginning).await,
+            Err(error) => Err(error),
+        };
+        let begun = done.map_err(|e| e.about_table(&beginning.target.to_string()).at(&beginning.place))?;
+        self.tables.push(Table { beginning, rows: 0 });
+        Ok(begun)
+    }
+
+    /// Adds a table whose columns have the names that it has.
+    pub async fn add_known(&mut self, beginning: Beginning) -> Result<usize> {
+        let begun = self.begin(&beginning).await?;
+        self.tables.push(Table { beginning, rows: 0 });
+        Ok(begun)
+    }
+
+    async fn begin(&mut self, beginning: &Beginning) -> Result<usize> {
+        let transaction = match &mut self.transaction {
+            Some(transaction) => transaction,
+            none => none.insert(self.database.begin_loads().await?),
+        };
+        transaction
+            .add(&beginning.target, &beginning.columns, beginning.mode.clone())
+            .await
+    }
+
+    /// Adds rows to a table; the database reads what we can't.
+    pub async fn write(&mut self, table: usize, batch: Batch) -> Result<()> {
+        let to = self.tables.get(table).ok_or_else(unknown)?;
+        let rows = to.beginning.read(&*self.database, batch).await;
+        let rows = rows.map_err(|e| self.placed(table, e))?;
+        self.load(table, rows).await
+    }
+
+    /// Adds rows that are read.
+    pub async fn load(&mut self, table: usize, rows: RecordBatch) -> Result<()> {
+        let to = self.tables.get_mut(table).ok_or_else(unknown)?;
+        to.rows += rows.num_rows() as u64;
+        let rows = to.beginning.named(rows)?;
+        let transaction = self.transaction.as_mut().ok_or_else(unknown)?;
+        let written = transaction.write(table, rows).await;
+        written.map_err(|e| self.placed(table, e))
+    }
+
+    /// Returns how many rows a table has got.
+    pub fn rows(&self, table: usize) -> u64 {
+        self.tables.get(table).map_or(0, |table| table.rows)
+    }
+
+    /// An error with its table's place. It may be of rows that another table got before.
+    fn placed(&self, table: usize, error: Error) -> Error {
+        let error = match self.tables.get(table) {
+            Some(table) => error.about_table(&table.beginning.target.to_string()),
+            None => error,
+        };
+        let about = |table: &&Table| error.table() == Some(table.beginning.target.to_string().as_str());
+        match self.tables.iter().find(about) {
+            Some(table) => error.at(&table.beginning.place),
+            None => error,
+        }
+    }
+
+    /// Makes the rows visible, all at once; of the tables in `skipped`, none.
+    pub async fn commit(self, skipped: &[usize]) -> Result<()> {
+        let Some(transaction) = self.transaction else {
+            return Ok(());
+        };
+        if skipped.len() == self.tables.len() {
+            transaction.abort().await;
+            return Ok(());
+        }
+        transaction.commit(skipped).await.map(|_| ())
+    }
+
+    /// Takes everything back.
+    pub async fn abort(self) {
+        if let Some(transaction) = self.transaction {
+            transaction.abort().await;
+        }
+    }
+}
+
+fn unknown() -> Error {
+    Error::new(ErrorKind::Internal, "rows for a table that is not being loaded")
+}
+
+impl Beginning {
+    /// Looks at the table that is there.
+    async fn look(&mut self, database: &dyn Database) -> Result<()> {
+        let there = match self.mode.replaces() {
+            true => None,
+            false => database.columns(&self.target).await?,
+        };
+        let mut named = self.columns.iter().zip(&self.given);
+        let folded = named.any(|(column, given)| column.name != *given);
+        let place = (database, &self.target);
+        let known = there.as_deref().filter(|_| folded);
+        named_as_there(place, &self.given, &mut self.columns, known, &self.emitter).await?;
+        self.warn_of_narrower(database, &there.unwrap_or_default()).await;
+        Ok(())
+    }
+
+    /// Warns of columns of a table that stays which may change the values of the rows, as an INSERT does.
+    async fn warn_of_narrower(&self, database: &dyn Database, there: &[Column]) {
+        let is_declared = |column: &Column| column.column_type.arrow != DataType::Utf8;
+        for column in self.columns.iter().filter(|column| is_declared(column)) {
+            let known = database.naming().find(there, &column.name);
+            if let Some(known) = known.filter(|known| narrows(&column.column_type, &known.column_type)) {
+                let warning = format!(
+                    "table `{}`: column `{}` is {} there and {} in the flow: values that it does not hold are rounded or cut",
+                    self.target, column.name, known.column_type.sql, column.column_type.sql
+                );
+                self.emitter.warn(warning).await;
+            }
+        }
+    }
+
+    /// Returns rows with everything read.
+    pub async fn read(&self, database: &dyn Database, batch: Batch) -> Result<RecordBatch> {
+        unparsed::read(database, &self.target.table, &self.columns, batch).await
+    }
+
+    /// Rows whose columns have the names that the load was begun with.
+    fn named(&self, rows: RecordBatch) -> Result<RecordBatch> {
+        let same = |(field, column): (&FieldRef, &Column)| *field.name() == column.name;
+        match rows.schema_ref().fields().iter().zip(&self.columns).all(same) {
+            true => Ok(rows),
+            false => Ok(RecordBatch::try_new(
+                arrow_schema(&self.columns),
+                rows.columns().to_vec(),
+            )?),
+        }
+    }
+}
