@@ -9,5 +9,6 @@ mod flows;
 mod language;
 mod resume;
 mod staging;
+mod state;
 mod support;
 mod tidy;

@@ -2,7 +2,7 @@
 //! written.
 //!
 //! `SEQUOR_FAULT=what:before|after|fails:3` means the third time that `what` is written; `what` is the name that
-//! [`Home::write`] gets, or the name of a file of chunks.
+//! [`Home::write`] gets, the name of a file of chunks, or `effect`: what the flow does to a database.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -66,7 +66,8 @@ impl Faults {
         *times == self.0.at
     }
 
-    async fn around<T>(&self, what: &str, write: impl Future<Output = Result<T>>) -> Result<T> {
+    /// Does something; ends the program or fails when it is time.
+    pub async fn around<T>(&self, what: &str, write: impl Future<Output = Result<T>>) -> Result<T> {
         let due = self.is_due(what);
         match self.0.when {
             When::Before if due => std::process::abort(),

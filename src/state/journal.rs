@@ -79,6 +79,8 @@ pub struct Journal {
     pending: Mutex<Vec<Statement>>,
     /// Held while it is written, so that it is in order.
     writing: tokio::sync::Mutex<()>,
+    #[cfg(debug_assertions)]
+    faults: Option<super::faults::Faults>,
 }
 
 impl Journal {
@@ -90,7 +92,21 @@ impl Journal {
             only: None,
             pending: Mutex::default(),
             writing: tokio::sync::Mutex::default(),
+            #[cfg(debug_assertions)]
+            faults: super::faults::Faults::asked(),
         }
+    }
+
+    /// Does what others see. Tests stop the program before and after it, or have it fail.
+    ///
+    /// # Errors
+    /// What it fails with.
+    pub async fn effect<T>(&self, effect: impl Future<Output = Result<T>>) -> Result<T> {
+        #[cfg(debug_assertions)]
+        if let Some(faults) = &self.faults {
+            return faults.around("effect", effect).await;
+        }
+        effect.await
     }
 
     /// Returns that of a run, with what earlier attempts noted.

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::home::{Durability, Statement, Written};
 use super::owner::{Owner, SILENCE};
-use super::runs::shown;
+use super::runs::{BEAT, shown};
 use super::store::Store;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -21,6 +21,16 @@ pub struct Holder {
     /// Whether they may meet, and need not: what one of them writes is known only when it runs.
     pub may_meet: bool,
 }
+
+/// A run that holds a lock.
+struct Held {
+    holder: Holder,
+    /// Its last sign of life, where that is so old, or so far ahead, that it may be gone; nothing else tells.
+    life: Option<Life>,
+}
+
+/// A run, and when it gave a sign of life.
+type Life = (String, i64);
 
 /// How often two that lock at the same time try.
 const ATTEMPTS: usize = 50;
@@ -39,11 +49,19 @@ impl Store {
     ) -> Result<Option<Holder>> {
         let internal = |e: serde_json::Error| Error::new(ErrorKind::Internal, e.to_string());
         let own = serde_json::to_string(writes).map_err(internal)?;
+        let mut dead = Vec::new();
         for _ in 0..ATTEMPTS {
             let version = self.lock_version().await?;
-            let (holder, gone) = self.holder(run, owner, writes).await?;
-            if holder.is_some() {
-                return Ok(holder);
+            let (holder, gone) = self.holder((run, owner), writes, &dead).await?;
+            match holder {
+                Some(Held { holder, life: None }) => return Ok(Some(holder)),
+                Some(Held { life: Some(life), .. }) => {
+                    // Clocks jump, and machines sleep: one that lives gives its next sign now.
+                    tokio::time::sleep(BEAT + BEAT / 2).await;
+                    dead.push(life);
+                    continue;
+                }
+                None => {}
             }
             let turn = Statement::new(
                 "UPDATE @meta SET value = $1 WHERE key = 'locks' AND value = $2",
@@ -87,39 +105,47 @@ impl Store {
         self.write("lock", &[first], Durability::Process).await.map(|_| 0)
     }
 
-    /// The run that writes the same, and those whose processes are gone.
+    /// The run that writes the same, and those whose processes are gone. `dead`: signs of life that were the last.
     async fn holder(
         &self,
-        run: Uuid,
-        own: &Owner,
+        (run, own): (Uuid, &Owner),
         writes: &[Resource],
-    ) -> Result<(Option<Holder>, Vec<String>)> {
+        dead: &[Life],
+    ) -> Result<(Option<Held>, Vec<String>)> {
         let sql =
             "SELECT run, flow, since, owner, beat, writes, @now FROM @locks WHERE project = $1 ORDER BY run";
         let mut gone = Vec::new();
-        let mut found: Option<Holder> = None;
+        let mut found: Option<Held> = None;
         for row in self.read(sql, vec![(&*self.project).into()]).await? {
             let owner: Option<Owner> = serde_json::from_str(row[3].text()).ok();
-            let silent = row[6].int() - row[4].int() > SILENCE;
+            let silent = (row[6].int() - row[4].int()).abs() > SILENCE;
+            let life: Life = (row[0].text().to_string(), row[4].int());
+            let is_gone = owner.as_ref().and_then(Owner::is_gone);
             // An earlier attempt of this very process is over.
             let is_own = row[0].text() == run.to_string() && owner.as_ref() == Some(own);
-            if is_own || owner.and_then(|owner| owner.is_gone()).unwrap_or(silent) {
+            if is_own || is_gone.unwrap_or(silent && dead.contains(&life)) {
                 gone.push(row[0].text().to_string());
                 continue;
             }
+            let life = (silent && is_gone.is_none()).then_some(life);
             if row[0].text() == run.to_string() {
                 // Another program goes on with the same run.
-                return Ok((Some(held(&row, "the same tables".into(), false)), gone));
+                let holder = held(&row, "the same tables".into(), false);
+                return Ok((Some(Held { holder, life }), gone));
             }
             let theirs: Vec<Resource> = serde_json::from_str(row[5].text()).unwrap_or_default();
             for (mine, other) in pairs(writes, &theirs) {
                 let may_meet = is_open(mine) || is_open(other);
                 // What is sure counts more than what may be.
-                if found.as_ref().is_some_and(|found| !found.may_meet || may_meet) {
+                if found
+                    .as_ref()
+                    .is_some_and(|found| !found.holder.may_meet || may_meet)
+                {
                     continue;
                 }
                 let what = if is_open(mine) { other } else { mine };
-                found = Some(held(&row, what.to_string(), may_meet));
+                let (holder, life) = (held(&row, what.to_string(), may_meet), life.clone());
+                found = Some(Held { holder, life });
             }
         }
         Ok((found, gone))

@@ -19,7 +19,7 @@ pub struct Owner {
     pub since: u64,
 }
 
-/// Milliseconds without a sign of life after which an owner that can't be looked at counts as gone.
+/// Milliseconds without a sign of life, or of one from the future, after which an owner that can't be looked at counts as gone.
 pub const SILENCE: i64 = 60_000;
 
 impl Owner {

@@ -363,7 +363,7 @@ fn run(record: &Record) -> Result<RunRecord> {
     };
     let goes = || {
         let owner: Option<Owner> = serde_json::from_str(owner.text()).ok();
-        let silent = now.int() - beat.int() > SILENCE;
+        let silent = (now.int() - beat.int()).abs() > SILENCE;
         !owner.and_then(|owner| owner.is_gone()).unwrap_or(silent)
     };
     let state = match status.text() {

@@ -23,6 +23,10 @@ fn flow() -> String {
               tables:
                 - {{source: db, table: items, data_path: items, columns: {{id: integer, kind: text, amount: integer}}}}
                 - {{source: db, table: added, data_path: items, columns: {{id: integer}}, write_mode: append}}
+                - {{source: other, table: added, data_path: items, columns: {{id: integer}}, write_mode: append}}
+                - {{source: other, table: twice, data_path: items, columns: {{id: integer}}, write_mode: append}}
+                - {{source: other, table: "{{{{ 'twi' + 'ce' }}}}", data_path: items, columns: {{id: integer}}, write_mode: append}}
+                - {{source: other, table: keyed, data_path: items, columns: {{id: integer}}, write_mode: upsert, primary_key: [id]}}
           - op: transform
             id: adds
             source: db
@@ -52,6 +56,10 @@ fn project(api: &Api, db: &str, state: &str) -> Project {
     Project::new()
         .file("project.yaml", &format!("name: test\n{state}"))
         .file("sources/db.yaml", db)
+        .file(
+            "sources/other.yaml",
+            "type: sqlite\nconn_str: sqlite:///other.db\n",
+        )
         .file("flows/main.yaml", &flow())
         .file("home/envs/dev.yaml", "variables: {runs: 0}\n")
         .file("env.yaml", "env: dev\n")
@@ -75,6 +83,18 @@ fn again(project: &Project) -> Ran {
 
 fn check(project: &Project, api: &Api, fault: &str) {
     let rows = PAGES * SIZE;
+    let all = format!("{rows}|{}", rows * (rows - 1) / 2);
+    let twice = project.rows("other", "select count(*) as n, sum(id) as s from twice");
+    let both = format!("{}|{}", 2 * rows, rows * (rows - 1));
+    assert_eq!(twice, [both], "{fault}: twice");
+    for table in ["added", "keyed"] {
+        let sql = format!("select count(*) as n, sum(id) as s from {table}");
+        assert_eq!(
+            project.rows("other", &sql),
+            [all.as_str()],
+            "{fault}: other, {table}"
+        );
+    }
     for (sql, expected) in [
         (
             "select count(*) as n, sum(id) as s from items",
@@ -104,8 +124,9 @@ fn check(project: &Project, api: &Api, fault: &str) {
 }
 
 /// What is kept, and how often of each is tried.
-const KEPT: [(&str, u64); 13] = [
+const KEPT: [(&str, u64); 14] = [
     ("schema", 1),
+    ("effect", 4),
     ("lock", 2),
     ("run begins", 1),
     ("journal", 7),

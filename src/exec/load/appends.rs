@@ -15,10 +15,18 @@ use crate::value::{Row, Value};
 
 /// A table that rows are added to.
 pub struct Appended {
+    pub source: String,
     pub database: Arc<dyn Database>,
     pub table: TableName,
     /// How many rows are added; none where only the commit tells.
     pub rows: Option<u64>,
+}
+
+impl Appended {
+    /// Its name among all tables of the project.
+    fn name(&self) -> String {
+        format!("{}/{}", self.source, self.table)
+    }
 }
 
 /// Notes how many rows tables have, before rows are added to them. Tells of each whether an earlier attempt has added them
@@ -34,16 +42,12 @@ pub async fn before_commit(context: &StepContext, tables: &[Appended]) -> Result
     let key = context.scope.key(context.id());
     let mut now = BTreeMap::new();
     for appended in tables {
-        now.insert(appended.table.to_string(), count(appended).await?);
+        now.insert(appended.name(), count(appended).await?);
     }
     if let Some(noted) = journal.decided(&key, Entry::Committing) {
         let before: BTreeMap<String, Option<u64>> = serde_json::from_str(noted).unwrap_or_default();
-        let each = tables.iter().map(|appended| {
-            let name = appended.table.to_string();
-            let before = before.get(&name).copied().flatten();
-            is_there(context, appended, before, now[&name])
-        });
-        return each.collect();
+        let had = |name: &str| before.get(name).copied().flatten().unwrap_or(0);
+        return tables_there(context, tables, |name| (had(name), now[name].unwrap_or(0)));
     }
     let text = serde_json::to_string(&now).map_err(|e| Error::new(ErrorKind::Internal, e.to_string()))?;
     let mut notes = journal.notes();
@@ -53,20 +57,42 @@ pub async fn before_commit(context: &StepContext, tables: &[Appended]) -> Result
     Ok(vec![false; tables.len()])
 }
 
-/// Whether rows are in a table that had so many before, and has so many now. A table that is not there has none.
-fn is_there(
+/// Tells of each table whether its rows are there. `counts`: how many a table had before, and how many it has. A table that is
+/// not there has none.
+fn tables_there(
     context: &StepContext,
-    appended: &Appended,
-    before: Option<u64>,
-    now: Option<u64>,
-) -> Result<bool> {
-    let (had, has) = (before.unwrap_or(0), now.unwrap_or(0));
-    if has == had && (has > 0 || before.is_some() == now.is_some()) {
-        return Ok(false);
+    tables: &[Appended],
+    counts: impl Fn(&str) -> (u64, u64),
+) -> Result<Vec<bool>> {
+    // What a table has got, less what is accounted for: a step may add to a table twice, one after the other.
+    let mut left: BTreeMap<String, Option<u64>> = BTreeMap::new();
+    let mut there = Vec::with_capacity(tables.len());
+    for appended in tables {
+        let (had, has) = counts(&appended.name());
+        let left = left
+            .entry(appended.name())
+            .or_insert_with(|| has.checked_sub(had));
+        let rest = match (*left, appended.rows) {
+            (Some(0), _) => {
+                there.push(false);
+                continue;
+            }
+            (Some(left), Some(rows)) => left.checked_sub(rows),
+            _ => None,
+        };
+        *left = rest;
+        there.push(true);
     }
-    if appended.rows.is_some_and(|rows| has == had + rows) {
-        return Ok(true);
+    for (at, appended) in tables.iter().enumerate() {
+        if left[&appended.name()] != Some(0) {
+            there[at] = in_doubt(context, appended, counts(&appended.name()))?;
+        }
     }
+    Ok(there)
+}
+
+/// What counts for rows of which nobody knows whether they are there.
+fn in_doubt(context: &StepContext, appended: &Appended, (had, has): (u64, u64)) -> Result<bool> {
     match context.run.in_doubt {
         InDoubt::Send => Ok(false),
         InDoubt::Skip => Ok(true),

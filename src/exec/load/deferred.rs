@@ -23,6 +23,7 @@ use sequor_planner::ops::WriteMode;
 
 /// A load that begins when all its rows are there.
 pub struct DeferredLoad {
+    pub source: String,
     pub database: Arc<dyn Database>,
     pub table: TableName,
     /// None: from the data.
@@ -77,6 +78,7 @@ impl DeferredLoad {
         };
         let columns = named.columns.as_ref().map(specs).transpose()?;
         Ok(DeferredLoad {
+            source,
             schema: match columns {
                 Some(_) => SchemaPolicy::Discard,
                 None => SchemaPolicy::Evolve,

@@ -272,7 +272,7 @@ async fn committed(
     for (loader, filling) in fillings.into_iter().enumerate() {
         let of_it = skipped.iter().filter(|loaded| loaded.loader == loader);
         let skipped: Vec<usize> = of_it.map(|loaded| loaded.table).collect();
-        filling.commit(&skipped).await?;
+        context.run.journal.effect(filling.commit(&skipped)).await?;
     }
     Ok(())
 }
@@ -322,7 +322,7 @@ impl ParserTables for Tables {
             return Ok(at);
         }
         self.targets.push(Target {
-            appended: appended(&load.database, &load.table, &load.mode),
+            appended: appended(&load.source, &load.database, &load.table, &load.mode),
             name: load.table.table.clone(),
             rows: RowTarget::Open(Spool::default()),
             loading: Loading::Deferred(Box::new(load)),

@@ -61,8 +61,9 @@ pub async fn target(
     let mut rows = RowTarget::Open(Spool::reshaped(&table.reshape));
     rows.give(&constants(specs.as_deref().unwrap_or_default())?)?;
     Ok(Target {
-        appended: appended(&database, &name, &mode),
+        appended: appended(&table.target.source, &database, &name, &mode),
         loading: Loading::Deferred(Box::new(DeferredLoad {
+            source: table.target.source.clone(),
             table: name.clone(),
             database,
             columns: specs,
@@ -92,7 +93,7 @@ pub async fn loading(
     let mut rows = RowTarget::Typed(builder.lenient(database.reads_texts()));
     rows.give(&constants(&specs)?)?;
     let table = name.table.clone();
-    let appended = appended(&database, &name, &mode);
+    let appended = appended(source, &database, &name, &mode);
     let beginning = Beginning {
         target: name,
         columns,
@@ -111,8 +112,14 @@ pub async fn loading(
 }
 
 /// Returns the table, where rows are added to it.
-pub fn appended(database: &Arc<dyn Database>, table: &TableName, mode: &WriteMode) -> Option<Appended> {
+pub fn appended(
+    source: &str,
+    database: &Arc<dyn Database>,
+    table: &TableName,
+    mode: &WriteMode,
+) -> Option<Appended> {
     (*mode == WriteMode::Append).then(|| Appended {
+        source: source.to_string(),
         database: database.clone(),
         table: table.clone(),
         rows: None,

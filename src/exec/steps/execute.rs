@@ -34,7 +34,8 @@ pub async fn run(context: &StepContext, step: &Execute) -> Result<()> {
         }
         if whole {
             // Constraints that wait for the end are looked at now.
-            session.execute("COMMIT").await.map_err(place)?;
+            let commit = session.execute("COMMIT");
+            context.run.journal.effect(commit).await.map_err(place)?;
         }
         before += statements.len();
     }

@@ -72,6 +72,7 @@ pub async fn transform(
     }
     let appends = mode == WriteMode::Append;
     let appended = |rows| Appended {
+        source: own.to_string(),
         database: database.clone(),
         table: target.clone(),
         rows: Some(rows),
@@ -83,7 +84,8 @@ pub async fn transform(
                 load.abort().await;
                 return Ok(());
             }
-            context.counters.add_rows(load.commit().await?);
+            let rows = context.run.journal.effect(load.commit()).await?;
+            context.counters.add_rows(rows);
             Ok(())
         }
         Err(error) => {

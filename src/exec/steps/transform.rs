@@ -31,9 +31,12 @@ pub async fn run(context: &StepContext, step: &Transform) -> Result<()> {
     if here {
         return local::transform(context, step, query, &target)
             .await
-            .map_err(|e| {
-                e.at(&step.query_place)
-                    .context(format!("transform into `{target}`"))
+            .map_err(|e| match e.table() {
+                // A load names its table itself.
+                Some(_) => e.at(&step.query_place),
+                None => e
+                    .at(&step.query_place)
+                    .context(format!("transform into `{target}`")),
             });
     }
     let database = context.database(&step.target.source).await?;
@@ -45,11 +48,16 @@ pub async fn run(context: &StepContext, step: &Transform) -> Result<()> {
         )
         .help("use `execute` for statements"));
     }
-    if step.write_mode == WriteMode::Append && added_already(context, &database, &target, query).await? {
+    if step.write_mode == WriteMode::Append
+        && added_already(context, (&step.target.source, &database), &target, query).await?
+    {
         return Ok(());
     }
-    let rows = database
-        .transform(query, &target, write_mode(&step.write_mode, &*database))
+    let mode = write_mode(&step.write_mode, &*database);
+    let rows = context
+        .run
+        .journal
+        .effect(database.transform(query, &target, mode))
         .await
         .map_err(|e| {
             e.at(&step.query_place)
@@ -62,7 +70,7 @@ pub async fn run(context: &StepContext, step: &Transform) -> Result<()> {
 /// Notes that rows will be added to a table. Whether an earlier attempt has added them.
 async fn added_already(
     context: &StepContext,
-    database: &Arc<dyn Database>,
+    (source, database): (&str, &Arc<dyn Database>),
     table: &TableName,
     query: &str,
 ) -> Result<bool> {
@@ -78,6 +86,7 @@ async fn added_already(
         false => None,
     };
     let appended = Appended {
+        source: source.to_string(),
         database: database.clone(),
         table: table.clone(),
         rows,

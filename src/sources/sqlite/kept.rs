@@ -45,8 +45,9 @@ impl SqliteSide<'_> {
         let master = quote(self.within());
         let there = format!("SELECT name FROM pragma_table_info({name}, {within})");
         let there = texts(self.connection, &there).await?;
-        let new = "SELECT name FROM pragma_table_info('_sequor_side', 'temp')";
-        let new = texts(self.connection, new).await?;
+        let number = self.number;
+        let new = format!("SELECT name FROM pragma_table_info('_sequor_side_{number}', 'temp')");
+        let new = texts(self.connection, &new).await?;
         let target = self.names().target.clone();
         let has = |names: &[String], wanted: &str| names.iter().any(|name| name.eq_ignore_ascii_case(wanted));
         for gone in there.iter().filter(|name| !has(&new, name)) {
@@ -67,7 +68,7 @@ impl SqliteSide<'_> {
         }
         for added in new.iter().filter(|name| !has(&there, name)) {
             let sql_type = format!(
-                "SELECT type FROM pragma_table_info('_sequor_side', 'temp') WHERE name = {}",
+                "SELECT type FROM pragma_table_info('_sequor_side_{number}', 'temp') WHERE name = {}",
                 literal(added)
             );
             let sql_type = texts(self.connection, &sql_type).await?.pop().unwrap_or_default();

@@ -71,7 +71,7 @@ pub struct SqliteSide<'a> {
     definitions: &'a str,
     /// Tables with foreign keys on the target.
     children: Vec<String>,
-    number: usize,
+    pub(super) number: usize,
 }
 
 impl<'a> SqliteSide<'a> {
