@@ -47,7 +47,8 @@ fn size() -> u64 {
     if kills(0) >= 100 { 100 } else { 20 }
 }
 
-fn flow() -> String {
+/// The flow; `name` stands before its tables and rows.
+fn flow(name: &str) -> String {
     formatdoc! {r#"
         steps:
           - op: http_request
@@ -58,23 +59,23 @@ fn flow() -> String {
               pagination: {{type: page_number, param: page, start: 1}}
             response:
               tables:
-                - {{source: db, table: items, data_path: items, columns: {{id: integer, kind: text, amount: integer}}}}
+                - {{source: db, table: {name}items, data_path: items, columns: {{id: integer, kind: text, amount: integer}}}}
           - op: transform
             id: totals
             source: db
-            target_table: totals
-            query: select kind, sum(amount) as amount, count(*) as n from items group by kind
+            target_table: {name}totals
+            query: select kind, sum(amount) as amount, count(*) as n from {name}items group by kind
           - op: http_request
             id: keyed
-            for_each: {{source: db, table: items, as: item}}
-            request: {{source: api, url: "/keyed/{{{{ var('item')['id'] }}}}", method: POST, idempotency_key: true, body: {{n: 1}}}}
+            for_each: {{source: db, table: {name}items, as: item}}
+            request: {{source: api, url: "/keyed/{name}{{{{ var('item')['id'] }}}}", method: POST, idempotency_key: true, body: {{n: 1}}}}
           - op: http_request
             id: patched
-            for_each: {{source: db, table: items, as: item}}
-            request: {{source: api, url: "/patched/{{{{ var('item')['id'] }}}}", method: PATCH, body: {{n: 1}}}}
+            for_each: {{source: db, table: {name}items, as: item}}
+            request: {{source: api, url: "/patched/{name}{{{{ var('item')['id'] }}}}", method: PATCH, body: {{n: 1}}}}
           - op: set_variable
             id: count
-            set: {{runs_expression: "(var('runs') or 0) + 1"}}
+            set: {{{name}runs_expression: "(var('{name}runs') or 0) + 1"}}
     "#}
 }
 
@@ -83,8 +84,9 @@ fn project(api: &Api, db: &str, state: &str) -> Project {
     Project::new()
         .file("project.yaml", &format!("name: test\n{state}"))
         .file("sources/db.yaml", db)
-        .file("flows/main.yaml", &flow())
-        .file("home/envs/dev.yaml", "variables: {runs: 0}\n")
+        .file("flows/main.yaml", &flow(""))
+        .file("flows/other.yaml", &flow("other_"))
+        .file("home/envs/dev.yaml", "variables: {runs: 0, other_runs: 0}\n")
         .file("env.yaml", "env: dev\n")
         .file(
             "sources/api.yaml",
@@ -95,10 +97,34 @@ fn project(api: &Api, db: &str, state: &str) -> Project {
         )
 }
 
-/// Runs until the run is done, killed at random moments up to so often. How often it was.
-fn run_with_kills(project: &Project, random: &mut Random, most: u64, longest: u64) -> u64 {
-    let mut killed = 0;
-    let mut args = vec!["run", "main"];
+/// What goes wrong in the middle of a run.
+enum Disturbed<'a> {
+    /// The program is killed.
+    Program,
+    /// The server of the database is killed and started again.
+    Server(&'a mut postgres::Own),
+}
+
+/// The arguments of the next attempt, by what is remembered of the flow's last run.
+fn next(project: &Project, flow: &'static str) -> Vec<&'static str> {
+    let there = project.sequor(&["runs", "--flow", flow, "--limit", "1", "--format", "json"]);
+    assert_eq!(there.code, 0, "{}", there.all());
+    // A run that had not begun to be remembered is begun again.
+    match there.stdout.is_empty() || there.stdout.contains(r#""status":"done""#) {
+        true => vec!["run", flow],
+        false => vec!["run", flow, "--resume"],
+    }
+}
+
+/// Runs until the run is done, disturbed at random moments up to so often. How often it was.
+fn run_with_kills(
+    (project, flow): (&Project, &'static str),
+    random: &mut Random,
+    (most, longest): (u64, u64),
+    disturbed: &mut Disturbed<'_>,
+) -> u64 {
+    let mut kills = 0;
+    let mut args = vec!["run", flow];
     loop {
         let mut child = project
             .command(&args)
@@ -106,7 +132,8 @@ fn run_with_kills(project: &Project, random: &mut Random, most: u64, longest: u6
             .stderr(Stdio::piped())
             .spawn()
             .expect("it starts");
-        if killed < most {
+        let mut may_fail = false;
+        if kills < most {
             // The first moments, in which little happened, are as likely as all others.
             let moment = Duration::from_millis(10 + random.below(longest));
             let begun = std::time::Instant::now();
@@ -114,54 +141,61 @@ fn run_with_kills(project: &Project, random: &mut Random, most: u64, longest: u6
                 std::thread::sleep(Duration::from_millis(2));
             }
             if child.try_wait().expect("a state").is_none() {
-                child.kill().expect("killed");
-                child.wait().expect("it is gone");
-                killed += 1;
-                // A run that had not begun to be remembered is begun again.
-                let there = project.sequor(&["runs", "--limit", "1", "--format", "json"]);
-                assert_eq!(there.code, 0, "{}", there.all());
-                args = match there.stdout.contains("crashed") {
-                    true => vec!["run", "main", "--resume"],
-                    false => vec!["run", "main"],
-                };
-                continue;
+                kills += 1;
+                match disturbed {
+                    Disturbed::Program => {
+                        child.kill().expect("killed");
+                        child.wait().expect("it is gone");
+                        args = next(project, flow);
+                        continue;
+                    }
+                    Disturbed::Server(server) => {
+                        server.kill_and_restart();
+                        may_fail = true;
+                    }
+                }
             }
         }
         let output = child.wait_with_output().expect("output");
         let told = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "after {killed} kills: {told}");
-        return killed;
+        if output.status.success() {
+            return kills;
+        }
+        assert!(may_fail, "after {kills} kills: {told}");
+        // Whatever the program was doing: it says what is wrong, and does not panic.
+        assert_eq!(output.status.code(), Some(1), "{told}");
+        assert!(told.contains("error[SQ10"), "{told}");
+        args = next(project, flow);
     }
 }
 
-/// What a run that is done must have left.
-fn check(project: &Project, api: &Api, rows: u64) {
+/// What a run of a flow that is done must have left. `name` stands before its tables and rows.
+fn check(project: &Project, api: &Api, name: &str, rows: u64) {
     let tables = [
         (
-            "select count(*) as n, sum(id) as s, sum(amount) as a from items",
+            format!("select count(*) as n, sum(id) as s, sum(amount) as a from {name}items"),
             {
                 let sum = rows * (rows - 1) / 2;
                 format!("{rows}|{sum}|{}", sum * 3)
             },
         ),
         (
-            "select count(*) as n, sum(n) as s, sum(amount) as a from totals",
+            format!("select count(*) as n, sum(n) as s, sum(amount) as a from {name}totals"),
             format!("7|{rows}|{}", rows * (rows - 1) / 2 * 3),
         ),
     ];
     for (sql, expected) in tables {
-        assert_eq!(project.rows("db", sql), [expected], "{sql}");
+        assert_eq!(project.rows("db", &sql), [expected], "{sql}");
     }
     let done = api.done.lock().expect("no panic");
     for n in 0..rows {
-        let id = n.to_string();
+        let id = format!("{name}{n}");
         assert_eq!(done.keyed.get(&id), Some(&1), "row {id} with a key");
         assert!(
             done.patched.get(&id).is_some_and(|times| *times >= 1),
             "row {id} is set"
         );
     }
-    assert_eq!(done.keyed.len() as u64, rows);
     let again: u64 = done.keys.values().map(|times| times - 1).sum();
     let pages: u64 = done.pages.values().map(|times| times - 1).sum();
     println!("  {rows} rows, all once; {again} sent again with their keys, {pages} pages asked for again");
@@ -178,9 +212,11 @@ fn killed(db: &str, state: &str, failing: u64, short: u64) {
         api.reset();
         // Few kills for a run leave it time to come far, many come early.
         let most = 1 + random.below(12);
-        total += run_with_kills(&project, &mut random, most.min(wanted - total), 1500);
+        let most = (most.min(wanted - total), 1500);
+        total += run_with_kills((&project, "main"), &mut random, most, &mut Disturbed::Program);
         runs += 1;
-        check(&project, &api, rows);
+        check(&project, &api, "", rows);
+        assert_eq!(api.done.lock().expect("no panic").keyed.len() as u64, rows);
     }
     let counted = project.sequor(&["runs", "--limit", "1000", "--format", "json"]);
     let done = counted
@@ -213,6 +249,68 @@ fn with_the_state_in_postgres() {
     killed(&database.source(), "state: {source: db}\n", 0, 5);
 }
 
+#[test]
+fn while_the_server_of_the_database_is_killed_and_started_again() {
+    with_a_server_that_is_killed("one", "", 4);
+}
+
+#[test]
+fn while_the_server_of_the_state_is_killed_and_started_again() {
+    with_a_server_that_is_killed("two", "state: {source: db}\n", 4);
+}
+
+fn with_a_server_that_is_killed(name: &str, state: &str, short: u64) {
+    let (wanted, rows) = (kills(short), PAGES * size());
+    let mut random = Random::new();
+    let mut server = postgres::Own::start(name);
+    let api = Api::start(PAGES, size(), 0);
+    let project = project(&api, &server.database().source(), state);
+    let (mut total, mut runs) = (0, 0);
+    while total < wanted {
+        api.reset();
+        let most = (1 + random.below(6)).min(wanted - total);
+        let mut disturbed = Disturbed::Server(&mut server);
+        total += run_with_kills((&project, "main"), &mut random, (most, 1500), &mut disturbed);
+        runs += 1;
+        check(&project, &api, "", rows);
+    }
+    println!("{total} times the server was killed in {runs} runs");
+}
+
+#[test]
+fn two_runs_at_once() {
+    let (wanted, rows) = (kills(6), PAGES * size());
+    let mut random = Random::new();
+    let database = postgres::Database::new();
+    let api = Api::start(PAGES, size(), 0);
+    let project = project(&api, &database.source(), "");
+    let mut total = 0;
+    while total < wanted {
+        api.reset();
+        let most = 1 + random.below(6);
+        let mut run = |flow| {
+            let (project, mut random) = (&project, Random(random.below(u64::MAX) | 1));
+            move || {
+                run_with_kills(
+                    (project, flow),
+                    &mut random,
+                    (most, 2500),
+                    &mut Disturbed::Program,
+                )
+            }
+        };
+        let (main, other) = (run("main"), run("other"));
+        total += std::thread::scope(|scope| {
+            let (main, other) = (scope.spawn(main), scope.spawn(other));
+            main.join().expect("it is done") + other.join().expect("it is done")
+        });
+        check(&project, &api, "", rows);
+        check(&project, &api, "other_", rows);
+        assert_eq!(api.done.lock().expect("no panic").keyed.len() as u64, 2 * rows);
+    }
+    println!("{total} kills of two runs at once");
+}
+
 /// The rows of a step that are in doubt, by what `show` says.
 fn in_doubt(project: &Project) -> Vec<String> {
     let shown = project.sequor(&["show", "--format", "json"]);
@@ -243,7 +341,7 @@ fn without_keys(response: &str, rows: u64) {
     let wanted = kills(5);
     let mut random = Random::new();
     let api = Api::start(1, rows, 0);
-    let flow = flow();
+    let flow = flow("");
     let (before, _) = flow.split_once("  - op: transform").expect("a transform");
     let push = formatdoc! {r#"
           - op: http_request

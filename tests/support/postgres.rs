@@ -77,41 +77,106 @@ fn command(program: &Path) -> Command {
 }
 
 fn start() -> Server {
-    let folder = std::env::temp_dir().join(format!("sequor-postgres-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).expect("a folder for PostgreSQL");
-    if is_root() {
-        Command::new("chmod")
-            .arg("777")
-            .arg(&folder)
-            .status()
-            .expect("chmod runs");
+    let own = Own::start("");
+    Server {
+        url: own.url.clone(),
+        _guard: Some(own.guard),
     }
-    let data = folder.join("data");
-    let init = command(&program("initdb"))
-        .args([
-            "-U",
-            "sequor",
-            "-A",
-            "trust",
-            "-N",
-            "-E",
-            "UTF8",
-            "--locale=C",
-            "-D",
-        ])
-        .arg(&data)
-        .output()
-        .expect("initdb runs");
-    assert!(
-        init.status.success(),
-        "initdb failed: {}",
-        String::from_utf8_lossy(&init.stderr)
-    );
-    let port = free_port();
+}
+
+/// A server of one test's own, which can be killed.
+pub struct Own {
+    pub url: String,
+    guard: Child,
+    data: PathBuf,
+    port: u16,
+}
+
+impl Own {
+    /// Starts a server. `name`: of its folder, among those of the same process.
+    pub fn start(name: &str) -> Own {
+        let folder = std::env::temp_dir().join(format!("sequor-postgres-{}{name}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder for PostgreSQL");
+        if is_root() {
+            Command::new("chmod")
+                .arg("777")
+                .arg(&folder)
+                .status()
+                .expect("chmod runs");
+        }
+        let data = folder.join("data");
+        let init = command(&program("initdb"))
+            .args([
+                "-U",
+                "sequor",
+                "-A",
+                "trust",
+                "-N",
+                "-E",
+                "UTF8",
+                "--locale=C",
+                "-D",
+            ])
+            .arg(&data)
+            .output()
+            .expect("initdb runs");
+        assert!(
+            init.status.success(),
+            "initdb failed: {}",
+            String::from_utf8_lossy(&init.stderr)
+        );
+        let port = free_port();
+        let own = Own {
+            url: format!("postgresql://sequor@127.0.0.1:{port}"),
+            guard: serve(&folder, &data, port),
+            data,
+            port,
+        };
+        own.wait();
+        own
+    }
+
+    /// Kills all of its processes, and starts it again.
+    pub fn kill_and_restart(&mut self) {
+        let id = std::fs::read_to_string(self.data.join("postmaster.pid")).expect("the server's process");
+        let id = id.lines().next().expect("a number").to_string();
+        for kill in [["pkill", "-KILL", "-P", &id], ["kill", "-KILL", &id, &id]] {
+            let _ = Command::new(kill[0]).args(&kill[1..]).output();
+        }
+        let folder = self.data.parent().expect("a folder").to_path_buf();
+        // The life line of the one that is gone would remove the folder.
+        let before = std::mem::replace(&mut self.guard, serve(&folder, &self.data, self.port));
+        std::mem::forget(before);
+        self.wait();
+    }
+
+    fn wait(&self) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let answers =
+            || run(async { PgConnection::connect(&format!("{}/postgres", self.url)).await }).is_ok();
+        while !answers() {
+            assert!(
+                Instant::now() < deadline,
+                "PostgreSQL does not answer on port {}",
+                self.port
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Returns its first database.
+    pub fn database(&self) -> Database {
+        Database {
+            url: format!("{}/postgres", self.url),
+        }
+    }
+}
+
+fn serve(folder: &Path, data: &Path, port: u16) -> Child {
     let mut postgres = command(&program("postgres"));
     postgres
         .arg("-D")
-        .arg(&data)
+        .arg(data)
         .args([
             "-c",
             "listen_addresses=127.0.0.1",
@@ -122,20 +187,7 @@ fn start() -> Server {
         ])
         .args(["-c", "unix_socket_directories=", "-p"])
         .arg(port.to_string());
-    let guard = guarded(&folder, &postgres, "INT");
-    let url = format!("postgresql://sequor@127.0.0.1:{port}");
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while run(async { PgConnection::connect(&format!("{url}/postgres")).await }).is_err() {
-        assert!(
-            Instant::now() < deadline,
-            "PostgreSQL does not answer on port {port}"
-        );
-        std::thread::sleep(Duration::from_millis(100));
-    }
-    Server {
-        url,
-        _guard: Some(guard),
-    }
+    guarded(folder, &postgres, "INT")
 }
 
 impl Database {
