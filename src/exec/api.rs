@@ -122,6 +122,7 @@ impl Api {
         }
         // What changes nothing may be asked again, whatever its method.
         policy.non_idempotent |= own.safe;
+        policy.idempotent = own.idempotent;
         policy
     }
 }

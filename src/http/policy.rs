@@ -35,6 +35,8 @@ pub struct Policy {
     pub on_connect: bool,
     /// Whether methods that are not idempotent are sent again whatever happened.
     pub non_idempotent: bool,
+    /// Whether requests are idempotent, whatever their method.
+    pub idempotent: Option<bool>,
 }
 
 impl Default for Policy {
@@ -51,6 +53,7 @@ impl Default for Policy {
             on_timeout: true,
             on_connect: true,
             non_idempotent: false,
+            idempotent: None,
         }
     }
 }
@@ -184,7 +187,8 @@ impl Policy {
 
     /// Tells whether sending it again does no harm, whatever became of the first.
     fn is_harmless(&self, request: &Request) -> bool {
-        request.is_idempotent() || self.non_idempotent
+        let idempotent = self.idempotent.unwrap_or_else(|| request.is_idempotent());
+        idempotent || self.non_idempotent
     }
 }
 

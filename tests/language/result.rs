@@ -38,6 +38,16 @@ pub fn of(case: &Case, stage: &Stage) -> String {
     out.replace(&format!("stage ({kind})"), "stage (staging)")
         .replace(&server.url, "$API")
         .replace(&*folder, "$PROJECT")
+        .split(' ')
+        .map(|word| {
+            if uuid::Uuid::parse_str(word).is_ok() {
+                "$RUN"
+            } else {
+                word
+            }
+        })
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// `brief`: of what failed only the step is told, since databases say it in different words.

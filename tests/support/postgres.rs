@@ -140,8 +140,9 @@ impl Own {
     pub fn kill_and_restart(&mut self) {
         let id = std::fs::read_to_string(self.data.join("postmaster.pid")).expect("the server's process");
         let id = id.lines().next().expect("a number").to_string();
-        for kill in [["pkill", "-KILL", "-P", &id], ["kill", "-KILL", &id, &id]] {
-            let _ = Command::new(kill[0]).args(&kill[1..]).output();
+        // Stopped, it starts no other process while those that it has are killed.
+        for kill in ["kill -STOP", "pkill -KILL -P", "kill -KILL"] {
+            let _ = Command::new("sh").args(["-c", &format!("{kill} {id}")]).output();
         }
         let folder = self.data.parent().expect("a folder").to_path_buf();
         // The life line of the one that is gone would remove the folder.

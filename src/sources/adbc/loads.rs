@@ -36,7 +36,7 @@ struct Table {
 /// How a table gets its rows.
 enum Filling {
     Now(Ingest),
-    Later(Plan, BufferedRows),
+    Later(Box<(Plan, BufferedRows)>),
 }
 
 /// What becomes of a side table.
@@ -74,7 +74,7 @@ impl Ingests {
             true => Filling::Now(Ingest::begin(&self.connections, plan)),
             false => {
                 let rows = BufferedRows::new(plan.columns.clone());
-                Filling::Later(plan, rows)
+                Filling::Later(Box::new((plan, rows)))
             }
         };
         self.tables.push(Table { filling, landing });
@@ -86,7 +86,7 @@ impl Ingests {
         let table = self.tables.get_mut(table).ok_or_else(over)?;
         let written = match &mut table.filling {
             Filling::Now(ingest) => ingest.write(batch).await,
-            Filling::Later(_, rows) => rows.push(batch).await,
+            Filling::Later(later) => later.1.push(batch).await,
         };
         written.map_err(&table.landing.explain)
     }
@@ -147,7 +147,7 @@ impl Filling {
     fn end(self, connections: &Arc<Connections>) -> Result<u64> {
         let (plan, rows) = match self {
             Filling::Now(mut ingest) => return ingest.end(),
-            Filling::Later(plan, rows) => (plan, rows),
+            Filling::Later(later) => *later,
         };
         let mut ingest = Ingest::begin(connections, plan);
         block_on(async {

@@ -1,9 +1,9 @@
 //! Writes outcomes in groups, and responses as they come, by one task: what was given first is written first.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -33,39 +33,64 @@ const SOON: Duration = Duration::from_millis(20);
 /// Bytes of responses that wait, at most.
 const MOST: usize = 1 << 20;
 
-/// What waits for the task. Few: responses are large.
-const WAITING: usize = 64;
+/// Bytes of responses and outcomes that wait, at most, while the disk is behind.
+const BEHIND: usize = 8 << 20;
 
-enum Given {
-    Outcome(u64, Outcome),
-    /// A response, with its row and its place in the row's conversation.
-    Response(u64, u64, Arc<Response>),
-    Flush(Durability, oneshot::Sender<Result<()>>),
+/// What waits to be written.
+#[derive(Default)]
+struct Waiting {
+    /// Responses, each with its row and its place in the row's conversation, and the bytes of their bodies.
+    responses: (Vec<Kept>, usize),
+    outcomes: Vec<(u64, Outcome)>,
+    /// When it is written at the latest; none while nothing waits.
+    due: Option<Instant>,
+    /// Who waits until all that was given is written.
+    flushes: Vec<(Durability, oneshot::Sender<Result<()>>)>,
+}
+
+impl Waiting {
+    fn is_full(&self) -> bool {
+        self.responses.1 + self.outcomes.len() * size_of::<(u64, Outcome)>() >= BEHIND
+    }
+}
+
+/// What the task shares with those who give. The task is woken when something is due earlier than it knows, not for each thing
+/// that is given: on two cores the waking costs more than the writing.
+#[derive(Default)]
+struct Shared {
+    waiting: Mutex<Waiting>,
+    earlier: Notify,
+    written: Notify,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The task that writes a ledger.
 pub struct Groups {
-    given: mpsc::Sender<Given>,
-    _task: AbortOnDropHandle<()>,
+    shared: Arc<Shared>,
+    /// Whether an outcome waits for no others.
+    at_once: bool,
+    task: AbortOnDropHandle<()>,
 }
 
 impl Groups {
-    /// Starts to write to a file.
-    /// `at_once`: whether an outcome waits for no others.
+    /// Starts to write to a file. `at_once`: whether an outcome waits for no others.
     pub fn start(chunks: Arc<dyn Chunks>, file: String, at_once: bool, budget: Arc<Budget>) -> Groups {
-        let (given, receiver) = mpsc::channel(WAITING);
+        let shared = Arc::new(Shared::default());
         let writing = Writing {
             chunks,
             file,
-            at_once,
             budget,
-            responses: (Vec::new(), 0),
-            group: Vec::new(),
             failed: None,
         };
         Groups {
-            given,
-            _task: AbortOnDropHandle::new(tokio::spawn(writing.take(receiver))),
+            task: AbortOnDropHandle::new(tokio::spawn(writing.write_on(shared.clone()))),
+            shared,
+            at_once,
         }
     }
 
@@ -74,7 +99,16 @@ impl Groups {
     /// # Errors
     /// The task has ended.
     pub async fn outcome(&self, row: u64, outcome: Outcome) -> Result<()> {
-        self.give(Given::Outcome(row, outcome)).await
+        let is_done = matches!(outcome, Outcome::Done);
+        self.give(|waiting| {
+            waiting.outcomes.push((row, outcome));
+            // What is more than a number is seldom.
+            match self.at_once || !is_done || waiting.outcomes.len() >= GROUP {
+                true => Duration::ZERO,
+                false => PAUSE,
+            }
+        })
+        .await
     }
 
     /// Gives a response: it is written before what is given later.
@@ -82,7 +116,15 @@ impl Groups {
     /// # Errors
     /// The task has ended.
     pub async fn response(&self, row: u64, place: u64, response: Arc<Response>) -> Result<()> {
-        self.give(Given::Response(row, place, response)).await
+        self.give(|waiting| {
+            waiting.responses.1 += response.body.len();
+            waiting.responses.0.push((row, place, response));
+            match waiting.responses.1 >= MOST {
+                true => Duration::ZERO,
+                false => SOON,
+            }
+        })
+        .await
     }
 
     /// Waits until all that was given is written.
@@ -91,12 +133,45 @@ impl Groups {
     /// What could not be written.
     pub async fn flush(&self, durability: Durability) -> Result<()> {
         let (sender, receiver) = oneshot::channel();
-        self.give(Given::Flush(durability, sender)).await?;
+        self.give(|waiting| {
+            waiting.flushes.push((durability, sender));
+            Duration::ZERO
+        })
+        .await?;
         receiver.await.map_err(|_| gone())?
     }
 
-    async fn give(&self, given: Given) -> Result<()> {
-        self.given.send(given).await.map_err(|_| gone())
+    /// Adds to what waits. `add` says for how long it may.
+    async fn give(&self, add: impl FnOnce(&mut Waiting) -> Duration) -> Result<()> {
+        let mut add = Some(add);
+        loop {
+            let written = self.shared.written.notified();
+            if self.task.is_finished() {
+                return Err(gone());
+            }
+            if self.shared.add(&mut add) {
+                return Ok(());
+            }
+            written.await;
+        }
+    }
+}
+
+impl Shared {
+    /// Adds to what waits, where there is room.
+    fn add(&self, add: &mut Option<impl FnOnce(&mut Waiting) -> Duration>) -> bool {
+        let mut waiting = self.lock();
+        if waiting.is_full() {
+            return false;
+        }
+        if let Some(add) = add.take() {
+            let due = Instant::now() + add(&mut waiting);
+            if waiting.due.is_none_or(|known| due < known) {
+                waiting.due = Some(due);
+                self.earlier.notify_one();
+            }
+        }
+        true
     }
 }
 
@@ -107,95 +182,53 @@ fn gone() -> Error {
 struct Writing {
     chunks: Arc<dyn Chunks>,
     file: String,
-    at_once: bool,
     budget: Arc<Budget>,
-    /// Responses that wait to be written, and the bytes of their bodies.
-    responses: (Vec<Kept>, usize),
-    group: Vec<(u64, Outcome)>,
     failed: Option<Error>,
 }
 
 impl Writing {
-    async fn take(mut self, mut given: mpsc::Receiver<Given>) {
-        // When what waits is written at the latest; none while nothing does.
-        let mut due: Option<Instant> = None;
+    async fn write_on(mut self, shared: Arc<Shared>) {
         loop {
-            let next = match due {
-                None => given.recv().await,
-                Some(time) => match tokio::time::timeout_at(time, given.recv()).await {
-                    Ok(next) => next,
-                    Err(_) => {
-                        self.write(Durability::Process).await;
-                        due = None;
-                        continue;
-                    }
-                },
-            };
-            let pause = match next {
-                None => break,
-                Some(Given::Outcome(row, outcome)) => (!self.add(row, outcome)).then_some(PAUSE),
-                Some(Given::Response(row, place, response)) => {
-                    (!self.add_response(row, place, response)).then_some(SOON)
-                }
-                Some(Given::Flush(durability, answer)) => {
-                    self.write(durability).await;
-                    due = None;
-                    // Who asked may be gone.
-                    let _ = answer.send(self.failed.clone().map_or(Ok(()), Err));
+            let due = shared.lock().due;
+            match due {
+                None => {
+                    shared.earlier.notified().await;
                     continue;
                 }
+                Some(due) if due > Instant::now() => {
+                    // Something may become due before.
+                    let _ = tokio::time::timeout_at(due, shared.earlier.notified()).await;
+                    continue;
+                }
+                Some(_) => {}
+            }
+            let waiting = std::mem::take(&mut *shared.lock());
+            shared.written.notify_waiters();
+            let flushes = waiting.flushes;
+            let durability = match flushes.iter().any(|(wanted, _)| *wanted == Durability::Machine) {
+                true => Durability::Machine,
+                false => Durability::Process,
             };
-            match pause {
-                Some(pause) => {
-                    let time = Instant::now() + pause;
-                    due = Some(due.map_or(time, |due| due.min(time)));
-                }
-                None => {
-                    self.write(Durability::Process).await;
-                    due = None;
-                }
+            self.write(waiting.responses.0, waiting.outcomes, durability)
+                .await;
+            for (_, answer) in flushes {
+                // Who asked may be gone.
+                let _ = answer.send(self.failed.clone().map_or(Ok(()), Err));
             }
         }
-        self.write(Durability::Process).await;
-    }
-
-    /// Adds an outcome to the group. Whether it is to be written now.
-    fn add(&mut self, row: u64, outcome: Outcome) -> bool {
-        let is_done = matches!(outcome, Outcome::Done);
-        self.group.push((row, outcome));
-        // What is more than a number is seldom.
-        self.at_once || !is_done || self.group.len() >= GROUP
-    }
-
-    /// Adds a response. Whether it is to be written now.
-    fn add_response(&mut self, row: u64, place: u64, response: Arc<Response>) -> bool {
-        self.responses.1 += response.body.len();
-        self.responses.0.push((row, place, response));
-        self.responses.1 >= MOST
     }
 
     /// Writes what waits: responses first, then what became of their rows.
-    async fn write(&mut self, durability: Durability) {
-        let (responses, _) = std::mem::take(&mut self.responses);
-        let outcomes = std::mem::take(&mut self.group);
+    async fn write(&mut self, responses: Vec<Kept>, outcomes: Vec<(u64, Outcome)>, durability: Durability) {
         let mut chunks = Vec::with_capacity(2);
         let written = [
-            (
-                RESPONSES,
-                (!responses.is_empty()).then(|| response::bytes(&responses)),
-            ),
-            (
-                OUTCOMES,
-                (!outcomes.is_empty()).then(|| outcome::bytes(&outcomes)),
-            ),
+            (!responses.is_empty()).then(|| response::bytes(RESPONSES, &responses)),
+            (!outcomes.is_empty()).then(|| outcome::bytes(OUTCOMES, &outcomes)),
         ];
-        for (kind, bytes) in written {
+        for bytes in written {
             match bytes {
                 None => {}
-                Some(Ok(mut bytes)) => {
-                    bytes.insert(0, kind);
-                    chunks.push(bytes);
-                }
+                Some(Ok(bytes)) => chunks.push(bytes),
                 Some(Err(error)) => {
                     self.failed.get_or_insert(error);
                 }

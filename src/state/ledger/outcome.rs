@@ -59,8 +59,8 @@ fn rejected_schema() -> Arc<Schema> {
     ]))
 }
 
-/// Returns outcomes as bytes: a stream of Arrow IPC, and behind it another of those that were rejected.
-pub fn bytes(outcomes: &[(u64, Outcome)]) -> Result<Vec<u8>> {
+/// Returns outcomes as bytes: a stream of Arrow IPC behind a first byte, and another of those that were rejected.
+pub fn bytes(first: u8, outcomes: &[(u64, Outcome)]) -> Result<Vec<u8>> {
     let mut rows = UInt64Builder::with_capacity(outcomes.len());
     let mut kinds = UInt8Builder::with_capacity(outcomes.len());
     let (mut at, mut statuses) = (UInt64Builder::new(), UInt16Builder::new());
@@ -86,7 +86,7 @@ pub fn bytes(outcomes: &[(u64, Outcome)]) -> Result<Vec<u8>> {
         kinds.append_value(kind);
     }
     let all = RecordBatch::try_new(schema(), vec![Arc::new(rows.finish()), Arc::new(kinds.finish())])?;
-    let mut out = ipc(&all)?;
+    let mut out = ipc(vec![first], &all)?;
     let rejected = RecordBatch::try_new(
         rejected_schema(),
         vec![
@@ -99,13 +99,14 @@ pub fn bytes(outcomes: &[(u64, Outcome)]) -> Result<Vec<u8>> {
         ],
     )?;
     if rejected.num_rows() > 0 {
-        out.append(&mut ipc(&rejected)?);
+        out = ipc(out, &rejected)?;
     }
     Ok(out)
 }
 
-fn ipc(batch: &RecordBatch) -> Result<Vec<u8>> {
-    let mut writer = StreamWriter::try_new(Vec::new(), &batch.schema())?;
+/// Adds a batch behind what is there.
+fn ipc(out: Vec<u8>, batch: &RecordBatch) -> Result<Vec<u8>> {
+    let mut writer = StreamWriter::try_new(out, &batch.schema())?;
     writer.write(batch)?;
     Ok(writer.into_inner()?)
 }
@@ -245,7 +246,7 @@ mod tests {
             let noted: Vec<(u64, Outcome)> = noted.into_iter().collect();
             let mut before = Before::default();
             for group in noted.chunks(7) {
-                before.add(&bytes(group).unwrap()).unwrap();
+                before.add(&bytes(1, group).unwrap()[1..]).unwrap();
             }
             for row in 0..2000 {
                 let expected = noted.iter().find(|(known, _)| *known == row).map(|(_, outcome)| match outcome {

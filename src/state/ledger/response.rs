@@ -28,8 +28,8 @@ fn schema() -> Arc<Schema> {
 /// A response, with its row and its place in the row's conversation.
 pub type Kept = (u64, u64, Arc<Response>);
 
-/// Returns responses as bytes: a stream of Arrow IPC. Cookies are left out: they are no data.
-pub fn bytes(responses: &[Kept]) -> Result<Vec<u8>> {
+/// Returns responses as bytes: a stream of Arrow IPC behind a first byte. Cookies are left out: they are no data.
+pub fn bytes(first: u8, responses: &[Kept]) -> Result<Vec<u8>> {
     let each = || responses.iter().map(|(_, _, response)| response);
     let headers = each()
         .map(|response| headers(response))
@@ -55,7 +55,8 @@ pub fn bytes(responses: &[Kept]) -> Result<Vec<u8>> {
         ],
     )?;
     let bodies: usize = each().map(|response| response.body.len()).sum();
-    let out = Vec::with_capacity(bodies + responses.len() * 512 + 2048);
+    let mut out = Vec::with_capacity(bodies + responses.len() * 512 + 2048);
+    out.push(first);
     let mut writer = StreamWriter::try_new(out, &batch.schema())?;
     writer.write(&batch)?;
     Ok(writer.into_inner()?)
@@ -146,8 +147,8 @@ mod tests {
         kept.assumed = Some(encoding_rs::WINDOWS_1252);
         let kept = Arc::new(kept);
         let other = Response::new(200, HeaderMap::new(), kept.url.clone(), Bytes::new());
-        let bytes = bytes(&[(5, 1, Arc::new(other)), (7, 3, kept.clone())]).unwrap();
-        let batch = batch(&bytes).unwrap();
+        let bytes = bytes(2, &[(5, 1, Arc::new(other)), (7, 3, kept.clone())]).unwrap();
+        let batch = batch(&bytes[1..]).unwrap();
         assert_eq!(places(&batch).unwrap(), [(5, 1), (7, 3)]);
         assert!(read(&batch, 0).unwrap().body.is_empty());
         let read = read(&batch, 1).unwrap();
