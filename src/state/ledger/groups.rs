@@ -34,7 +34,7 @@ const SOON: Duration = Duration::from_millis(20);
 const MOST: usize = 1 << 20;
 
 /// Bytes of responses and outcomes that wait, at most, while the disk is behind.
-const BEHIND: usize = 8 << 20;
+const BEHIND: usize = 2 << 20;
 
 /// What waits to be written.
 #[derive(Default)]
