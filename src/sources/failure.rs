@@ -19,6 +19,9 @@ pub fn explain(error: &sqlx::Error, server: impl FnOnce(&dyn DatabaseError) -> E
     }
 }
 
+/// What to do about a server that has no connection to give.
+pub const FULL: &str = "the server has no connection to give: run again when others have ended, or raise its limit, or that of the user";
+
 /// Returns what is said of a server that takes connections and is silent, or drops them.
 pub fn unanswered() -> Error {
     Error::new(ErrorKind::Timeout, "the server does not answer")

@@ -1,6 +1,7 @@
 //! Runs that end too early, and go on.
 
 mod api;
+mod broken;
 mod crash;
 mod faults;
 mod history;

@@ -18,7 +18,7 @@ pub fn explain(error: &sqlx::Error) -> Error {
 fn server(mysql: &MySqlDatabaseError) -> Error {
     let kind = match mysql.number() {
         1044 | 1045 | 1142 | 1143 | 1227 => ErrorKind::Unauthorized,
-        1049 => ErrorKind::Connect,
+        1040 | 1049 | 1203 | 1226 => ErrorKind::Connect,
         1146 => ErrorKind::NoTable,
         1205 | 1213 => ErrorKind::Timeout,
         1048 | 1062 | 1264 | 1265 | 1292 | 1366 | 1406 | 1451 | 1452 | 3140 | 4025 => ErrorKind::Value,
@@ -27,6 +27,8 @@ fn server(mysql: &MySqlDatabaseError) -> Error {
     let error = Error::new(kind, unsided(mysql.message()));
     match mysql.number() {
         1205 | 1213 => error.help("another transaction had the table locked: run again when it is done"),
+        1040 | 1203 | 1226 => error.help(failure::FULL),
+        1021 => error.help("the server's disk is full: make room there"),
         1049 => error.help("check the database's name in `conn_str`"),
         1292 => error.help("MySQL's TIMESTAMP holds 1970 to 2038: declare the column as timestamp (without time zone) or text"),
         1792 => error.help("a query reads: use `execute` for statements that write"),

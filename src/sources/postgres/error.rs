@@ -20,7 +20,7 @@ fn server(pg: &PgDatabaseError) -> Error {
     let code = pg.code();
     let kind = match code {
         "42P01" => ErrorKind::NoTable,
-        "3D000" => ErrorKind::Connect,
+        "3D000" | "53300" => ErrorKind::Connect,
         _ if code.starts_with("28") => ErrorKind::Unauthorized,
         _ if code.starts_with("08") || code.starts_with("57P") => ErrorKind::Connect,
         _ if code.starts_with("22") || code.starts_with("23") => ErrorKind::Value,
@@ -41,6 +41,8 @@ fn server(pg: &PgDatabaseError) -> Error {
     match pg.hint() {
         Some(hint) => error.help(hint),
         None if code == "25006" => error.help("a query reads: use `execute` for statements that write"),
+        None if code == "53300" => error.help(failure::FULL),
+        None if code == "53100" => error.help("the server's disk is full: make room there"),
         None if code == "3D000" => error.help("check the database's name in `conn_str`"),
         None => error,
     }

@@ -44,11 +44,25 @@ struct Waiting {
     outcomes: Vec<(u64, Outcome)>,
     /// When it is written at the latest; none while nothing waits.
     due: Option<Instant>,
+    /// Why nothing is written any more: nothing more is taken then, so that no row is sent of which nothing could be kept.
+    failed: Option<Error>,
     /// Who waits until all that was given is written.
     flushes: Vec<(Durability, oneshot::Sender<Result<()>>)>,
 }
 
 impl Waiting {
+    /// Takes what waits.
+    fn take(&mut self) -> Waiting {
+        let failed = self.failed.clone();
+        std::mem::replace(
+            self,
+            Waiting {
+                failed,
+                ..Waiting::default()
+            },
+        )
+    }
+
     fn is_full(&self) -> bool {
         self.responses.1 + self.outcomes.len() * size_of::<(u64, Outcome)>() >= BEHIND
     }
@@ -149,7 +163,7 @@ impl Groups {
             if self.task.is_finished() {
                 return Err(gone());
             }
-            if self.shared.add(&mut add) {
+            if self.shared.add(&mut add)? {
                 return Ok(());
             }
             written.await;
@@ -159,10 +173,16 @@ impl Groups {
 
 impl Shared {
     /// Adds to what waits, where there is room.
-    fn add(&self, add: &mut Option<impl FnOnce(&mut Waiting) -> Duration>) -> bool {
+    ///
+    /// # Errors
+    /// What could not be written before.
+    fn add(&self, add: &mut Option<impl FnOnce(&mut Waiting) -> Duration>) -> Result<bool> {
         let mut waiting = self.lock();
+        if let Some(error) = &waiting.failed {
+            return Err(error.clone());
+        }
         if waiting.is_full() {
-            return false;
+            return Ok(false);
         }
         if let Some(add) = add.take() {
             let due = Instant::now() + add(&mut waiting);
@@ -171,7 +191,7 @@ impl Shared {
                 self.earlier.notify_one();
             }
         }
-        true
+        Ok(true)
     }
 }
 
@@ -202,7 +222,7 @@ impl Writing {
                 }
                 Some(_) => {}
             }
-            let waiting = std::mem::take(&mut *shared.lock());
+            let waiting = shared.lock().take();
             shared.written.notify_waiters();
             let flushes = waiting.flushes;
             let durability = match flushes.iter().any(|(wanted, _)| *wanted == Durability::Machine) {
@@ -211,6 +231,7 @@ impl Writing {
             };
             self.write(waiting.responses.0, waiting.outcomes, durability)
                 .await;
+            shared.lock().failed.clone_from(&self.failed);
             for (_, answer) in flushes {
                 // Who asked may be gone.
                 let _ = answer.send(self.failed.clone().map_or(Ok(()), Err));
