@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
+use crate::support::program::Project;
 use crate::support::server::{Asked, Reply, Server, json};
 
 /// What the API has done.
@@ -42,6 +43,16 @@ impl Api {
             answer(asked, &mut done, pages, size)
         });
         Api { server, done }
+    }
+
+    /// Returns a project with it as the source `api`. `state`: more of the project's file; `source`: more of the source's.
+    pub fn project(&self, state: &str, source: &str) -> Project {
+        Project::new()
+            .file("project.yaml", &format!("name: test\n{state}"))
+            .file(
+                "sources/api.yaml",
+                &format!("type: http\nbase_url: {}\n{source}", self.server.url),
+            )
     }
 
     /// Forgets what was done.

@@ -188,11 +188,8 @@ fn a_server_without_a_connection_to_give() {
     ));
     let api = Api::start(4, 25, 0);
     let url = database.url.replace("sequor@", &format!("{role}@"));
-    let project = Project::new()
-        .file(
-            "sources/api.yaml",
-            &format!("type: http\nbase_url: {}\n", api.server.url),
-        )
+    let project = api
+        .project("", "")
         .file("sources/db.yaml", &format!("type: postgres\nconn_str: {url}\n"))
         .file("flows/main.yaml", FILL);
     let failed = project.sequor(&["run", "main"]);

@@ -79,22 +79,15 @@ fn flow(name: &str) -> String {
     "#}
 }
 
-/// A project with the flow.
+/// A project with the flow, and with another.
 fn project(api: &Api, db: &str, state: &str) -> Project {
-    Project::new()
-        .file("project.yaml", &format!("name: test\n{state}"))
+    let retry = "concurrency: 8\nretry: {max_attempts: 20, backoff: {type: constant, initial: 1ms}, non_idempotent: true}\n";
+    api.project(state, retry)
         .file("sources/db.yaml", db)
         .file("flows/main.yaml", &flow(""))
         .file("flows/other.yaml", &flow("other_"))
         .file("home/envs/dev.yaml", "variables: {runs: 0, other_runs: 0}\n")
         .file("env.yaml", "env: dev\n")
-        .file(
-            "sources/api.yaml",
-            &format!(
-                "type: http\nbase_url: {}\nconcurrency: 8\nretry: {{max_attempts: 20, backoff: {{type: constant, initial: 1ms}}, non_idempotent: true}}\n",
-                api.server.url
-            ),
-        )
 }
 
 /// What goes wrong in the middle of a run.

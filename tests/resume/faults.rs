@@ -53,8 +53,7 @@ fn flow() -> String {
 }
 
 fn project(api: &Api, db: &str, state: &str) -> Project {
-    Project::new()
-        .file("project.yaml", &format!("name: test\n{state}"))
+    api.project(state, "concurrency: 4\n")
         .file("sources/db.yaml", db)
         .file(
             "sources/other.yaml",
@@ -63,10 +62,6 @@ fn project(api: &Api, db: &str, state: &str) -> Project {
         .file("flows/main.yaml", &flow())
         .file("home/envs/dev.yaml", "variables: {runs: 0}\n")
         .file("env.yaml", "env: dev\n")
-        .file(
-            "sources/api.yaml",
-            &format!("type: http\nbase_url: {}\nconcurrency: 4\n", api.server.url),
-        )
 }
 
 /// The run, or another attempt at it where it is remembered.
