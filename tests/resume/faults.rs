@@ -119,7 +119,8 @@ fn check(project: &Project, api: &Api, fault: &str) {
 }
 
 /// What is kept, and how often of each is tried.
-const KEPT: [(&str, u64); 14] = [
+pub const KEPT: [(&str, u64); 15] = [
+    ("chunk", 3),
     ("schema", 1),
     ("effect", 4),
     ("lock", 2),

@@ -6,4 +6,5 @@ mod crash;
 mod faults;
 mod history;
 mod limits;
+mod seldom;
 mod stops;
