@@ -18,7 +18,8 @@ pub fn retry(context: &Context, args: &args::Retry) -> Result<Exit> {
         let steps = store.steps(record.run).await?;
         store.close().await;
         if record.state != RunState::Done {
-            let message = format!("the run {} is {}", record.run, record.state.as_str());
+            let (run, state) = (record.run, record.state.as_str());
+            let message = format!("the run {run} is not done: it is {state}");
             return Err(Error::new(ErrorKind::Resume, message).help(format!(
                 "rows that it rejected can be sent again when it is done: sequor run {} --resume",
                 record.flow

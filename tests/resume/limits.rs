@@ -91,7 +91,7 @@ fn too_many_rejects_fail_the_step() {
         ("\"10%\"", false),
         ("0", true),
     ] {
-        let (server, _) = picky();
+        let (server, good) = picky();
         let flow = PUSH.replace(
             "on_error: reject",
             &format!("on_error: reject\n    max_rejects: {most}"),
@@ -99,7 +99,20 @@ fn too_many_rejects_fail_the_step() {
         let project = push(&server, &flow);
         let ran = project.sequor(&["run", "main"]);
         match fails {
-            true => ran.fails(1, &["SQ1017", "were rejected", "max_rejects"]),
+            true => {
+                ran.fails(1, &["SQ1017", "were rejected; the last: POST", "max_rejects"]);
+                // The rows that were too many are tried again, and no other.
+                good.store(true, Ordering::Relaxed);
+                let on = project.sequor(&["run", "main", "--resume"]);
+                assert_eq!(on.code, 0, "{most}: {}", on.all());
+                let counts =
+                    "select (select count(*) from answers) as a, (select count(*) from push_rejects) as b";
+                assert_eq!(project.rows("stage", counts), ["40|0"], "{most}");
+                let rejected = |path: &str| path.ends_with('3');
+                let asked = server.asked();
+                let again = asked.iter().filter(|asked| !rejected(&asked.path)).count();
+                assert_eq!(again, 36, "{most}");
+            }
             false => assert_eq!(ran.code, 0, "{most}: {}", ran.all()),
         }
     }

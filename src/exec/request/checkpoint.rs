@@ -62,7 +62,8 @@ impl Checkpoint {
             files: files.clone(),
             key,
             keeps_responses: takes_more_than_success(http) && !(step.run.retries_rejected && adds_up(http)),
-            retries_rejected: step.run.retries_rejected,
+            // Too many of them may be why the step is gone on with.
+            retries_rejected: step.run.retries_rejected || request.max_rejects.is_some(),
             doubts: Mutex::default(),
             in_doubt: step.run.in_doubt,
         }))

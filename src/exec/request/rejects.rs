@@ -1,8 +1,8 @@
 //! Rows whose request failed for good: kept in a table, so that the others can go on.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use sequor_planner::syntax::MaxRejects;
 
@@ -33,6 +33,8 @@ pub struct Rejects {
     /// Whether any failure of a request rejects its row; else only rules do.
     pub all: bool,
     pub count: AtomicU64,
+    /// What the last row failed with.
+    pub last: Mutex<String>,
     pub counters: Arc<Counters>,
     /// How many may be; none: any number.
     pub most: Option<MaxRejects>,
@@ -69,16 +71,27 @@ impl Rejects {
         };
         self.put(sink, &rejection).await?;
         exchange.reject(rejection);
+        let last = failure.error.message().to_string();
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = last;
         match self.most {
             Some(MaxRejects::Rows(most)) if self.count.load(Ordering::Relaxed) > most => {
-                Err(self.too_many(&format!("more than {most}"), failure.error.message()))
+                Err(self.too_many(&format!("more than {most}"), most))
             }
             _ => Ok(()),
         }
     }
 
-    fn too_many(&self, how_many: &str, last: &str) -> Error {
-        let message = format!("{how_many} {} were rejected; the last: {last}", self.what.1);
+    /// `last`: the number that stands last in `how_many`.
+    fn too_many(&self, how_many: &str, last: u64) -> Error {
+        let what = match last {
+            1 => format!("{} was", self.what.0),
+            _ => format!("{} were", self.what.1),
+        };
+        let mut message = format!("{how_many} {what} rejected");
+        match self.last.lock().unwrap_or_else(PoisonError::into_inner).as_str() {
+            "" => {}
+            last => message.push_str(&format!("; the last: {last}")),
+        }
         Error::new(ErrorKind::Limit, message)
             .help("`max_rejects` says how many may be: look at why they fail, or allow more")
     }
@@ -88,11 +101,9 @@ impl Rejects {
     pub fn check(&self, all: u64) -> Result<()> {
         let count = self.count.load(Ordering::Relaxed);
         match self.most {
-            Some(MaxRejects::Percent(most)) if count as f64 > all as f64 * most / 100.0 => Err(self
-                .too_many(
-                    &format!("{count} of {all}, more than {most} %:"),
-                    "see the table of rejects",
-                )),
+            Some(MaxRejects::Percent(most)) if count as f64 > all as f64 * most / 100.0 => {
+                Err(self.too_many(&format!("more than {most} %: {count} of {all}"), all))
+            }
             _ => Ok(()),
         }
     }

@@ -1,8 +1,8 @@
 //! `http_request`: prepares what all its requests share, then asks once, once per row or once per batch of rows.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Arc, Mutex};
 
 use sequor_planner::ops::{OnError, VariableScope, VariableSet};
 use sequor_planner::plan::{FanOut, HttpStep};
@@ -67,6 +67,7 @@ pub async fn begin(
             table: sink.add(table, &rejects::COLUMNS).await?,
             all: matches!(step.step.on_error, OnError::Reject | OnError::Split),
             count: AtomicU64::new(0),
+            last: Mutex::default(),
             counters: step.counters.clone(),
             most: http.request.max_rejects,
             what: match http.request.for_each.as_ref().and_then(|rows| rows.batch_size) {
