@@ -248,6 +248,9 @@ pub struct Retry {
     /// Send them although the flow, the environment or variables changed
     #[arg(long)]
     pub force: bool,
+    /// What becomes of rows that may have been sent again when a retry ended, and must not be sent twice [default: stop]
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub in_doubt: Option<InDoubtArg>,
     /// How the run is told: text, or one JSON object per event on standard output
     #[arg(long, value_enum, default_value_t = RunFormat::Text)]
     pub format: RunFormat,

@@ -1,12 +1,14 @@
 //! `sequor retry`.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
-use super::args::{self, LogFormat};
+use sequor_planner::did_you_mean;
+
+use super::args::{self, InDoubtArg, LogFormat};
 use super::context::{Context, overrides};
 use super::run::follow;
 use super::{compile, log, state};
-use crate::engine::{ResumeOptions, RunState, Session};
+use crate::engine::{ResumeOptions, Session};
 use crate::error::{Error, ErrorKind, Exit, Result};
 
 /// Sends rows again that a run rejected.
@@ -17,23 +19,21 @@ pub fn retry(context: &Context, args: &args::Retry) -> Result<Exit> {
         let record = store.run(Some(&args.run)).await?;
         let steps = store.steps(record.run).await?;
         store.close().await;
-        if record.state != RunState::Done {
-            let (run, state) = (record.run, record.state.as_str());
-            let message = format!("the run {run} is not done: it is {state}");
-            return Err(Error::new(ErrorKind::Resume, message).help(format!(
-                "rows that it rejected can be sent again when it is done: sequor run {} --resume",
-                record.flow
-            )));
-        }
         let mut rejected: Vec<&str> = Vec::new();
         for step in &steps {
-            // The last attempt at a step counts.
-            rejected.retain(|known| *known != step.step || step.status == "already_done");
-            if step.totals.rejects > 0 {
+            // The last attempt at a step counts that came to its end.
+            rejected.retain(|known| *known != step.step || step.status != "done");
+            if step.totals.rejects > 0 && !rejected.contains(&step.step.as_str()) {
                 rejected.push(&step.step);
             }
         }
         if let Some(wanted) = &args.step {
+            if !steps.iter().any(|step| step.step == *wanted) {
+                let message = format!("the run {} has no step `{wanted}`", record.run);
+                let known: BTreeSet<&str> = steps.iter().map(|step| step.step.as_str()).collect();
+                let near = did_you_mean(wanted, "steps", known.into_iter());
+                return Err(Error::new(ErrorKind::Project, message).help(near.unwrap_or_default()));
+            }
             rejected.retain(|known| known == wanted);
         }
         if rejected.is_empty() {
@@ -58,7 +58,9 @@ pub fn retry(context: &Context, args: &args::Retry) -> Result<Exit> {
             return Ok(Exit::Wrong);
         };
         log::start(&compiled.loaded.project.log(), LogFormat::Text);
-        let session = Session::new(&compiled.loaded).resume(Some(resumed));
+        let session = Session::new(&compiled.loaded)
+            .resume(Some(resumed))
+            .in_doubt(InDoubtArg::meant(args.in_doubt));
         follow(context, &compiled, session, args.format).await
     })
 }

@@ -6,7 +6,7 @@ use super::args::{self, InDoubtArg, RunFormat};
 use super::context::{Context, overrides};
 use super::{compile, log};
 use crate::engine::{
-    Compiled, InDoubt, Preview, PreviewMode, ResumeOptions, Resumed, Session, records, stop_at_interrupt,
+    Compiled, Preview, PreviewMode, ResumeOptions, Resumed, Session, records, stop_at_interrupt,
 };
 use crate::error::{Error, ErrorKind, Exit, Result};
 use crate::report::{SourceText, Style, show};
@@ -99,11 +99,7 @@ async fn run_compiled(
         .timeout(args.timeout)
         .from_step(args.from_step.clone())
         .wait(args.wait, Some(Box::new(crate::report::err)))
-        .in_doubt(match args.in_doubt {
-            None | Some(InDoubtArg::Stop) => InDoubt::Stop,
-            Some(InDoubtArg::Send) => InDoubt::Send,
-            Some(InDoubtArg::Skip) => InDoubt::Skip,
-        });
+        .in_doubt(InDoubtArg::meant(args.in_doubt));
     for notice in &compiled.loaded.notices {
         crate::report::err(format!("note: {notice}"));
     }

@@ -1,5 +1,6 @@
 //! The options of `sequor run`.
 
+use crate::engine::InDoubt;
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, ValueEnum};
@@ -83,6 +84,17 @@ pub enum InDoubtArg {
     Send,
     /// Take them as sent
     Skip,
+}
+
+impl InDoubtArg {
+    /// Returns what becomes of rows in doubt.
+    pub fn meant(given: Option<InDoubtArg>) -> InDoubt {
+        match given {
+            None | Some(InDoubtArg::Stop) => InDoubt::Stop,
+            Some(InDoubtArg::Send) => InDoubt::Send,
+            Some(InDoubtArg::Skip) => InDoubt::Skip,
+        }
+    }
 }
 
 /// Looking at the requests of a flow.

@@ -52,7 +52,9 @@ pub fn start(compiled: &Compiled) -> Result<RunStart> {
     let given = given.filter(|(name, _)| !is_secret_variable(name));
     let given: IndexMap<String, Value> = given.map(|(name, value)| (name.clone(), value.clone())).collect();
     let kept = compiled.loaded.kept.iter();
-    let kept: BTreeMap<&String, String> = kept.map(|(name, value)| (name, digest(value))).collect();
+    let kept = kept.map(|(name, value)| (name.clone(), digest(value)));
+    let environment = environment(&compiled.loaded.project).map(|digest| (ENVIRONMENT.to_string(), digest));
+    let kept: BTreeMap<String, String> = kept.chain(environment).collect();
     let internal = |e: serde_json::Error| Error::new(ErrorKind::Internal, e.to_string());
     Ok(RunStart {
         run: Uuid::now_v7(),
@@ -63,6 +65,16 @@ pub fn start(compiled: &Compiled) -> Result<RunStart> {
         given: kept::write(&given).unwrap_or_default(),
         kept: serde_json::to_string(&kept).map_err(internal)?,
     })
+}
+
+/// The name, which no variable has, under which a digest of the environment's variables is kept.
+const ENVIRONMENT: &str = "(environment)";
+
+/// A digest of the environment's file: of what it says, not of how.
+fn environment(project: &Project) -> Option<String> {
+    let file = project.files.environment.as_ref()?;
+    let says: serde_json::Value = serde_saphyr::from_str(&file.text).ok()?;
+    Some(format!("{:x}", Sha256::digest(says.to_string().as_bytes())))
 }
 
 fn digest(value: &Value) -> String {
@@ -105,11 +117,32 @@ impl Project {
         }
         let retries_rejected = options.rejected_of.is_some();
         if let Some(steps) = options.rejected_of.clone() {
+            let left = compiled
+                .plan
+                .root
+                .steps
+                .iter()
+                .find(|step| !journal.is_over(&step.id));
+            if let Some(left) = left.filter(|_| record.state != RunState::Done) {
+                let (run, state) = (record.run, record.state.as_str());
+                let message = format!("the run {run} is {state}, and step `{}` is not done", left.id);
+                return Err(Error::new(ErrorKind::Resume, message)
+                    .help(format!(
+                        "rows that it rejected can be sent again when it is done: sequor run {flow} --resume"
+                    ))
+                    .into());
+            }
             journal.only(steps);
         }
         if !options.force {
             if let Some(difference) = file.difference(&compiled)? {
                 return Err(refused(&difference).into());
+            }
+            let at_start: BTreeMap<String, String> = serde_json::from_str(&record.kept).unwrap_or_default();
+            if let Some(known) = at_start.get(ENVIRONMENT)
+                && environment(&compiled.loaded.project).as_ref() != Some(known)
+            {
+                return Err(refused("the environment's variables were changed since").into());
             }
             if let Some((name, why)) = journal.all(Entry::Unkept).next() {
                 return Err(refused(&format!("the variable `{name}` could not be kept ({why})")).into());
@@ -202,7 +235,8 @@ async fn restore_variables(
         .all(Entry::Unsaved)
         .filter_map(|(name, _)| Some((name.to_string(), set.get(name)?.clone())))
         .collect();
-    let at_start: BTreeMap<String, String> = serde_json::from_str(&record.kept).unwrap_or_default();
+    let mut at_start: BTreeMap<String, String> = serde_json::from_str(&record.kept).unwrap_or_default();
+    at_start.remove(ENVIRONMENT);
     let loaded = &mut compiled.loaded;
     let expected = |name: &str| match set.get(name) {
         Some(value) => Some(digest(value)),

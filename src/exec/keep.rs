@@ -167,8 +167,9 @@ pub async fn over(
         && keeps_files(step)
     {
         // What was rejected can be sent again: it needs all of it.
-        if rejects == 0 {
-            files.forget(&scope.key(&step.id)).await?;
+        match rejects {
+            0 => files.forget(&scope.key(&step.id)).await?,
+            _ => files.loaded(&scope.key(&step.id)).await?,
         }
     }
     if of_project.is_empty() {

@@ -165,6 +165,11 @@ pub trait Database: Send + Sync {
     /// Replaces `target` by, or appends to it, the rows of `query`, atomically. The number of rows written.
     async fn transform(&self, query: &str, target: &TableName, mode: WriteMode) -> Result<u64>;
 
+    /// Waits until no load or transform of ours writes a table: that of a program that was killed may go on in the server.
+    async fn wait_for_writers(&self, _table: &TableName) -> Result<()> {
+        Ok(())
+    }
+
     /// Starts loads that become visible together.
     async fn begin_loads(&self) -> Result<Box<dyn LoadTransaction>>;
 

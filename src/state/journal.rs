@@ -29,6 +29,8 @@ pub enum Entry {
     Caught,
     /// It has begun, and nothing is kept of it to go on from.
     Begun,
+    /// It has begun, and what is kept of its rows is in files: without them nobody knows which were sent.
+    Kept,
     /// Rows are about to be added to tables: how many these have.
     Committing,
     /// A variable that can't be kept, and why: the run can't be gone on with.
@@ -45,6 +47,7 @@ impl Entry {
             Entry::Rounds => "rounds",
             Entry::Caught => "caught",
             Entry::Begun => "begun",
+            Entry::Kept => "kept",
             Entry::Committing => "committing",
             Entry::Unkept => "unkept",
             Entry::Unsaved => "unsaved",

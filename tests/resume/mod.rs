@@ -6,5 +6,6 @@ mod crash;
 mod faults;
 mod history;
 mod limits;
+mod retries;
 mod seldom;
 mod stops;

@@ -42,6 +42,9 @@ pub async fn before_commit(context: &StepContext, tables: &[Appended]) -> Result
     let key = context.scope.key(context.id());
     let mut now = BTreeMap::new();
     for appended in tables {
+        if journal.decided(&key, Entry::Committing).is_some() {
+            appended.database.wait_for_writers(&appended.table).await?;
+        }
         now.insert(appended.name(), count(appended).await?);
     }
     if let Some(noted) = journal.decided(&key, Entry::Committing) {

@@ -1,7 +1,7 @@
 //! What is kept of a step while it runs, so that a run that ends in it can be gone on with: its rows, what became of each, and
 //! responses whose rows are not in their tables yet.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use reqwest::Method;
@@ -24,6 +24,10 @@ pub struct Checkpoint {
     pub key: String,
     /// Whether responses are kept: their rows go to tables, or more is taken from them.
     pub keeps_responses: bool,
+    /// Whether rows that were done give nothing more, save for those whose responses are kept.
+    pub adds: bool,
+    /// Rows in doubt that count as sent.
+    pub skipped: AtomicU64,
     /// Rows that nobody knows of whether they were sent: their numbers and what they are.
     doubts: Mutex<Vec<(u64, String)>>,
     in_doubt: InDoubt,
@@ -57,11 +61,19 @@ impl Checkpoint {
             (false, true) => Noting::AtOnce,
             (false, false) => Noting::Jotted,
         };
+        // What the rows that were done gave is in its tables.
+        let adds = step.run.retries_rejected && adds_up(http);
+        let ledger = Ledger::open(files, &key, noting, adds).await?;
+        if noting != Noting::Grouped {
+            kept_is_there(step, &key, &ledger).await?;
+        }
         Ok(Some(Checkpoint {
-            ledger: Ledger::open(files, &key, noting).await?,
+            ledger,
             files: files.clone(),
             key,
-            keeps_responses: takes_more_than_success(http) && !(step.run.retries_rejected && adds_up(http)),
+            keeps_responses: takes_more_than_success(http),
+            adds,
+            skipped: AtomicU64::new(0),
             // Too many of them may be why the step is gone on with.
             retries_rejected: step.run.retries_rejected || request.max_rejects.is_some(),
             doubts: Mutex::default(),
@@ -71,20 +83,26 @@ impl Checkpoint {
 
     /// Returns what is kept of the exchange about a row.
     pub fn exchange(&self, row: u64) -> Exchange {
+        let mut again = Vec::new();
         let state = match self.ledger.fate(row) {
             Fate::New | Fate::Failed => State::Fresh,
             Fate::Done => State::Done,
-            Fate::Rejected(_) if self.retries_rejected => State::Fresh,
+            Fate::Rejected(rejections) if self.retries_rejected => {
+                again = rejections;
+                State::Fresh
+            }
+            Fate::Skipped => State::Skipped(false),
             Fate::Rejected(rejections) => State::Rejected(rejections),
             Fate::InDoubt => match self.in_doubt {
                 InDoubt::Stop => State::InDoubt,
                 InDoubt::Send => State::Fresh,
-                InDoubt::Skip => State::Skipped,
+                InDoubt::Skip => State::Skipped(true),
             },
         };
         Exchange {
             row,
             state,
+            again,
             ..Exchange::default()
         }
     }
@@ -120,6 +138,28 @@ fn may_be_repeated(http: &HttpStep) -> bool {
         _ => given.safe || given.idempotency_key.is_some(),
     };
     given.idempotent.unwrap_or_else(by_method)
+}
+
+/// Sees to it that what is kept of rows which may not be sent twice is still there, where an earlier attempt kept it.
+///
+/// # Errors
+/// It is gone.
+async fn kept_is_there(step: &StepContext, key: &str, ledger: &Ledger) -> Result<()> {
+    let journal = &step.run.journal;
+    if journal.decided(key, Entry::Kept).is_none() {
+        ledger.begin().await?;
+        let mut notes = journal.notes();
+        notes.note(key, Entry::Kept, "");
+        journal.add(notes);
+        return journal.sync(Durability::Machine).await;
+    }
+    if ledger.is_there().await? || step.run.in_doubt == InDoubt::Send {
+        return Ok(());
+    }
+    let message = "what was kept of it is gone: which of its rows were sent is not known";
+    Err(Error::new(ErrorKind::Resume, message).help(
+        "look at the API, and send all of them again by --resume --in-doubt send, or begin behind it: --from-step ID",
+    ))
 }
 
 /// Notes that a step begins of which nothing is kept.
@@ -172,8 +212,8 @@ enum State {
     Done,
     /// It was rejected, or some of its batch.
     Rejected(Vec<Rejection>),
-    /// It counts as done, though nobody knows.
-    Skipped,
+    /// It counts as done, though nobody knows. Whether that is new.
+    Skipped(bool),
 }
 
 /// What is said to an API about one row, and what it answers.
@@ -182,15 +222,17 @@ pub struct Exchange {
     /// The row's number; 0 where there are no rows.
     pub row: u64,
     state: State,
-    /// The part of a batch that is asked for, where it was halved.
-    part: AtomicU32,
+    /// What was rejected of it, and is sent again.
+    again: Vec<Rejection>,
+    /// The part of a batch that is asked for; 0: all of it.
+    part: AtomicU64,
     rejections: Mutex<Vec<Rejection>>,
 }
 
 impl Exchange {
     /// Tells whether it is over since an earlier attempt.
     pub fn is_over(&self) -> bool {
-        matches!(self.state, State::Done | State::Rejected(_) | State::Skipped)
+        matches!(self.state, State::Done | State::Rejected(_) | State::Skipped(_))
     }
 
     /// Tells whether all of it was done: each of its responses was kept.
@@ -211,9 +253,39 @@ impl Exchange {
         }
     }
 
-    /// Goes on to another part of the batch.
-    pub fn next_part(&self) {
-        self.part.fetch_add(1, Ordering::Relaxed);
+    /// Tells whether it counts as done from now on, though nobody knows.
+    pub fn is_skipped_now(&self) -> bool {
+        self.state == State::Skipped(true)
+    }
+
+    /// Returns which rows of a batch were rejected, each by itself, and are sent again; none: all of it is sent.
+    pub fn rejected_rows(&self, row: &Value) -> Vec<usize> {
+        let Value::List(rows) = row else {
+            return Vec::new();
+        };
+        let mut rejected: Vec<&str> = self
+            .again
+            .iter()
+            .map(|rejection| rejection.data.as_str())
+            .collect();
+        let of_rejected = |row: &Value| {
+            let text = serde_json::to_string(row).unwrap_or_default();
+            let at = rejected.iter().position(|rejected| *rejected == text);
+            at.map(|at| rejected.swap_remove(at)).is_some()
+        };
+        let found: Vec<bool> = rows.iter().map(of_rejected).collect();
+        (0..rows.len()).filter(|at| found[*at]).collect()
+    }
+
+    /// Goes on to another part of the batch: where it begins, and how many rows it has.
+    pub fn set_part(&self, from: usize, rows: usize) {
+        self.part
+            .store((from as u64) << 32 | rows as u64, Ordering::Relaxed);
+    }
+
+    /// Tells whether the batch is asked for in parts.
+    pub fn is_in_parts(&self) -> bool {
+        self.part.load(Ordering::Relaxed) != 0
     }
 
     /// Returns the place of a request in the exchange: the same in each attempt. `what`: what tells it from the others.

@@ -14,8 +14,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::exec::load::frozen::{self, Given};
 use crate::exec::load::rows;
 use crate::exec::request::ask::Failure;
+use crate::exec::request::checkpoint::Exchange;
 use crate::exec::request::context::RequestContext;
 use crate::exec::request::conversation::converse;
+use crate::exec::request::rejects::Rejects;
 use crate::exec::request::split::Asking;
 use crate::exec::scope::{Layer, Scope};
 use crate::state::Outcome;
@@ -154,6 +156,7 @@ pub async fn run(
 /// Asks once, and notes what became of it.
 pub async fn single(context: &Arc<RequestContext>, scope: &Scope, own: &Arc<Layer>) -> Result<()> {
     let exchange = Arc::new(context.exchange(0));
+    note_skipped(context, &exchange).await?;
     let asked = converse(context, scope, own, &exchange).await;
     let Some(checkpoint) = context.checkpoint.as_ref().filter(|_| !exchange.is_over()) else {
         return match asked {
@@ -179,6 +182,15 @@ pub async fn single(context: &Arc<RequestContext>, scope: &Scope, own: &Arc<Laye
     }
 }
 
+/// Notes that a row in doubt counts as sent.
+async fn note_skipped(context: &RequestContext, exchange: &Exchange) -> Result<()> {
+    let Some(checkpoint) = context.checkpoint.as_ref().filter(|_| exchange.is_skipped_now()) else {
+        return Ok(());
+    };
+    checkpoint.skipped.fetch_add(1, Ordering::Relaxed);
+    checkpoint.ledger.note(exchange.row, Outcome::Skipped).await
+}
+
 /// Whether requests under way are waited for when no other is begun: those that change something outside.
 fn drains(context: &RequestContext) -> bool {
     context.checkpoint.is_some() && !context.http.request.is_read()
@@ -195,13 +207,20 @@ async fn one(asking: Asking, row: Value) -> Result<Set> {
     }
     let set = |layer: &Layer| (layer.all(), layer.scopes());
     let checkpoint = context.checkpoint.as_ref();
+    note_skipped(context, exchange).await?;
     if exchange.is_over() && checkpoint.is_some_and(|checkpoint| !checkpoint.keeps_responses) {
         return Ok(set(&asking.layer));
     }
-    let asked = asking.ask(row.clone()).await;
+    let again = exchange.rejected_rows(&row);
+    let asked = match again.as_slice() {
+        [] => asking.ask(row.clone()).await,
+        again => asking.ask_each(&row, again).await,
+    };
     let Some(checkpoint) = checkpoint.filter(|_| !exchange.is_over()) else {
+        let is_in_its_tables = |failure: &Failure| failure.is_gap && checkpoint.is_some_and(|c| c.adds);
         return match asked {
-            Ok(()) => Ok(set(&asking.layer)),
+            Err(failure) if is_in_its_tables(&failure) => Ok(set(&asking.layer)),
+            Ok(()) => enough(context).map(|()| set(&asking.layer)),
             Err(failure) => Err(failure.error),
         };
     };
@@ -213,7 +232,8 @@ async fn one(asking: Asking, row: Value) -> Result<Set> {
             checkpoint.doubt(exchange.row, &row);
             return Ok(set(&asking.layer));
         }
-        Err(failure) if failure.was_not_carried_out() => Outcome::Failed,
+        // Of a batch in parts some may have been carried out.
+        Err(failure) if failure.was_not_carried_out() && !exchange.is_in_parts() => Outcome::Failed,
         // Nobody knows: without an outcome it is in doubt.
         Err(_) => {
             return asked
@@ -223,9 +243,15 @@ async fn one(asking: Asking, row: Value) -> Result<Set> {
     };
     checkpoint.ledger.note(exchange.row, outcome).await?;
     match asked {
-        Ok(()) => Ok(set(&asking.layer)),
+        Ok(()) => enough(context).map(|()| set(&asking.layer)),
         Err(failure) => Err(failure.error),
     }
+}
+
+/// # Errors
+/// More rows were rejected than may be.
+fn enough(context: &RequestContext) -> Result<()> {
+    context.rejects.as_ref().map_or(Ok(()), Rejects::enough)
 }
 
 impl Failure {

@@ -73,6 +73,12 @@ impl Rejects {
         exchange.reject(rejection);
         let last = failure.error.message().to_string();
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = last;
+        Ok(())
+    }
+
+    /// # Errors
+    /// More rows were rejected than may be.
+    pub fn enough(&self) -> Result<()> {
         match self.most {
             Some(MaxRejects::Rows(most)) if self.count.load(Ordering::Relaxed) > most => {
                 Err(self.too_many(&format!("more than {most}"), most))

@@ -33,6 +33,24 @@ impl Asking {
     /// # Errors
     /// What fails for good and is not rejected.
     pub fn ask(&self, value: Value) -> BoxFuture<'_, Result<(), Failure>> {
+        self.ask_from(value, 0)
+    }
+
+    /// Asks for these rows of a batch alone, each by itself, as they were when they were rejected.
+    ///
+    /// # Errors
+    /// As [`Asking::ask`].
+    pub async fn ask_each(&self, batch: &Value, which: &[usize]) -> Result<(), Failure> {
+        let Value::List(rows) = batch else { return Ok(()) };
+        for at in which {
+            self.exchange.set_part(*at, 1);
+            self.ask_from(Value::list(vec![rows[*at].clone()]), *at).await?;
+        }
+        Ok(())
+    }
+
+    /// `from`: where in the batch the rows begin.
+    fn ask_from(&self, value: Value, from: usize) -> BoxFuture<'_, Result<(), Failure>> {
         async move {
             let scope = self
                 .scope
@@ -43,10 +61,15 @@ impl Asking {
                 return Ok(());
             };
             if let Some((first, second)) = self.halves(&value, &failure) {
-                self.exchange.next_part();
-                self.ask(first).await?;
-                self.exchange.next_part();
-                return self.ask(second).await;
+                let rows = |value: &Value| match value {
+                    Value::List(rows) => rows.len(),
+                    _ => 1,
+                };
+                let (some, others) = (rows(&first), rows(&second));
+                self.exchange.set_part(from, some);
+                self.ask_from(first, from).await?;
+                self.exchange.set_part(from + some, others);
+                return self.ask_from(second, from + some).await;
             }
             match &self.context.rejects {
                 // It failed in an earlier attempt, and is kept as what it was then.

@@ -1,7 +1,7 @@
 //! `http_request`: prepares what all its requests share, then asks once, once per row or once per batch of rows.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use sequor_planner::ops::{OnError, VariableScope, VariableSet};
@@ -122,6 +122,19 @@ pub async fn run(step: &StepContext, http: &HttpStep, records: Option<Vec<Row>>)
         }
     }
     not_in_doubt(step, &context).await?;
+    if let Some(checkpoint) = &context.checkpoint {
+        match checkpoint.skipped.load(Ordering::Relaxed) {
+            0 => {}
+            1 => {
+                step.warn(format!("{}: 1 row in doubt counts as sent", step.id()))
+                    .await
+            }
+            n => {
+                step.warn(format!("{}: {n} rows in doubt count as sent", step.id()))
+                    .await
+            }
+        }
+    }
     if step.run.cancel.is_cancelled() {
         return Err(Error::new(ErrorKind::Cancelled, "interrupted"));
     }

@@ -12,7 +12,7 @@ use sqlx::{Connection as _, MySqlConnection, Row as _};
 use super::connect::{COLLATION, connect, options};
 use super::error::explain;
 use super::load::MySqlLoads;
-use super::place::{Waiting, place};
+use super::place::{Waiting, place, wait_for_writers};
 use super::query;
 use super::side::{claim, side_of};
 use super::sql::{check, column_list, namespace, quote, quoted, run};
@@ -223,6 +223,11 @@ impl Database for MySql {
             let _ = run(&mut connection, &drop).await;
         }
         done
+    }
+
+    async fn wait_for_writers(&self, table: &TableName) -> Result<()> {
+        let mut connection = self.own_connection().await?;
+        wait_for_writers(&mut connection, table).await
     }
 
     async fn begin_loads(&self) -> Result<Box<dyn LoadTransaction>> {

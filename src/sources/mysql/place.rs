@@ -43,34 +43,50 @@ impl Waiting<'_> {
 /// the table.
 pub async fn place(connection: &mut MySqlConnection, tables: &[Waiting<'_>]) -> Result<()> {
     // In one order, whoever writes them: two would wait for each other.
-    let mut turns: Vec<String> = tables
-        .iter()
-        .map(|table| format!("sequor:{:x}", hash(&quoted(table.target))))
-        .collect();
+    let mut turns: Vec<String> = tables.iter().map(|table| turn(table.target)).collect();
     turns.sort();
     turns.dedup();
+    let shown: Vec<String> = tables.iter().map(|table| table.target.to_string()).collect();
     for turn in &turns {
-        let lock = "SELECT CAST(COALESCE(GET_LOCK(?, 3600), 0) AS CHAR)";
-        let got = texts(connection, lock, &[Some(turn)]).await?;
-        if got.first().map(String::as_str) != Some("1") {
-            let targets: Vec<String> = tables.iter().map(|table| table.target.to_string()).collect();
-            let message = format!(
-                "another run has been writing `{}` for an hour",
-                targets.join("`, `")
-            );
-            return Err(Error::new(ErrorKind::Timeout, message));
-        }
+        take(connection, turn, &shown.join("`, `")).await?;
     }
     let mut left: Vec<String> = tables.iter().map(|table| quoted(table.side)).collect();
     let done = in_turn(connection, tables, &mut left).await;
     let dropped = run(connection, &format!("DROP TABLE IF EXISTS {}", left.join(", "))).await;
     for turn in &turns {
-        // It ends with the connection, too.
-        let release = "SELECT CAST(RELEASE_LOCK(?) AS CHAR)";
-        let _ = texts(connection, release, &[Some(turn)]).await;
+        release(connection, turn).await;
     }
     done?;
     dropped.map(|_| ())
+}
+
+/// Waits until no program of ours writes a table.
+pub async fn wait_for_writers(connection: &mut MySqlConnection, target: &TableName) -> Result<()> {
+    let turn = turn(target);
+    take(connection, &turn, &target.to_string()).await?;
+    release(connection, &turn).await;
+    Ok(())
+}
+
+/// The name of the lock of a table.
+fn turn(target: &TableName) -> String {
+    format!("sequor:{:x}", hash(&quoted(target)))
+}
+
+async fn take(connection: &mut MySqlConnection, turn: &String, shown: &str) -> Result<()> {
+    let lock = "SELECT CAST(COALESCE(GET_LOCK(?, 3600), 0) AS CHAR)";
+    let got = texts(connection, lock, &[Some(turn)]).await?;
+    if got.first().map(String::as_str) == Some("1") {
+        return Ok(());
+    }
+    let message = format!("another run has been writing `{shown}` for an hour");
+    Err(Error::new(ErrorKind::Timeout, message))
+}
+
+async fn release(connection: &mut MySqlConnection, turn: &String) {
+    // It ends with the connection, too.
+    let release = "SELECT CAST(RELEASE_LOCK(?) AS CHAR)";
+    let _ = texts(connection, release, &[Some(turn)]).await;
 }
 
 async fn in_turn(

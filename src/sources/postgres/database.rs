@@ -212,6 +212,13 @@ impl Database for Postgres {
         Ok(rows)
     }
 
+    async fn wait_for_writers(&self, table: &TableName) -> Result<()> {
+        let mut connection = self.own_connection().await?;
+        let mut tx = connection.begin().await.map_err(|e| explain(&e))?;
+        take_turn(&mut tx, table).await?;
+        tx.rollback().await.map_err(|e| explain(&e))
+    }
+
     async fn begin_loads(&self) -> Result<Box<dyn LoadTransaction>> {
         Ok(Box::new(PgLoads::begin(self.own_connection().await?)))
     }

@@ -7,7 +7,8 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::state::chunks::Chunks;
+use crate::state::chunks::{Chunks, Mark};
+use crate::state::home::Durability;
 
 /// How much a run may keep.
 pub struct Budget {
@@ -84,6 +85,24 @@ impl RunFiles {
         let digest = Sha256::digest(step.as_bytes());
         let digest: String = digest.iter().take(12).map(|byte| format!("{byte:02x}")).collect();
         format!("{}{digest}/", self.folder)
+    }
+
+    /// Notes that the rows of all responses that are kept of a step are in their tables.
+    ///
+    /// # Errors
+    /// What can't be read or written.
+    pub async fn loaded(&self, step: &str) -> Result<()> {
+        let (file, mut at) = (self.name(step, "ledger"), 0);
+        while let Some((_, next)) = self.chunks.chunk(&file, at).await? {
+            at = next;
+        }
+        let mark = Mark {
+            value: at,
+            ..Mark::default()
+        };
+        self.chunks
+            .set_mark(&self.name(step, "loaded"), &mark, Durability::Machine)
+            .await
     }
 
     /// Removes what is kept of a step.

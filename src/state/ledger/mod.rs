@@ -40,6 +40,8 @@ pub enum Fate {
     Rejected(Vec<Rejection>),
     /// It may have been sent, and nobody knows.
     InDoubt,
+    /// The same, and it counts as done.
+    Skipped,
 }
 
 /// When what became of a row is noted.
@@ -70,19 +72,26 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Opens the ledger of a step, with what earlier attempts left.
+    /// Opens the ledger of a step, with what earlier attempts left. `adds`: whether only responses are taken again whose rows are
+    /// not in their tables yet.
     ///
     /// # Errors
     /// What can't be read, or written.
-    pub async fn open(files: &RunFiles, step: &str, noting: Noting) -> Result<Ledger> {
+    pub async fn open(files: &RunFiles, step: &str, noting: Noting, adds: bool) -> Result<Ledger> {
         let file = files.name(step, "ledger");
         let chunks = files.chunks.clone();
         let mut before = outcome::Before::default();
         let mut responses = HashMap::new();
+        let loaded = match adds {
+            true => chunks.mark(&files.name(step, "loaded")).await?,
+            false => None,
+        };
+        let loaded = loaded.map_or(0, |mark| mark.value);
         let mut at = 0;
         while let Some((chunk, next)) = chunks.chunk(&file, at).await? {
             match chunk.split_first() {
                 Some((&groups::OUTCOMES, bytes)) => before.add(bytes)?,
+                Some((&groups::RESPONSES, _)) if at < loaded => {}
                 Some((&groups::RESPONSES, bytes)) => {
                     let places = response::places(&response::batch(bytes)?)?;
                     let places = places.into_iter().enumerate();
@@ -122,6 +131,22 @@ impl Ledger {
         }
     }
 
+    /// Tells whether what is kept for rows that may not be sent twice is there.
+    ///
+    /// # Errors
+    /// What can't be read.
+    pub async fn is_there(&self) -> Result<bool> {
+        self.watermark.is_there().await
+    }
+
+    /// Begins to keep what is needed for rows that may not be sent twice.
+    ///
+    /// # Errors
+    /// What can't be written.
+    pub async fn begin(&self) -> Result<()> {
+        self.watermark.begin().await
+    }
+
     /// Tells whether earlier attempts noted nothing.
     pub fn is_fresh(&self) -> bool {
         self.before.is_empty() && self.responses.is_empty() && !self.watermark.covered(0)
@@ -136,6 +161,11 @@ impl Ledger {
         if again {
             // Without an outcome it is sent once more, whether it was sent or not.
             return Ok(());
+        }
+        if self.before.of(row).is_some() {
+            // What was noted of it before says that it may be sent, and is true no longer.
+            self.groups.outcome(row, Outcome::Sending).await?;
+            return self.groups.flush(Durability::Machine).await;
         }
         if self.watermark.raise(row).await? {
             // What follows a restart of the machine is known from what is on the disk by now.

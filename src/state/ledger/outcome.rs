@@ -22,6 +22,10 @@ pub enum Outcome {
     Failed,
     /// It was rejected, or some of its batch.
     Rejected(Vec<Rejection>),
+    /// It is about to be sent again, and must not be sent once more: in doubt until something else is noted.
+    Sending,
+    /// It counts as done, though nobody knows whether it was sent.
+    Skipped,
 }
 
 /// Why a row was rejected.
@@ -39,6 +43,8 @@ pub struct Rejection {
 const DONE: u8 = 0;
 const FAILED: u8 = 1;
 const REJECTED: u8 = 2;
+const SENDING: u8 = 3;
+const SKIPPED: u8 = 4;
 
 fn schema() -> Arc<Schema> {
     Arc::new(Schema::new(vec![
@@ -82,6 +88,8 @@ pub fn bytes(first: u8, outcomes: &[(u64, Outcome)]) -> Result<Vec<u8>> {
                 }
                 REJECTED
             }
+            Outcome::Sending => SENDING,
+            Outcome::Skipped => SKIPPED,
         };
         kinds.append_value(kind);
     }
@@ -147,6 +155,12 @@ impl Before {
                     DONE => self.set_done(row),
                     FAILED => {
                         self.others.insert(row, Fate::Failed);
+                    }
+                    SENDING => {
+                        self.others.insert(row, Fate::InDoubt);
+                    }
+                    SKIPPED => {
+                        self.others.insert(row, Fate::Skipped);
                     }
                     _ => {
                         let of_row = rejections.remove(&row).unwrap_or_default();
@@ -236,6 +250,8 @@ mod tests {
         prop_oneof![
             Just(Outcome::Done),
             Just(Outcome::Failed),
+            Just(Outcome::Sending),
+            Just(Outcome::Skipped),
             prop::collection::vec(rejection(), 1..3).prop_map(Outcome::Rejected),
         ]
     }
@@ -252,6 +268,8 @@ mod tests {
                 let expected = noted.iter().find(|(known, _)| *known == row).map(|(_, outcome)| match outcome {
                     Outcome::Done => Fate::Done,
                     Outcome::Failed => Fate::Failed,
+                    Outcome::Sending => Fate::InDoubt,
+                    Outcome::Skipped => Fate::Skipped,
                     Outcome::Rejected(rejections) => Fate::Rejected(rejections.clone()),
                 });
                 prop_assert_eq!(before.of(row), expected);

@@ -53,6 +53,17 @@ impl Watermark {
         })
     }
 
+    /// Tells whether it was ever written.
+    pub async fn is_there(&self) -> Result<bool> {
+        Ok(self.chunks.mark(&self.file).await?.is_some())
+    }
+
+    /// Writes it as it is: that it is gone can be seen then.
+    pub async fn begin(&self) -> Result<()> {
+        let mark = self.writing.lock().await;
+        self.chunks.set_mark(&self.file, &mark, Durability::Machine).await
+    }
+
     /// Tells whether an earlier attempt may have sent a row.
     pub fn covered(&self, row: u64) -> bool {
         row < self.before
