@@ -31,7 +31,7 @@ pub fn retry(context: &Context, args: &args::Retry) -> Result<Exit> {
             if !steps.iter().any(|step| step.step == *wanted) {
                 let message = format!("the run {} has no step `{wanted}`", record.run);
                 let known: BTreeSet<&str> = steps.iter().map(|step| step.step.as_str()).collect();
-                let near = did_you_mean(wanted, "steps", known.into_iter());
+                let near = did_you_mean(wanted, "steps", known);
                 return Err(Error::new(ErrorKind::Project, message).help(near.unwrap_or_default()));
             }
             rejected.retain(|known| known == wanted);

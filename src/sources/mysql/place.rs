@@ -73,7 +73,7 @@ fn turn(target: &TableName) -> String {
     format!("sequor:{:x}", hash(&quoted(target)))
 }
 
-async fn take(connection: &mut MySqlConnection, turn: &String, shown: &str) -> Result<()> {
+async fn take(connection: &mut MySqlConnection, turn: &str, shown: &str) -> Result<()> {
     let lock = "SELECT CAST(COALESCE(GET_LOCK(?, 3600), 0) AS CHAR)";
     let got = texts(connection, lock, &[Some(turn)]).await?;
     if got.first().map(String::as_str) == Some("1") {
@@ -83,7 +83,7 @@ async fn take(connection: &mut MySqlConnection, turn: &String, shown: &str) -> R
     Err(Error::new(ErrorKind::Timeout, message))
 }
 
-async fn release(connection: &mut MySqlConnection, turn: &String) {
+async fn release(connection: &mut MySqlConnection, turn: &str) {
     // It ends with the connection, too.
     let release = "SELECT CAST(RELEASE_LOCK(?) AS CHAR)";
     let _ = texts(connection, release, &[Some(turn)]).await;
