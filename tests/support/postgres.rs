@@ -136,33 +136,44 @@ impl Own {
         own
     }
 
-    /// Kills all of its processes, and starts it again.
+    /// Kills the server, and starts it again.
     pub fn kill_and_restart(&mut self) {
         let id = std::fs::read_to_string(self.data.join("postmaster.pid")).expect("the server's process");
         let id = id.lines().next().expect("a number").to_string();
-        // Stopped, it starts no other process while those that it has are killed.
-        for kill in ["kill -STOP", "pkill -KILL -P", "kill -KILL"] {
-            let _ = Command::new("sh").args(["-c", &format!("{kill} {id}")]).output();
-        }
+        // Its processes see that it is gone, and end.
+        let _ = Command::new("kill").args(["-KILL", &id]).output();
         let folder = self.data.parent().expect("a folder").to_path_buf();
-        // The life line of the one that is gone would remove the folder.
-        let before = std::mem::replace(&mut self.guard, serve(&folder, &self.data, self.port));
-        std::mem::forget(before);
-        self.wait();
+        // A server does not start while processes of the one before are still ending.
+        for _ in 0..20 {
+            // The life line of the one that is gone would remove the folder.
+            let before = std::mem::replace(&mut self.guard, serve(&folder, &self.data, self.port));
+            std::mem::forget(before);
+            if self.answers_within(Duration::from_secs(3)) {
+                return;
+            }
+        }
+        panic!("PostgreSQL does not start again on port {}", self.port);
     }
 
     fn wait(&self) {
-        let deadline = Instant::now() + Duration::from_secs(60);
+        assert!(
+            self.answers_within(Duration::from_secs(60)),
+            "PostgreSQL does not answer on port {}",
+            self.port
+        );
+    }
+
+    fn answers_within(&self, time: Duration) -> bool {
+        let deadline = Instant::now() + time;
         let answers =
             || run(async { PgConnection::connect(&format!("{}/postgres", self.url)).await }).is_ok();
         while !answers() {
-            assert!(
-                Instant::now() < deadline,
-                "PostgreSQL does not answer on port {}",
-                self.port
-            );
+            if Instant::now() > deadline {
+                return false;
+            }
             std::thread::sleep(Duration::from_millis(20));
         }
+        true
     }
 
     /// Returns its first database.
