@@ -34,7 +34,8 @@ const PUSH: &str = indoc! {r#"
         response: {tables: [{source: stage, table: answers, columns: {ok: integer}, data_path: $}]}
 "#};
 
-fn push(server: &Server, flow: &str) -> Project {
+/// A project with the flow `main` and a server as its API.
+pub fn push(server: &Server, flow: &str) -> Project {
     Project::new()
         .file(
             "sources/api.yaml",

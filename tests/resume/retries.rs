@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use indoc::indoc;
 
+use super::limits::push as project;
 use crate::support::program::{Project, Ran};
 use crate::support::server::{Server, json};
 
@@ -96,15 +97,6 @@ const SPLIT: &str = indoc! {r#"
         for_each: {source: stage, query: select id from t order by id, as: rows, batch_size: 10}
         request: {source: api, url_expression: "'/' + '-'.join(str(r['id']) for r in var('rows'))", method: POST}
 "#};
-
-fn project(server: &Server, flow: &str) -> Project {
-    Project::new()
-        .file(
-            "sources/api.yaml",
-            &format!("type: http\nbase_url: {}\nconcurrency: 4\n", server.url),
-        )
-        .file("flows/main.yaml", flow)
-}
 
 fn id(project: &Project) -> String {
     let listed = project

@@ -111,7 +111,7 @@ impl Groups {
     /// Gives an outcome: it is written with others.
     ///
     /// # Errors
-    /// The task has ended.
+    /// What could not be written before.
     pub async fn outcome(&self, row: u64, outcome: Outcome) -> Result<()> {
         let is_done = matches!(outcome, Outcome::Done);
         self.give(|waiting| {
@@ -128,7 +128,7 @@ impl Groups {
     /// Gives a response: it is written before what is given later.
     ///
     /// # Errors
-    /// The task has ended.
+    /// What could not be written before.
     pub async fn response(&self, row: u64, place: u64, response: Arc<Response>) -> Result<()> {
         self.give(|waiting| {
             waiting.responses.1 += response.body.len();
