@@ -53,6 +53,7 @@ codes! {
     UnknownColumn = "SQ0211", "A column that its table does not have";
     UnusedParameter = "SQ0212", "A parameter that the called flow never reads";
     ForeignHost = "SQ0213", "Credentials that are left off, since a host comes out of data";
+    SharedRejects = "SQ0214", "Rejected rows of several flows go to one table";
     JinjaSyntax = "SQ0301", "A Jinja template can't be read";
     PythonSyntax = "SQ0302", "Python code can't be read";
     OpaqueSql = "SQ0303", "SQL that the planner can't read";

@@ -15,6 +15,7 @@ use crate::plan::{Action, PLAN_VERSION, Plan, PlannedSource, Region, Step, Unfol
 use crate::read::{Compiler, ProjectFiles};
 use crate::resolve::{Names, Resolver};
 use crate::servers::Servers;
+use crate::shared_rejects;
 
 impl Compiler {
     /// Returns the names of the project's flows.
@@ -125,7 +126,7 @@ impl Compiler {
                 definition: source.without_secrets(),
             })
         });
-        Plan {
+        let plan = Plan {
             version: PLAN_VERSION,
             project: self.project.name.clone(),
             flow: flow.to_string(),
@@ -134,7 +135,9 @@ impl Compiler {
             in_order: false,
             python: Vec::new(),
             root,
-        }
+        };
+        shared_rejects::check(&plan, &visited, &self.flows, d);
+        plan
     }
 
     fn run_passes(

@@ -11,6 +11,7 @@ use crate::diagnostic::{Diagnostics, did_you_mean};
 use crate::expr::{EachProp, Prop};
 use crate::ops::{FlowAction, FlowStep, VariableSet, each_step};
 use crate::passes::views::{self, KnownTables};
+use crate::span::Place;
 use crate::syntax::{self, DatabaseSource, Project, Source, SourceKind};
 
 /// A file of the project: its path relative to the project, with `/`, and its text.
@@ -186,7 +187,26 @@ fn read_each<T>(
     Read { all, broken, found }
 }
 
+/// The source that is the project's own history.
+const HISTORY: &str = "_sequor";
+
 fn source(name: &str, file: &File, d: &mut Diagnostics) -> Option<Source> {
+    if name == HISTORY {
+        let place = Place {
+            file: file.path.clone(),
+            line: 1,
+            column: 1,
+            start: 0,
+            end: 0,
+        };
+        d.error(
+            Code::BadValue,
+            place,
+            format!("`{HISTORY}` is the project's own history: no source has that name"),
+        )
+        .help("give the file another name");
+        return None;
+    }
     let mut source = syntax::read_source(name, &file.path, &file.text, d)?;
     source.each_prop_mut(&mut |prop| prop.lower());
     Some(source)

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
+
 use super::args::{self, InDoubtArg, RunFormat};
 use super::context::{Context, overrides};
 use super::{compile, log};
@@ -139,14 +141,15 @@ async fn tell(
     source: SourceText,
     grace: Duration,
 ) -> Result<Exit> {
-    let mut run = match session.start(compiled).await {
+    let cancel = CancellationToken::new();
+    stop_at_interrupt(cancel.clone(), grace)?;
+    let mut run = match session.cancel(cancel).start(compiled).await {
         Ok(run) => run,
         Err(error) => {
             context.complain(&error, &source);
             return Ok(error.kind().policy().exit);
         }
     };
-    stop_at_interrupt(run.canceller(), grace)?;
     if let Some(events) = run.events() {
         show(events, style, context.color, source).await;
     }

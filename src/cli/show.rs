@@ -6,9 +6,9 @@ use super::args::{self, RunFormat};
 use super::context::Context;
 use super::runs::Line;
 use super::state;
-use crate::engine::{Entry, Journal, Loaded, RunRecord, RunState, StepRecord};
+use crate::engine::{Entry, Journal, Loaded, Progress, RunRecord, RunState, StepRecord, Store};
 use crate::error::{Error, ErrorKind, Exit, Result};
-use crate::report::{SourceText, out, render, step_line, step_table};
+use crate::report::{SourceText, count, grouped, out, render, step_line, step_table};
 
 /// A run and its steps, as JSON.
 #[derive(Serialize)]
@@ -18,6 +18,8 @@ struct Whole<'r> {
     steps: &'r [StepRecord],
     /// Rows that may have been sent when it ended, and must not be sent twice.
     in_doubt: &'r [Doubt],
+    /// How far steps are that are not over.
+    progress: Vec<Part>,
     /// What going on with it would do; none where nothing is left of it, or it is under way.
     resume: Option<Resume>,
 }
@@ -29,6 +31,14 @@ struct Doubt {
     /// Its number among the rows of the step, from 0.
     number: u64,
     row: serde_json::Value,
+}
+
+/// How far a step is.
+#[derive(Serialize)]
+struct Part {
+    step: String,
+    #[serde(flatten)]
+    progress: Progress,
 }
 
 /// What going on with a run would do.
@@ -45,16 +55,20 @@ pub fn show(context: &Context, args: &args::Show) -> Result<Exit> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let (loaded, record, steps, doubts, resume) = runtime.block_on(async {
+    let (loaded, record, steps, doubts, progress, resume) = runtime.block_on(async {
         let (loaded, store) = state::open(context).await?;
         let record = store.run(args.run.as_deref()).await?;
         let steps = store.steps(record.run).await?;
         let doubts = store.doubts(record.run, MOST_DOUBTS).await?;
         let doubts: Vec<Doubt> = doubts.into_iter().map(doubt).collect();
+        let journal = Journal::of(&store, &loaded.sealer(&store), record.run).await?;
+        let progress = match record.state {
+            RunState::Done => Vec::new(),
+            _ => parts(&loaded, &store, &record, &steps, &journal).await?,
+        };
         let resume = match record.state {
             RunState::Done | RunState::Running => None,
             _ => {
-                let journal = Journal::of(&store, &loaded.sealer(&store), record.run).await?;
                 let mut done: Vec<String> = journal
                     .all(Entry::Over)
                     .map(|(step, _)| step.to_string())
@@ -63,16 +77,20 @@ pub fn show(context: &Context, args: &args::Show) -> Result<Exit> {
                 done.sort_by_key(place);
                 Some(Resume {
                     command: format!(
-                        "sequor run {} --resume {}",
+                        "sequor run {} --resume {}{}",
                         record.flow,
-                        state::short(&record.run)
+                        state::short(&record.run),
+                        match doubts.is_empty() {
+                            true => "",
+                            false => " --in-doubt send|skip",
+                        }
                     ),
                     done,
                 })
             }
         };
         store.close().await;
-        Ok::<_, Error>((loaded, record, steps, doubts, resume))
+        Ok::<_, Error>((loaded, record, steps, doubts, progress, resume))
     })?;
     match args.format {
         RunFormat::Json => {
@@ -80,6 +98,7 @@ pub fn show(context: &Context, args: &args::Show) -> Result<Exit> {
                 run: Line::of(&record),
                 steps: &steps,
                 in_doubt: &doubts,
+                progress,
                 resume,
             };
             let text = serde_json::to_string(&whole);
@@ -87,6 +106,7 @@ pub fn show(context: &Context, args: &args::Show) -> Result<Exit> {
         }
         RunFormat::Text => {
             text(context, &loaded, &record, &steps);
+            progress.iter().for_each(|part| part.tell(record.state));
             in_doubt(&doubts);
             if let Some(resume) = resume {
                 resume.tell();
@@ -155,6 +175,63 @@ fn text(context: &Context, loaded: &Loaded, record: &RunRecord, steps: &[StepRec
     }
 }
 
+/// How far the steps of a run are that it began and that are not over.
+async fn parts(
+    loaded: &Loaded,
+    store: &Store,
+    record: &RunRecord,
+    steps: &[StepRecord],
+    journal: &Journal,
+) -> Result<Vec<Part>> {
+    let mut names: Vec<&str> = steps.iter().map(|step| step.step.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let mut parts = Vec::new();
+    for step in names.into_iter().filter(|step| !journal.is_over(step)) {
+        if let Some(progress) = loaded.progress(store, record.run, step).await? {
+            let step = step.to_string();
+            parts.push(Part { step, progress });
+        }
+    }
+    Ok(parts)
+}
+
+impl Part {
+    fn tell(&self, state: RunState) {
+        let Progress {
+            rows,
+            done,
+            rejected,
+            in_doubt,
+            responses,
+        } = &self.progress;
+        let mut says = Vec::new();
+        match rows {
+            Some(rows) => says.push(format!("{} of {} done", grouped(*done), count(*rows, "row"))),
+            None if *done > 0 => says.push(format!("{} done", count(*done, "row"))),
+            None => {}
+        }
+        let others = [
+            (rejected, "rejected"),
+            (
+                in_doubt,
+                if state == RunState::Running {
+                    "under way"
+                } else {
+                    "may have been sent"
+                },
+            ),
+        ];
+        for (number, what) in others.into_iter().filter(|(number, _)| **number > 0) {
+            says.push(format!("{} {what}", grouped(*number)));
+        }
+        if *responses > 0 {
+            says.push(format!("{} kept", count(*responses, "response")));
+        }
+        out(format!("\n{}: {}", self.step, says.join(", ")));
+    }
+}
+
 impl Resume {
     fn tell(&self) {
         let done = match self.done.len() {
@@ -185,7 +262,7 @@ fn in_doubt(doubts: &[Doubt]) {
     }
     out(format!(
         "\nIn doubt: {} that may have been sent, and must not be sent twice",
-        crate::report::count(doubts.len() as u64, "row")
+        count(doubts.len() as u64, "row")
     ));
     for doubt in doubts.iter().take(SHOWN) {
         out(format!(

@@ -5,30 +5,19 @@ use std::time::Duration;
 
 use sequor_planner::did_you_mean;
 use sequor_planner::plan::Plan;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
 use super::compile::{Compiled, Loaded};
 use super::parts::{Remembered, RunKeeps};
 use super::resume::{self, Resumed};
-use super::turns;
+use super::turns::{self, Waiting};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{ErrorReport, RunStatus};
 use crate::exec::{Keeper, Listener};
 use crate::http::TokenStore;
 use crate::state::{BEAT, Budget, Chunks, Journal, Owner, Recorder, RunFiles, Store, Tokens, Wanted};
-
-/// How other runs are waited for.
-#[derive(Default)]
-pub struct Waiting {
-    /// How long; none: as it is usual.
-    pub most: Option<Duration>,
-    /// Who is told whom it waits for.
-    pub tell: Option<Tell>,
-}
-
-/// Gets a text.
-pub type Tell = Box<dyn Fn(String) + Send + Sync>;
 
 /// What a run leaves behind.
 pub struct History {
@@ -94,21 +83,19 @@ impl History {
     /// Begins a run, or goes on with one.
     ///
     /// # Errors
-    /// A state that can't be opened or written; a run that another program goes on with.
+    /// A state that can't be opened or written; a run that another program goes on with; an interrupt while it waits.
     pub async fn begin(
         compiled: &Compiled,
         resumed: Option<Resumed>,
         from_step: Option<&str>,
         waiting: &Waiting,
+        cancel: &CancellationToken,
     ) -> Result<Begun> {
         let loaded = &compiled.loaded;
         let store = loaded.open_state().await?;
         let sealer = loaded.sealer(&store);
         let owner = Owner::this();
-        let lock = async |run| {
-            let tell = |text| waiting.tell.as_ref().map_or((), |tell| tell(text));
-            turns::take(&store, run, &owner, &compiled.plan, waiting.most, &tell).await
-        };
+        let lock = async |run| turns::take(&store, run, &owner, &compiled.plan, waiting, cancel).await;
         let retries_rejected = resumed.as_ref().is_some_and(|resumed| resumed.retries_rejected);
         let (run, attempt, journal) = match resumed {
             None => {

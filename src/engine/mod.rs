@@ -16,7 +16,7 @@ mod state;
 mod turns;
 
 pub use crate::exec::{InDoubt, Listener, Opener, Preview, PreviewMode, records};
-pub use crate::state::{Entry, Journal, RunRecord, RunState, StepRecord, Store, Wanted};
+pub use crate::state::{Entry, Journal, Progress, RunRecord, RunState, StepRecord, Store, Wanted};
 pub use compile::{CompileError, CompileOptions, Compiled, Loaded, check_jinja2};
 pub use plan_file::PlanFile;
 pub use project::{Location, Project};

@@ -104,6 +104,7 @@ impl Parts {
             self.variables.clone(),
             self.databases.clone(),
             self.redactor.clone(),
+            CancellationToken::new(),
         )
     }
 

@@ -18,6 +18,9 @@ use crate::state::Durability;
 /// How long steps get to stop in order after they were told to, behind the time for requests under way.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// How soon a run that is interrupted ends when nothing is said about it.
+const AT_ONCE: Duration = Duration::from_millis(500);
+
 /// How long connections get to close.
 const CLOSING: Duration = Duration::from_secs(2);
 
@@ -170,7 +173,17 @@ async fn executed(plan: &Plan, run: &Arc<Run>, timeout: Option<Duration>) -> Res
             Err(Error::new(ErrorKind::Limit, message).help("go on with it: --resume; or allow it more"))
         }
         () = run.cancel.cancelled() => {
-            let stopped = tokio::time::timeout(run.grace + GRACE, &mut executing).await;
+            let ending = async {
+                tokio::select! {
+                    result = &mut executing => return result,
+                    () = tokio::time::sleep(AT_ONCE) => {}
+                }
+                let grace = humantime::format_duration(run.grace);
+                let text = format!("interrupted: what is under way gets {grace} to end in order; a second Ctrl-C ends it at once");
+                run.events.emit(None, EventKind::Warning { text }).await;
+                executing.await
+            };
+            let stopped = tokio::time::timeout(run.grace + GRACE, ending).await;
             stopped.unwrap_or_else(|_| Err(Error::new(ErrorKind::Cancelled, "interrupted")))
         }
     }

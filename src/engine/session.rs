@@ -10,10 +10,11 @@ use sequor_planner::plan::{Action, Plan};
 use tokio_util::sync::CancellationToken;
 
 use super::compile::{Compiled, Loaded};
-use super::history::{History, Tell, Waiting};
+use super::history::History;
 use super::parts::{self, Parts, Remembered};
 use super::resume::Resumed;
 use super::run::RunHandle;
+use super::turns::{Tell, Waiting};
 use crate::batch::bounds::check_digits;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{ErrorReport, RunStatus};
@@ -32,6 +33,8 @@ pub struct Session {
     open: Vec<Arc<dyn Database>>,
     pub(super) options: Options,
     waiting: Waiting,
+    /// Stops the run in order.
+    cancel: CancellationToken,
     /// The step that the run begins at.
     from_step: Option<String>,
     /// The run that is gone on with.
@@ -82,6 +85,7 @@ impl Session {
             open: Vec::new(),
             options: Options::default(),
             waiting: Waiting::default(),
+            cancel: CancellationToken::new(),
             from_step: None,
             resumed: None,
         }
@@ -127,6 +131,12 @@ impl Session {
     /// waited for 10 minutes. `tell` gets whom it waits for.
     pub fn wait(mut self, most: Option<Duration>, tell: Option<Tell>) -> Session {
         self.waiting = Waiting { most, tell };
+        self
+    }
+
+    /// Takes what stops the run in order; also while it waits for another.
+    pub fn cancel(mut self, cancel: CancellationToken) -> Session {
+        self.cancel = cancel;
         self
     }
 
@@ -178,7 +188,8 @@ impl Session {
         let remembered = match self.options.preview.mode {
             None => {
                 let from = self.from_step.as_deref();
-                History::begin(compiled, self.resumed.take(), from, &self.waiting).await?
+                let resumed = self.resumed.take();
+                History::begin(compiled, resumed, from, &self.waiting, &self.cancel).await?
             }
             // What is only looked at is no run.
             Some(_) => History::none(&self.loaded).await?,
@@ -188,7 +199,7 @@ impl Session {
         let started = async {
             let events = Events::new(history.run, history.attempt, std::mem::take(&mut self.listeners));
             let parts = Parts::new(&self.loaded, plan.frames, &self.options, before)?;
-            let cancel = CancellationToken::new();
+            let cancel = self.cancel.clone();
             let run = parts.run(&self.loaded, &plan, &self.options, keeps, events.clone(), cancel);
             parts::open_at_start(&self.loaded, &plan, &self.options, &run).await?;
             Ok((run, events))

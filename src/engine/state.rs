@@ -7,6 +7,8 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use sequor_planner::syntax::{DatabaseSource, PostgresSource, SourceKind};
 
+use uuid::Uuid;
+
 use super::compile::Loaded;
 use super::parts::Parts;
 use super::session::Options;
@@ -15,7 +17,8 @@ use crate::sources::database::Database;
 use crate::sources::location::Location;
 use crate::sources::sqlite::Sqlite;
 use crate::state::{
-    Chunks, Folder, Keeping, KeptVariables, PostgresHome, Sealer, SqliteHome, Store, Table, Tokens,
+    Budget, Chunks, Folder, Keeping, KeptVariables, PostgresHome, Progress, RunFiles, Sealer, SqliteHome,
+    Store, Table, Tokens,
 };
 
 /// The file of the state.
@@ -147,6 +150,15 @@ impl Loaded {
             true => Arc::new(Table::new(store.home())),
             false => Arc::new(Folder::new(self.state_folder().join("runs"))),
         }
+    }
+
+    /// Returns how far a step of a run is that is not over; none where it keeps nothing.
+    ///
+    /// # Errors
+    /// What can't be read.
+    pub async fn progress(&self, store: &Store, run: Uuid, step: &str) -> Result<Option<Progress>> {
+        let files = RunFiles::new(self.chunks(store), run, Budget::new(0));
+        Progress::of(&files, step).await
     }
 
     /// Returns what encrypts what the state keeps.

@@ -4,10 +4,23 @@ use std::time::{Duration, Instant};
 
 use sequor_planner::effects::Resource;
 use sequor_planner::plan::Plan;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::state::{Holder, Owner, Store};
+
+/// How other runs are waited for.
+#[derive(Default)]
+pub struct Waiting {
+    /// How long; none: as it is usual.
+    pub most: Option<Duration>,
+    /// Who is told whom it waits for.
+    pub tell: Option<Tell>,
+}
+
+/// Gets a text.
+pub type Tell = Box<dyn Fn(String) + Send + Sync>;
 
 /// How long runs wait that may meet, and need not, where nothing is said.
 const MAY_MEET: Duration = Duration::from_secs(600);
@@ -15,17 +28,17 @@ const MAY_MEET: Duration = Duration::from_secs(600);
 /// How often it is looked again.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Locks what a plan writes. `wait`: how long another run is waited for; `tell` gets whom it waits for.
+/// Locks what a plan writes.
 ///
 /// # Errors
-/// Another run that writes the same, and does not end in time; a state that can't be read or written.
+/// Another run that writes the same, and does not end in time; a state that can't be read or written; an interrupt.
 pub async fn take(
     store: &Store,
     run: Uuid,
     owner: &Owner,
     plan: &Plan,
-    wait: Option<Duration>,
-    tell: &(dyn Fn(String) + Send + Sync),
+    waiting: &Waiting,
+    cancel: &CancellationToken,
 ) -> Result<()> {
     let writes = writes(plan);
     if writes.is_empty() {
@@ -37,7 +50,7 @@ pub async fn take(
         let Some(holder) = store.lock(run, &plan.flow, owner, &writes).await? else {
             return Ok(());
         };
-        let most = wait.unwrap_or(match holder.may_meet {
+        let most = waiting.most.unwrap_or(match holder.may_meet {
             true => MAY_MEET,
             false => Duration::ZERO,
         });
@@ -47,10 +60,19 @@ pub async fn take(
             return Err(error.help("wait until it has ended, or let this run wait: --wait 10m"));
         }
         if !told {
-            tell(format!("waiting: {shown}"));
+            waiting
+                .tell
+                .iter()
+                .for_each(|tell| tell(format!("waiting: {shown}")));
             told = true;
         }
-        tokio::time::sleep(PAUSE.min(most)).await;
+        tokio::select! {
+            () = tokio::time::sleep(PAUSE.min(most)) => {}
+            () = cancel.cancelled() => {
+                let message = format!("interrupted while it waited: {shown}");
+                return Err(Error::new(ErrorKind::Cancelled, message));
+            }
+        }
     }
 }
 

@@ -89,6 +89,7 @@ impl Run {
             self.variables.clone(),
             self.databases.clone(),
             self.redactor.clone(),
+            self.cancel.clone(),
         )
     }
 }

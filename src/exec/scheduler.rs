@@ -200,7 +200,10 @@ impl<'r> Pass<'r> {
         for (at, step) in steps.iter().enumerate().filter(|(at, _)| !self.told[*at]) {
             let failed = &steps[culprit].id;
             let because = match self.started[at] {
-                _ if error.kind() == ErrorKind::Cancelled => "the run was interrupted".to_string(),
+                _ if error.kind() == ErrorKind::Cancelled => match run.cancel.is_cancelled() {
+                    true => "the run was interrupted".to_string(),
+                    false => "a step around it took too long".to_string(),
+                },
                 true => format!("{failed} failed before it: what it did is taken back"),
                 false if self.waits(culprit, at) => format!("it depends on {failed}, which failed"),
                 false => format!("{failed} failed before it"),

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sequor_planner::ops::VariableScope;
 use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
 
 use super::databases::Databases;
 use super::tables::{Relation, collect};
@@ -86,6 +87,8 @@ pub struct Scope {
     calls: usize,
     /// When what the step does takes effect; none outside of steps.
     turn: Option<Turn>,
+    /// Tells steps to stop in order: the run's, or that of a step around which took too long.
+    stop: CancellationToken,
     /// The rounds of loops and the calls around, as the journal names them.
     path: Arc<str>,
     /// What the step has published.
@@ -96,7 +99,12 @@ pub struct Scope {
 
 impl Scope {
     /// Creates the scope of a flow. Must be called where the runtime is entered.
-    pub fn new(variables: Arc<Variables>, databases: Arc<Databases>, redactor: Redactor) -> Scope {
+    pub fn new(
+        variables: Arc<Variables>,
+        databases: Arc<Databases>,
+        redactor: Redactor,
+        stop: CancellationToken,
+    ) -> Scope {
         Scope {
             variables,
             databases,
@@ -106,6 +114,7 @@ impl Scope {
             caught: false,
             calls: 0,
             turn: None,
+            stop,
             path: "".into(),
             published: Published::default(),
             layers: Vec::new(),
@@ -153,6 +162,19 @@ impl Scope {
             ..self.clone()
         };
         (scope, published)
+    }
+
+    /// Returns the scope of a step that can be told to stop alone.
+    pub fn stopping(&self) -> Scope {
+        Scope {
+            stop: self.stop.child_token(),
+            ..self.clone()
+        }
+    }
+
+    /// Returns what tells steps here to stop in order.
+    pub fn stop(&self) -> &CancellationToken {
+        &self.stop
     }
 
     /// Returns the scope of a step.

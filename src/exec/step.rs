@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use sequor_planner::ops::OnError;
 use sequor_planner::plan::{Action, Step};
 use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
 
 use super::api::seconds as seconds_of;
 use super::context::StepContext;
@@ -41,7 +42,8 @@ pub async fn step_to_end(run: Arc<Run>, step: Arc<Step>, scope: Scope, depth: us
     };
     run.events.emit(Some(&step.id), begun).await;
     let started = Instant::now();
-    let (scope, published) = scope.in_frame(step.frame).publishing();
+    let around = scope.stop().clone();
+    let (scope, published) = scope.in_frame(step.frame).stopping().publishing();
     let context = StepContext {
         run: run.clone(),
         step: step.clone(),
@@ -52,7 +54,7 @@ pub async fn step_to_end(run: Arc<Run>, step: Arc<Step>, scope: Scope, depth: us
     let interrupted = || Error::new(ErrorKind::Cancelled, "interrupted");
     let result = tokio::select! {
         // Dropping what runs takes it back: a load that was not committed never was.
-        () = stopped(&run, &step) => Err(interrupted()),
+        () = stopped(&run, &step, &around) => Err(interrupted()),
         result = in_time(&context) => result,
     };
     let result = result.map_err(|e| e.map_text(|text| run.redactor.shown(text)).at(&step.place));
@@ -66,7 +68,7 @@ pub async fn step_to_end(run: Arc<Run>, step: Arc<Step>, scope: Scope, depth: us
                 turn.will_fail();
             }
             let come = tokio::select! {
-                () = run.cancel.cancelled() => Err(interrupted()),
+                () = around.cancelled() => Err(interrupted()),
                 waited = turn.wait() => waited,
             };
             come.and(result)
@@ -124,13 +126,18 @@ pub async fn step_to_end(run: Arc<Run>, step: Arc<Step>, scope: Scope, depth: us
     }
 }
 
-/// Waits until a step has to stop: when the run is told to; later where requests under way end in order.
-async fn stopped(run: &Run, step: &Step) {
-    run.cancel.cancelled().await;
-    let sends = matches!(step.action, Action::Http(_)) && step.outside;
-    if sends || !step.action.regions().is_empty() || step.unfolds.is_some() {
+/// Waits until a step has to stop: when it is told to; later where requests under way end in order.
+async fn stopped(run: &Run, step: &Step, told: &CancellationToken) {
+    told.cancelled().await;
+    if ends_in_order(step) {
         tokio::time::sleep(run.grace).await;
     }
+}
+
+/// Whether a step gets time to end what is under way, once it is told to stop.
+fn ends_in_order(step: &Step) -> bool {
+    let sends = matches!(step.action, Action::Http(_)) && step.outside;
+    sends || !step.action.regions().is_empty() || step.unfolds.is_some()
 }
 
 /// Whether the flow goes on behind a step that failed.
@@ -146,7 +153,7 @@ fn continues(step: &Step, error: &Error) -> bool {
 async fn already_done(run: &Run, step: &Step, scope: &Scope, depth: usize) -> End {
     scope.stage(&[]);
     let come = tokio::select! {
-        () = run.cancel.cancelled() => Err(Error::new(ErrorKind::Cancelled, "interrupted")),
+        () = scope.stop().cancelled() => Err(Error::new(ErrorKind::Cancelled, "interrupted")),
         come = scope.wait_for_turn() => come,
     };
     match come {
@@ -158,7 +165,7 @@ async fn already_done(run: &Run, step: &Step, scope: &Scope, depth: usize) -> En
                 totals: Totals::default(),
                 seconds: 0.0,
                 error: None,
-                because: Some("an earlier attempt did it".to_string()),
+                because: Some(run.journal.why_over(&scope.key(&step.id)).to_string()),
             };
             run.events.emit(Some(&step.id), passed).await;
             End::Over
@@ -171,16 +178,30 @@ async fn already_done(run: &Run, step: &Step, scope: &Scope, depth: usize) -> En
 /// Performs the step within the time that it may take.
 async fn in_time(context: &StepContext) -> Result<()> {
     let most = context.step.timeout.filter(|_| context.step.unfolds.is_none());
-    within(most, with_progress(context)).await
+    within(most, context, with_progress(context)).await
 }
 
-async fn within(most: Option<f64>, work: impl Future<Output = Result<()>>) -> Result<()> {
+/// Does the work of a step within `most` seconds. Behind them, requests under way get the run's grace to end, so that it is
+/// known what became of them; all else is dropped.
+async fn within(
+    most: Option<f64>,
+    context: &StepContext,
+    work: impl Future<Output = Result<()>>,
+) -> Result<()> {
     let Some(most) = most else { return work.await };
-    let performed = tokio::time::timeout(seconds_of(most), work).await;
-    performed.unwrap_or_else(|_| {
-        let message = format!("the step took longer than its `timeout` of {most} s");
-        Err(Error::new(ErrorKind::Limit, message).help("allow it more, or look at what takes so long"))
-    })
+    let mut work = std::pin::pin!(work);
+    tokio::select! {
+        done = &mut work => return done,
+        () = tokio::time::sleep(seconds_of(most)) => context.scope.stop().cancel(),
+    }
+    if ends_in_order(&context.step)
+        && let Ok(Ok(())) = tokio::time::timeout(context.run.grace, work).await
+    {
+        // It was about to end: what it did took effect.
+        return Ok(());
+    }
+    let message = format!("the step took longer than its `timeout` of {most} s");
+    Err(Error::new(ErrorKind::Limit, message).help("allow it more, or look at what takes so long"))
 }
 
 /// How often a step that works tells its counts.
@@ -229,5 +250,5 @@ async fn perform(context: StepContext) -> Result<()> {
         scope: unfolded.scope.clone(),
         ..context.clone()
     };
-    Box::pin(within(planned.step.timeout, perform(planned.clone()))).await
+    Box::pin(within(planned.step.timeout, &planned, perform(planned.clone()))).await
 }

@@ -76,8 +76,8 @@ pub fn count(n: u64, what: &str) -> String {
     }
 }
 
-/// A number with its thousands apart: 1,234,567.
-fn grouped(n: u64) -> String {
+/// Returns a number with its thousands apart: 1,234,567.
+pub fn grouped(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (i, digit) in digits.chars().enumerate() {

@@ -59,8 +59,9 @@ pub trait SideTable: Send {
     /// Whether the target is there.
     async fn target_exists(&mut self) -> Result<bool>;
 
-    /// Makes the target, which is not there, without rows. `key`: its primary key, where the database has such.
-    async fn create_target(&mut self, key: Option<&[String]>) -> Result<()>;
+    /// Makes the target, which is not there. `key`: its primary key, where the database has such. Where making a table can't be
+    /// taken back, it comes with its rows, of which no two have the same key, at the end.
+    async fn create_target(&mut self, key: Option<&[String]>) -> Result<Room>;
 
     /// Makes room for rows that replace all that the target has. `there`: whether the target is there.
     async fn make_room(&mut self, there: bool) -> Result<Room>;
@@ -112,8 +113,17 @@ pub async fn land(side: &mut dyn SideTable, mode: &WriteMode, same_keys: SameKey
 /// Looks at the rows of a side table, and makes room for them in the target.
 ///
 /// # Errors
-/// A column of the key that is null in some row; rows with the same key, where those are refused; the database's own.
+/// As [`check`]; the database's own.
 pub async fn prepare(side: &mut dyn SideTable, mode: &WriteMode, same_keys: SameKeys) -> Result<Room> {
+    check(side, mode, same_keys).await?;
+    make_room(side, mode).await
+}
+
+/// Looks at the rows of a side table.
+///
+/// # Errors
+/// A column of the key that is null in some row; rows with the same key, where those are refused; the database's own.
+pub async fn check(side: &mut dyn SideTable, mode: &WriteMode, same_keys: SameKeys) -> Result<()> {
     if let WriteMode::Upsert(key) = mode {
         for name in key {
             let nulls = side.names().nulls(name);
@@ -129,15 +139,25 @@ pub async fn prepare(side: &mut dyn SideTable, mode: &WriteMode, same_keys: Same
             }
         }
     }
+    Ok(())
+}
+
+/// Makes room for the rows of a side table in the target.
+///
+/// # Errors
+/// The database's own.
+pub async fn make_room(side: &mut dyn SideTable, mode: &WriteMode) -> Result<Room> {
     let there = side.target_exists().await?;
     let mut room = Room::Empty;
     match mode {
         WriteMode::Replace => room = side.make_room(there).await?,
         WriteMode::Append | WriteMode::Upsert(_) if there => {}
-        WriteMode::Append => side.create_target(None).await?,
-        WriteMode::Upsert(key) => side.create_target(Some(key)).await?,
+        WriteMode::Append => room = side.create_target(None).await?,
+        WriteMode::Upsert(key) => room = side.create_target(Some(key)).await?,
     }
-    if let WriteMode::Upsert(key) = mode {
+    if let WriteMode::Upsert(key) = mode
+        && room != Room::Filled
+    {
         side.prepare_merge(key).await?;
     }
     Ok(room)

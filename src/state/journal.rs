@@ -64,6 +64,9 @@ pub const PROJECT: &str = "project";
 /// What is noted of a step that is over, and failed.
 pub const FAILED: &str = "failed";
 
+/// What is noted of a step that is over, since the run began behind it.
+const PASSED: &str = "passed";
+
 /// What stands before a value that is encrypted.
 const SEALED: &str = "!sealed ";
 
@@ -179,6 +182,18 @@ impl Journal {
         }
     }
 
+    /// Returns why a step that is over is not run.
+    pub fn why_over(&self, step: &str) -> &'static str {
+        match self.decided(step, Entry::Over) {
+            _ if self.only.is_some() => "only rows that were rejected are sent again",
+            Some(FAILED) => {
+                "it failed in an earlier attempt, and the flow went on behind it: --retry-failed runs it again"
+            }
+            Some(PASSED) => "the run begins behind it",
+            _ => "an earlier attempt did it",
+        }
+    }
+
     /// Takes all steps as over, save for these.
     pub fn only(&mut self, steps: HashSet<String>) {
         self.only = Some(steps);
@@ -264,11 +279,12 @@ impl Store {
     pub async fn pass_over(&self, run: Uuid, steps: &[String], before: Option<Uuid>) -> Result<()> {
         let over = steps.iter().map(|step| {
             Statement::new(
-                "INSERT INTO @journal (run, step, kind, value) VALUES ($1, $2, $3, '')",
+                "INSERT INTO @journal (run, step, kind, value) VALUES ($1, $2, $3, $4)",
                 [
                     run.to_string().into(),
                     step.as_str().into(),
                     Entry::Over.as_str().into(),
+                    PASSED.into(),
                 ],
             )
         });

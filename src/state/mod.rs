@@ -29,7 +29,7 @@ mod variables;
 pub use chunks::{Chunks, Folder, Table};
 pub use home::{Durability, Field, Home, Record, Statement, Written};
 pub use journal::{Entry, FAILED, Journal, Local, Notes, PROJECT};
-pub use ledger::{Budget, Fate, Frozen, Ledger, Noting, Outcome, Rejection, RunFiles};
+pub use ledger::{Budget, Fate, Frozen, Ledger, Noting, Outcome, Progress, Rejection, RunFiles};
 pub use locks::Holder;
 pub use owner::Owner;
 pub use postgres::PostgresHome;

@@ -119,42 +119,57 @@ async fn assert_no_more(open: &Open) {
     panic!("{}: tables are left", open.name);
 }
 
+/// Tables whose rows fail, and what is said of them: when they are looked at, and when the database itself refuses them, at the
+/// last moment.
+async fn failing(open: &Open) -> Vec<(TableName, WriteMode, &'static str)> {
+    let db = &*open.database;
+    let mut failing = vec![(named(db, "fresh"), upsert(db, &["round"]), "is null in some rows")];
+    if open.has(Lack::ForeignKeys) {
+        let keyed = named(db, "keyed");
+        let make = format!(
+            "create table {} (id bigint primary key, round bigint)",
+            db.quoted(&keyed)
+        );
+        db.execute(&make).await.unwrap();
+        failing.push((keyed, WriteMode::Append, "keyed"));
+    }
+    failing
+}
+
+/// The rows of the targets; of those that are not there, none.
+async fn as_they_are(db: &dyn Database) -> Vec<Option<Vec<String>>> {
+    let mut all = Vec::new();
+    for (name, _) in targets(db) {
+        all.push(match db.columns(&name).await.unwrap() {
+            Some(_) => Some(table(db, &name).await),
+            None => None,
+        });
+    }
+    all
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn when_one_table_fails_the_others_stay_as_they_were() {
     for open in all().await {
         let db = &*open.database;
-        loads(db, &targets(db), &[r#"{"id": 1, "round": 0}"#])
-            .await
-            .unwrap()
-            .commit(&[])
-            .await
-            .unwrap();
-        let before = all_rows(db).await;
-        let keyed = named(db, "keyed");
-        let mut failing = vec![(named(db, "fresh"), upsert(db, &["round"]), "is null in some rows")];
-        // What the database itself refuses, at the last moment.
-        if open.has(Lack::ForeignKeys) {
-            let make = format!(
-                "create table {} (id bigint primary key, round bigint)",
-                db.quoted(&keyed)
-            );
-            db.execute(&make).await.unwrap();
-            failing.push((keyed, WriteMode::Append, "keyed"));
-        }
-        for (target, mode, says) in failing {
-            for at in 0..4 {
+        let failing = failing(&open).await;
+        for are_there in [false, true] {
+            if are_there {
+                let first = loads(db, &targets(db), &[r#"{"id": 1, "round": 0}"#]).await;
+                first.unwrap().commit(&[]).await.unwrap();
+            }
+            let before = as_they_are(db).await;
+            assert!(before.iter().all(|table| table.is_some() == are_there));
+            for (at, (target, mode, says)) in (0..4).flat_map(|at| failing.iter().map(move |f| (at, f))) {
                 let mut tables = targets(db).to_vec();
                 tables.insert(at, (target.clone(), mode.clone()));
                 let row = r#"{"id": 1, "round": null}"#;
                 let failed = loads(db, &tables, &[row, row]).await.unwrap().commit(&[]).await;
                 let failed = message(failed, &open).to_lowercase();
                 assert!(failed.contains(says), "{}: {failed}", open.name);
-                assert!(
-                    failed.contains(&target.table.to_lowercase()),
-                    "{}: {failed}",
-                    open.name
-                );
-                assert_eq!(all_rows(db).await, before, "{} {at}", open.name);
+                let named = failed.contains(&target.table.to_lowercase());
+                assert!(named, "{}: {failed}", open.name);
+                assert_eq!(as_they_are(db).await, before, "{} {at}", open.name);
             }
         }
         let fresh = named(db, "fresh");
@@ -208,5 +223,40 @@ async fn tables_change_at_once_also_when_their_load_is_given_up() {
         }
         reading.store(false, Ordering::Relaxed);
         assert!(reader.await.unwrap() > 0, "{}", open.name);
+    }
+}
+
+/// A program that was killed leaves its commit to the server: who goes on waits for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn writers_are_waited_for_until_they_have_ended() {
+    for open in all().await {
+        let (take, give) = match open.name {
+            "postgres" => ("lock table appended in access exclusive mode", "commit"),
+            "mysql" => ("lock tables appended write", "unlock tables"),
+            _ => continue,
+        };
+        let db = open.database.clone();
+        let target = [(named(&*db, "appended"), WriteMode::Append)];
+        let first = loads(&*db, &target, &[r#"{"id": 1, "round": 0}"#]).await.unwrap();
+        first.commit(&[]).await.unwrap();
+        let second = loads(&*db, &target, &[r#"{"id": 2, "round": 0}"#]).await.unwrap();
+        let mut other = db.session().await.unwrap();
+        if open.name == "postgres" {
+            other.execute("begin").await.unwrap();
+        }
+        other.execute(take).await.unwrap();
+        let committing = tokio::spawn(second.commit(&[]));
+        let patience = Duration::from_millis(500);
+        // Until it stands before the table.
+        tokio::time::sleep(patience).await;
+        let waiting = db.wait_for_writers(&target[0].0);
+        let mut waiting = std::pin::pin!(waiting);
+        let early = tokio::time::timeout(patience, &mut waiting).await;
+        assert!(early.is_err(), "{}", open.name);
+        other.execute(give).await.unwrap();
+        waiting.await.unwrap();
+        assert_eq!(table(&*db, &target[0].0).await, ["1|0", "2|0"], "{}", open.name);
+        assert_eq!(committing.await.unwrap().unwrap(), [1], "{}", open.name);
+        drop(other);
     }
 }

@@ -38,16 +38,12 @@ pub fn of(case: &Case, stage: &Stage) -> String {
     out.replace(&format!("stage ({kind})"), "stage (staging)")
         .replace(&server.url, "$API")
         .replace(&*folder, "$PROJECT")
-        .split(' ')
-        .map(|word| {
-            if uuid::Uuid::parse_str(word).is_ok() {
-                "$RUN"
-            } else {
-                word
-            }
+        .split_inclusive(char::is_whitespace)
+        .map(|word| match uuid::Uuid::parse_str(word.trim_end()) {
+            Ok(_) => word.replace(word.trim_end(), "$RUN"),
+            Err(_) => word.to_string(),
         })
-        .collect::<Vec<_>>()
-        .join(" ")
+        .collect()
 }
 
 /// `brief`: of what failed only the step is told, since databases say it in different words.

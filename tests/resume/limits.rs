@@ -1,7 +1,7 @@
-//! Limits of rejects and time, rows that are sent again, and runs that wait for each other.
+//! Limits of rejects and time, and rows that are sent again.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use indoc::indoc;
@@ -122,6 +122,10 @@ fn too_many_rejects_fail_the_step() {
     push(&server, &flow)
         .sequor(&["validate"])
         .fails(2, &["`max_rejects` of an http_request must be a number of rows"]);
+    let flow = PUSH.replace("on_error: reject", "max_rejects: 3");
+    push(&server, &flow)
+        .sequor(&["validate"])
+        .fails(2, &["this step rejects none", "on_error: reject"]);
 }
 
 #[test]
@@ -155,76 +159,46 @@ fn time_limits_of_steps_and_runs_are_obeyed() {
 }
 
 #[test]
-fn two_runs_that_write_the_same_do_not_mix() {
-    let begun = Arc::new(AtomicUsize::new(0));
-    let count = begun.clone();
+fn what_is_under_way_ends_in_order_when_its_step_takes_too_long() {
+    let slow = Arc::new(AtomicBool::new(true));
+    let is_slow = slow.clone();
     let server = Server::start(move |_| {
-        count.fetch_add(1, Ordering::Relaxed);
-        json("[{\"id\": 1}]").after(Duration::from_millis(1500))
+        let delay = if is_slow.load(Ordering::Relaxed) { 200 } else { 0 };
+        json(r#"[{"ok": 1}]"#).after(Duration::from_millis(delay))
     });
-    let fetch = |table: &str| {
-        format!(
-            "steps:\n  - op: http_request\n    request: {{source: api, url: /rows}}\n    response: {{tables: [{{source: stage, table: {table}, data_path: $, columns: {{id: integer}}}}]}}\n"
-        )
-    };
-    let project = push(&server, &fetch("t"))
-        .file("flows/same.yaml", &fetch("T"))
-        .file("flows/other.yaml", &fetch("u"))
-        .file("flows/opaque.yaml", "steps:\n  - op: execute\n    source: stage\n    statement: \"{{ env_var('STATEMENT', 'select 1') }}\"\n");
-    let mut child = project
-        .command(&["run", "main"])
-        .stderr(std::process::Stdio::null())
-        .spawn()
-        .expect("it starts");
-    while begun.load(Ordering::Relaxed) < 1 {
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    project.sequor(&["run", "same"]).fails(
-        1,
-        &[
-            "SQ1023",
-            "of flow `main`, under way since",
-            "writes table stage.",
-            "--wait",
-        ],
+    let step = PUSH.replace("on_error: reject", "timeout: 500ms");
+    let inside = step.replace("timeout: 500ms", "on_error: stop");
+    let (make, push_it) = inside.split_once("  - op: http_request").expect("two steps");
+    let block = format!(
+        "{make}  - op: block\n    id: around\n    timeout: 500ms\n    steps:\n{}",
+        format!("  - op: http_request{push_it}")
+            .replace("\n  ", "\n      ")
+            .replacen("  - op", "      - op", 1)
     );
-    // Nothing is in the way of another table.
-    assert_eq!(project.run("other").code, 0);
-    assert!(child.wait().expect("it ends").success());
-    let mut child = project
-        .command(&["run", "main"])
-        .stderr(std::process::Stdio::null())
-        .spawn()
-        .expect("it starts");
-    while begun.load(Ordering::Relaxed) < 3 {
-        std::thread::sleep(Duration::from_millis(5));
+    for flow in [step, block] {
+        slow.store(true, Ordering::Relaxed);
+        let before = server.asked().len();
+        let project = push(&server, &flow);
+        project.sequor(&["run", "main"]).fails(
+            1,
+            &["SQ1017", "took longer than its `timeout` of 0.5 s", "--resume"],
+        );
+        let sent = server.asked().len() - before;
+        assert!((8..30).contains(&sent), "{sent}");
+        let shown = project.sequor(&["show"]).stdout;
+        if flow.contains("around") {
+            assert!(shown.contains("cancelled"), "{shown}");
+        } else {
+            assert!(
+                shown.contains(&format!("push: {sent} of 40 rows done")),
+                "{shown}"
+            );
+        }
+        slow.store(false, Ordering::Relaxed);
+        // None has a key, and none is in doubt: each was answered.
+        let ran = project.sequor(&["run", "main", "--resume"]);
+        assert_eq!(ran.code, 0, "{}", ran.all());
+        assert_eq!(server.asked().len() - before, 40);
+        assert_eq!(project.rows("stage", "select count(*) as n from answers"), ["40"]);
     }
-    // Where only the run knows what it writes, it waits.
-    let waited = project.sequor(&["run", "opaque"]);
-    assert_eq!(waited.code, 0, "{}", waited.all());
-    assert!(waited.stderr.contains("waiting: the run"), "{}", waited.all());
-    assert!(child.wait().expect("it ends").success());
-    // One that waits as long as it must.
-    let mut child = project
-        .command(&["run", "main"])
-        .stderr(std::process::Stdio::null())
-        .spawn()
-        .expect("it starts");
-    while begun.load(Ordering::Relaxed) < 4 {
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    assert_eq!(project.sequor(&["run", "same", "--wait", "1m"]).code, 0);
-    assert!(child.wait().expect("it ends").success());
-    // A dead owner holds nothing.
-    let mut child = project
-        .command(&["run", "main"])
-        .stderr(std::process::Stdio::null())
-        .spawn()
-        .expect("it starts");
-    while begun.load(Ordering::Relaxed) < 6 {
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    child.kill().expect("killed");
-    child.wait().expect("it is gone");
-    assert_eq!(project.run("same").code, 0);
 }

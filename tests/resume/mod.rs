@@ -9,3 +9,4 @@ mod limits;
 mod retries;
 mod seldom;
 mod stops;
+mod turns;

@@ -109,6 +109,12 @@ impl Resolver<'_> {
         }
         let name = id.rsplit('/').next().unwrap_or(id);
         let rejects = request.rejects(step.on_error, name);
+        if request.max_rejects.is_some() && request.for_each.is_some() && !request.may_reject(step.on_error) {
+            let message = "`max_rejects` counts rejected rows, and this step rejects none: the first request that fails ends it";
+            self.d
+                .error(Code::BadValue, step.place.clone(), message)
+                .help("add `on_error: reject` (`split` with a `batch_size`), or leave `max_rejects` out");
+        }
         let frame_scope = scope(frame, self.names);
         let planned = http_effects::plan(request, source, rejects, &frame_scope, &mut found.effects);
         if let Some(table) = request.for_each.as_ref().and_then(RowsOf::table) {

@@ -76,9 +76,9 @@ async fn while_asked(
 }
 
 /// # Errors
-/// The run was told to stop: no other page is asked for.
+/// The step was told to stop: no other page is asked for.
 fn not_cancelled(context: &RequestContext) -> Result<()> {
-    match context.step.run.cancel.is_cancelled() {
+    match context.step.scope.stop().is_cancelled() {
         true => Err(Error::new(ErrorKind::Cancelled, "interrupted")),
         false => Ok(()),
     }

@@ -90,7 +90,7 @@ pub async fn run(
         let next = tokio::select! {
             biased;
             next = conversations.next() => next,
-            () = context.step.run.cancel.cancelled(), if failed.is_none() => {
+            () = context.step.scope.stop().cancelled(), if failed.is_none() => {
                 failed = Some(Error::new(ErrorKind::Cancelled, "interrupted"));
                 closing.store(true, Ordering::Relaxed);
                 match drains(context) {

@@ -135,7 +135,7 @@ pub async fn run(step: &StepContext, http: &HttpStep, records: Option<Vec<Row>>)
             }
         }
     }
-    if step.run.cancel.is_cancelled() {
+    if step.scope.stop().is_cancelled() {
         return Err(Error::new(ErrorKind::Cancelled, "interrupted"));
     }
     // Requests are over: this is the last holder.
@@ -188,9 +188,15 @@ async fn not_in_doubt(step: &StepContext, context: &RequestContext) -> Result<()
         n => format!("{n} rows may have been sent"),
     };
     let message = format!("{rows} when the run ended before, and must not be sent twice");
-    Err(Error::new(ErrorKind::InDoubt, message).help(
-        "`sequor show` lists them; look at the API, and go on with --resume --in-doubt send or --in-doubt skip; an `idempotency_key` avoids it",
-    ))
+    let (flow, run) = (&step.run.plan.flow, step.run.id);
+    let goes_on = match step.step.on_error {
+        // To the flow the step is over.
+        OnError::Continue => "--retry-failed",
+        _ => "--resume",
+    };
+    Err(Error::new(ErrorKind::InDoubt, message).help(format!(
+        "sequor show {run} lists them; look at the API, and then: sequor run {flow} {goes_on} --in-doubt send (they are sent again) or --in-doubt skip (they count as sent). An `idempotency_key` avoids it"
+    )))
 }
 
 /// `init.variables`: set once, before the first request.

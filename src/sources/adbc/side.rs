@@ -63,13 +63,14 @@ impl SideTable for AdbcSide<'_> {
     }
 
     /// The definitions have the key.
-    async fn create_target(&mut self, _key: Option<&[String]>) -> Result<()> {
+    async fn create_target(&mut self, _key: Option<&[String]>) -> Result<Room> {
         let Names { side, target, .. } = &self.names;
         let create = match self.definitions {
             Some(definitions) => format!("CREATE TABLE {target} ({definitions})"),
             None => format!("CREATE TABLE {target} AS SELECT * FROM {side} WHERE 1 = 0"),
         };
-        self.run(&create).await.map(|_| ())
+        self.run(&create).await?;
+        Ok(Room::Empty)
     }
 
     async fn make_room(&mut self, there: bool) -> Result<Room> {
@@ -81,8 +82,7 @@ impl SideTable for AdbcSide<'_> {
             let drop = format!("DROP TABLE {}", self.names.target);
             self.run(&drop).await?;
         }
-        self.create_target(None).await?;
-        Ok(Room::Empty)
+        self.create_target(None).await
     }
 
     async fn keep_last(&mut self, key: &[String]) -> Result<()> {

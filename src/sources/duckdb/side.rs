@@ -59,13 +59,14 @@ impl SideTable for DuckDbSide<'_> {
         exists(self.connections, self.connection, self.target)
     }
 
-    async fn create_target(&mut self, _key: Option<&[String]>) -> Result<()> {
+    async fn create_target(&mut self, _key: Option<&[String]>) -> Result<Room> {
         let Names { side, target, .. } = &self.names;
         let create = match self.declared {
             Some(declared) => format!("CREATE TABLE {target} ({declared})"),
             None => format!("CREATE TABLE {target} AS SELECT * FROM {side} LIMIT 0"),
         };
-        self.run(&create).await.map(|_| ())
+        self.run(&create).await?;
+        Ok(Room::Empty)
     }
 
     async fn make_room(&mut self, there: bool) -> Result<Room> {
@@ -76,8 +77,7 @@ impl SideTable for DuckDbSide<'_> {
             self.run(&drop).await?;
         }
         if self.declared.is_some() {
-            self.create_target(None).await?;
-            return Ok(Room::Empty);
+            return self.create_target(None).await;
         }
         self.run(&rename).await?;
         Ok(Room::Filled)

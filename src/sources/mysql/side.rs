@@ -120,28 +120,32 @@ impl SideTable for MySqlSide<'_> {
         Ok(!texts(self.connection, sql, &arguments).await?.is_empty())
     }
 
-    /// Makes the target with the side table's columns, and a key of them.
-    async fn create_target(&mut self, key: Option<&[String]>) -> Result<()> {
+    /// The side table becomes the target, with a key.
+    async fn create_target(&mut self, key: Option<&[String]>) -> Result<Room> {
         let Names { side, target, .. } = self.names.clone();
-        self.run(&format!("CREATE TABLE {target} LIKE {side}")).await?;
-        if self.numbered {
-            self.run(&format!("ALTER TABLE {target} DROP COLUMN {ROW}"))
-                .await?;
+        let unnumbered = self.numbered.then(|| format!("DROP COLUMN {ROW}"));
+        let keyed = key.map(|key| format!("ADD PRIMARY KEY ({})", self.names.list(key)));
+        let both: Vec<String> = unnumbered.iter().chain(&keyed).cloned().collect();
+        if !both.is_empty() {
+            let done = self.run(&format!("ALTER TABLE {side} {}", both.join(", "))).await;
+            match key {
+                // Text of any length can't be a primary key: what begins it is an index.
+                Some(key) if done.is_err() => {
+                    if let Some(unnumbered) = unnumbered {
+                        self.run(&format!("ALTER TABLE {side} {unnumbered}")).await?;
+                    }
+                    self.add_index(self.side, key).await?;
+                }
+                _ => done.map(|_| ())?,
+            }
         }
-        let Some(key) = key else { return Ok(()) };
-        let keyed = format!("ALTER TABLE {target} ADD PRIMARY KEY ({})", self.names.list(key));
-        if self.run(&keyed).await.is_err() {
-            // Text of any length can't be a primary key: what begins it is an index.
-            self.add_index(self.target, key).await?;
-        }
-        Ok(())
+        self.renames.push(format!("{side} TO {target}"));
+        Ok(Room::Filled)
     }
 
     async fn make_room(&mut self, there: bool) -> Result<Room> {
-        let Names { side, target, .. } = self.names.clone();
         if !there {
-            self.renames.push(format!("{side} TO {target}"));
-            return Ok(Room::Filled);
+            return self.create_target(None).await;
         }
         // Tables with foreign keys on it would follow its old name: it stays, and gets the rows.
         if self.has_children().await? {
@@ -151,7 +155,7 @@ impl SideTable for MySqlSide<'_> {
         if !kept::is_plain(self.connection, self.target, self.side).await? {
             return self.keep_target().await;
         }
-        self.take_name(side).await?;
+        self.take_name(self.names.side.clone()).await?;
         Ok(Room::Filled)
     }
 

@@ -98,7 +98,7 @@ impl SideTable for PgSide<'_> {
         exists(self.connection, self.target).await
     }
 
-    async fn create_target(&mut self, key: Option<&[String]>) -> Result<()> {
+    async fn create_target(&mut self, key: Option<&[String]>) -> Result<Room> {
         let Names { side, target, .. } = self.names.clone();
         let create = match self.columns {
             Some(columns) => {
@@ -112,7 +112,7 @@ impl SideTable for PgSide<'_> {
             let keyed = format!("ALTER TABLE {target} ADD PRIMARY KEY ({})", self.names.list(key));
             self.run(&keyed).await?;
         }
-        Ok(())
+        Ok(Room::Empty)
     }
 
     async fn make_room(&mut self, there: bool) -> Result<Room> {
@@ -125,8 +125,7 @@ impl SideTable for PgSide<'_> {
             }
         }
         if self.declares_more() {
-            self.create_target(None).await?;
-            return Ok(Room::Empty);
+            return self.create_target(None).await;
         }
         let rename = format!(
             "ALTER TABLE {} RENAME TO {}",

@@ -178,12 +178,8 @@ impl Database for Snowflake {
                     let names = adbc::columns(connections, connection, &names)?;
                     upsert_key(&mut mode, names.iter().map(String::as_str))?;
                     let rows = adbc::count(connections, connection, &side)?;
-                    let mut rows_of_side = SnowflakeSide {
-                        connections,
-                        connection,
-                        names: Names::plain(side.clone(), target_sql.clone(), names, quote),
-                        merges: Merges::All,
-                    };
+                    let names = Names::plain(side.clone(), target_sql.clone(), names, quote);
+                    let mut rows_of_side = SnowflakeSide::new(connections, connection, names, Merges::All);
                     rows_of_side.land(&mode, SameKeys::Refuse)?;
                     Ok(rows)
                 };

@@ -14,7 +14,7 @@ use crate::sources::adbc::{Connection, Connections};
 use crate::sources::blocking::blocking;
 use crate::sources::database::TableName;
 use crate::sources::key::upsert_key;
-use crate::sources::landing::{Names, SameKeys};
+use crate::sources::landing::{Names, Room, SameKeys};
 use crate::sources::loading::over;
 use crate::sources::sql::{definitions, quote};
 use crate::sources::transaction::{LoadTransaction, about};
@@ -110,7 +110,7 @@ impl LoadTransaction for SnowflakeLoads {
 /// Puts the rows into their places. `left`: what is to be dropped at the end.
 ///
 /// Each statement that makes or replaces a table ends a transaction. Of several tables, rows are read first, which is what can
-/// fail; then what changes rows is one transaction; then tables are replaced.
+/// fail; then what changes the rows of tables is one transaction; then tables are made and replaced.
 fn place(
     connections: &Connections,
     connection: &mut Connection,
@@ -132,51 +132,47 @@ fn place(
     // Of several of this process that write the same table, one goes after the other; those of other processes wait at
     // Snowflake's own lock.
     connections.turns(&targets, || {
-        let mut rows = |names: &Names, work: &dyn Fn(&mut SnowflakeSide<'_>) -> Result<()>| {
-            work(&mut SnowflakeSide {
-                connections,
-                connection: &mut *connection,
-                names: names.clone(),
-                merges: match alone {
-                    true => Merges::LastOf(ROW),
-                    false => Merges::InTransaction,
-                },
-            })
+        let merges = match alone {
+            true => Merges::LastOf(ROW),
+            false => Merges::InTransaction,
         };
-        let all = || tables.iter().zip(&sides);
-        let changed = || all().filter(|(table, _)| !table.mode.replaces());
-        let prepare = |table: &Table, names, rows: &mut dyn FnMut(&Names, Work<'_>) -> Result<()>| {
-            let work = |side: &mut SnowflakeSide<'_>| side.prepare(&table.mode, SameKeys::KeepLast);
-            rows(names, &work).map_err(about(&table.target))
-        };
-        for (table, names) in changed() {
-            prepare(table, names, &mut rows)?;
+        let (mut changed, mut made) = (Vec::new(), Vec::new());
+        for (table, names) in tables.iter().zip(sides) {
+            let mut side = SnowflakeSide::new(connections, connection, names, merges);
+            let found = match side.check(&table.mode, SameKeys::KeepLast) {
+                Ok(()) if table.mode.replaces() => Ok(false),
+                Ok(()) => side.finds_target(),
+                Err(error) => Err(error),
+            };
+            match found.map_err(about(&table.target))? {
+                true => changed.push((table, side.names)),
+                false => made.push((table, side.names)),
+            }
         }
-        let in_transaction = changed().count() > 1;
+        let in_transaction = changed.len() > 1;
         if in_transaction {
-            rows(&sides[0], &|side| side.execute("BEGIN"))?;
+            connections.execute(connection, "BEGIN")?;
         }
-        for (table, names) in changed() {
-            let done = rows(names, &|side| side.change(&table.mode));
-            if let Err(error) = done {
+        for (table, names) in changed {
+            let mut side = SnowflakeSide::new(connections, connection, names, merges);
+            if let Err(error) = side.change(&table.mode, Room::Empty) {
                 if in_transaction {
-                    let _ = rows(&sides[0], &|side| side.execute("ROLLBACK"));
+                    let _ = connections.execute(connection, "ROLLBACK");
                 }
                 return Err(about(&table.target)(error));
             }
         }
         if in_transaction {
-            rows(&sides[0], &|side| side.execute("COMMIT"))?;
+            connections.execute(connection, "COMMIT")?;
         }
-        for (table, names) in all().filter(|(table, _)| table.mode.replaces()) {
-            prepare(table, names, &mut rows)?;
+        for (table, names) in made {
+            let mut side = SnowflakeSide::new(connections, connection, names, merges);
+            let room = side.make_room(&table.mode).map_err(about(&table.target))?;
+            side.change(&table.mode, room).map_err(about(&table.target))?;
         }
         Ok(())
     })
 }
-
-/// Work on the rows of a side table.
-type Work<'a> = &'a dyn Fn(&mut SnowflakeSide<'_>) -> Result<()>;
 
 impl Table {
     /// Makes a table of the rows of a side table as the target has them, of those with the same key the last.

@@ -4,10 +4,10 @@ use async_trait::async_trait;
 use futures::executor::block_on;
 use sequor_planner::ops::WriteMode;
 
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::sources::adbc::{Connection, Connections};
 use crate::sources::database::TableName;
-use crate::sources::landing::{Names, Room, SameKeys, SideTable, change, land, prepare};
+use crate::sources::landing::{self, Names, Room, SameKeys, SideTable, check, land, settle};
 use crate::sources::sql::quote;
 
 /// Returns a table's full name, quoted.
@@ -25,10 +25,10 @@ pub fn side() -> String {
 
 /// Rows that wait in a side table.
 pub struct SnowflakeSide<'a> {
-    pub connections: &'a Connections,
-    pub connection: &'a mut Connection,
+    connections: &'a Connections,
+    connection: &'a mut Connection,
     pub names: Names,
-    pub merges: Merges,
+    merges: Merges,
 }
 
 /// How rows are merged into the target.
@@ -42,7 +42,22 @@ pub enum Merges {
     InTransaction,
 }
 
-impl SnowflakeSide<'_> {
+impl<'a> SnowflakeSide<'a> {
+    /// Rows that wait, on the connection that filled the side table.
+    pub fn new(
+        connections: &'a Connections,
+        connection: &'a mut Connection,
+        names: Names,
+        merges: Merges,
+    ) -> SnowflakeSide<'a> {
+        SnowflakeSide {
+            connections,
+            connection,
+            names,
+            merges,
+        }
+    }
+
     /// Puts them into their place. Of several of this process that write the same table, one goes after the other;
     /// those of other processes wait at Snowflake's own lock.
     pub fn land(&mut self, mode: &WriteMode, same_keys: SameKeys) -> Result<()> {
@@ -51,19 +66,32 @@ impl SnowflakeSide<'_> {
         connections.turn(&target, || block_on(land(self, mode, same_keys)))
     }
 
-    /// Runs a statement of a transaction.
-    pub fn execute(&mut self, statement: &str) -> Result<()> {
-        self.connections.execute(self.connection, statement).map(|_| ())
+    /// What leaves only the last of the rows with the same key in a query, where there can be such.
+    fn last_of_each(&self, key: &[String]) -> String {
+        match self.merges {
+            Merges::LastOf(row) => self.names.last_of_each(key, row),
+            Merges::All | Merges::InTransaction => String::new(),
+        }
     }
 
-    /// Looks at the rows, and makes room for them; what replaces a table is in its place then.
-    pub fn prepare(&mut self, mode: &WriteMode, same_keys: SameKeys) -> Result<()> {
-        block_on(prepare(self, mode, same_keys)).map(|_| ())
+    /// Looks at the rows.
+    pub fn check(&mut self, mode: &WriteMode, same_keys: SameKeys) -> Result<()> {
+        block_on(check(self, mode, same_keys))
     }
 
-    /// Changes the target's rows.
-    pub fn change(&mut self, mode: &WriteMode) -> Result<()> {
-        block_on(change(self, mode, Room::Empty))
+    /// Makes room for the rows; what makes or replaces a table is in its place then.
+    pub fn make_room(&mut self, mode: &WriteMode) -> Result<Room> {
+        block_on(landing::make_room(self, mode))
+    }
+
+    /// Changes the target's rows, where they are not there yet.
+    pub fn change(&mut self, mode: &WriteMode, room: Room) -> Result<()> {
+        block_on(settle(self, mode, room))
+    }
+
+    /// Whether the target is there.
+    pub fn finds_target(&mut self) -> Result<bool> {
+        block_on(self.target_exists())
     }
 }
 
@@ -82,16 +110,27 @@ impl SideTable for SnowflakeSide<'_> {
         self.connections.any(self.connection, query)
     }
 
-    /// Snowflake looks when the table is made: IF NOT EXISTS.
     async fn target_exists(&mut self) -> Result<bool> {
-        Ok(false)
+        let sql = format!("SELECT * FROM {} LIMIT 0", self.names.target);
+        match self.connections.any(self.connection, &sql) {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::NoTable => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
-    async fn create_target(&mut self, _key: Option<&[String]>) -> Result<()> {
+    /// With its rows, in one statement: a table without would stay behind when they fail.
+    async fn create_target(&mut self, key: Option<&[String]>) -> Result<Room> {
         let Names { side, target, .. } = &self.names;
-        let named = self.names.named();
-        let create = format!("CREATE TABLE IF NOT EXISTS {target} AS SELECT {named} FROM {side} LIMIT 0");
-        self.run(&create).await.map(|_| ())
+        let (named, last) = (self.names.named(), key.map(|key| self.last_of_each(key)));
+        let last = last.unwrap_or_default();
+        let create = format!("CREATE TABLE {target} AS SELECT {named} FROM {side}{last}");
+        match self.run(&create).await {
+            Ok(_) => Ok(Room::Filled),
+            // Another process was faster.
+            Err(_) if self.target_exists().await? => Ok(Room::Empty),
+            Err(error) => Err(error),
+        }
     }
 
     async fn make_room(&mut self, _there: bool) -> Result<Room> {
@@ -108,17 +147,14 @@ impl SideTable for SnowflakeSide<'_> {
     }
 
     async fn merge(&mut self, key: &[String]) -> Result<()> {
-        let last = match self.merges {
-            Merges::All => String::new(),
-            Merges::LastOf(row) => self.names.last_of_each(key, row),
-            Merges::InTransaction => {
-                if let Some(update) = self.names.update(key) {
-                    self.run(&update).await?;
-                }
-                let missing = self.names.insert_missing(key);
-                return self.run(&missing).await.map(|_| ());
+        if self.merges == Merges::InTransaction {
+            if let Some(update) = self.names.update(key) {
+                self.run(&update).await?;
             }
-        };
+            let missing = self.names.insert_missing(key);
+            return self.run(&missing).await.map(|_| ());
+        }
+        let last = self.last_of_each(key);
         let Names { side, target, .. } = &self.names;
         let others: Vec<String> = self
             .names

@@ -126,11 +126,12 @@ impl SideTable for SqliteSide<'_> {
         self.any(&query).await
     }
 
-    async fn create_target(&mut self, key: Option<&[String]>) -> Result<()> {
+    async fn create_target(&mut self, key: Option<&[String]>) -> Result<Room> {
         let key = key.map(|key| format!(", PRIMARY KEY ({})", self.names.list(key)));
         let (target, definitions, key) = (&self.names.target, self.definitions, key.unwrap_or_default());
         let create = format!("CREATE TABLE {target} ({definitions}{key})");
-        self.run(&create).await.map(|_| ())
+        self.run(&create).await?;
+        Ok(Room::Empty)
     }
 
     async fn make_room(&mut self, there: bool) -> Result<Room> {
@@ -154,8 +155,7 @@ impl SideTable for SqliteSide<'_> {
             }
             return Ok(Room::Empty);
         }
-        self.create_target(None).await?;
-        Ok(Room::Empty)
+        self.create_target(None).await
     }
 
     async fn keep_last(&mut self, key: &[String]) -> Result<()> {

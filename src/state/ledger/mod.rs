@@ -8,6 +8,7 @@
 mod groups;
 mod keeping;
 mod outcome;
+mod progress;
 mod response;
 mod rows;
 mod watermark;
@@ -26,6 +27,7 @@ use watermark::Watermark;
 
 pub use keeping::{Budget, RunFiles};
 pub use outcome::{Outcome, Rejection};
+pub use progress::Progress;
 pub use rows::Frozen;
 
 /// What became of a row in earlier attempts.

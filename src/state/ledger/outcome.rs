@@ -192,6 +192,19 @@ impl Before {
         }
     }
 
+    /// Tells whether anything was noted of a row.
+    pub fn knows(&self, row: u64) -> bool {
+        let (word, bit) = place(row);
+        self.bits.get(word).is_some_and(|bits| bits & bit != 0) || self.others.contains_key(&row)
+    }
+
+    /// Gives what became of each row of which something was noted, in no order.
+    pub fn each(&self, mut give: impl FnMut(&Fate)) {
+        let done: u32 = self.bits.iter().map(|bits| bits.count_ones()).sum();
+        (0..done).for_each(|_| give(&Fate::Done));
+        self.others.values().for_each(give);
+    }
+
     /// Tells whether nothing was noted.
     pub fn is_empty(&self) -> bool {
         self.bits.is_empty() && self.others.is_empty()

@@ -27,7 +27,7 @@ pub struct Frozen {
 const SCHEMA: u8 = 1;
 /// Rows.
 const ROWS: u8 = 2;
-/// The rows are complete.
+/// The rows are complete: how many they are.
 const END: u8 = 3;
 /// A value instead of rows, as text.
 const VALUE: u8 = 4;
@@ -80,19 +80,39 @@ impl Frozen {
         first.extend_from_slice(name.as_bytes());
         first.extend_from_slice(&empty);
         chunks.append(&file, vec![first], Durability::Process).await?;
+        let mut rows = 0;
         while let Some(batch) = batches.next().await {
+            let batch = batch?;
+            rows += batch.num_rows() as u64;
             let mut bytes = vec![ROWS];
-            bytes.append(&mut ipc(&batch?)?);
+            bytes.append(&mut ipc(&batch)?);
             files.budget.take(bytes.len())?;
             chunks.append(&file, vec![bytes], Durability::Process).await?;
         }
-        chunks.append(&file, vec![vec![END]], Durability::Machine).await?;
+        let mut end = vec![END];
+        end.extend_from_slice(&rows.to_le_bytes());
+        chunks.append(&file, vec![end], Durability::Machine).await?;
         Ok(Frozen {
             chunks,
             file,
             schema,
             name: name.to_string(),
         })
+    }
+
+    /// Returns how many rows a copy has; none where there is no copy, or it says nothing of that.
+    ///
+    /// # Errors
+    /// What can't be read.
+    pub async fn count(files: &RunFiles, step: &str) -> Result<Option<u64>> {
+        let (file, mut at) = (files.name(step, "rows"), 0);
+        let mut last = Vec::new();
+        while let Some((chunk, next)) = files.chunks.chunk(&file, at).await? {
+            (last, at) = (chunk, next);
+        }
+        let count = last.split_first().filter(|(first, _)| **first == END);
+        let count = count.and_then(|(_, rest)| rest.first_chunk::<8>());
+        Ok(count.map(|bytes| u64::from_le_bytes(*bytes)))
     }
 
     /// Returns the rows, in the order they came.

@@ -64,6 +64,11 @@ impl Watermark {
         self.chunks.set_mark(&self.file, &mark, Durability::Machine).await
     }
 
+    /// Returns the number below which earlier attempts may have sent rows.
+    pub fn before(&self) -> u64 {
+        self.before
+    }
+
     /// Tells whether an earlier attempt may have sent a row.
     pub fn covered(&self, row: u64) -> bool {
         row < self.before
