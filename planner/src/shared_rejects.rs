@@ -1,4 +1,5 @@
-//! Steps of several flows whose rejected rows go to one table: what one leaves, the next run of another replaces.
+//! Steps whose rejected rows go to one table: which rows are whose is not known, and what one flow leaves, the next run of another
+//! replaces.
 
 use std::collections::BTreeSet;
 
@@ -10,14 +11,17 @@ use crate::diagnostic::Diagnostics;
 use crate::expr::Prop;
 use crate::ops::{FlowAction, FlowStep, TableRef, each_step};
 use crate::plan::{Action, Plan};
+use crate::span::Place;
 
-/// Warns of steps whose rejected rows share a table with those of a flow that is not part of the plan.
+/// Refuses steps of a plan whose rejected rows share a table, and warns of those that share it with a flow that is not part of the
+/// plan.
 pub fn check(
     plan: &Plan,
     visited: &BTreeSet<String>,
     flows: &IndexMap<String, Vec<FlowStep>>,
     d: &mut Diagnostics,
 ) {
+    let mut seen: Vec<(Json, Place)> = Vec::new();
     plan.root.each(&mut |step| {
         let Action::Http(http) = &step.action else { return };
         let Some(own) = http
@@ -28,6 +32,20 @@ pub fn check(
             return;
         };
         let (table, own) = own;
+        let place = |place: &Place| (place.file.clone(), place.line, place.column);
+        // A flow that is called twice has one step, twice.
+        let other = seen
+            .iter()
+            .find(|(known, at)| *known == own && place(at) != place(&step.place));
+        if let Some((_, at)) = other {
+            let message = format!(
+                "rejected rows go to {}, where those of the step at {at} go, too",
+                table.in_short()
+            );
+            d.error(Code::DuplicateId, step.place.clone(), message)
+                .help("the table is named after the step: give one of them another `id`");
+        }
+        seen.push((own.clone(), step.place.clone()));
         let others = flows.iter().filter(|(name, _)| !visited.contains(*name));
         let same = others
             .filter(|(_, steps)| rejects_into(steps, &own))

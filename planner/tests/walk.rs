@@ -131,7 +131,7 @@ pub fn examples() -> Vec<(&'static str, Json)> {
     ] {
         parts.push(("http_request", paging(kind)));
     }
-    parts.push(("http_request", json!({"op": "http_request", "timeout": 60, "checkpoint": false, "max_rejects": "5%", "on_error": "reject",
+    parts.push(("http_request", json!({"op": "http_request", "id": "push", "timeout": 60, "checkpoint": false, "max_rejects": "5%", "on_error": "reject",
         "for_each": {"source": "db", "table": "t", "as": "row"}, "request": {"source": "shop", "url": "/x", "method": "POST", "idempotent": true}})));
     parts.push(("http_request", json!({"op": "http_request", "request": {"source": "shop", "url": "/x", "conditional": false},
         "response": {"tables": [{"source": "db", "table": "t", "columns": {"id": "text"}}], "parser_expression": "{'tables': {'t': []}}"}})));

@@ -165,6 +165,7 @@ impl Parts {
             variables: self.variables,
             databases: self.databases,
             apis: self.apis,
+            reject_tables: Default::default(),
             evaluator: self.evaluator,
             redactor: self.redactor,
             memory: self.memory,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use sequor_planner::Diagnostics;
 use sequor_planner::effects::Resource;
-use sequor_planner::plan::Plan;
+use sequor_planner::plan::{Action, Plan};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -132,7 +132,8 @@ impl Project {
                     ))
                     .into());
             }
-            journal.only(steps);
+            let around = around(&compiled.plan, &steps)?;
+            journal.only(steps.into_iter().chain(around).collect());
         }
         if !options.force {
             if let Some(difference) = file.difference(&compiled)? {
@@ -161,6 +162,41 @@ impl Project {
         };
         Ok((compiled, resumed))
     }
+}
+
+/// The steps that others are in.
+///
+/// # Errors
+/// One that is in a loop, or in a flow that was planned when it was called: what it had around it is not there any more.
+fn around(plan: &Plan, steps: &HashSet<String>) -> Result<Vec<String>> {
+    let mut all = Vec::new();
+    let refused = |what: String| {
+        let message = format!("{what}: its rows can't be sent again by themselves");
+        Error::new(ErrorKind::Resume, message).help(
+            "its table of rejects has them, of all rounds: send them by a flow that goes through that table",
+        )
+    };
+    for step in steps {
+        let Some(path) = plan.root.path_to(step) else {
+            return Err(refused(format!("step `{step}` was planned when it ran")));
+        };
+        for around in path {
+            let what = match &around.action {
+                Action::ForEach { .. } | Action::While { .. } => "loop",
+                Action::Call { .. } => "call",
+                _ if around.unfolds.is_some() => "step",
+                _ => {
+                    all.push(around.id.clone());
+                    continue;
+                }
+            };
+            return Err(refused(format!(
+                "step `{step}` is inside of the {what} `{}`",
+                around.id
+            )));
+        }
+    }
+    Ok(all)
 }
 
 /// The run that is meant.

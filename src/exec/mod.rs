@@ -10,6 +10,7 @@ mod event;
 mod keep;
 mod load;
 mod marks;
+mod reject_tables;
 mod request;
 mod run;
 mod scheduler;

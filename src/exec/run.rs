@@ -19,6 +19,7 @@ use super::scope::Scope;
 use super::variables::Variables;
 use crate::error::Result;
 use crate::exec::keep::Keeper;
+use crate::exec::reject_tables::RejectTables;
 use crate::expr::Evaluator;
 use crate::local::Memory;
 use crate::secret::Redactor;
@@ -71,6 +72,8 @@ pub struct Run {
     pub kept: Option<Keeper>,
     pub databases: Arc<Databases>,
     pub apis: Apis,
+    /// The tables of rejects that were filled.
+    pub reject_tables: RejectTables,
     pub evaluator: Arc<Evaluator>,
     /// What queries that run here may take.
     pub memory: Memory,

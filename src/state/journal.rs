@@ -33,6 +33,8 @@ pub enum Entry {
     Kept,
     /// Rows are about to be added to tables: how many these have.
     Committing,
+    /// A table of rejects that the run has made anew: what follows is added to it.
+    Filled,
     /// A variable that can't be kept, and why: the run can't be gone on with.
     Unkept,
     /// A variable of the project whose value may not have reached its place.
@@ -49,6 +51,7 @@ impl Entry {
             Entry::Begun => "begun",
             Entry::Kept => "kept",
             Entry::Committing => "committing",
+            Entry::Filled => "filled",
             Entry::Unkept => "unkept",
             Entry::Unsaved => "unsaved",
         }

@@ -38,12 +38,25 @@ pub fn of(case: &Case, stage: &Stage) -> String {
     out.replace(&format!("stage ({kind})"), "stage (staging)")
         .replace(&server.url, "$API")
         .replace(&*folder, "$PROJECT")
+        .lines()
+        .map(|line| line.split(" | ").map(moment).collect::<Vec<_>>().join(" | ") + "\n")
+        .collect::<String>()
         .split_inclusive(char::is_whitespace)
         .map(|word| match uuid::Uuid::parse_str(word.trim_end()) {
             Ok(_) => word.replace(word.trim_end(), "$RUN"),
             Err(_) => word.to_string(),
         })
         .collect()
+}
+
+/// A value of a table; a moment of this run has no place in what comes out of it.
+fn moment(value: &str) -> &str {
+    let text = value.trim_end_matches('Z').replacen('T', " ", 1);
+    let text = text.split_once('+').map_or(text.as_str(), |(time, _)| time);
+    match chrono::NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f") {
+        Ok(time) if (chrono::Utc::now().naive_utc() - time).num_hours().abs() < 1 => "$NOW",
+        _ => value,
+    }
 }
 
 /// `brief`: of what failed only the step is told, since databases say it in different words.

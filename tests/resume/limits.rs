@@ -10,7 +10,7 @@ use crate::support::program::Project;
 use crate::support::server::{Server, json};
 
 /// A server whose rows fail by their ids: those that end in 3, until it is good.
-fn picky() -> (Server, Arc<AtomicBool>) {
+pub fn picky() -> (Server, Arc<AtomicBool>) {
     let good = Arc::new(AtomicBool::new(false));
     let is_good = good.clone();
     let server = Server::start(move |asked| {

@@ -6,6 +6,7 @@ mod crash;
 mod faults;
 mod history;
 mod limits;
+mod reject_tables;
 mod retries;
 mod seldom;
 mod stops;

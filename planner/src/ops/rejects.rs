@@ -4,6 +4,17 @@ use super::common::OnError;
 use super::rules::{Rule, RuleAction};
 use super::{HttpRequest, RowSource, TableRef};
 use crate::expr::Prop;
+use crate::name_limit::NameLimit;
+
+/// What every database keeps of a name: PostgreSQL keeps the least.
+const LONGEST: NameLimit = NameLimit::Bytes(63);
+
+/// The table of a step's rejects. A name of a step may hold what no name of a table does, and be longer.
+fn table_of(step: &str) -> String {
+    let plain = step.chars().map(|c| if c.is_alphanumeric() { c } else { '_' });
+    let name = format!("{}_rejects", plain.collect::<String>());
+    LONGEST.shortened(&name).unwrap_or(name)
+}
 
 impl HttpRequest {
     /// Returns where rows go whose request failed for good: a table beside the one they come from, named after the
@@ -24,7 +35,7 @@ impl HttpRequest {
             RowSource::Values(_) => return None,
         };
         wanted.then(|| TableRef {
-            table: Prop::Literal(format!("{step}_rejects").into()),
+            table: Prop::Literal(table_of(step).into()),
             ..beside
         })
     }

@@ -133,6 +133,23 @@ impl Region {
 }
 
 impl Region {
+    /// Returns the steps that a step is in, from the outermost; none where there is no such step.
+    pub fn path_to(&self, id: &str) -> Option<Vec<&Step>> {
+        self.steps.iter().find_map(|step| {
+            if step.id == id {
+                return Some(Vec::new());
+            }
+            let regions = step.action.regions().into_iter();
+            let inside = regions
+                .map(|(_, region)| region)
+                .find_map(|region| region.path_to(id));
+            inside.map(|mut path| {
+                path.insert(0, step);
+                path
+            })
+        })
+    }
+
     /// Calls `f` with every step, those inside others too, to be changed.
     pub fn each_mut(&mut self, f: &mut impl FnMut(&mut Step)) {
         for step in &mut self.steps {

@@ -107,8 +107,19 @@ impl Resolver<'_> {
                 .error(Code::BadValue, step.place.clone(), message)
                 .help("keep the values in a table, or leave out what rejects them");
         }
-        let name = id.rsplit('/').next().unwrap_or(id);
+        // The name that the flow gives: that of a step in a plan is made to differ from others.
+        let name = match &step.id {
+            Some((id, _)) => id.as_str(),
+            None => id.rsplit('/').next().unwrap_or(id),
+        };
         let rejects = request.rejects(step.on_error, name);
+        if rejects.is_some() && step.id.is_none() {
+            let message =
+                "rejected rows go to a table that is named after the step, and this one has no `id`";
+            self.d
+                .error(Code::MissingKey, step.place.clone(), message)
+                .help("add an `id`: the rows of `id: push` go to `push_rejects`");
+        }
         if request.max_rejects.is_some() && request.for_each.is_some() && !request.may_reject(step.on_error) {
             let message = "`max_rejects` counts rejected rows, and this step rejects none: the first request that fails ends it";
             self.d

@@ -15,9 +15,10 @@ use crate::exec::load::deferred::{self, DeferredLoad};
 use crate::exec::load::filled::{Filled, never_seen};
 use crate::exec::load::filling::Filling;
 use crate::exec::load::loader::{Loaded, Loaders, Sender, joined};
-use crate::exec::load::table::{Defaults, table_name};
+use crate::exec::load::table::Defaults;
 use crate::exec::load::target::{Loading, Target, appended, loading, target};
 use crate::python::{NamedTable, OnFull, ParserTables};
+use crate::sources::database::TableName;
 
 /// The tables that a step fills.
 pub struct Sink {
@@ -82,10 +83,14 @@ impl Sink {
         })
     }
 
-    /// Begins the load of another table, which becomes exactly what this step puts into it, uncounted. Its number.
-    pub async fn add(&mut self, table: &TableRef, columns: &[(&str, &str)]) -> Result<usize> {
+    /// Begins the load of another table, whose rows are not counted. Its number.
+    pub async fn add(
+        &mut self,
+        (table, name): (&TableRef, TableName),
+        columns: &[(&str, &str)],
+        mode: WriteMode,
+    ) -> Result<usize> {
         let context = &self.context;
-        let name = table_name(context, table).await?;
         let specs = columns.iter().map(|(name, sql)| ColumnSpec::new(*name, *sql));
         let tables = self.tables.get_mut().unwrap_or_else(PoisonError::into_inner);
         let target = loading(
@@ -93,7 +98,7 @@ impl Sink {
             &mut tables.loaders,
             (&table.source, name),
             specs.collect(),
-            WriteMode::Replace,
+            mode,
             &table.place,
         )
         .await?;

@@ -11,6 +11,7 @@ use crate::batch::target::RowTarget;
 use crate::error::{Blame, Error, ErrorKind, Result};
 use crate::exec::event::Counters;
 use crate::exec::load::sink::Sink;
+use crate::exec::reject_tables::RejectTable;
 use crate::exec::request::ask::Failure;
 use crate::exec::request::checkpoint::Exchange;
 use crate::python::ParserTables;
@@ -30,6 +31,9 @@ pub const COLUMNS: [(&str, &str); 5] = [
 pub struct Rejects {
     /// Which table of the sink they go to.
     pub table: usize,
+    pub target: RejectTable,
+    /// Whether they are added to what the run has put there.
+    pub adds: bool,
     /// Whether any failure of a request rejects its row; else only rules do.
     pub all: bool,
     pub count: AtomicU64,

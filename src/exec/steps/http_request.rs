@@ -3,14 +3,17 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use sequor_planner::ops::{OnError, VariableScope, VariableSet};
+use sequor_planner::ops::{OnError, VariableScope, VariableSet, WriteMode};
 use sequor_planner::plan::{FanOut, HttpStep};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::api::Api;
 use crate::exec::context::StepContext;
 use crate::exec::load::sink::Sink;
+use crate::exec::load::table::table_name;
+use crate::exec::reject_tables::RejectTable;
 use crate::exec::request::checkpoint::Checkpoint;
 use crate::exec::request::context::{Outcome, RequestContext};
 use crate::exec::request::rejects::{self, Rejects};
@@ -63,19 +66,29 @@ pub async fn begin(
         Destination::Aside => Sink::begin_aside(&inside, &http.request).await?,
     };
     let rejects = match (&http.rejects, destination) {
-        (Some(table), Destination::Tables) => Some(Rejects {
-            table: sink.add(table, &rejects::COLUMNS).await?,
-            all: matches!(step.step.on_error, OnError::Reject | OnError::Split),
-            count: AtomicU64::new(0),
-            last: Mutex::default(),
-            counters: step.counters.clone(),
-            most: http.request.max_rejects,
-            what: match http.request.for_each.as_ref().and_then(|rows| rows.batch_size) {
-                Some(_) if step.step.on_error == OnError::Split || names_rows(http) => ("row", "rows"),
-                Some(_) => ("batch", "batches"),
-                None => ("row", "rows"),
-            },
-        }),
+        (Some(table), Destination::Tables) => {
+            let target = RejectTable::new(&table.source, table_name(&inside, table).await?);
+            // Rows that are sent again leave it.
+            let journal = Some(&run.journal).filter(|_| !run.retries_rejected);
+            let mode = run.reject_tables.mode(&target, journal);
+            let adds = mode == WriteMode::Append;
+            let named = (table, target.name.clone());
+            Some(Rejects {
+                table: sink.add(named, &rejects::COLUMNS, mode).await?,
+                target,
+                adds,
+                all: matches!(step.step.on_error, OnError::Reject | OnError::Split),
+                count: AtomicU64::new(0),
+                last: Mutex::default(),
+                counters: step.counters.clone(),
+                most: http.request.max_rejects,
+                what: match http.request.for_each.as_ref().and_then(|rows| rows.batch_size) {
+                    Some(_) if step.step.on_error == OnError::Split || names_rows(http) => ("row", "rows"),
+                    Some(_) => ("batch", "batches"),
+                    None => ("row", "rows"),
+                },
+            })
+        }
         _ => None,
     };
     let checkpoint = match (destination, &records) {
@@ -115,13 +128,20 @@ pub async fn run(step: &StepContext, http: &HttpStep, records: Option<Vec<Row>>)
         own,
         init,
     } = begin(step, http, Destination::Tables, records).await?;
-    match &http.fan_out {
-        FanOut::Single => fan_out::single(&context, &scope, &own).await?,
+    let asked = match &http.fan_out {
+        FanOut::Single => fan_out::single(&context, &scope, &own).await,
         FanOut::Concurrent { .. } | FanOut::Sequential { .. } => {
-            fan_out::run(&context, &scope, &own, &init).await?;
+            fan_out::run(&context, &scope, &own, &init).await
         }
+    };
+    let asked = match asked {
+        Ok(()) => not_in_doubt(step, &context).await,
+        failed => failed,
+    };
+    if let Err(error) = asked {
+        keep_rejects(step, context, &error).await?;
+        return Err(error);
     }
-    not_in_doubt(step, &context).await?;
     if let Some(checkpoint) = &context.checkpoint {
         match checkpoint.skipped.load(Ordering::Relaxed) {
             0 => {}
@@ -149,6 +169,7 @@ pub async fn run(step: &StepContext, http: &HttpStep, records: Option<Vec<Row>>)
     let set = to_publish(http, &own, &step.scope);
     step.scope.stage(&set);
     let mark = context.outcome.take_mark();
+    let rejects = context.rejects.as_ref().map(|rejects| rejects.target.clone());
     match context.outcome.keeps_tables() {
         Some(why) => {
             if !http.request.response.tables.is_empty() {
@@ -159,12 +180,55 @@ pub async fn run(step: &StepContext, http: &HttpStep, records: Option<Vec<Row>>)
         }
         None => context.sink.commit().await?,
     }
+    if let Some(rejects) = &rejects {
+        step.run.reject_tables.note(rejects, &step.run.journal);
+    }
     if let (Some((key, mark)), Some(state)) = (mark, &step.run.state) {
         let text = serde_json::to_string(&mark);
         let text = text.map_err(|e| Error::new(ErrorKind::Internal, e.to_string()))?;
         state.keep_mark(&key, &text).await?;
     }
     step.scope.publish(set);
+    Ok(())
+}
+
+/// How long, and how often, requests that were dropped are waited for.
+const MOMENT: Duration = Duration::from_millis(5);
+const MOMENTS: usize = 200;
+
+/// Puts the rows that were rejected into their table though the step fails: why they were is there to be seen. Where they are
+/// added to what is there, going on with the run would add them once more: it does so alone.
+async fn keep_rejects(step: &StepContext, context: Arc<RequestContext>, error: &Error) -> Result<()> {
+    let ends_all = matches!(
+        error.kind(),
+        ErrorKind::Cancelled | ErrorKind::State | ErrorKind::TakenBack | ErrorKind::Internal
+    );
+    if ends_all || context.rejects.is_none() {
+        return Ok(());
+    }
+    // Requests that were dropped hold it a moment longer.
+    for _ in 0..MOMENTS {
+        if Arc::strong_count(&context) == 1 {
+            break;
+        }
+        tokio::time::sleep(MOMENT).await;
+    }
+    let Some(context) = Arc::into_inner(context) else {
+        return Ok(());
+    };
+    let goes_on = step.step.on_error == OnError::Continue;
+    let Some(rejects) = context
+        .rejects
+        .as_ref()
+        .filter(|rejects| rejects.count.load(Ordering::Relaxed) > 0 && (goes_on || !rejects.adds))
+    else {
+        return Ok(());
+    };
+    let target = rejects.target.clone();
+    context.sink.commit_apart().await?;
+    if goes_on {
+        step.run.reject_tables.note(&target, &step.run.journal);
+    }
     Ok(())
 }
 
