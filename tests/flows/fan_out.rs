@@ -189,3 +189,75 @@ fn a_request_has_limits_of_its_own() {
         .sequor(&["validate"])
         .fails(2, &["`concurrency` must be a whole number above 0, or auto"]);
 }
+
+/// Answers come in any order: of rows with one key, the later row's counts, and of one row's pages the later page's.
+#[test]
+fn an_upsert_takes_rows_in_their_order() {
+    let most = Arc::new(AtomicUsize::new(0));
+    let now = Arc::new(AtomicUsize::new(0));
+    let (seen, under_way) = (most.clone(), now.clone());
+    let server = Server::start(move |asked: &Asked| {
+        let row: u64 = asked
+            .path
+            .rsplit('/')
+            .next()
+            .expect("an id")
+            .parse()
+            .expect("a number");
+        let page: u64 = asked
+            .parameter("page")
+            .map_or(1, |page| page.parse().expect("a number"));
+        seen.fetch_max(under_way.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+        let delay = Duration::from_millis(row * 7919 % 23 + if row == 0 { 60 } else { 0 });
+        let under_way = under_way.clone();
+        std::thread::spawn(move || {
+            std::thread::sleep(delay);
+            under_way.fetch_sub(1, Ordering::SeqCst);
+        });
+        // Rejected, in between.
+        if row % 10 == 9 {
+            return json("{}").status(422).after(delay);
+        }
+        let rows = match page {
+            1..3 => format!(r#"[{{"id": {}, "by": {row}, "page": {page}}}]"#, row % 5),
+            _ => "[]".to_string(),
+        };
+        json(rows).after(delay)
+    });
+    for source in ["stage", "lite"] {
+        for response in [
+            "tables: [{source: SOURCE, table: kept, write_mode: upsert, primary_key: [id], columns: {id: integer, by: integer, page: integer}, data_path: $}]",
+            "parser_expression: \"{'tables': [{'source': 'SOURCE', 'table': 'kept', 'write_mode': 'upsert', 'primary_key': ['id'], 'columns': {'id': 'integer', 'by': 'integer', 'page': 'integer'}, 'data': response.json()}]}\"",
+        ] {
+            let response = response.replace("SOURCE", source);
+            let step = formatdoc!(
+                "
+                    - op: transform
+                      source: {source}
+                      target_table: many
+                      query: with recursive s(id) as (select 0 as id union all select id + 1 from s where id < 99) select id from s
+                    - op: http_request
+                      id: push
+                      on_error: reject
+                      for_each: {{source: {source}, table: many, as: row}}
+                      request: {{source: api, url: \"/{{{{ var('row')['id'] }}}}\", pagination: {{type: page_number, param: page}}}}
+                      response: {{{response}}}
+                "
+            );
+            let project = project(&server, "concurrency: 8\n", &step)
+                .file("sources/lite.yaml", "type: sqlite\nconn_str: sqlite:///lite.db\n");
+            most.store(0, Ordering::SeqCst);
+            let ran = project.sequor(&["run", "main"]);
+            assert_eq!(ran.code, 0, "{}", ran.all());
+            let kept = project.rows(source, "select id, \"by\", page from kept order by id");
+            assert_eq!(
+                kept,
+                ["0|95|2", "1|96|2", "2|97|2", "3|98|2", "4|94|2"],
+                "{source}"
+            );
+            let most = most.load(Ordering::SeqCst);
+            // The server's own count lags behind a little; many more are begun.
+            assert!((5..=16).contains(&most), "{most}");
+        }
+    }
+}

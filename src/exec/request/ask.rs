@@ -96,6 +96,11 @@ pub async fn ask(
         judge: Some(judge).filter(|_| !context.http.request.response.rules.is_empty()),
     };
     let exchange = part.exchange;
+    // In the order of the rows: what is noted before it is sent covers no more than what is under way.
+    let _under_way = match &context.order {
+        Some(order) => Some(order.request(exchange.row).await?),
+        None => None,
+    };
     if let Some(kept) = before(context, part, request).await? {
         return Ok(sending.judged(Arc::new(kept), request).await?);
     }

@@ -230,6 +230,14 @@ pub struct Exchange {
 }
 
 impl Exchange {
+    /// Returns the exchange about a row of which nothing is known.
+    pub fn of(row: u64) -> Exchange {
+        Exchange {
+            row,
+            ..Exchange::default()
+        }
+    }
+
     /// Tells whether it is over since an earlier attempt.
     pub fn is_over(&self) -> bool {
         matches!(self.state, State::Done | State::Rejected(_) | State::Skipped(_))

@@ -7,6 +7,7 @@ use sequor_planner::plan::HttpStep;
 
 use super::checkpoint::{Checkpoint, Exchange};
 use super::rejects::Rejects;
+use super::row_order::RowOrder;
 use crate::exec::api::Api;
 use crate::exec::context::StepContext;
 use crate::exec::load::sink::Sink;
@@ -72,6 +73,8 @@ pub struct RequestContext {
     /// What became of the responses.
     pub outcome: Outcome,
     pub sink: Sink,
+    /// The order in which responses are taken; none: as they come.
+    pub order: Option<RowOrder>,
     /// Rows that take the place of those of the for_each's table.
     pub records: Option<Vec<Row>>,
 }
@@ -81,7 +84,7 @@ impl RequestContext {
     pub fn exchange(&self, row: u64) -> Exchange {
         match &self.checkpoint {
             Some(checkpoint) => checkpoint.exchange(row),
-            None => Exchange::default(),
+            None => Exchange::of(row),
         }
     }
 }

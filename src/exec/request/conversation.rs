@@ -130,6 +130,9 @@ async fn take(
     response: &Arc<Response>,
     verdict: Verdict,
 ) -> Result<Taken> {
+    if let Some(order) = &context.order {
+        order.turn(exchange.row, response.body.len()).await;
+    }
     match verdict {
         Verdict::Stop => context.stopped.store(true, Ordering::Relaxed),
         Verdict::RejectRows(positions, why) => {

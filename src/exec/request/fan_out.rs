@@ -18,6 +18,7 @@ use crate::exec::request::checkpoint::Exchange;
 use crate::exec::request::context::RequestContext;
 use crate::exec::request::conversation::converse;
 use crate::exec::request::rejects::Rejects;
+use crate::exec::request::row_order::AHEAD;
 use crate::exec::request::split::Asking;
 use crate::exec::scope::{Layer, Scope};
 use crate::state::Outcome;
@@ -42,6 +43,10 @@ pub async fn run(
         _ => 1,
     };
     let (table, batches) = source(context, rows, scope).await?;
+    let begun = match &context.order {
+        Some(_) => concurrency * AHEAD,
+        None => concurrency,
+    };
     let each_own = concurrency > 1 || !context.http.row_variables.is_empty();
     let what = if rows.batch_size.is_some() { "batch" } else { "row" };
     // Set when a row failed, or the run was told to stop: no other is begun.
@@ -80,7 +85,7 @@ pub async fn run(
                 joined.map(|set| (number, set)).map_err(|e| e.context(at()))
             }
         })
-        .buffer_unordered(concurrency);
+        .buffer_unordered(begun);
     let mut conversations = std::pin::pin!(conversations);
     // What each variable was set to by the latest row so far.
     let mut latest: HashMap<String, (usize, Value)> = HashMap::new();
@@ -199,6 +204,7 @@ fn drains(context: &RequestContext) -> bool {
 /// Asks for one row, and notes what became of it.
 async fn one(asking: Asking, row: Value) -> Result<Set> {
     let (context, exchange) = (&asking.context, &asking.exchange);
+    let under = context.order.as_ref().map(|order| order.begin(exchange.row));
     let before = exchange.rejected_before();
     if let Some(rejects) = &context.rejects {
         for rejection in before {
@@ -216,6 +222,8 @@ async fn one(asking: Asking, row: Value) -> Result<Set> {
         [] => asking.ask(row.clone()).await,
         again => asking.ask_each(&row, again).await,
     };
+    // What it gave is taken: what is noted of it holds up nobody.
+    drop(under);
     let Some(checkpoint) = checkpoint.filter(|_| !exchange.is_over()) else {
         let is_in_its_tables = |failure: &Failure| failure.is_gap && checkpoint.is_some_and(|c| c.adds);
         return match asked {

@@ -13,6 +13,7 @@ pub mod named_hosts;
 pub mod rejects;
 pub mod render;
 pub mod response;
+pub mod row_order;
 mod rules;
 pub mod shown;
 mod split;

@@ -17,6 +17,7 @@ use crate::exec::reject_tables::RejectTable;
 use crate::exec::request::checkpoint::Checkpoint;
 use crate::exec::request::context::{Outcome, RequestContext};
 use crate::exec::request::rejects::{self, Rejects};
+use crate::exec::request::row_order::RowOrder;
 use crate::exec::request::{credentials, fan_out, named_hosts};
 use crate::exec::scope::{Layer, Scope};
 use crate::exec::turn::Variable;
@@ -109,6 +110,10 @@ pub async fn begin(
         auth,
         base_url,
         sink,
+        order: match &http.fan_out {
+            FanOut::Concurrent { concurrency } => RowOrder::of(http, concurrency.most()),
+            FanOut::Sequential { .. } | FanOut::Single => None,
+        },
         records,
         checkpoint,
     });
