@@ -45,6 +45,8 @@ pub struct Response {
     pub headers: HeaderMap,
     pub url: Url,
     pub body: Bytes,
+    /// Whether it stands for the answer to a request that was not sent.
+    pub made_up: bool,
     /// The charset where the content type names none.
     pub assumed: Option<&'static Encoding>,
     /// What an interpreter made of the response, kept for the next expression.
@@ -59,6 +61,7 @@ impl Response {
             headers,
             url,
             body,
+            made_up: false,
             assumed: None,
             object: OnceLock::new(),
         }

@@ -57,6 +57,7 @@ pub mod secret;
 pub mod sources;
 /// The embedded database: DataFusion over Delta tables.
 pub mod staging;
+mod stand_in;
 /// What outlives a run: history, how far runs are, variables, tokens.
 pub mod state;
 /// Values of expressions, rows of batches among them.

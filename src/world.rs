@@ -37,6 +37,11 @@ pub trait World: Send + Sync {
     /// A variable of the process's environment.
     fn environment(&self, name: &str) -> Option<String>;
 
+    /// What stands for a variable of the process's environment that is not set; none: that is an error.
+    fn missing_environment(&self, _name: &str) -> Option<String> {
+        None
+    }
+
     /// The same, whose value no output shows from now on.
     fn secret(&self, name: &str) -> Option<String>;
 }
@@ -71,13 +76,16 @@ pub fn scalar(rows: &[Row]) -> Result<Value> {
     }
 }
 
-/// Returns the error for a missing variable of the process's environment.
-pub fn no_env(name: &str) -> Error {
-    Error::new(
-        ErrorKind::Variable,
-        format!("the environment variable {name} is not set"),
-    )
-    .help(format!(
+/// Returns what stands for a missing variable of the process's environment.
+///
+/// # Errors
+/// Nothing does: it is missing.
+pub fn no_env(world: &dyn World, name: &str) -> Result<String> {
+    if let Some(text) = world.missing_environment(name) {
+        return Ok(text);
+    }
+    let message = format!("the environment variable {name} is not set");
+    Err(Error::new(ErrorKind::Variable, message).help(format!(
         "set {name} before running, or give a default: env_var('{name}', 'default')"
-    ))
+    )))
 }

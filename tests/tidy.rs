@@ -56,6 +56,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
         "state",
         &["error", "event", "exchange", "http", "secret", "value"],
     ),
+    ("stand_in", &["batch", "error", "event", "sources", "staging"]),
     (
         "exec",
         &[
@@ -103,8 +104,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     (
         "engine",
         &[
-            "batch", "error", "event", "exec", "expr", "http", "secret", "state", "sources", "staging",
-            "value", "world",
+            "batch", "error", "event", "exec", "expr", "http", "secret", "stand_in", "state", "sources",
+            "staging", "value", "world",
         ],
     ),
     ("report", &["event"]),

@@ -65,6 +65,7 @@ const PLAIN: &[(&str, &str)] = &[
 
 /// Properties that Jinja, which gives text, can't give: maps and lists.
 const NO_TEXT: &[&str] = &[
+    "mock",
     "set",
     "variables",
     "init",
@@ -132,6 +133,7 @@ pub fn examples() -> Vec<(&'static str, Json)> {
         parts.push(("http_request", paging(kind)));
     }
     parts.push(("http_request", json!({"op": "http_request", "id": "push", "timeout": 60, "checkpoint": false, "max_rejects": "5%", "on_error": "reject",
+        "mock": {"status": 201, "headers": {"a": "b"}, "json": {"id": 1}},
         "for_each": {"source": "db", "table": "t", "as": "row"}, "request": {"source": "shop", "url": "/x", "method": "POST", "idempotent": true}})));
     parts.push(("http_request", json!({"op": "http_request", "request": {"source": "shop", "url": "/x", "conditional": false},
         "response": {"tables": [{"source": "db", "table": "t", "columns": {"id": "text"}}], "parser_expression": "{'tables': {'t': []}}"}})));

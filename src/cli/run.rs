@@ -1,5 +1,6 @@
 //! `sequor run`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -8,7 +9,8 @@ use super::args::{self, InDoubtArg, RunFormat};
 use super::context::{Context, overrides};
 use super::{compile, log};
 use crate::engine::{
-    Compiled, Preview, PreviewMode, ResumeOptions, Resumed, Session, records, stop_at_interrupt,
+    Compiled, DryOptions, DryRun, Preview, PreviewMode, ResumeOptions, Resumed, Session, records,
+    stop_at_interrupt,
 };
 use crate::error::{Error, ErrorKind, Exit, Result};
 use crate::report::{SourceText, Style, show};
@@ -21,7 +23,9 @@ pub fn run(context: &Context, args: &args::Run) -> Result<Exit> {
             return Ok(Exit::Wrong);
         };
         let preview = preview(&args.debug)?;
-        log::start(&compiled.loaded.project.log(), args.log_format);
+        if !args.dry_run {
+            log::start(&compiled.loaded.project.log(), args.log_format);
+        }
         run_compiled(context, args, &compiled, preview, resumed).await
     });
     // A query of Python's that blocks must not keep the process.
@@ -102,10 +106,38 @@ async fn run_compiled(
         .from_step(args.from_step.clone())
         .wait(args.wait, Some(Box::new(crate::report::err)))
         .in_doubt(InDoubtArg::meant(args.in_doubt));
+    let dry_run = dry_run(args)?;
+    let session = session.dry_run(dry_run.clone());
     for notice in &compiled.loaded.notices {
         crate::report::err(format!("note: {notice}"));
     }
-    tell(context, compiled, session, style, source, args.grace).await
+    let exit = tell(context, compiled, session, style, source, args.grace).await?;
+    if let Some(dry_run) = dry_run {
+        let report = dry_run.report().await?;
+        match args.format {
+            RunFormat::Json => {
+                let told = serde_json::json!({"event": "dry_run", "report": report});
+                crate::report::out(told);
+            }
+            RunFormat::Text => crate::report::out(crate::report::dry_run(&report, context.color_out)),
+        }
+    }
+    Ok(exit)
+}
+
+/// Rows of each table that a dry run reads, where nothing is said.
+const SAMPLE: u64 = 1_000;
+
+fn dry_run(args: &args::Run) -> Result<Option<Arc<DryRun>>> {
+    if !args.dry_run {
+        return Ok(None);
+    }
+    DryRun::new(DryOptions {
+        sample: args.sample.unwrap_or(SAMPLE),
+        fixtures: args.fixtures.clone(),
+        offline: args.offline,
+    })
+    .map(Some)
 }
 
 /// How a run is told.

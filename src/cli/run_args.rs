@@ -26,6 +26,18 @@ pub struct Run {
     /// Answer requests from the recordings in DIR; the network is not touched
     #[arg(long, value_name = "DIR")]
     pub replay: Option<PathBuf>,
+    /// Try the flow without any effect outside: tables go to throw-away copies, requests that change something are shown
+    #[arg(long, conflicts_with_all = ["resume", "retry_failed", "from_step", "look", "record", "wait"])]
+    pub dry_run: bool,
+    /// With --dry-run: rows of each table that are read from its real database [default: 1000]
+    #[arg(long, value_name = "N", requires = "dry_run")]
+    pub sample: Option<u64>,
+    /// With --dry-run: a folder with tables as files, <source>/<table>.csv, .jsonl or .parquet
+    #[arg(long, value_name = "DIR", requires = "dry_run")]
+    pub fixtures: Option<PathBuf>,
+    /// With --dry-run: ask nothing of any server
+    #[arg(long, requires = "dry_run")]
+    pub offline: bool,
     /// How the run is told: text, or one JSON object per event on standard output
     #[arg(long, value_enum, default_value_t = RunFormat::Text)]
     pub format: RunFormat,

@@ -16,7 +16,7 @@ use super::turns::{self, Waiting};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{ErrorReport, RunStatus};
 use crate::exec::{Keeper, Listener};
-use crate::http::TokenStore;
+use crate::http::{NoTokens, TokenStore};
 use crate::state::{BEAT, Budget, Chunks, Journal, Owner, Recorder, RunFiles, Store, Tokens, Wanted};
 
 /// What a run leaves behind.
@@ -57,8 +57,22 @@ impl History {
     pub async fn none(loaded: &Loaded) -> Result<Begun> {
         let store = loaded.open_state().await?;
         let sealer = loaded.sealer(&store);
-        let tokens: Arc<dyn TokenStore> = Arc::new(Tokens::new(&store, &sealer));
-        Ok(Begun {
+        Ok(History::unkept(Arc::new(Tokens::new(&store, &sealer))))
+    }
+
+    /// Returns that of a dry run: a state that is not there is not made.
+    ///
+    /// # Errors
+    /// A state that can't be opened.
+    pub async fn dry(loaded: &Loaded) -> Result<Begun> {
+        match loaded.has_state() {
+            true => History::none(loaded).await,
+            false => Ok(History::unkept(Arc::new(NoTokens))),
+        }
+    }
+
+    fn unkept(tokens: Arc<dyn TokenStore>) -> Begun {
+        Begun {
             history: History {
                 run: Uuid::now_v7(),
                 attempt: 1,
@@ -77,7 +91,7 @@ impl History {
                 ..Remembered::default()
             },
             listener: None,
-        })
+        }
     }
 
     /// Begins a run, or goes on with one.
@@ -146,6 +160,11 @@ impl History {
             },
             listener: Some(listener),
         })
+    }
+
+    /// Tells whether anything is remembered.
+    pub fn is_kept(&self) -> bool {
+        self.kept.is_some()
     }
 
     /// Waits until what was told is remembered.

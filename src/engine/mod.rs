@@ -2,6 +2,7 @@
 //! The documentation of the crate has an example.
 
 mod compile;
+mod dry_run;
 mod estimate;
 mod history;
 mod parts;
@@ -18,6 +19,7 @@ mod turns;
 pub use crate::exec::{InDoubt, Listener, Opener, Preview, PreviewMode, records};
 pub use crate::state::{Entry, Journal, Progress, RunRecord, RunState, StepRecord, Store, Wanted};
 pub use compile::{CompileError, CompileOptions, Compiled, Loaded, check_jinja2};
+pub use dry_run::{DryOptions, DryRun};
 pub use plan_file::PlanFile;
 pub use project::{Location, Project};
 pub use registry::{Files, Opening};

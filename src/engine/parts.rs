@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::compile::Loaded;
+use super::dry_run::StandIns;
 use super::registry::{Files, Opening};
 use super::session::Options;
 use crate::error::{Error, ErrorKind, Result};
@@ -65,7 +66,11 @@ impl Parts {
         }
         let folder = loaded.project.folder().to_path_buf();
         let state = loaded.project.state(&loaded.compiler.project.name);
-        let memory = Memory::new(memory_limit()?, Some(state.join("spill")));
+        let spill = match &options.dry_run {
+            Some(dry_run) => dry_run.spill(),
+            None => state.join("spill"),
+        };
+        let memory = Memory::new(memory_limit()?, Some(spill));
         let opener: Arc<dyn Opener> = match &options.databases {
             Some(opener) => opener.clone(),
             None => Arc::new(Registry {
@@ -74,9 +79,18 @@ impl Parts {
                 staging: state.join("staging"),
                 memory: memory.clone(),
                 folder: folder.clone(),
-                files_exist: options.files_exist,
+                files_exist: options.files_exist || options.dry_run.is_some(),
                 files: Files::default(),
             }),
+        };
+        let opener = match &options.dry_run {
+            Some(dry_run) => Arc::new(StandIns {
+                run: dry_run.clone(),
+                real: opener,
+                memory: memory.clone(),
+                staging: state.join("staging"),
+            }),
+            None => opener,
         };
         let sources = || loaded.compiler.sources.values().cloned();
         let databases = Arc::new(Databases::new(opener, redactor.clone(), sources()));
@@ -105,6 +119,7 @@ impl Parts {
             self.databases.clone(),
             self.redactor.clone(),
             CancellationToken::new(),
+            None,
         )
     }
 
@@ -154,6 +169,7 @@ impl Parts {
             compiler: loaded.compiler.clone(),
             in_order: plan.in_order,
             plan: plan.clone(),
+            dry: options.dry_run.as_ref().map(|dry_run| dry_run.dry.clone()),
             id: kept.id,
             files: kept.files,
             retries_rejected: kept.retries_rejected,

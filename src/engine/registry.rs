@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use sequor_planner::expr::Prop;
 use sequor_planner::syntax::{DatabaseSource, Source, SourceKind};
 
+use crate::batch::types::{BareDecimal, ColumnType, column_type};
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::Evaluator;
 use crate::secret::{Redactor, Secret};
@@ -17,6 +18,24 @@ use crate::sources::{adbc, duckdb, mysql, postgres, snowflake, sqlite};
 use crate::staging::{Memory, Staging};
 use crate::value::Value;
 use crate::world::World;
+
+/// How the databases of a kind read names of types.
+pub struct Types;
+
+impl Types {
+    /// Returns that of a kind.
+    pub fn of(kind: &DatabaseSource) -> fn(&str) -> Result<ColumnType> {
+        match kind {
+            DatabaseSource::MySql(_) => mysql::column_type,
+            DatabaseSource::Sqlite(_) => sqlite::column_type,
+            DatabaseSource::DuckDb(_) => duckdb::column_type,
+            DatabaseSource::Snowflake(_) => snowflake::column_type,
+            DatabaseSource::Postgres(_) | DatabaseSource::Adbc(_) | DatabaseSource::Staging(_) => {
+                |sql| column_type(sql, BareDecimal::Fixed)
+            }
+        }
+    }
+}
 
 /// What opening a database needs besides its definition.
 pub struct Opening<'a> {

@@ -128,6 +128,7 @@ async fn to_end(
         seconds,
         steps: events.steps(),
         error: result.as_ref().err().map(ErrorReport::from),
+        resumable: result.is_err() && history.is_kept(),
     };
     // Before it is told: what was told is remembered.
     let ended = history

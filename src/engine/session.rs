@@ -10,6 +10,7 @@ use sequor_planner::plan::{Action, Plan};
 use tokio_util::sync::CancellationToken;
 
 use super::compile::{Compiled, Loaded};
+use super::dry_run::DryRun;
 use super::history::History;
 use super::parts::{self, Parts, Remembered};
 use super::resume::Resumed;
@@ -51,6 +52,8 @@ pub(super) struct Options {
     pub interpreter: Option<Arc<Evaluator>>,
     /// What is done with rows that may have been sent by an earlier attempt.
     pub in_doubt: InDoubt,
+    /// None: it is no dry run.
+    pub dry_run: Option<Arc<DryRun>>,
     /// How long requests under way get to end in order.
     pub grace: Duration,
     /// How long the run may take.
@@ -70,6 +73,7 @@ impl Default for Options {
             databases: None,
             interpreter: None,
             in_doubt: InDoubt::default(),
+            dry_run: None,
             grace: GRACE,
             timeout: None,
         }
@@ -106,6 +110,12 @@ impl Session {
     /// Answers requests from the recordings in a folder; the network is not touched.
     pub fn replay(mut self, folder: Option<PathBuf>) -> Session {
         self.options.replay = folder;
+        self
+    }
+
+    /// Tries the flow without any effect outside.
+    pub fn dry_run(mut self, dry_run: Option<Arc<DryRun>>) -> Session {
+        self.options.dry_run = dry_run;
         self
     }
 
@@ -186,6 +196,7 @@ impl Session {
         self.listeners.push(own);
         let plan = Arc::new(plan);
         let remembered = match self.options.preview.mode {
+            None if self.options.dry_run.is_some() => History::dry(&self.loaded).await?,
             None => {
                 let from = self.from_step.as_deref();
                 let resumed = self.resumed.take();
@@ -202,6 +213,9 @@ impl Session {
             let cancel = self.cancel.clone();
             let run = parts.run(&self.loaded, &plan, &self.options, keeps, events.clone(), cancel);
             parts::open_at_start(&self.loaded, &plan, &self.options, &run).await?;
+            if let Some(dry_run) = &self.options.dry_run {
+                dry_run.find_tables(&plan, &run).await?;
+            }
             Ok((run, events))
         };
         let started: Result<_> = started.await;

@@ -89,6 +89,11 @@ impl Loaded {
         self.project.state(&self.compiler.project.name)
     }
 
+    /// Tells whether there is a state already.
+    pub fn has_state(&self) -> bool {
+        self.compiler.project.state.source.is_some() || self.state_folder().join(FILE).is_file()
+    }
+
     /// Opens the project's state.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! What a run tells about itself, as data: events while it goes, and a report at its end. Both are read back as they were
 //! written.
 
+mod dry_run;
 mod report;
 
 use std::time::Duration;
@@ -10,6 +11,7 @@ use sequor_planner::Place;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub use dry_run::{DryReport, DryTable, Example, Findings, Unsent, Written};
 pub use report::{RunReport, RunStatus, StepReport, Tally};
 
 use crate::error::Error;

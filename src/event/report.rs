@@ -16,6 +16,9 @@ pub struct RunReport {
     pub steps: Vec<StepReport>,
     /// Why it failed.
     pub error: Option<ErrorReport>,
+    /// Whether it ended too early, and can be gone on with.
+    #[serde(default)]
+    pub resumable: bool,
 }
 
 /// How a run ended.

@@ -99,6 +99,11 @@ impl Apis {
         }
     }
 
+    /// Tells whether recordings answer requests.
+    pub fn replays(&self) -> bool {
+        self.transports.replay.is_some()
+    }
+
     /// Tells whether a source is an API.
     pub fn is_api(&self, name: &str) -> bool {
         let source = self.sources.get(name);

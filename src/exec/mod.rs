@@ -6,6 +6,7 @@ mod apis;
 mod conditions;
 mod context;
 mod databases;
+mod dry;
 mod event;
 mod keep;
 mod load;
@@ -24,6 +25,7 @@ mod variables;
 
 pub use apis::{Apis, Transports};
 pub use databases::{Databases, Opener};
+pub use dry::Dry;
 pub use event::{Events, Listener};
 pub use keep::Keeper;
 pub use run::{InDoubt, Run, execute};

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::apis::Apis;
 use super::context::StepContext;
 use super::databases::Databases;
+use super::dry::Dry;
 use super::event::Events;
 use super::scheduler::{self, Prepared};
 use super::scope::Scope;
@@ -53,6 +54,8 @@ pub struct Run {
     pub in_order: bool,
     /// What outlives it; none: a run that is only looked at.
     pub state: Option<Store>,
+    /// What a dry run knows; none: it is none.
+    pub dry: Option<Arc<Dry>>,
     /// Its id, the same in each attempt.
     pub id: Uuid,
     /// Where it keeps what it can be gone on with; none: it keeps nothing.
@@ -93,6 +96,7 @@ impl Run {
             self.databases.clone(),
             self.redactor.clone(),
             self.cancel.clone(),
+            self.dry.clone(),
         )
     }
 }

@@ -8,6 +8,7 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use super::databases::Databases;
+use super::dry::Dry;
 use super::tables::{Relation, collect};
 use super::turn::{Turn, Variable};
 use super::variables::Variables;
@@ -89,6 +90,8 @@ pub struct Scope {
     turn: Option<Turn>,
     /// Tells steps to stop in order: the run's, or that of a step around which took too long.
     stop: CancellationToken,
+    /// What a dry run knows.
+    dry: Option<Arc<Dry>>,
     /// The rounds of loops and the calls around, as the journal names them.
     path: Arc<str>,
     /// What the step has published.
@@ -104,6 +107,7 @@ impl Scope {
         databases: Arc<Databases>,
         redactor: Redactor,
         stop: CancellationToken,
+        dry: Option<Arc<Dry>>,
     ) -> Scope {
         Scope {
             variables,
@@ -115,6 +119,7 @@ impl Scope {
             calls: 0,
             turn: None,
             stop,
+            dry,
             path: "".into(),
             published: Published::default(),
             layers: Vec::new(),
@@ -385,6 +390,10 @@ impl World for Scope {
         let value = std::env::var(name).ok()?;
         self.redactor.add_variable(name, &value);
         Some(value)
+    }
+
+    fn missing_environment(&self, name: &str) -> Option<String> {
+        self.dry.as_ref().map(|dry| dry.missing(name))
     }
 
     fn secret(&self, name: &str) -> Option<String> {

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::api::seconds as seconds_of;
 use super::context::StepContext;
+use super::dry::Dry;
 use super::event::Counters;
 use super::keep;
 use super::run::Run;
@@ -34,6 +35,11 @@ pub async fn step_to_end(run: Arc<Run>, step: Arc<Step>, scope: Scope, depth: us
     if run.journal.is_over(&scope.key(&step.id)) {
         return already_done(&run, &step, &scope, depth).await;
     }
+    if let Some(dry) = &run.dry
+        && let Some(needs) = dry.needs(&step)
+    {
+        return not_tried(&run, dry, &step, &scope, (depth, needs)).await;
+    }
     let counters = Arc::new(Counters::default());
     let begun = EventKind::StepStarted {
         op: step.op.to_string(),
@@ -57,6 +63,12 @@ pub async fn step_to_end(run: Arc<Run>, step: Arc<Step>, scope: Scope, depth: us
         () = stopped(&run, &step, &around) => Err(interrupted()),
         result = in_time(&context) => result,
     };
+    if let (Some(dry), Err(error)) = (&run.dry, &result)
+        && error.kind() == ErrorKind::Variable
+        && let Some(needs) = dry.named_in(error.message())
+    {
+        return not_tried(&run, dry, &step, &scope, (depth, needs)).await;
+    }
     let result = result.map_err(|e| e.map_text(|text| run.redactor.shown(text)).at(&step.place));
     // What became of the step shows in its turn: a step before it may fail yet.
     let result = match (result, scope.turn()) {
@@ -151,6 +163,23 @@ fn continues(step: &Step, error: &Error) -> bool {
 
 /// Passes over a step that an earlier attempt at the run did.
 async fn already_done(run: &Run, step: &Step, scope: &Scope, depth: usize) -> End {
+    let because = run.journal.why_over(&scope.key(&step.id)).to_string();
+    passed_over(run, step, scope, (depth, StepStatus::AlreadyDone, because)).await
+}
+
+/// Passes over a step of a dry run that needs what only a real answer gives.
+async fn not_tried(run: &Run, dry: &Dry, step: &Step, scope: &Scope, (depth, needs): (usize, String)) -> End {
+    let because = format!("it needs {needs}, which only a real answer gives");
+    dry.not_tried(step, &because);
+    passed_over(run, step, scope, (depth, StepStatus::Skipped, because)).await
+}
+
+async fn passed_over(
+    run: &Run,
+    step: &Step,
+    scope: &Scope,
+    (depth, status, because): (usize, StepStatus, String),
+) -> End {
     scope.stage(&[]);
     let come = tokio::select! {
         () = scope.stop().cancelled() => Err(Error::new(ErrorKind::Cancelled, "interrupted")),
@@ -161,11 +190,11 @@ async fn already_done(run: &Run, step: &Step, scope: &Scope, depth: usize) -> En
             let passed = EventKind::StepFinished {
                 op: step.op.to_string(),
                 depth,
-                status: StepStatus::AlreadyDone,
+                status,
                 totals: Totals::default(),
                 seconds: 0.0,
                 error: None,
-                because: Some(run.journal.why_over(&scope.key(&step.id)).to_string()),
+                because: Some(because),
             };
             run.events.emit(Some(&step.id), passed).await;
             End::Over

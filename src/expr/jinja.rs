@@ -74,13 +74,14 @@ impl Jinja {
                 match (world.environment(name), default) {
                     (Some(value), _) => Ok(JinjaValue::from(value)),
                     (None, Some(default)) => Ok(default),
-                    (None, None) => Err(fail(no_env(name))),
+                    (None, None) => no_env(&*world, name).map(JinjaValue::from).map_err(fail),
                 }
             },
         );
         environment.add_function("secret", |state: &State, name: &str| {
-            let found = world(state)?.secret(name);
-            found.ok_or_else(|| fail(no_env(name)))
+            let world = world(state)?;
+            let found = world.secret(name);
+            found.map_or_else(|| no_env(&*world, name).map_err(fail), Ok)
         });
         environment.add_function("now", clock::now);
         environment.add_function("today", clock::today);

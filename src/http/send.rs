@@ -272,6 +272,10 @@ impl Sending<'_> {
         response: Arc<Response>,
         request: &Request,
     ) -> std::result::Result<(Arc<Response>, Verdict), Failure> {
+        if response.made_up {
+            // No rule knows what it would say.
+            return Ok((response, Verdict::Take));
+        }
         if response.status == 304 && is_conditional(request) {
             return Ok((response, Verdict::Keep));
         }

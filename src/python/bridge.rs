@@ -11,7 +11,7 @@ use super::object::as_object;
 use crate::error::{Error, Result};
 use crate::value::Row;
 use crate::value::Value;
-use crate::world::{Ask, World, var};
+use crate::world::{Ask, World, no_env, var};
 
 pyo3::create_exception!(sequor, SequorError, PyRuntimeError);
 
@@ -119,13 +119,15 @@ impl Bridge {
 
     #[pyo3(signature = (name, default=None))]
     fn env_var(&self, name: &str, default: Option<String>) -> PyResult<String> {
-        let value = self.world()?.environment(name).or(default);
-        self.check(value.ok_or_else(|| crate::world::no_env(name)))
+        let world = self.world()?;
+        let value = world.environment(name).or(default);
+        self.check(value.map_or_else(|| no_env(&*world, name), Ok))
     }
 
     fn secret(&self, name: &str) -> PyResult<String> {
-        let value = self.world()?.secret(name);
-        self.check(value.ok_or_else(|| crate::world::no_env(name)))
+        let world = self.world()?;
+        let value = world.secret(name);
+        self.check(value.map_or_else(|| no_env(&*world, name), Ok))
     }
 
     /// The filter `path` of templates.

@@ -96,9 +96,9 @@ pub fn line(event: &Event, color: bool, quiet: bool, source: &SourceText) -> Opt
             };
             let (flow, status) = (&report.flow, report.status.as_str());
             let error = untold(report).map(|error| format!("\n{}\n", render(error, "", source, color)));
-            let goes_on = match report.status {
-                RunStatus::Done => String::new(),
-                _ => format!("\nTo go on with it: sequor run {flow} --resume {}", event.run),
+            let goes_on = match report.resumable {
+                false => String::new(),
+                true => format!("\nTo go on with it: sequor run {flow} --resume {}", event.run),
             };
             err(format!(
                 "{}{table}\nFlow {flow}: {status} in {:.2} s{goes_on}",

@@ -1,5 +1,6 @@
 //! Events to words: progress on a terminal, plain lines elsewhere, JSON lines for programs, and the summary.
 
+mod dry_run;
 mod error;
 mod json;
 mod lines;
@@ -14,6 +15,7 @@ use tokio::sync::mpsc;
 
 use crate::event::{Event, Totals};
 
+pub use dry_run::dry_run;
 pub use error::{SourceText, render};
 pub use out::{err, out};
 pub use summary::{line as step_line, of_lines as step_table};

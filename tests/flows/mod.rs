@@ -9,6 +9,7 @@ mod commands;
 mod computed;
 mod databases;
 mod declared;
+mod dry_run;
 mod duckdb;
 mod example;
 mod fan_out;

@@ -7,7 +7,9 @@ use super::body::{BODY_FORMATS, BodyFormat, check_body};
 use super::common::{COMMON, FlowAction};
 use super::http_response::{self, RESPONSE, ResponseSpec};
 use super::method::check_method;
+use super::mock::{MOCK, Mock, read_mock};
 use super::pagination::{self, PAGINATIONS, Pagination, ParameterPlace};
+use super::rejects::read_max_rejects;
 use super::rows::{self, ROWS, RowsOf};
 use super::rules::RuleAction;
 use super::set_variable::{VariableScope, VariableSet, variables_of};
@@ -86,6 +88,8 @@ pub struct HttpRequest {
     /// How many rows may be rejected before the step fails; none: any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_rejects: Option<MaxRejects>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mock: Option<Mock>,
     /// Whether nothing is kept to go on with: its rows are streamed, and a run that ends in it can't be gone on with.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub streams: bool,
@@ -239,6 +243,12 @@ pub(super) const OPERATION: Operation = Operation {
                 Form::Flag,
                 "`false`: nothing is kept of the step while it runs, neither a copy of its rows nor pages, and a run that ends in it can't be gone on with.",
             ),
+            Key::new(
+                "mock",
+                Form::Map(&MOCK),
+                "The answer that a dry run takes to a request that it does not send.",
+            )
+            .deferred(),
             Key::new("request", Form::Map(&REQUEST), "The request.").required(),
             Key::new(
                 "response",
@@ -324,22 +334,11 @@ fn read(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<FlowAction> {
         },
         request: request?,
         response: response?,
-        max_rejects: max_rejects(keys, d),
+        max_rejects: read_max_rejects(keys, d),
+        mock: read_mock(keys, d),
         streams: keys.flag("checkpoint", d) == Some(false),
         place: keys.place().clone(),
     })))
-}
-
-/// Reads how many rows may be rejected.
-fn max_rejects(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<MaxRejects> {
-    let most = keys.rejects("max_rejects", d)?;
-    if !keys.has("for_each") {
-        let place = keys.place_of("max_rejects").cloned();
-        let message = "`max_rejects` counts rows: it belongs to an http_request with `for_each`";
-        d.error(Code::BadValue, place, message)
-            .help("leave it out, or add a `for_each`");
-    }
-    Some(most)
 }
 
 /// Whether there is a request per batch of rows, also where only the run knows how many.

@@ -2,8 +2,9 @@
 
 use super::table::TableDefaults;
 use super::{
-    ColumnSpec, Columns, DeferredKey, Execute, HttpRequest, MigrateSchema, Print, RequestSpec, ResponseSpec,
-    ResponseTable, RowQuery, RowSource, RowsOf, Rule, SetVariable, TableRef, Transform, VariableSet,
+    ColumnSpec, Columns, DeferredKey, Execute, HttpRequest, MigrateSchema, Mock, Print, RequestSpec,
+    ResponseSpec, ResponseTable, RowQuery, RowSource, RowsOf, Rule, SetVariable, TableRef, Transform,
+    VariableSet,
 };
 use crate::expr::{each_prop, each_prop_of_variants};
 
@@ -16,7 +17,8 @@ each_prop! {
         url, method, path_parameters, parameters, headers, body, idempotency_key, pagination;
         source, source_place, url_place, body_format, timeout, total_timeout, concurrency, rate_limit, retry, conditional, safe, idempotent
     }
-    HttpRequest { init, for_each, request, response; max_rejects, streams, place }
+    HttpRequest { init, for_each, request, response, mock; max_rejects, streams, place }
+    Mock { status, headers, json, body; }
     ColumnSpec { value; name, sql_type, format, place }
     ResponseTable { target, columns, data; data_path, listed, write_mode, schema, reshape, place }
     ResponseSpec {

@@ -3,8 +3,11 @@
 use super::common::OnError;
 use super::rules::{Rule, RuleAction};
 use super::{HttpRequest, RowSource, TableRef};
+use crate::codes::Code;
+use crate::diagnostic::Diagnostics;
 use crate::expr::Prop;
 use crate::name_limit::NameLimit;
+use crate::syntax::{Keys, MaxRejects};
 
 /// What every database keeps of a name: PostgreSQL keeps the least.
 const LONGEST: NameLimit = NameLimit::Bytes(63);
@@ -14,6 +17,18 @@ fn table_of(step: &str) -> String {
     let plain = step.chars().map(|c| if c.is_alphanumeric() { c } else { '_' });
     let name = format!("{}_rejects", plain.collect::<String>());
     LONGEST.shortened(&name).unwrap_or(name)
+}
+
+/// Reads how many rows may be rejected.
+pub(super) fn read_max_rejects(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<MaxRejects> {
+    let most = keys.rejects("max_rejects", d)?;
+    if !keys.has("for_each") {
+        let place = keys.place_of("max_rejects").cloned();
+        let message = "`max_rejects` counts rows: it belongs to an http_request with `for_each`";
+        d.error(Code::BadValue, place, message)
+            .help("leave it out, or add a `for_each`");
+    }
+    Some(most)
 }
 
 impl HttpRequest {

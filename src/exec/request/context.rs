@@ -24,6 +24,8 @@ pub struct Outcome {
     pub taken: AtomicBool,
     /// A response was skipped by a rule.
     pub skipped: AtomicBool,
+    /// A dry run was told that what a real answer gives is not known.
+    pub unknown: AtomicBool,
     /// A 207 was told of, which no rule reads.
     pub partly: AtomicBool,
     /// The mark of a response that was taken, with its name.
@@ -60,6 +62,8 @@ pub struct RequestContext {
     pub api: Arc<Api>,
     pub auth: Option<Auth>,
     pub base_url: Option<String>,
+    /// Whether what it is sent with is missing: a dry run shows its requests.
+    pub unsendable: bool,
     pub success: Vec<u16>,
     pub policy: Policy,
     pub limits: Limits,

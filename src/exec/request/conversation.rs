@@ -9,6 +9,7 @@ use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use crate::error::{Blame, Error, ErrorKind, Result};
 use crate::exchange::Response;
+use crate::exec::dry::Dry;
 use crate::exec::request::ask::{Conversed, Failure, Part, ask, at_url};
 use crate::exec::request::checkpoint::Exchange;
 use crate::exec::request::conditional;
@@ -140,9 +141,39 @@ async fn take(
         }
         _ => {}
     }
-    let taken = response::take(context, scope, own, response.clone()).await?;
+    let taken = response::take(context, scope, own, response.clone()).await;
     context.outcome.taken.store(true, Ordering::Relaxed);
+    let taken = match (taken, &context.step.run.dry) {
+        (taken, Some(dry)) if response.made_up => made_up(context, dry, taken).await?,
+        (taken, _) => taken?,
+    };
     Ok(taken)
+}
+
+/// What an answer gave that was made up: what can't be read from it is not known.
+async fn made_up(context: &RequestContext, dry: &Dry, taken: Result<Taken>) -> Result<Taken> {
+    if let Err(error) = taken {
+        if matches!(
+            error.kind(),
+            ErrorKind::Cancelled | ErrorKind::State | ErrorKind::TakenBack
+        ) {
+            return Err(error);
+        }
+        if !context.outcome.unknown.swap(true, Ordering::Relaxed) {
+            let text = format!(
+                "{}: its request was not sent, and what a real answer gives is not known ({})",
+                context.step.id(),
+                error.message()
+            );
+            context.step.warn(text).await;
+        }
+        dry.unknown(&context.step.step);
+    }
+    Ok(Taken {
+        again: false,
+        rows: None,
+        read: Vec::new(),
+    })
 }
 
 /// Where the pages of a conversation go.
@@ -166,6 +197,7 @@ async fn taken(
     request: &Request,
     (response, verdict): (Arc<Response>, Verdict),
 ) -> Result<Option<Page>> {
+    let made_up = response.made_up;
     let (taken, read) = match verdict {
         Verdict::PastTheEnd => return Ok(None),
         // Nothing is taken from it; where it is a page, there may be others.
@@ -195,7 +227,7 @@ async fn taken(
             (taken.rows, taken.read)
         }
     };
-    if context.stopped.load(Ordering::Relaxed) {
+    if made_up || context.stopped.load(Ordering::Relaxed) {
         return Ok(None);
     }
     let page = listed::page(context, pages, &response, taken, &read);

@@ -9,6 +9,7 @@ pub mod credentials;
 pub mod fan_out;
 mod given;
 mod listed;
+mod mocked;
 pub mod named_hosts;
 pub mod rejects;
 pub mod render;

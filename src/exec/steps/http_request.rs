@@ -61,7 +61,10 @@ pub async fn begin(
     let (scope, of_source) = source_scope(step, &api).await?;
     let scope = scope.with(own.clone());
     let inside = step.in_scope(scope.clone());
+    let missing = || run.dry.as_ref().map_or(0, |dry| dry.missing_so_far());
+    let before = missing();
     let (auth, base_url) = credentials::evaluate(&inside, &api).await?;
+    let unsendable = missing() > before || run.dry.as_ref().is_some_and(|dry| dry.offline);
     let mut sink = match destination {
         Destination::Tables => Sink::begin(&inside, &http.request).await?,
         Destination::Aside => Sink::begin_aside(&inside, &http.request).await?,
@@ -107,8 +110,9 @@ pub async fn begin(
         http: http.clone(),
         step: inside,
         api,
-        auth,
+        auth: auth.filter(|_| !unsendable),
         base_url,
+        unsendable,
         sink,
         order: match &http.fan_out {
             FanOut::Concurrent { concurrency } => RowOrder::of(http, concurrency.most()),

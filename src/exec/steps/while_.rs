@@ -26,7 +26,18 @@ pub async fn run(context: &StepContext, condition: &Prop, body: &Region, max: Op
             }
         }
         let scope = rounds.begin(&context.scope);
+        let made_up = || context.run.dry.as_ref().map_or(0, |dry| dry.made_up());
+        let before = made_up();
         context.prepared(body.clone(), scope).await?;
         rounds.end();
+        if made_up() > before {
+            // Whether there is another round, only a real answer tells.
+            let text = format!(
+                "{}: it ends behind the first round whose requests were not sent",
+                context.id()
+            );
+            context.warn(text).await;
+            return Ok(());
+        }
     }
 }

@@ -11,3 +11,4 @@ pub use super::location::Location;
 pub use connect::{Files, open};
 pub use database::DuckDb;
 pub use find::Places;
+pub use types::of as column_type;

@@ -14,3 +14,4 @@ mod types;
 
 pub use connect::open;
 pub use database::MySql;
+pub use types::of as column_type;

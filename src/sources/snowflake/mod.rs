@@ -9,3 +9,4 @@ mod types;
 
 pub use connect::{Account, Credential, open};
 pub use database::Snowflake;
+pub use types::of as column_type;

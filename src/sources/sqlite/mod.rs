@@ -11,3 +11,4 @@ mod types;
 
 pub use connect::open;
 pub use database::Sqlite;
+pub use types::of as column_type;

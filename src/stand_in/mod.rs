@@ -1,0 +1,14 @@
+//! Databases of dry runs: a throw-away staging database in the place of a real one. It speaks the real one's SQL, and reads its
+//! tables, or those of files, where the flow has not written them.
+
+mod catalog;
+mod database;
+mod fixtures;
+mod loads;
+mod names;
+mod sql;
+mod types;
+
+pub use catalog::{Real, Tables};
+pub use database::StandIn;
+pub use names::Names;

@@ -1,0 +1,373 @@
+//! SQL of the real database, in the spelling of the staging database: parsed in its own dialect, names and types changed in the
+//! tree, and written anew.
+
+use std::ops::ControlFlow;
+
+use sequor_planner::Dialect;
+use sqlparser::ast::{
+    AlterTableOperation, CastKind, DataType, Expr, FromTable, Function, FunctionArg, FunctionArgExpr,
+    FunctionArguments, Ident, Insert, ObjectName, ObjectNamePart, ObjectType, Query, Statement, TableFactor,
+    TableObject, VisitMut, VisitorMut,
+};
+use sqlparser::parser::Parser;
+use sqlparser::tokenizer::{Token, Tokenizer};
+
+use super::names::{Names, folded};
+use super::types;
+use crate::error::{Error, ErrorKind, Result};
+use crate::sources::database::TableName;
+
+/// A statement in the staging database's spelling.
+#[derive(Debug)]
+pub struct Translated {
+    pub sql: String,
+    pub what: What,
+    /// The tables that it names, as the real database calls them.
+    pub tables: Vec<TableName>,
+}
+
+/// What a statement does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum What {
+    /// It gives rows.
+    Reads,
+    /// It makes a table, whatever was there.
+    Makes(TableName),
+    /// It changes a table that is there.
+    Changes(TableName),
+    /// It takes tables away.
+    Drops(Vec<TableName>),
+    /// It changes nothing that a dry run has: a transaction, a setting, an index, rights, statistics.
+    Nothing,
+}
+
+/// Reads exactly one statement.
+///
+/// # Errors
+/// What can't be parsed; a statement that can't be tried here.
+pub fn translate(sql: &str, names: &Names) -> Result<Translated> {
+    let dialect = names.dialect;
+    let parsed = Parser::parse_sql(&*dialect.parser(), sql);
+    let mut parsed =
+        parsed.map_err(|e| Error::new(ErrorKind::Sql, format!("a dry run can't read this SQL: {e}")))?;
+    let mut statement = match (parsed.pop(), parsed.len()) {
+        (Some(statement), 0) => statement,
+        (None, _) => return Err(Error::new(ErrorKind::Sql, "there is no statement")),
+        (Some(_), more) => {
+            let message = format!("{} statements where one was expected", more + 1);
+            return Err(Error::new(ErrorKind::Sql, message));
+        }
+    };
+    let what = what(&statement, dialect)?;
+    let mut changes = Changes {
+        dialect,
+        names,
+        is_function: false,
+        tables: Vec::new(),
+        // Names that the statement itself gives to queries.
+        given: Vec::new(),
+    };
+    let _ = statement.visit(&mut changes);
+    statement_types(&mut statement, dialect);
+    Ok(Translated {
+        sql: respelled(&statement.to_string(), dialect),
+        what,
+        tables: changes.tables,
+    })
+}
+
+fn what(statement: &Statement, dialect: Dialect) -> Result<What> {
+    let table = |name: &ObjectName| table_name(name, dialect);
+    Ok(match statement {
+        Statement::Query(_) | Statement::Explain { .. } => What::Reads,
+        Statement::CreateTable(create) => What::Makes(table(&create.name)),
+        Statement::Insert(Insert {
+            table: TableObject::TableName(name),
+            ..
+        }) => What::Changes(table(name)),
+        Statement::Update(update) => What::Changes(factor(&update.table.relation, dialect)?),
+        Statement::Delete(delete) => {
+            let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) = &delete.from;
+            let first = from.first().map(|from| factor(&from.relation, dialect));
+            first
+                .unwrap_or_else(|| Err(untried("a DELETE without its table")))
+                .map(What::Changes)?
+        }
+        Statement::Truncate(truncate) => {
+            let first = truncate.table_names.first();
+            first.map_or(What::Nothing, |target| What::Changes(table(&target.name)))
+        }
+        Statement::AlterTable(alter) => What::Changes(table(&alter.name)),
+        Statement::Drop {
+            object_type: ObjectType::Table,
+            names,
+            ..
+        } => What::Drops(names.iter().map(table).collect()),
+        Statement::StartTransaction { .. }
+        | Statement::Commit { .. }
+        | Statement::Rollback { .. }
+        | Statement::Set(_)
+        | Statement::Use(_)
+        | Statement::CreateSchema { .. }
+        | Statement::CreateIndex(_)
+        | Statement::CreateExtension(_)
+        | Statement::Grant { .. }
+        | Statement::Revoke { .. }
+        | Statement::Comment { .. }
+        | Statement::Analyze { .. }
+        | Statement::Vacuum { .. }
+        | Statement::Pragma { .. } => What::Nothing,
+        other => {
+            let text = other.to_string();
+            let words: Vec<&str> = text.split_whitespace().take(2).collect();
+            return Err(untried(&words.join(" ")));
+        }
+    })
+}
+
+fn untried(what: &str) -> Error {
+    Error::new(ErrorKind::Sql, format!("{what} can't be tried in a dry run")).help(
+        "a dry run tries SELECT, CREATE TABLE, INSERT, UPDATE, DELETE, ALTER TABLE, DROP TABLE and TRUNCATE",
+    )
+}
+
+fn factor(factor: &TableFactor, dialect: Dialect) -> Result<TableName> {
+    match factor {
+        TableFactor::Table { name, .. } => Ok(table_name(name, dialect)),
+        other => Err(untried(&other.to_string())),
+    }
+}
+
+/// The name of a table, as the real database keeps it.
+fn table_name(name: &ObjectName, dialect: Dialect) -> TableName {
+    let mut parts = name
+        .0
+        .iter()
+        .rev()
+        .filter_map(ObjectNamePart::as_ident)
+        .map(|part| kept(part, dialect));
+    TableName {
+        table: parts.next().unwrap_or_default(),
+        namespace: parts.next(),
+        database: parts.next(),
+    }
+}
+
+/// A name as the real database keeps it.
+fn kept(ident: &Ident, dialect: Dialect) -> String {
+    match (ident.quote_style, dialect) {
+        (Some(_), _) => ident.value.clone(),
+        (None, Dialect::Snowflake) => ident.value.to_uppercase(),
+        (None, Dialect::Postgres | Dialect::Staging) => ident.value.to_lowercase(),
+        (None, _) => ident.value.clone(),
+    }
+}
+
+struct Changes<'n> {
+    dialect: Dialect,
+    names: &'n Names,
+    /// Whether the next relation is a function.
+    is_function: bool,
+    tables: Vec<TableName>,
+    given: Vec<String>,
+}
+
+impl VisitorMut for Changes<'_> {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        if let Some(with) = &query.with {
+            let named = with.cte_tables.iter();
+            self.given
+                .extend(named.map(|cte| cte.alias.name.value.to_lowercase()));
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+        self.is_function = matches!(factor, TableFactor::Table { args: Some(_), .. });
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_relation(&mut self, relation: &mut ObjectName) -> ControlFlow<()> {
+        if std::mem::take(&mut self.is_function) {
+            return ControlFlow::Continue(());
+        }
+        let table = table_name(relation, self.dialect);
+        let is_given = table.namespace.is_none() && self.given.contains(&table.table.to_lowercase());
+        if !is_given {
+            let there = self.names.stored(&table);
+            // In the quotes of the dialect: the text is read once more.
+            let quote = if self.dialect == Dialect::MySql { '`' } else { '"' };
+            let parts = there.namespace.iter().chain([&there.table]);
+            *relation = ObjectName(
+                parts
+                    .map(|part| ObjectNamePart::Identifier(Ident::with_quote(quote, part)))
+                    .collect(),
+            );
+            self.tables.push(table);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        match expr {
+            Expr::Cast { data_type, kind, .. } => {
+                *data_type = stored_type(self.dialect, data_type);
+                if *kind == CastKind::SafeCast {
+                    *kind = CastKind::TryCast;
+                }
+            }
+            Expr::Function(function) => {
+                if let Some(changed) = self.function(function) {
+                    *expr = changed;
+                }
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+impl Changes<'_> {
+    /// What stands for a function that the staging database has under another name.
+    fn function(&self, function: &mut Function) -> Option<Expr> {
+        let name = function.name.to_string().to_lowercase();
+        let of = |dialects: &[Dialect]| dialects.contains(&self.dialect);
+        let other = match name.as_str() {
+            "ifnull" | "nvl" => "coalesce",
+            "len" if of(&[Dialect::Snowflake, Dialect::DuckDb]) => "length",
+            "ucase" if of(&[Dialect::MySql]) => "upper",
+            "lcase" if of(&[Dialect::MySql]) => "lower",
+            "sysdate" | "getdate" | "current_timestamp" if of(&[Dialect::Snowflake]) => "now",
+            "curdate" if of(&[Dialect::MySql]) => "current_date",
+            "listagg" | "group_concat" => "string_agg",
+            "iff" | "if" => return case(function),
+            _ => return None,
+        };
+        function.name = ObjectName(vec![ObjectNamePart::Identifier(Ident::new(other))]);
+        None
+    }
+}
+
+/// `iff(condition, then, else)` as a CASE.
+fn case(function: &Function) -> Option<Expr> {
+    let FunctionArguments::List(list) = &function.args else {
+        return None;
+    };
+    let expression = |arg: &FunctionArg| match arg {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr.clone()),
+        _ => None,
+    };
+    let given: Vec<Expr> = list.args.iter().filter_map(expression).collect();
+    let [condition, then, otherwise] = given.as_slice() else {
+        return None;
+    };
+    let text = format!("CASE WHEN {condition} THEN {then} ELSE {otherwise} END");
+    let parsed = Parser::new(&sqlparser::dialect::GenericDialect {}).try_with_sql(&text);
+    parsed.and_then(|mut parser| parser.parse_expr()).ok()
+}
+
+fn stored_type(dialect: Dialect, sql: &DataType) -> DataType {
+    let text = types::stored(dialect, &sql.to_string());
+    let parsed = Parser::new(&sqlparser::dialect::PostgreSqlDialect {}).try_with_sql(&text);
+    parsed
+        .and_then(|mut parser| parser.parse_data_type())
+        .unwrap_or_else(|_| sql.clone())
+}
+
+/// Changes the types of the columns that a statement defines.
+fn statement_types(statement: &mut Statement, dialect: Dialect) {
+    match statement {
+        Statement::CreateTable(create) => {
+            for column in &mut create.columns {
+                column.data_type = stored_type(dialect, &column.data_type);
+            }
+            // What is thrown away has no other lifetime.
+            create.temporary = false;
+            create.transient = false;
+            create.copy_grants = false;
+        }
+        Statement::AlterTable(alter) => {
+            for operation in &mut alter.operations {
+                if let AlterTableOperation::AddColumn { column_def, .. } = operation {
+                    column_def.data_type = stored_type(dialect, &column_def.data_type);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Names in the quotes of the staging database, and texts in those of SQL.
+fn respelled(sql: &str, dialect: Dialect) -> String {
+    let parser = dialect.parser();
+    let Ok(tokens) = Tokenizer::new(&*parser, sql).tokenize() else {
+        return sql.to_string();
+    };
+    let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
+    tokens
+        .iter()
+        .map(|token| match token {
+            Token::Word(word) if word.quote_style.is_some() => quoted(&folded(dialect, &word.value)),
+            Token::DoubleQuotedString(text) => format!("'{}'", text.replace('\'', "''")),
+            other => other.to_string(),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn sql(text: &str, dialect: Dialect) -> String {
+        translate(text, &Names::new(dialect, None, None)).unwrap().sql
+    }
+
+    #[test]
+    fn names_and_types_are_those_of_the_staging_database() {
+        let cases = [
+            (
+                Dialect::Snowflake,
+                "select ID::number as n from DB.PUBLIC.Customers c",
+                "SELECT ID::NUMERIC(38,0) AS n FROM \"db__\".\"customers\" c",
+            ),
+            (
+                Dialect::Snowflake,
+                "select iff(a > 1, 'x', 'y') from t",
+                "SELECT CASE WHEN a > 1 THEN 'x' ELSE 'y' END FROM \"t\"",
+            ),
+            (
+                Dialect::MySql,
+                "select `a b`, \"text\" from `shop`.`Orders`",
+                "SELECT \"a b\", 'text' FROM \"shop\".\"orders\"",
+            ),
+            (
+                Dialect::Postgres,
+                "with c as (select 1 as id) select id from c join public.t using (id)",
+                "WITH c AS (SELECT 1 AS id) SELECT id FROM c JOIN \"t\" USING(id)",
+            ),
+        ];
+        for (dialect, given, expected) in cases {
+            assert_eq!(sql(given, dialect), expected);
+        }
+    }
+
+    #[test]
+    fn what_a_statement_does_is_known() {
+        let what = |text: &str| {
+            translate(text, &Names::new(Dialect::Postgres, None, None))
+                .unwrap()
+                .what
+        };
+        let table = || TableName::new("t");
+        assert_eq!(what("create table T as select 1 as id"), What::Makes(table()));
+        assert_eq!(what("insert into t select 1"), What::Changes(table()));
+        assert_eq!(what("update t set a = 1"), What::Changes(table()));
+        assert_eq!(what("delete from t where a = 1"), What::Changes(table()));
+        assert_eq!(what("drop table if exists t"), What::Drops(vec![table()]));
+        assert_eq!(what("create index i on t (a)"), What::Nothing);
+        assert!(translate("call p()", &Names::new(Dialect::Postgres, None, None)).is_err());
+    }
+}
