@@ -68,7 +68,7 @@ pub enum Command {
     #[command(
         after_help = "Examples:\n  sequor run orders --env prod\n  sequor run orders --var day=2024-05-01\n  sequor run orders --record recordings/   # keep every request and response\n  sequor run orders --replay recordings/   # answer from them, without the network\n  sequor run orders --resume               # go on with the run that failed, was interrupted or crashed\n\nExit codes: 0 done, 1 the flow failed, 2 the project or the command line is wrong, 130 interrupted."
     )]
-    Run(Run),
+    Run(Box<Run>),
     /// Explain the code of a finding: what it means, with an example
     #[command(after_help = "Examples:\n  sequor explain SQ0102\n  sequor explain          # all codes")]
     Explain {
@@ -160,11 +160,14 @@ pub struct Plan {
     /// Count the rows of for_each tables, to tell how many requests there will be
     #[arg(long)]
     pub estimate: bool,
+    /// Say which SQL `sequor run --dry-run` can't try here, and why, before anything runs
+    #[arg(long)]
+    pub dry_run: bool,
     /// Plan steps and requests one by one, in the order of the flow
     #[arg(long)]
     pub in_order: bool,
     /// Show the plan as the compiler makes it: behind its first stage as a whole, then what each further stage changes
-    #[arg(long, conflicts_with_all = ["estimate", "out"])]
+    #[arg(long, conflicts_with_all = ["estimate", "out", "dry_run"])]
     pub stages: bool,
     /// Write the plan to a file, to be reviewed and then run: sequor run --plan FILE
     #[arg(long, value_name = "FILE")]

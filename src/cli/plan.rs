@@ -9,7 +9,7 @@ use super::compile;
 use super::context::Context;
 use crate::engine::{CompileOptions, PlanFile, Session};
 use crate::error::{Error, ErrorKind, Exit, Result};
-use crate::report::out;
+use crate::report::{SourceText, out};
 
 /// Shows what a run would do.
 pub fn plan(context: &Context, args: &args::Plan) -> Result<Exit> {
@@ -29,6 +29,14 @@ pub fn plan(context: &Context, args: &args::Plan) -> Result<Exit> {
     if args.estimate {
         let session = Session::new(&compiled.loaded);
         runtime.block_on(session.estimate(&mut compiled))?;
+    }
+    if args.dry_run {
+        let untried = crate::engine::untried(&compiled.loaded, &compiled.plan)?;
+        let source = SourceText::new(&compiled.loaded.project.files, false, true);
+        untried.iter().for_each(|error| context.complain(error, &source));
+        if !untried.is_empty() {
+            return Ok(Exit::Wrong);
+        }
     }
     if let Some(path) = &args.out {
         PlanFile::of(&compiled)?.write(path)?;

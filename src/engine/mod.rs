@@ -15,6 +15,7 @@ mod session;
 mod signals;
 mod state;
 mod turns;
+mod untried;
 
 pub use crate::exec::{InDoubt, Listener, Opener, Preview, PreviewMode, records};
 pub use crate::state::{Entry, Journal, Progress, RunRecord, RunState, StepRecord, Store, Wanted};
@@ -27,3 +28,4 @@ pub use resume::{ResumeOptions, Resumed};
 pub use run::RunHandle;
 pub use session::Session;
 pub use signals::stop_at_interrupt;
+pub use untried::untried;

@@ -36,6 +36,7 @@ mod writer;
 
 pub use database::Staging;
 pub use memory::Memory;
+pub use session::function_names;
 // Queries over other tables read SQL as these do.
 pub(crate) use error::sql as sql_error;
 pub(crate) use query::plan_over;

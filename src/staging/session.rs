@@ -1,5 +1,6 @@
 //! How DataFusion is set up: PostgreSQL's reading of SQL, JSON functions, few types.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use datafusion::config::Dialect;
@@ -12,6 +13,20 @@ use super::memory::Memory;
 use super::names::{CATALOG, DEFAULT_NAMESPACE};
 use super::types::SqlTypes;
 use crate::error::Result;
+
+/// Returns the names of all functions.
+///
+/// # Errors
+/// DataFusion's.
+pub fn function_names(memory: &Memory) -> Result<BTreeSet<String>> {
+    let state = session(memory)?;
+    let scalar = state.scalar_functions().keys();
+    let others = state
+        .aggregate_functions()
+        .keys()
+        .chain(state.window_functions().keys());
+    Ok(scalar.chain(others).map(|name| name.to_lowercase()).collect())
+}
 
 /// Returns a session without tables; each statement brings its own catalog.
 pub fn session(memory: &Memory) -> Result<SessionState> {

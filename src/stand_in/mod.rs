@@ -2,6 +2,7 @@
 //! tables, or those of files, where the flow has not written them.
 
 mod catalog;
+mod check;
 mod database;
 mod fixtures;
 mod loads;
@@ -10,5 +11,6 @@ mod sql;
 mod types;
 
 pub use catalog::{Real, Tables};
+pub use check::Functions;
 pub use database::StandIn;
 pub use names::Names;

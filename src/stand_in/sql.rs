@@ -24,6 +24,8 @@ pub struct Translated {
     pub what: What,
     /// The tables that it names, as the real database calls them.
     pub tables: Vec<TableName>,
+    /// The functions that it calls, as the staging database calls them.
+    pub functions: Vec<String>,
 }
 
 /// What a statement does.
@@ -64,6 +66,7 @@ pub fn translate(sql: &str, names: &Names) -> Result<Translated> {
         names,
         is_function: false,
         tables: Vec::new(),
+        functions: Vec::new(),
         // Names that the statement itself gives to queries.
         given: Vec::new(),
     };
@@ -73,6 +76,7 @@ pub fn translate(sql: &str, names: &Names) -> Result<Translated> {
         sql: respelled(&statement.to_string(), dialect),
         what,
         tables: changes.tables,
+        functions: changes.functions,
     })
 }
 
@@ -169,6 +173,7 @@ struct Changes<'n> {
     /// Whether the next relation is a function.
     is_function: bool,
     tables: Vec<TableName>,
+    functions: Vec<String>,
     given: Vec<String>,
 }
 
@@ -219,8 +224,10 @@ impl VisitorMut for Changes<'_> {
                 }
             }
             Expr::Function(function) => {
-                if let Some(changed) = self.function(function) {
-                    *expr = changed;
+                let changed = self.function(function);
+                match changed {
+                    Some(changed) => *expr = changed,
+                    None => self.functions.push(function.name.to_string().to_lowercase()),
                 }
             }
             _ => {}

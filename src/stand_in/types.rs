@@ -13,7 +13,7 @@ pub fn stored(dialect: Dialect, sql: &str) -> String {
         Some(arguments) => format!("{name}({arguments})"),
         None => name.to_string(),
     };
-    let plain = match (dialect, name) {
+    match (dialect, name) {
         // A bare decimal of Snowflake's and MySQL's has no fraction.
         (Dialect::Snowflake, "number" | "decimal" | "numeric" | "dec") if arguments.is_none() => {
             "numeric(38,0)".into()
@@ -58,7 +58,6 @@ pub fn stored(dialect: Dialect, sql: &str) -> String {
         (_, "double") => "double precision".into(),
         (_, "datetime") => "timestamp".into(),
         (_, "timestamptz") => "timestamp with time zone".into(),
-        _ => return sql.to_string(),
-    };
-    plain
+        _ => sql.to_string(),
+    }
 }

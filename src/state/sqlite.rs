@@ -94,9 +94,13 @@ fn own(file: &Path) -> std::io::Result<()> {
 
 fn failed(file: &Path, error: &dyn std::fmt::Display) -> Error {
     let message = format!("{}: {error}", file.display());
-    Error::new(ErrorKind::State, message).help(
-        "runs are remembered there: the folder must be writable and the disk not full; `state: {source: NAME}` in project.yaml keeps them in PostgreSQL",
-    )
+    let broken = ["not a database", "malformed"]
+        .iter()
+        .any(|text| message.contains(text));
+    Error::new(ErrorKind::State, message).help(match broken {
+        true => "it is no SQLite database any more: put back a copy of it, or move it away, and what was remembered is forgotten",
+        false => "runs are remembered there: the folder must be writable and the disk not full; `state: {source: NAME}` in project.yaml keeps them in PostgreSQL",
+    })
 }
 
 fn bound(statement: &Statement) -> sqlx::query::Query<'_, Sqlite, SqliteArguments> {

@@ -335,3 +335,41 @@ fn a_mock_is_the_answer_and_may_be_a_failure() {
     }
     assert_eq!(changes.load(Ordering::Relaxed), 0);
 }
+
+#[test]
+fn sql_that_can_not_be_tried_is_named_before_anything_runs() {
+    let (server, _) = api();
+    let project = project(&server, "type: postgres\nconn_str: postgresql://127.0.0.1:1/x\n").file(
+        "flows/main.yaml",
+        indoc! {r#"
+            steps:
+              - op: transform
+                id: good
+                source: wh
+                target_table: t
+                query: select coalesce(lower(a), '') as a, row_number() over (order by b) as n, json_get_str(c, 'x') as x from s
+              - op: transform
+                id: unknown
+                source: wh
+                target_table: u
+                query: select my_own_function(a) as a from t
+              - op: execute
+                id: called
+                source: wh
+                statement: |
+                  create index i on t (a);
+                  call refresh_all()
+        "#},
+    );
+    let planned = project.sequor(&["plan", "main", "--dry-run"]);
+    assert_eq!(planned.code, 2, "{}", planned.all());
+    for text in [
+        "step unknown: a dry run has no function `my_own_function`",
+        "step called: CALL refresh_all",
+        "flows/main.yaml:11:5",
+    ] {
+        assert!(planned.stderr.contains(text), "{text}: {}", planned.stderr);
+    }
+    assert!(!planned.stderr.contains("step good"), "{}", planned.stderr);
+    assert_eq!(project.sequor(&["plan", "main"]).code, 0);
+}

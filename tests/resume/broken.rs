@@ -136,7 +136,7 @@ fn a_state_that_is_no_database() {
     let sent = server.asked().len();
     project
         .sequor(&["run", "main"])
-        .fails(1, &["SQ1022", "state.db", "not a database"]);
+        .fails(1, &["SQ1022", "state.db", "not a database", "move it away"]);
     assert_eq!(server.asked().len(), sent, "nothing is sent");
     // Put away, the state begins anew.
     std::fs::remove_file(&states[0]).expect("removed");
