@@ -57,6 +57,8 @@ impl Api {
 
     /// Forgets what was done.
     pub fn reset(&self) {
+        // Of long forms it would fill the memory.
+        self.server.forget();
         *self.done.lock().expect("no panic") = Done::default();
     }
 }

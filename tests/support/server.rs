@@ -106,6 +106,11 @@ impl Server {
         }
     }
 
+    /// Forgets what was asked.
+    pub fn forget(&self) {
+        self.asked.lock().expect("no panic").clear();
+    }
+
     /// What was asked so far.
     pub fn asked(&self) -> Vec<Asked> {
         self.asked.lock().expect("no panic").clone()
