@@ -84,6 +84,7 @@ pub fn plan(
 
     let mut used = asked.clone();
     used.merge(&uses);
+    request.mock.each_prop(&mut |prop| prop.collect(&mut used));
     // A whole row is kept of what is rejected, and nobody sees into the list that a batch is.
     let whole_rows = rejects.is_some() || request.for_each.as_ref().is_some_and(|r| r.batch_size.is_some());
     let row = request.for_each.as_ref().map(|rows| rows.variable.as_str());

@@ -13,7 +13,7 @@ pub mod json;
 pub mod jsonpath;
 pub mod origin;
 pub mod plain;
-mod quotes;
+pub mod quotes;
 pub mod reshape;
 pub mod rows;
 pub mod spool;

@@ -13,6 +13,7 @@ use crate::engine::{
     stop_at_interrupt,
 };
 use crate::error::{Error, ErrorKind, Exit, Result};
+use crate::event::EVENT_VERSION;
 use crate::report::{SourceText, Style, show};
 
 /// Runs a flow.
@@ -111,18 +112,21 @@ async fn run_compiled(
     for notice in &compiled.loaded.notices {
         crate::report::err(format!("note: {notice}"));
     }
-    let exit = tell(context, compiled, session, style, source, args.grace).await?;
+    let exit = tell(context, compiled, session, style, source, args.grace).await;
     if let Some(dry_run) = dry_run {
-        let report = dry_run.report().await?;
+        let report = dry_run.report().await;
+        dry_run.close().await;
+        let report = report?;
         match args.format {
             RunFormat::Json => {
-                let told = serde_json::json!({"event": "dry_run", "report": report});
+                let told =
+                    serde_json::json!({"version": EVENT_VERSION, "event": "dry_run", "report": report});
                 crate::report::out(told);
             }
             RunFormat::Text => crate::report::out(crate::report::dry_run(&report, context.color_out)),
         }
     }
-    Ok(exit)
+    exit
 }
 
 /// Rows of each table that a dry run reads, where nothing is said.

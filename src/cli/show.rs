@@ -1,5 +1,6 @@
 //! `sequor show`.
 
+use indexmap::IndexMap;
 use serde::Serialize;
 
 use super::args::{self, RunFormat};
@@ -106,6 +107,7 @@ pub fn show(context: &Context, args: &args::Show) -> Result<Exit> {
         }
         RunFormat::Text => {
             text(context, &loaded, &record, &steps);
+            rejected(&record, &steps);
             progress.iter().for_each(|part| part.tell(record.state));
             in_doubt(&doubts);
             if let Some(resume) = resume {
@@ -196,6 +198,24 @@ async fn parts(
     Ok(parts)
 }
 
+/// Tells of rows that were rejected: those of the last attempt at each step that came to its end.
+fn rejected(record: &RunRecord, steps: &[StepRecord]) {
+    let mut last: IndexMap<&str, u64> = IndexMap::new();
+    for step in steps.iter().filter(|step| step.status != "already_done") {
+        last.insert(&step.step, step.totals.rejects);
+    }
+    for (step, rejects) in last.into_iter().filter(|(_, rejects)| *rejects > 0) {
+        let rows = match rejects {
+            1 => "1 row was rejected".to_string(),
+            n => format!("{} rows were rejected", grouped(n)),
+        };
+        out(format!(
+            "\n{step}: {rows}. To send them again: sequor retry {}",
+            state::short(&record.run)
+        ));
+    }
+}
+
 impl Part {
     fn tell(&self, state: RunState) {
         let Progress {
@@ -235,7 +255,7 @@ impl Part {
 impl Resume {
     fn tell(&self) {
         let done = match self.done.len() {
-            0 => "no step is done yet: all would be run".to_string(),
+            0 => "no step is over yet".to_string(),
             _ => format!("done, and not run again: {}", self.done.join(", ")),
         };
         out(format!("\nTo go on with it: {}\n  {done}", self.command));

@@ -1,30 +1,21 @@
-//! Dry runs: databases that stand in for the real ones, and what came out.
+//! Dry runs: how one is made, which tables it needs, and what came out.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use arrow::util::display::{ArrayFormatter, FormatOptions};
-use async_trait::async_trait;
 use futures::StreamExt;
-use sequor_planner::Dialect;
 use sequor_planner::effects::Resource;
-use sequor_planner::expr::Prop;
-use sequor_planner::plan::Plan;
-use sequor_planner::syntax::{DatabaseSource, Source, SourceKind};
+use sequor_planner::ops::Plain;
+use sequor_planner::plan::{Action, Plan};
 use tempfile::TempDir;
 
-use super::registry::Types;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{DryReport, DryTable};
-use crate::exec::{Dry, Opener, Run};
-use crate::sources::database::{Database, TableName};
-use crate::sources::naming::Naming;
-use crate::staging::{Memory, Staging};
-use crate::stand_in::{Names, Real, StandIn, Tables};
-use crate::value::Value;
-use crate::world::World;
+use crate::exec::{Dry, Run};
+use crate::sources::database::TableName;
+use crate::stand_in::Tables;
 
 /// How a dry run is made.
 #[derive(Debug, Clone)]
@@ -39,8 +30,10 @@ pub struct DryOptions {
 
 /// A dry run: nothing that it does is seen outside of it.
 pub struct DryRun {
-    options: DryOptions,
-    folder: TempDir,
+    pub(super) options: DryOptions,
+    /// None when it is over.
+    folder: Mutex<Option<TempDir>>,
+    pub(super) path: PathBuf,
     stand_ins: Mutex<Vec<(String, Arc<Tables>)>>,
     pub(super) dry: Arc<Dry>,
 }
@@ -58,9 +51,11 @@ impl DryRun {
             ));
         }
         let dry = Arc::new(Dry::new(options.offline));
+        let folder = tempfile::Builder::new().prefix("sequor-dry-run-").tempdir()?;
         Ok(Arc::new(DryRun {
             options,
-            folder: tempfile::Builder::new().prefix("sequor-dry-run-").tempdir()?,
+            path: folder.path().to_path_buf(),
+            folder: Mutex::new(Some(folder)),
             stand_ins: Mutex::default(),
             dry,
         }))
@@ -68,10 +63,16 @@ impl DryRun {
 
     /// Returns the folder for what queries can't hold in memory.
     pub fn spill(&self) -> PathBuf {
-        self.folder.path().join("spill")
+        self.path.join("spill")
     }
 
-    fn stand_ins(&self) -> Vec<(String, Arc<Tables>)> {
+    /// Adds a copy.
+    pub(super) fn add(&self, source: &str, tables: &Arc<Tables>) {
+        let mut known = self.stand_ins.lock().unwrap_or_else(PoisonError::into_inner);
+        known.push((source.to_string(), tables.clone()));
+    }
+
+    pub(super) fn stand_ins(&self) -> Vec<(String, Arc<Tables>)> {
         self.stand_ins
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -103,19 +104,24 @@ impl DryRun {
                 made.push(resource.clone());
                 continue;
             }
-            if made.iter().any(|known| known.overlaps(resource)) || missing.contains(resource) {
+            if made.iter().any(|known| known.overlaps(resource)) {
                 continue;
             }
             // What is wrong with its settings is told by the step.
             let Ok(opened) = run.databases.get(source, &scope).await else {
                 continue;
             };
-            let name = TableName {
+            let name = |table: String| TableName {
                 database: database.clone(),
                 namespace: namespace.clone(),
-                table: opened.fold(table),
+                table,
             };
-            if opened.columns(&name).await?.is_none() {
+            // Whether it is quoted in its SQL, the plan does not say.
+            let (folded, exact) = (name(opened.fold(table)), name(table.clone()));
+            let there = opened.columns(&folded).await?.is_some()
+                || (folded != exact && opened.columns(&exact).await?.is_some());
+            let is_known = missing.iter().any(|known: &Resource| known.overlaps(resource));
+            if !there && !is_known {
                 missing.push(resource.clone());
             }
         }
@@ -155,6 +161,17 @@ impl DryRun {
         )))
     }
 
+    /// Removes the copies, and closes the real databases: what else holds them, as an interpreter does, lives as long as the process.
+    pub async fn close(&self) {
+        for (_, tables) in self.stand_ins() {
+            tables.close().await;
+        }
+        let folder = self.folder.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(Err(error)) = folder.map(TempDir::close) {
+            tracing::warn!(%error, "the copies of a dry run are left in {}", self.path.display());
+        }
+    }
+
     /// Returns what came out.
     ///
     /// # Errors
@@ -179,7 +196,7 @@ impl DryRun {
             let (sampled, unreachable) = of_source.limits().await;
             if !sampled.is_empty() {
                 notes.push(format!(
-                    "of {} only the first {} rows were read: --sample N reads more",
+                    "of {} only the first {} rows were read, and counts are of those: --sample N reads more",
                     sampled
                         .iter()
                         .map(|name| format!("{source}.{name}"))
@@ -245,146 +262,14 @@ fn in_order(plan: &Plan) -> Vec<Access<'_>> {
     plan.root.each(&mut |step| {
         // A step around others reads and writes what they do.
         if step.action.regions().is_empty() {
-            all.extend(step.reads.iter().map(Access::Reads));
+            // Statements may read what one before them makes: which, they say when they run.
+            let is_execute =
+                matches!(&step.action, Action::Plain(plain) if matches!(**plain, Plain::Execute(_)));
+            if !is_execute {
+                all.extend(step.reads.iter().map(Access::Reads));
+            }
             all.extend(step.writes.iter().map(Access::Writes));
         }
     });
     all
-}
-
-/// Opens stand-ins.
-pub struct StandIns {
-    pub run: Arc<DryRun>,
-    /// Opens the real databases.
-    pub real: Arc<dyn Opener>,
-    pub memory: Memory,
-    /// Where the project's own staging databases are.
-    pub staging: PathBuf,
-}
-
-#[async_trait]
-impl Opener for StandIns {
-    async fn evaluate(&self, settings: &[&Prop], world: &Arc<dyn World>) -> Result<Vec<Value>> {
-        self.real.evaluate(settings, world).await
-    }
-
-    async fn open(&self, source: &Source, world: &Arc<dyn World>) -> Result<Option<Arc<dyn Database>>> {
-        let SourceKind::Database(kind) = &source.kind else {
-            return Ok(None);
-        };
-        let quoted = match &source.identifiers {
-            None => false,
-            Some(prop) => {
-                let value = self.real.evaluate(&[prop], world).await?;
-                value.first().is_some_and(|value| value.to_text() == "quoted")
-            }
-        };
-        let dialect = source.dialect().unwrap_or(Dialect::Generic);
-        let number = self.run.stand_ins().len();
-        let folder = self.run.folder.path().join(format!("{number}"));
-        let staging = Staging::open_folder_with(&folder, &self.memory)?;
-        let real = RealSource {
-            opener: self.real.clone(),
-            source: source.clone(),
-            world: world.clone(),
-            dry: self.run.dry.clone(),
-            staging: self.staging.join(&source.name),
-            opened: tokio::sync::Mutex::new(None),
-        };
-        let tables = Tables::new(
-            (&source.name, self.names(kind, dialect, world).await?),
-            staging.quoted_names(quoted),
-            Arc::new(real),
-            self.run.options.fixtures.clone(),
-            self.run.options.sample,
-        );
-        let stand_in = StandIn::new(tables, naming(dialect).of_source(quoted), Types::of(kind));
-        let mut known = self.run.stand_ins.lock().unwrap_or_else(PoisonError::into_inner);
-        known.push((source.name.clone(), stand_in.tables.clone()));
-        Ok(Some(Arc::new(stand_in)))
-    }
-}
-
-impl StandIns {
-    /// The names of a source's tables.
-    async fn names(&self, kind: &DatabaseSource, dialect: Dialect, world: &Arc<dyn World>) -> Result<Names> {
-        let DatabaseSource::Snowflake(source) = kind else {
-            return Ok(Names::new(dialect, None, None));
-        };
-        let given = [&source.database, &source.schema];
-        let mut texts = [None, None];
-        for (prop, text) in given.into_iter().zip(&mut texts) {
-            if let Some(prop) = prop {
-                let value = self.real.evaluate(&[prop], world).await?;
-                *text = value.first().map(|value| value.to_text());
-            }
-        }
-        let [database, namespace] = &texts;
-        Ok(Names::new(dialect, database.as_deref(), namespace.as_deref()))
-    }
-}
-
-/// How databases of a dialect take names.
-fn naming(dialect: Dialect) -> Naming {
-    match dialect {
-        Dialect::Postgres | Dialect::Staging => Naming::Lower,
-        Dialect::Snowflake => Naming::Upper,
-        Dialect::DuckDb | Dialect::Sqlite | Dialect::MySql | Dialect::Generic => Naming::AnyCase,
-    }
-}
-
-/// How long a server gets to answer.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// The real database of a source.
-struct RealSource {
-    opener: Arc<dyn Opener>,
-    source: Source,
-    world: Arc<dyn World>,
-    dry: Arc<Dry>,
-    staging: PathBuf,
-    /// What opening it gave.
-    opened: tokio::sync::Mutex<Option<Result<Arc<dyn Database>>>>,
-}
-
-#[async_trait]
-impl Real for RealSource {
-    async fn database(&self) -> Result<Arc<dyn Database>> {
-        let mut opened = self.opened.lock().await;
-        if let Some(known) = &*opened {
-            return known.clone();
-        }
-        let found = self.open().await;
-        *opened = Some(found.clone());
-        found
-    }
-}
-
-impl RealSource {
-    async fn open(&self) -> Result<Arc<dyn Database>> {
-        let not = |why: String| Error::new(ErrorKind::Connect, why);
-        let SourceKind::Database(kind) = &self.source.kind else {
-            return Err(not("it is an API".into()));
-        };
-        let is_server = !matches!(
-            **kind,
-            DatabaseSource::Staging(_) | DatabaseSource::Sqlite(_) | DatabaseSource::DuckDb(_)
-        );
-        if is_server && self.dry.offline {
-            return Err(not("--offline".into()));
-        }
-        if matches!(**kind, DatabaseSource::Staging(_)) && !self.staging.is_dir() {
-            return Err(not("it has no tables yet".into()));
-        }
-        let settings = self.opener.evaluate(&self.source.settings(), &self.world).await?;
-        if settings.iter().any(|value| self.dry.stands_in(&value.to_text())) {
-            return Err(not(
-                "variables of the environment that it needs are not set".into()
-            ));
-        }
-        let opening = self.opener.open(&self.source, &self.world);
-        let opened = tokio::time::timeout(PATIENCE, opening).await;
-        let opened = opened.map_err(|_| not("it does not answer".into()))??;
-        opened.ok_or_else(|| not("it is an API".into()))
-    }
 }

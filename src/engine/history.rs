@@ -17,7 +17,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::{ErrorReport, RunStatus};
 use crate::exec::{Keeper, Listener};
 use crate::http::{NoTokens, TokenStore};
-use crate::state::{BEAT, Budget, Chunks, Journal, Owner, Recorder, RunFiles, Store, Tokens, Wanted};
+use crate::state::{
+    BEAT, Budget, Chunks, Durability, Entry, Journal, Owner, Recorder, RunFiles, Store, Tokens, Wanted,
+};
 
 /// What a run leaves behind.
 pub struct History {
@@ -126,6 +128,12 @@ impl History {
             Some(resumed) => {
                 lock(resumed.record.run).await?;
                 let attempt = store.take_over(&resumed.record, &owner).await?;
+                if let Some(steps) = resumed.journal.retried() {
+                    let mut notes = resumed.journal.notes();
+                    notes.note(resume::RETRY, Entry::Retrying, &steps);
+                    resumed.journal.add(notes);
+                    resumed.journal.sync(Durability::Process).await?;
+                }
                 (resumed.record.run, attempt, resumed.journal)
             }
         };

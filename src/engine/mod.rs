@@ -13,6 +13,7 @@ mod resume;
 mod run;
 mod session;
 mod signals;
+mod stand_ins;
 mod state;
 mod turns;
 mod untried;

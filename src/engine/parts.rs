@@ -12,9 +12,9 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::compile::Loaded;
-use super::dry_run::StandIns;
 use super::registry::{Files, Opening};
 use super::session::Options;
+use super::stand_ins::StandIns;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::{Apis, Databases, Events, Keeper, Opener, Run, Scope, Transports, Variables};
 use crate::expr::Evaluator;

@@ -115,8 +115,24 @@ impl Project {
         if options.retry_failed {
             journal.retry_failed();
         }
-        let retries_rejected = options.rejected_of.is_some();
-        if let Some(steps) = options.rejected_of.clone() {
+        let rejected_of = match journal.decided(RETRY, Entry::Retrying) {
+            // A retry that ended too early is gone on with.
+            Some(steps) if options.rejected_of.is_none() => Some(steps.lines().map(str::to_string).collect()),
+            _ => options.rejected_of.clone(),
+        };
+        let retries_rejected = rejected_of.is_some();
+        if let (Some(_), false) = (&options.rejected_of, options.force)
+            && let Some(later) = later(&store, &record).await?
+        {
+            let message = format!(
+                "the flow ran again since, as {}: its tables have what that run gave, and would be set back",
+                later.run
+            );
+            return Err(Error::new(ErrorKind::Resume, message)
+                .help("retry the rows of the latest run; or set the tables back: sequor retry RUN --force")
+                .into());
+        }
+        if let Some(steps) = rejected_of {
             let left = compiled
                 .plan
                 .root
@@ -231,6 +247,20 @@ async fn find(store: &Store, flow: &str, options: &ResumeOptions) -> Result<RunR
         }
         _ => Ok(record),
     }
+}
+
+/// The name under which it is noted that a run sends rejected rows again.
+pub(super) const RETRY: &str = "(retry)";
+
+/// The flow's latest run, where that began behind this one.
+async fn later(store: &Store, record: &RunRecord) -> Result<Option<RunRecord>> {
+    let latest = Wanted {
+        flow: Some(record.flow.clone()),
+        limit: Some(1),
+        ..Wanted::default()
+    };
+    let latest = store.runs(&latest).await?.pop();
+    Ok(latest.filter(|latest| latest.run > record.run))
 }
 
 /// What a run carries out.

@@ -10,10 +10,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::compile::Loaded;
 use super::history::History;
+use super::resume::RETRY;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{ErrorReport, Event, EventKind, RunReport, RunStatus, seconds};
 use crate::exec::{Events, Run, execute};
-use crate::state::Durability;
+use crate::state::{Durability, Entry};
 
 /// How long steps get to stop in order after they were told to, behind the time for requests under way.
 const GRACE: Duration = Duration::from_secs(10);
@@ -108,6 +109,11 @@ async fn to_end(
     for database in run.databases.take() {
         // A statement under way after an interrupt keeps its connection: the server ends it when we are gone.
         let _ = tokio::time::timeout(CLOSING, database.close()).await;
+    }
+    if result.is_ok() && run.retries_rejected {
+        let mut notes = run.journal.notes();
+        notes.forget_entry(RETRY, Entry::Retrying);
+        run.journal.add(notes);
     }
     let kept = keep_rest(&run).await;
     drop(run);

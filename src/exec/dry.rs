@@ -9,7 +9,7 @@ use indexmap::IndexMap;
 use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use sequor_planner::effects::Resource;
-use sequor_planner::expr::Uses;
+use sequor_planner::expr::{EachProp as _, Uses};
 use sequor_planner::ops::RowsOf;
 use sequor_planner::plan::{Action, Step};
 
@@ -129,8 +129,20 @@ impl Dry {
             .extend(given.filter(|r| !is_rejects(r)).cloned());
     }
 
-    /// Returns what a step needs that only a real answer gives; none where it can be tried.
-    pub fn needs(&self, step: &Step) -> Option<String> {
+    /// Returns why a step is not tried; none where it can be.
+    pub fn refuses(&self, step: &Step) -> Option<String> {
+        let mut outside = None;
+        step.each_prop(&mut |prop| outside = outside.take().or_else(|| prop.uses().outside));
+        match outside {
+            Some(what) => Some(format!("its Python reaches outside of the run ({what})")),
+            None => self
+                .needs(step)
+                .map(|needs| format!("it needs {needs}, which only a real answer gives")),
+        }
+    }
+
+    /// Returns what a step needs that only a real answer gives.
+    fn needs(&self, step: &Step) -> Option<String> {
         let state = self.state();
         if state.unknown.is_empty() {
             return None;
@@ -174,7 +186,7 @@ impl Dry {
             .insert(step.id.clone(), because.to_string());
     }
 
-    /// Returns the name of an unknown variable that a text names.
+    /// Returns why a step is not tried that failed with a text: it names an unknown variable.
     pub fn named_in(&self, text: &str) -> Option<String> {
         let state = self.state();
         let mut unknown = state.unknown.iter();
@@ -182,7 +194,7 @@ impl Dry {
             Resource::Variable(name) | Resource::Local { name, .. }
                 if text.contains(&format!("'{name}'")) =>
             {
-                Some(resource.to_string())
+                Some(format!("it needs {resource}, which only a real answer gives"))
             }
             _ => None,
         })

@@ -36,9 +36,9 @@ pub async fn step_to_end(run: Arc<Run>, step: Arc<Step>, scope: Scope, depth: us
         return already_done(&run, &step, &scope, depth).await;
     }
     if let Some(dry) = &run.dry
-        && let Some(needs) = dry.needs(&step)
+        && let Some(because) = dry.refuses(&step)
     {
-        return not_tried(&run, dry, &step, &scope, (depth, needs)).await;
+        return not_tried(&run, dry, &step, &scope, (depth, because)).await;
     }
     let counters = Arc::new(Counters::default());
     let begun = EventKind::StepStarted {
@@ -65,9 +65,9 @@ pub async fn step_to_end(run: Arc<Run>, step: Arc<Step>, scope: Scope, depth: us
     };
     if let (Some(dry), Err(error)) = (&run.dry, &result)
         && error.kind() == ErrorKind::Variable
-        && let Some(needs) = dry.named_in(error.message())
+        && let Some(because) = dry.named_in(error.message())
     {
-        return not_tried(&run, dry, &step, &scope, (depth, needs)).await;
+        return not_tried(&run, dry, &step, &scope, (depth, because)).await;
     }
     let result = result.map_err(|e| e.map_text(|text| run.redactor.shown(text)).at(&step.place));
     // What became of the step shows in its turn: a step before it may fail yet.
@@ -168,8 +168,13 @@ async fn already_done(run: &Run, step: &Step, scope: &Scope, depth: usize) -> En
 }
 
 /// Passes over a step of a dry run that needs what only a real answer gives.
-async fn not_tried(run: &Run, dry: &Dry, step: &Step, scope: &Scope, (depth, needs): (usize, String)) -> End {
-    let because = format!("it needs {needs}, which only a real answer gives");
+async fn not_tried(
+    run: &Run,
+    dry: &Dry,
+    step: &Step,
+    scope: &Scope,
+    (depth, because): (usize, String),
+) -> End {
     dry.not_tried(step, &because);
     passed_over(run, step, scope, (depth, StepStatus::Skipped, because)).await
 }

@@ -25,6 +25,9 @@ use crate::staging::Staging;
 pub trait Real: Send + Sync {
     /// Returns it; why it can't be opened is said each time.
     async fn database(&self) -> Result<Arc<dyn Database>>;
+
+    /// Closes it, where it was opened.
+    async fn close(&self);
 }
 
 /// What became of a table.
@@ -139,8 +142,17 @@ impl Tables {
         load.commit().await
     }
 
+    /// Closes the real database.
+    pub async fn close(&self) {
+        self.real.close().await;
+    }
+
     /// Returns the error for a table that is nowhere, with how to give it.
     pub async fn explain(&self, error: Error, tables: &[TableName]) -> Error {
+        let error = error.map_text(|text| {
+            let here = text.replace("the staging database", "a dry run");
+            here.replace(" does not exist in staging", " is nowhere")
+        });
         if error.kind() != ErrorKind::NoTable {
             return error;
         }
@@ -160,19 +172,27 @@ impl Tables {
         let mut state = self.state.lock().await;
         state.known.insert(there.clone());
         let known = state.changes.remove(&there).map(|(_, known)| known);
+        let anew = matches!(
+            change.how,
+            Written::Created | Written::Replaced | Written::Dropped
+        );
         let change = match known {
             // What was made in this run stays made.
             Some(Change {
                 how: Written::Created,
                 ..
-            }) if change.how != Written::Dropped => Change {
+            }) if anew && change.how != Written::Dropped => Change {
                 how: Written::Created,
                 ..change
             },
-            Some(known) if known.how == change.how => Change {
+            Some(known) if !anew => Change {
+                how: match known.how {
+                    Written::Created | Written::Replaced => known.how,
+                    how if how == change.how => how,
+                    _ => Written::Changed,
+                },
                 new: known.new + change.new,
                 changed: known.changed + change.changed,
-                ..change
             },
             _ => change,
         };

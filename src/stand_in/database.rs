@@ -73,10 +73,15 @@ impl Session for Statements<'_> {
     async fn execute(&mut self, statement: &str) -> Result<Option<u64>> {
         let tables = &self.0.tables;
         let translated = self.0.ready(statement).await?;
+        if let What::Drops(dropped) = &translated.what {
+            for table in dropped {
+                tables.find(table).await?;
+            }
+        }
         let target = match &translated.what {
             What::Nothing => return Ok(None),
             What::Reads => None,
-            What::Makes(table) | What::Changes(table) => Some(table),
+            What::Makes(table) | What::MakesMissing(table) | What::Changes(table) => Some(table),
             What::Drops(_) => None,
         };
         let before = match target {
@@ -86,7 +91,13 @@ impl Session for Statements<'_> {
         let done = tables.staging.execute(&translated.sql).await;
         let done = match done {
             Ok(done) => done,
-            Err(error) => return Err(tables.explain(error, &translated.tables).await),
+            Err(error) => {
+                let named = match &translated.what {
+                    What::Drops(dropped) => dropped,
+                    _ => &translated.tables,
+                };
+                return Err(tables.explain(error, named).await);
+            }
         };
         if let What::Drops(dropped) = &translated.what {
             for table in dropped {
@@ -103,7 +114,8 @@ impl Session for Statements<'_> {
                     .await;
             }
         }
-        if let Some(target) = target {
+        let is_there = before.is_some() && matches!(translated.what, What::MakesMissing(_));
+        if let Some(target) = target.filter(|_| !is_there) {
             let after = tables.rows(target).await?.unwrap_or_default();
             let how = match (before, &translated.what) {
                 (None, _) => Written::Created,

@@ -6,6 +6,7 @@ mod check;
 mod database;
 mod fixtures;
 mod loads;
+mod meaning;
 mod names;
 mod sql;
 mod types;

@@ -5,13 +5,13 @@ use std::ops::ControlFlow;
 
 use sequor_planner::Dialect;
 use sqlparser::ast::{
-    AlterTableOperation, CastKind, DataType, Expr, FromTable, Function, FunctionArg, FunctionArgExpr,
-    FunctionArguments, Ident, Insert, ObjectName, ObjectNamePart, ObjectType, Query, Statement, TableFactor,
-    TableObject, VisitMut, VisitorMut,
+    AlterTableOperation, CastKind, DataType, Expr, FromTable, Ident, Insert, ObjectName, ObjectNamePart,
+    ObjectType, OrderByKind, Query, Statement, TableFactor, TableObject, VisitMut, VisitorMut,
 };
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Token, Tokenizer};
 
+use super::meaning;
 use super::names::{Names, folded};
 use super::types;
 use crate::error::{Error, ErrorKind, Result};
@@ -35,6 +35,8 @@ pub enum What {
     Reads,
     /// It makes a table, whatever was there.
     Makes(TableName),
+    /// It makes a table where there is none.
+    MakesMissing(TableName),
     /// It changes a table that is there.
     Changes(TableName),
     /// It takes tables away.
@@ -69,8 +71,12 @@ pub fn translate(sql: &str, names: &Names) -> Result<Translated> {
         functions: Vec::new(),
         // Names that the statement itself gives to queries.
         given: Vec::new(),
+        refused: None,
     };
     let _ = statement.visit(&mut changes);
+    if let Some(why) = changes.refused {
+        return Err(Error::new(ErrorKind::Sql, why));
+    }
     statement_types(&mut statement, dialect);
     Ok(Translated {
         sql: respelled(&statement.to_string(), dialect),
@@ -84,6 +90,7 @@ fn what(statement: &Statement, dialect: Dialect) -> Result<What> {
     let table = |name: &ObjectName| table_name(name, dialect);
     Ok(match statement {
         Statement::Query(_) | Statement::Explain { .. } => What::Reads,
+        Statement::CreateTable(create) if create.if_not_exists => What::MakesMissing(table(&create.name)),
         Statement::CreateTable(create) => What::Makes(table(&create.name)),
         Statement::Insert(Insert {
             table: TableObject::TableName(name),
@@ -109,7 +116,6 @@ fn what(statement: &Statement, dialect: Dialect) -> Result<What> {
         } => What::Drops(names.iter().map(table).collect()),
         Statement::StartTransaction { .. }
         | Statement::Commit { .. }
-        | Statement::Rollback { .. }
         | Statement::Set(_)
         | Statement::Use(_)
         | Statement::CreateSchema { .. }
@@ -120,7 +126,11 @@ fn what(statement: &Statement, dialect: Dialect) -> Result<What> {
         | Statement::Comment { .. }
         | Statement::Analyze { .. }
         | Statement::Vacuum { .. }
+        | Statement::AlterSession { .. }
+        | Statement::LockTables { .. }
+        | Statement::UnlockTables
         | Statement::Pragma { .. } => What::Nothing,
+        Statement::Rollback { .. } => return Err(untried("a transaction that is taken back")),
         other => {
             let text = other.to_string();
             let words: Vec<&str> = text.split_whitespace().take(2).collect();
@@ -175,6 +185,8 @@ struct Changes<'n> {
     tables: Vec<TableName>,
     functions: Vec<String>,
     given: Vec<String>,
+    /// Why it can't be tried.
+    refused: Option<String>,
 }
 
 impl VisitorMut for Changes<'_> {
@@ -185,6 +197,9 @@ impl VisitorMut for Changes<'_> {
             let named = with.cte_tables.iter();
             self.given
                 .extend(named.map(|cte| cte.alias.name.value.to_lowercase()));
+        }
+        if let Some(OrderByKind::Expressions(by)) = query.order_by.as_mut().map(|order| &mut order.kind) {
+            by.iter_mut().for_each(|by| meaning::nulls(by, self.dialect));
         }
         ControlFlow::Continue(())
     }
@@ -216,63 +231,20 @@ impl VisitorMut for Changes<'_> {
     }
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        match expr {
-            Expr::Cast { data_type, kind, .. } => {
-                *data_type = stored_type(self.dialect, data_type);
-                if *kind == CastKind::SafeCast {
-                    *kind = CastKind::TryCast;
-                }
+        if let Expr::Cast { data_type, kind, .. } = expr {
+            *data_type = stored_type(self.dialect, data_type);
+            if *kind == CastKind::SafeCast {
+                *kind = CastKind::TryCast;
             }
-            Expr::Function(function) => {
-                let changed = self.function(function);
-                match changed {
-                    Some(changed) => *expr = changed,
-                    None => self.functions.push(function.name.to_string().to_lowercase()),
-                }
-            }
-            _ => {}
+        }
+        if let Err(why) = meaning::same(expr, self.dialect) {
+            self.refused.get_or_insert(why);
+        }
+        if let Expr::Function(function) = expr {
+            self.functions.push(function.name.to_string().to_lowercase());
         }
         ControlFlow::Continue(())
     }
-}
-
-impl Changes<'_> {
-    /// What stands for a function that the staging database has under another name.
-    fn function(&self, function: &mut Function) -> Option<Expr> {
-        let name = function.name.to_string().to_lowercase();
-        let of = |dialects: &[Dialect]| dialects.contains(&self.dialect);
-        let other = match name.as_str() {
-            "ifnull" | "nvl" => "coalesce",
-            "len" if of(&[Dialect::Snowflake, Dialect::DuckDb]) => "length",
-            "ucase" if of(&[Dialect::MySql]) => "upper",
-            "lcase" if of(&[Dialect::MySql]) => "lower",
-            "sysdate" | "getdate" | "current_timestamp" if of(&[Dialect::Snowflake]) => "now",
-            "curdate" if of(&[Dialect::MySql]) => "current_date",
-            "listagg" | "group_concat" => "string_agg",
-            "iff" | "if" => return case(function),
-            _ => return None,
-        };
-        function.name = ObjectName(vec![ObjectNamePart::Identifier(Ident::new(other))]);
-        None
-    }
-}
-
-/// `iff(condition, then, else)` as a CASE.
-fn case(function: &Function) -> Option<Expr> {
-    let FunctionArguments::List(list) = &function.args else {
-        return None;
-    };
-    let expression = |arg: &FunctionArg| match arg {
-        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr.clone()),
-        _ => None,
-    };
-    let given: Vec<Expr> = list.args.iter().filter_map(expression).collect();
-    let [condition, then, otherwise] = given.as_slice() else {
-        return None;
-    };
-    let text = format!("CASE WHEN {condition} THEN {then} ELSE {otherwise} END");
-    let parsed = Parser::new(&sqlparser::dialect::GenericDialect {}).try_with_sql(&text);
-    parsed.and_then(|mut parser| parser.parse_expr()).ok()
 }
 
 fn stored_type(dialect: Dialect, sql: &DataType) -> DataType {
@@ -351,6 +323,21 @@ mod tests {
                 "SELECT \"a b\", 'text' FROM \"shop\".\"orders\"",
             ),
             (
+                Dialect::DuckDb,
+                "select a / b from t order by a desc",
+                "SELECT (a * 1.0) / b FROM \"t\" ORDER BY a DESC NULLS LAST",
+            ),
+            (
+                Dialect::MySql,
+                "select concat(a, b) from t order by a",
+                "SELECT (a || b) FROM \"t\" ORDER BY a NULLS FIRST",
+            ),
+            (
+                Dialect::Postgres,
+                "select to_char(d, 'YYYY-MM-DD\"T\"HH24:MI') from t",
+                "SELECT to_char(d, '%Y-%m-%dT%H:%M') FROM \"t\"",
+            ),
+            (
                 Dialect::Postgres,
                 "with c as (select 1 as id) select id from c join public.t using (id)",
                 "WITH c AS (SELECT 1 AS id) SELECT id FROM c JOIN \"t\" USING(id)",
@@ -375,6 +362,13 @@ mod tests {
         assert_eq!(what("delete from t where a = 1"), What::Changes(table()));
         assert_eq!(what("drop table if exists t"), What::Drops(vec![table()]));
         assert_eq!(what("create index i on t (a)"), What::Nothing);
+        assert!(
+            translate(
+                "select to_char(n, '999')",
+                &Names::new(Dialect::Postgres, None, None)
+            )
+            .is_err()
+        );
         assert!(translate("call p()", &Names::new(Dialect::Postgres, None, None)).is_err());
     }
 }

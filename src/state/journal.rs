@@ -33,6 +33,8 @@ pub enum Entry {
     Kept,
     /// Rows are about to be added to tables: how many these have.
     Committing,
+    /// Rows that were rejected are being sent again: the steps, one a line.
+    Retrying,
     /// A table of rejects that the run has made anew: what follows is added to it.
     Filled,
     /// A variable that can't be kept, and why: the run can't be gone on with.
@@ -51,6 +53,7 @@ impl Entry {
             Entry::Begun => "begun",
             Entry::Kept => "kept",
             Entry::Committing => "committing",
+            Entry::Retrying => "retrying",
             Entry::Filled => "filled",
             Entry::Unkept => "unkept",
             Entry::Unsaved => "unsaved",
@@ -200,6 +203,14 @@ impl Journal {
     /// Takes all steps as over, save for these.
     pub fn only(&mut self, steps: HashSet<String>) {
         self.only = Some(steps);
+    }
+
+    /// Returns the steps whose rejected rows alone are sent again, one a line.
+    pub fn retried(&self) -> Option<String> {
+        let only = self.only.as_ref()?;
+        let mut steps: Vec<&str> = only.iter().map(String::as_str).collect();
+        steps.sort_unstable();
+        Some(steps.join("\n"))
     }
 
     /// Returns what earlier attempts noted of a step.

@@ -12,7 +12,7 @@ use crate::support::program::Project;
 use crate::support::server::{Asked, Server, json};
 
 /// A server that counts what changes something, and lists items.
-fn api() -> (Server, Arc<AtomicUsize>) {
+pub fn api() -> (Server, Arc<AtomicUsize>) {
     let changes = Arc::new(AtomicUsize::new(0));
     let count = changes.clone();
     let server = Server::start(move |asked: &Asked| {
@@ -56,7 +56,7 @@ const FLOW: &str = indoc! {r#"
         message: "found {{ var('found') }}"
 "#};
 
-fn project(server: &Server, source: &str) -> Project {
+pub fn project(server: &Server, source: &str) -> Project {
     Project::new()
         .file(
             "sources/api.yaml",
@@ -205,39 +205,6 @@ fn tables_are_read_from_the_real_database_and_stay_as_they_are_there() {
 }
 
 #[test]
-fn a_flow_for_snowflake_is_tried_without_its_driver() {
-    let (server, _) = api();
-    let source = "type: snowflake\naccount: acme\nuser: u\npassword: \"{{ env_var('SNOWFLAKE_PASSWORD') }}\"\ndatabase: SHOP\nschema: PUBLIC\n";
-    let project = Project::new()
-        .file("sources/api.yaml", &format!("type: http\nbase_url: {}\n", server.url))
-        .file("sources/wh.yaml", source)
-        .file(
-            "flows/main.yaml",
-            indoc! {r#"
-                steps:
-                  - op: http_request
-                    request: {source: api, url: /items}
-                    response: {tables: [{source: wh, table: Items, data_path: $, columns: {id: number, name: string}}]}
-                  - op: transform
-                    source: wh
-                    target_table: totals
-                    query: select iff(ID > 1, 'many', 'one') as KIND, sum(ID::number) as total, nvl(max(NAME), '') as name from SHOP.PUBLIC.items group by 1 order by 1
-                  - op: http_request
-                    id: push
-                    for_each: {source: wh, table: totals, as: row}
-                    request: {source: api, url: "/{{ var('row')['KIND'] }}", method: PUT, body_expression: "{'total': int(var('row')['TOTAL'])}"}
-            "#},
-        );
-    let ran = project.sequor(&["run", "main", "--dry-run"]);
-    assert_eq!(ran.code, 0, "{}", ran.all());
-    assert!(
-        ran.stdout.contains("push: 2 PUT") && ran.stdout.contains(r#"{"total":2}"#),
-        "{}",
-        ran.stdout
-    );
-}
-
-#[test]
 fn a_while_that_only_answers_end_has_an_end_and_a_failing_step_fails() {
     let (server, changes) = api();
     let project = project(&server, "type: staging\n").file(
@@ -337,39 +304,46 @@ fn a_mock_is_the_answer_and_may_be_a_failure() {
 }
 
 #[test]
-fn sql_that_can_not_be_tried_is_named_before_anything_runs() {
-    let (server, _) = api();
-    let project = project(&server, "type: postgres\nconn_str: postgresql://127.0.0.1:1/x\n").file(
+fn python_that_reaches_outside_is_not_tried_and_no_copy_is_left() {
+    let (server, changes) = api();
+    let project = project(&server, "type: staging\n").file(
         "flows/main.yaml",
         indoc! {r#"
             steps:
+              - op: http_request
+                request: {source: api, url: /items}
+                response: {variables: {n: {value_expression: "len(response.json())"}}}
+              - op: set_variable
+                id: outside
+                set:
+                  x_expression: |
+                    open('left_behind', 'w').write('x')
+                    return 1
               - op: transform
-                id: good
                 source: wh
                 target_table: t
-                query: select coalesce(lower(a), '') as a, row_number() over (order by b) as n, json_get_str(c, 'x') as x from s
-              - op: transform
-                id: unknown
-                source: wh
-                target_table: u
-                query: select my_own_function(a) as a from t
-              - op: execute
-                id: called
-                source: wh
-                statement: |
-                  create index i on t (a);
-                  call refresh_all()
+                query: select 1 as id
         "#},
     );
-    let planned = project.sequor(&["plan", "main", "--dry-run"]);
-    assert_eq!(planned.code, 2, "{}", planned.all());
-    for text in [
-        "step unknown: a dry run has no function `my_own_function`",
-        "step called: CALL refresh_all",
-        "flows/main.yaml:11:5",
-    ] {
-        assert!(planned.stderr.contains(text), "{text}: {}", planned.stderr);
-    }
-    assert!(!planned.stderr.contains("step good"), "{}", planned.stderr);
-    assert_eq!(project.sequor(&["plan", "main"]).code, 0);
+    let copies = project.path().join("copies");
+    std::fs::create_dir(&copies).expect("a folder");
+    let output = project
+        .command(&["run", "main", "--dry-run"])
+        .env("TMPDIR", &copies)
+        .output()
+        .expect("it runs");
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(
+        told.contains("outside: its Python reaches outside of the run"),
+        "{told}"
+    );
+    assert_eq!(files(&copies), Vec::<String>::new());
+    assert!(std::fs::read_dir(&copies).expect("a folder").next().is_none());
+    assert!(!project.path().join("left_behind").exists());
+    assert_eq!(changes.load(Ordering::Relaxed), 0);
 }

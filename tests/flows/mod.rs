@@ -10,6 +10,7 @@ mod computed;
 mod databases;
 mod declared;
 mod dry_run;
+mod dry_sql;
 mod duckdb;
 mod example;
 mod fan_out;

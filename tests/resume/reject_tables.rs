@@ -157,3 +157,38 @@ fn a_table_of_rejects_belongs_to_one_step() {
         .sequor(&["validate"])
         .fails(2, &["SQ0103", "named after the step, and this one has no `id`"]);
 }
+
+#[test]
+fn the_rows_of_an_older_run_do_not_set_back_what_a_later_one_gave() {
+    let (server, good) = picky();
+    let flow = ROUNDS
+        .split("  - op: http_request\n        id: check")
+        .next()
+        .expect("a part");
+    let flow = flow
+        .replace(
+            "  - op: for_each\n    id: rounds\n    values: [a, b, c]\n    as: round\n    steps:\n",
+            "",
+        )
+        .replace("'{{ var('round') }}' as round", "'a' as round")
+        .replace("/{{ var('round') }}/", "/a/");
+    let project = push(&server, &flow);
+    project.run("main");
+    let first = latest(&project);
+    let shown = project.sequor(&["show"]).stdout;
+    assert!(
+        shown.contains("push: 2 rows were rejected. To send them again: sequor retry"),
+        "{shown}"
+    );
+    project.run("main");
+    project
+        .sequor(&["retry", &first])
+        .fails(2, &["SQ1024", "the flow ran again since", "--force"]);
+    good.store(true, Ordering::Relaxed);
+    let ran = project.sequor(&["retry", &latest(&project)]);
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    assert_eq!(
+        project.rows("stage", "select count(*) as n from push_rejects"),
+        ["0"]
+    );
+}

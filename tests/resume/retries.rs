@@ -142,6 +142,9 @@ fn a_retry_that_is_killed_is_gone_on_with() {
     killed(&project, &["retry", &run], &rows, 40);
     rows.set(TAKES);
     // They were taken, and were not answered: none is sent again without a word.
+    project
+        .sequor(&["run", "main", "--resume"])
+        .fails(1, &["SQ1025", "4 rows"]);
     project.sequor(&["retry", &run]).fails(1, &["SQ1025", "4 rows"]);
     assert_eq!(rows.twice(), [""; 0]);
     good(&project.sequor(&["retry", &run, "--in-doubt", "skip"]));
