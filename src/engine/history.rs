@@ -18,7 +18,7 @@ use crate::event::{ErrorReport, RunStatus};
 use crate::exec::{Keeper, Listener};
 use crate::http::{NoTokens, TokenStore};
 use crate::state::{
-    BEAT, Budget, Chunks, Durability, Entry, Journal, Owner, Recorder, RunFiles, Store, Tokens, Wanted,
+    BEAT, Budget, Chunks, Durability, Entry, Journal, Owner, Recorder, RunFiles, Store, Tokens,
 };
 
 /// What a run leaves behind.
@@ -119,7 +119,9 @@ impl History {
                 let passed = from_step.map(|step| before(&compiled.plan, step)).transpose()?;
                 lock(start.run).await?;
                 if let Some(passed) = passed {
-                    let latest = latest(&store, &start.flow).await?;
+                    let latest = resume::latest(&store, &start.flow)
+                        .await?
+                        .map(|record| record.run);
                     store.pass_over(start.run, &passed, latest).await?;
                 }
                 store.begin_run(&start, &owner).await?;
@@ -216,16 +218,6 @@ impl History {
             Err(_) => tracing::warn!("the state does not answer: the end of the run is not remembered whole"),
         }
     }
-}
-
-/// The flow's latest run; none where none is remembered.
-async fn latest(store: &Store, flow: &str) -> Result<Option<Uuid>> {
-    let wanted = Wanted {
-        flow: Some(flow.to_string()),
-        limit: Some(1),
-        ..Wanted::default()
-    };
-    Ok(store.runs(&wanted).await?.first().map(|record| record.run))
 }
 
 /// The steps before one, in the order of the flow.

@@ -122,7 +122,8 @@ impl Project {
         };
         let retries_rejected = rejected_of.is_some();
         if let (Some(_), false) = (&options.rejected_of, options.force)
-            && let Some(later) = later(&store, &record).await?
+            && let Some(later) = latest(&store, &record.flow).await?
+            && later.run > record.run
         {
             let message = format!(
                 "the flow ran again since, as {}: its tables have what that run gave, and would be set back",
@@ -220,16 +221,11 @@ async fn find(store: &Store, flow: &str, options: &ResumeOptions) -> Result<RunR
     let record = match &options.run {
         Some(run) => store.run(Some(run)).await?,
         None => {
-            let latest = Wanted {
-                flow: Some(flow.to_string()),
-                limit: Some(1),
-                ..Wanted::default()
-            };
             let none = || {
                 let message = format!("no run of the flow `{flow}` is remembered");
                 Error::new(ErrorKind::Project, message).help(format!("start one: sequor run {flow}"))
             };
-            store.runs(&latest).await?.pop().ok_or_else(none)?
+            latest(store, flow).await?.ok_or_else(none)?
         }
     };
     if record.flow != flow {
@@ -252,15 +248,14 @@ async fn find(store: &Store, flow: &str, options: &ResumeOptions) -> Result<RunR
 /// The name under which it is noted that a run sends rejected rows again.
 pub(super) const RETRY: &str = "(retry)";
 
-/// The flow's latest run, where that began behind this one.
-async fn later(store: &Store, record: &RunRecord) -> Result<Option<RunRecord>> {
-    let latest = Wanted {
-        flow: Some(record.flow.clone()),
+/// Returns the flow's latest run; none where none is remembered.
+pub(super) async fn latest(store: &Store, flow: &str) -> Result<Option<RunRecord>> {
+    let wanted = Wanted {
+        flow: Some(flow.to_string()),
         limit: Some(1),
         ..Wanted::default()
     };
-    let latest = store.runs(&latest).await?.pop();
-    Ok(latest.filter(|latest| latest.run > record.run))
+    Ok(store.runs(&wanted).await?.pop())
 }
 
 /// What a run carries out.
