@@ -20,7 +20,7 @@
 //!
 //! The data goes through the modules in this order, and each uses only those before it: [`error`], [`secret`], [`exchange`],
 //! [`batch`], [`value`], [`world`], [`http`], [`python`], [`expr`], [`sources`], [`staging`], `local`, [`event`], [`state`],
-//! [`exec`], [`engine`], [`report`], [`cli`].
+//! [`exec`], [`engine`], [`testing`], `doctor`, [`report`], [`cli`].
 //!
 //! Where to look: paging ends in `http::paging` (`Pages::advance`; for `while`, rules and `stop_status` in
 //! `exec::request::conversation`), rows are rejected in `exec::request::rejects` (asked by `split` for a row or batch that failed),
@@ -31,6 +31,8 @@
 pub mod batch;
 /// The command line.
 pub mod cli;
+/// Looking at what a project needs.
+mod doctor;
 /// The front door: project, compilation, session, run.
 pub mod engine;
 /// What went wrong: kind, place and advice, and what follows from each kind.
@@ -60,6 +62,8 @@ pub mod staging;
 mod stand_in;
 /// What outlives a run: history, how far runs are, variables, tokens.
 pub mod state;
+/// Tests of flows.
+pub mod testing;
 /// Values of expressions, rows of batches among them.
 pub mod value;
 /// What expressions can ask the run for.

@@ -3,6 +3,7 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::value::Row;
 use crate::value::Value;
+use chrono::{DateTime, Utc};
 
 /// Rows that an expression asks for.
 #[derive(Debug, Clone)]
@@ -42,13 +43,24 @@ pub trait World: Send + Sync {
         None
     }
 
+    /// What stands for a variable that is not defined; none: that is an error.
+    fn missing_variable(&self, _name: &str) -> Option<Value> {
+        None
+    }
+
     /// The same, whose value no output shows from now on.
     fn secret(&self, name: &str) -> Option<String>;
+
+    /// The time.
+    fn now(&self) -> DateTime<Utc> {
+        Utc::now()
+    }
 }
 
 /// `var(name)`: the variable, or the error that says it is not there.
 pub fn var(world: &dyn World, name: &str) -> Result<Value> {
-    world.variable(name).ok_or_else(|| undefined(world, name))
+    let found = world.variable(name).or_else(|| world.missing_variable(name));
+    found.ok_or_else(|| undefined(world, name))
 }
 
 /// Returns the error of a variable that is not defined.

@@ -11,4 +11,5 @@ mod resume;
 mod staging;
 mod state;
 mod support;
+mod testing;
 mod tidy;

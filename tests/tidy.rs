@@ -108,8 +108,13 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "staging", "value", "world",
         ],
     ),
+    ("testing", &["engine", "error", "event", "secret", "value"]),
+    ("doctor", &["engine", "error", "event", "sources", "value"]),
     ("report", &["event"]),
-    ("cli", &["engine", "error", "event", "report", "value"]),
+    (
+        "cli",
+        &["doctor", "engine", "error", "event", "report", "testing", "value"],
+    ),
     ("lib", &[]),
     ("main", &["cli"]),
 ];

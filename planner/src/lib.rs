@@ -32,6 +32,7 @@ mod span;
 pub mod sql;
 mod statements;
 pub mod syntax;
+pub mod testing;
 
 pub use codes::Code;
 pub use compile::compile;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 pub use super::run_args::{InDoubtArg, LogFormat, Run, RunDebug, RunFormat};
+pub use super::test_args::{Test, TestCommand, TestFormat, TestNew};
 
 /// Connects databases and APIs with flows in YAML, Jinja, Python and SQL.
 #[derive(Debug, Parser)]
@@ -40,12 +41,17 @@ pub struct Global {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Make a new project
-    #[command(after_help = "Example:\n  sequor init my_project && cd my_project && sequor run hello")]
+    /// Make a new project, with a flow and tests that pass
+    #[command(
+        after_help = "Examples:\n  sequor init my_project && cd my_project && sequor test\n  sequor init crm_sync --template postgres-to-api"
+    )]
     Init {
         /// The folder to make
         #[arg(value_name = "DIR")]
         folder: PathBuf,
+        /// What to begin with: shopify-to-mailchimp, postgres-to-api or api-to-duckdb
+        #[arg(long, value_name = "NAME")]
+        template: Option<String>,
     },
     /// Environments: named sets of variables
     Env {
@@ -69,6 +75,21 @@ pub enum Command {
         after_help = "Examples:\n  sequor run orders --env prod\n  sequor run orders --var day=2024-05-01\n  sequor run orders --record recordings/   # keep every request and response\n  sequor run orders --replay recordings/   # answer from them, without the network\n  sequor run orders --resume               # go on with the run that failed, was interrupted or crashed\n\nExit codes: 0 done, 1 the flow failed, 2 the project or the command line is wrong, 130 interrupted."
     )]
     Run(Box<Run>),
+    /// Run the tests of the project's flows, in its folder tests/
+    #[command(
+        args_conflicts_with_subcommands = true,
+        after_help = "Examples:\n  sequor test                       # all tests\n  sequor test orders -k upsert      # those of tests/orders.yaml with upsert in their names\n  sequor test --update              # write what came out into the tests that failed\n  sequor test --coverage --junit junit.xml\n  sequor test new orders --from recordings --flow orders\n\nExit codes: 0 all passed, 1 some failed, 2 the tests, the project or the command line are wrong."
+    )]
+    Test(Box<Test>),
+    /// Check what the project needs: files, environment, sources, Python, state, clock; nothing is changed
+    #[command(
+        after_help = "Examples:\n  sequor doctor --env prod\n  sequor doctor --format json | jq 'select(.status != \"ok\")'\n\nExit codes: 0 nothing failed, 1 something did."
+    )]
+    Doctor {
+        /// How results are told: text, or one JSON object per check
+        #[arg(long, value_enum, default_value_t = RunFormat::Text)]
+        format: RunFormat,
+    },
     /// Explain the code of a finding: what it means, with an example
     #[command(after_help = "Examples:\n  sequor explain SQ0102\n  sequor explain          # all codes")]
     Explain {
@@ -77,7 +98,7 @@ pub enum Command {
     },
     /// Print the JSON Schema of a project's files, for editors
     #[command(
-        after_help = "Example:\n  sequor schema > sequor.schema.json\n\nVS Code uses it with this line in .vscode/settings.json:\n  \"yaml.schemas\": {\"sequor.schema.json\": [\"flows/**/*.yaml\", \"sources/*.yaml\", \"project.yaml\"]}"
+        after_help = "Example:\n  sequor schema > sequor.schema.json\n\nVS Code uses it with this line in .vscode/settings.json:\n  \"yaml.schemas\": {\"sequor.schema.json\": [\"flows/**/*.yaml\", \"sources/*.yaml\", \"tests/**/*.yaml\", \"project.yaml\"]}"
     )]
     Schema {
         /// The kind of file
@@ -149,6 +170,8 @@ pub enum SchemaFile {
     Env,
     /// envs/NAME.yaml in the home folder
     Environment,
+    /// tests/NAME.yaml
+    Tests,
 }
 
 #[derive(Debug, ClapArgs)]

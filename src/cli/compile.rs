@@ -1,6 +1,7 @@
 //! Compiling, as several commands do it: findings are shown.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use sequor_planner::plan::Plan;
 use sequor_planner::{CompilerStage, PlanOptions};
@@ -25,6 +26,19 @@ pub fn options(variables: &[String], selection: &Selection) -> Result<CompileOpt
 /// Compiles a flow; none, after showing why, when there are errors.
 pub async fn compile(context: &Context, flow: &str, options: &CompileOptions) -> Result<Option<Compiled>> {
     let project = context.project()?;
+    let compiled = project.compile(flow, options).await;
+    shown(context, &project, compiled)
+}
+
+/// Returns the same for a dry run, for which the environment need not be there.
+pub async fn dry(context: &Context, flow: &str, options: &CompileOptions) -> Result<Option<Compiled>> {
+    let (project, missing) = Project::open_dry(&context.location)?;
+    if let Some(missing) = missing {
+        crate::report::err(format!(
+            "note: there is no environment `{missing}`: its variables are not set"
+        ));
+    }
+    let project = Arc::new(project);
     let compiled = project.compile(flow, options).await;
     shown(context, &project, compiled)
 }

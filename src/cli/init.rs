@@ -2,65 +2,73 @@
 
 use std::path::Path;
 
+use sequor_planner::did_you_mean;
+
 use super::context::Context;
+use super::templates::{STARTER, TEMPLATES};
 use crate::error::{Error, ErrorKind, Exit, Result};
 
-const FLOW: &str = r#"# A flow is a list of steps. Run it: sequor run hello
-- op: print
-  message: "Hello from {{ var('who') }}"
-
-- op: execute
-  id: fill
-  source: stage
-  statement: |
-    create or replace table greetings as select 'hello' as word, 1 as times
-
-- op: print
-  message_expression: |
-    word = query('stage', 'select word, times from greetings')[0]
-    return f"staging says {word['word']}"
-"#;
-
-/// Makes a project that runs as it is.
-pub fn project(folder: &Path) -> Result<Exit> {
+/// Makes a project with a flow and tests that pass: that of a template, or one to begin with.
+pub fn project(folder: &Path, template: Option<&str>) -> Result<Exit> {
+    let template = match template {
+        None => &STARTER,
+        Some(name) => TEMPLATES
+            .iter()
+            .find(|known| known.name == name)
+            .ok_or_else(|| unknown(name))?,
+    };
     if folder.join("project.yaml").exists() {
         return Err(Error::new(
             ErrorKind::Project,
             format!("{} is a project already", folder.display()),
         ));
     }
+    if let Some((taken, _)) = template.files.iter().find(|(file, _)| folder.join(file).exists()) {
+        let message = format!("{} exists already", folder.join(taken).display());
+        return Err(Error::new(ErrorKind::Project, message).help("make the project in another folder"));
+    }
+    let name = project_name(folder)?;
+    for (file, text) in template.files {
+        let text = match *file {
+            "project.yaml" => format!("name: {name}\nversion: \"1.0\"\n"),
+            _ => (*text).to_string(),
+        };
+        write_new(&folder.join(file), &text)?;
+    }
+    let flow = template.flow;
+    let run = match template.recording {
+        Some(recording) => format!("run {flow} --dry-run --offline --replay {recording}"),
+        None => format!("plan {flow}"),
+    };
+    crate::report::out(format!(
+        "Made {}: {}.\nTry it:\n  cd {0}\n  sequor test\n  sequor {run}",
+        folder.display(),
+        template.what,
+    ));
+    Ok(Exit::Done)
+}
+
+fn unknown(name: &str) -> Error {
+    let names: Vec<&str> = TEMPLATES.iter().map(|known| known.name).collect();
+    let near = did_you_mean(name, "templates", names.iter().copied());
+    let error = Error::new(ErrorKind::Project, format!("there is no template `{name}`"));
+    error.help(near.unwrap_or_else(|| format!("there are {}", names.join(", "))))
+}
+
+/// The name of the project in a folder.
+fn project_name(folder: &Path) -> Result<String> {
     let absolute = std::path::absolute(folder)?;
     let name = absolute
         .file_name()
         .map(|n| n.to_string_lossy().into_owned())
         .unwrap_or_default();
-    let name: String = name
-        .chars()
-        .map(|c| if c.is_alphanumeric() || c == '-' { c } else { '_' })
-        .collect();
-    let name = if name.is_empty() {
+    let fits = |c: char| if c.is_alphanumeric() || c == '-' { c } else { '_' };
+    let name: String = name.chars().map(fits).collect();
+    Ok(if name.is_empty() {
         "my_project".to_string()
     } else {
         name
-    };
-    for (file, text) in [
-        ("project.yaml", format!("name: {name}\nversion: \"1.0\"\n")),
-        (
-            "flows/hello.yaml",
-            FLOW.replace("var('who')", "env_var('USER', 'sequor')"),
-        ),
-        (
-            "sources/stage.yaml",
-            "# The embedded database: needs no server.\ntype: staging\n".to_string(),
-        ),
-    ] {
-        write_new(&folder.join(file), &text)?;
-    }
-    crate::report::out(format!(
-        "Made {}.\nTry it:\n  cd {0}\n  sequor plan hello\n  sequor run hello",
-        folder.display()
-    ));
-    Ok(Exit::Done)
+    })
 }
 
 /// Makes an environment's file.

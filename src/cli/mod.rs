@@ -3,6 +3,7 @@
 mod args;
 mod compile;
 mod context;
+mod doctor;
 mod explain;
 mod init;
 mod log;
@@ -16,6 +17,10 @@ mod runs;
 mod schema;
 mod show;
 mod state;
+mod templates;
+mod test;
+mod test_args;
+mod test_new;
 mod validate;
 
 use std::process::ExitCode;
@@ -33,7 +38,7 @@ pub fn main() -> ExitCode {
     let args = Args::parse();
     let context = Context::new(&args.global);
     let result = match &args.command {
-        Command::Init { folder } => init::project(folder),
+        Command::Init { folder, template } => init::project(folder, template.as_deref()),
         Command::Env {
             command: EnvCommand::Init { name },
         } => init::environment(&context, name),
@@ -44,6 +49,8 @@ pub fn main() -> ExitCode {
         Command::Validate(args) => validate::validate(&context, args),
         Command::Plan(args) => plan::plan(&context, args),
         Command::Run(args) => run::run(&context, args),
+        Command::Doctor { format } => doctor::doctor(&context, *format),
+        Command::Test(args) => test::test(&context, args),
         Command::Explain { code } => explain::explain(code.as_deref()),
         Command::Schema { file } => schema::schema(*file),
         Command::Runs(args) => runs::runs(&context, args),

@@ -1,5 +1,6 @@
 //! `sequor run`.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use super::args::{self, InDoubtArg, RunFormat};
 use super::context::{Context, overrides};
 use super::{compile, log};
 use crate::engine::{
-    Compiled, DryOptions, DryRun, Preview, PreviewMode, ResumeOptions, Resumed, Session, records,
+    Compiled, DryOptions, DryRun, Keeps, Preview, PreviewMode, ResumeOptions, Resumed, Session, records,
     stop_at_interrupt,
 };
 use crate::error::{Error, ErrorKind, Exit, Result};
@@ -61,7 +62,10 @@ async fn compiled(context: &Context, args: &args::Run) -> Result<Option<(Compile
         None => {
             let mut options = compile::options(&args.variables, &args.selection)?;
             options.plan.in_order = args.in_order;
-            compile::compile(context, flow, &options).await?
+            match args.dry_run {
+                true => compile::dry(context, flow, &options).await?,
+                false => compile::compile(context, flow, &options).await?,
+            }
         }
     };
     Ok(compiled.map(|compiled| (compiled, None)))
@@ -137,11 +141,33 @@ fn dry_run(args: &args::Run) -> Result<Option<Arc<DryRun>>> {
         return Ok(None);
     }
     DryRun::new(DryOptions {
-        sample: args.sample.unwrap_or(SAMPLE),
+        // What is compared must be whole.
+        sample: args.sample.unwrap_or(if args.diff { u64::MAX } else { SAMPLE }),
         fixtures: args.fixtures.clone(),
         offline: args.offline,
+        keeps: Keeps {
+            rows: false,
+            before: args.diff,
+        },
+        out: out(args.out.as_deref())?,
     })
     .map(Some)
+}
+
+/// The folder for what comes out: a new one, or an empty one.
+fn out(folder: Option<&Path>) -> Result<Option<PathBuf>> {
+    let Some(folder) = folder else { return Ok(None) };
+    if std::fs::read_dir(folder).is_ok_and(|mut inside| inside.next().is_some()) {
+        let message = format!("--out {}: the folder is not empty", folder.display());
+        return Err(Error::new(ErrorKind::Project, message).help("name a new one: nothing is overwritten"));
+    }
+    std::fs::create_dir_all(folder).map_err(|e| {
+        Error::new(
+            ErrorKind::Project,
+            format!("{} can't be made: {e}", folder.display()),
+        )
+    })?;
+    Ok(Some(folder.to_path_buf()))
 }
 
 /// How a run is told.

@@ -38,6 +38,12 @@ pub struct Run {
     /// With --dry-run: ask nothing of any server
     #[arg(long, requires = "dry_run")]
     pub offline: bool,
+    /// With --dry-run: compare each table with the one there is now, by its key; tables are read whole
+    #[arg(long, requires = "dry_run")]
+    pub diff: bool,
+    /// With --dry-run: keep the tables as Parquet and the requests that were not sent as files in DIR
+    #[arg(long, value_name = "DIR", requires = "dry_run")]
+    pub out: Option<PathBuf>,
     /// How the run is told: text, or one JSON object per event on standard output
     #[arg(long, value_enum, default_value_t = RunFormat::Text)]
     pub format: RunFormat,

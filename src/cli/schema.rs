@@ -14,6 +14,7 @@ pub fn schema(file: SchemaFile) -> Result<Exit> {
         SchemaFile::Project => SchemaOf::Project,
         SchemaFile::Env => SchemaOf::DefaultEnv,
         SchemaFile::Environment => SchemaOf::Environment,
+        SchemaFile::Tests => SchemaOf::Tests,
     });
     let text = serde_json::to_string_pretty(&schema);
     crate::report::out(text.map_err(|e| Error::new(ErrorKind::Internal, e.to_string()))?);

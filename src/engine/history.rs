@@ -66,8 +66,9 @@ impl History {
     ///
     /// # Errors
     /// A state that can't be opened.
-    pub async fn dry(loaded: &Loaded) -> Result<Begun> {
-        match loaded.has_state() {
+    /// `is_test`: what was kept before is no part of it.
+    pub async fn dry(loaded: &Loaded, is_test: bool) -> Result<Begun> {
+        match loaded.has_state() && !is_test {
             true => History::none(loaded).await,
             false => Ok(History::unkept(Arc::new(NoTokens))),
         }

@@ -2,9 +2,11 @@
 //! The documentation of the crate has an example.
 
 mod compile;
+mod dry_report;
 mod dry_run;
 mod estimate;
 mod history;
+mod needed_tables;
 mod parts;
 mod plan_file;
 mod project;
@@ -18,10 +20,15 @@ mod state;
 mod turns;
 mod untried;
 
-pub use crate::exec::{InDoubt, Listener, Opener, Preview, PreviewMode, records};
+pub use crate::exec::{
+    Answers, Asked, InDoubt, Listener, Opener, Preview, PreviewMode, Script, collect, named_table, records,
+};
+pub use crate::expr::Evaluator;
+pub use crate::stand_in::{GivenRows, Keeps, of_file as table_of_file};
 pub use crate::state::{Entry, Journal, Progress, RunRecord, RunState, StepRecord, Store, Wanted};
 pub use compile::{CompileError, CompileOptions, Compiled, Loaded, check_jinja2};
-pub use dry_run::{DryOptions, DryRun};
+pub use dry_run::{Copied, DryOptions, DryRun, GivenTable, TestSetup};
+pub use needed_tables::read_first;
 pub use plan_file::PlanFile;
 pub use project::{Location, Project};
 pub use registry::{Files, Opening};

@@ -70,7 +70,12 @@ impl Parts {
             Some(dry_run) => dry_run.spill(),
             None => state.join("spill"),
         };
-        let memory = Memory::new(memory_limit()?, Some(spill));
+        let script = options.dry_run.as_ref().and_then(|dry_run| dry_run.script());
+        let memory = Memory::new(memory_limit()?, Some(spill)).at(script.and_then(|script| script.now));
+        if let Some(dry_run) = &options.dry_run {
+            dry_run.keep_variables(&variables);
+            dry_run.dry.note_sources(loaded.compiler.sources.values());
+        }
         let opener: Arc<dyn Opener> = match &options.databases {
             Some(opener) => opener.clone(),
             None => Arc::new(Registry {

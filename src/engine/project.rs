@@ -100,6 +100,38 @@ impl Project {
     /// # Errors
     /// No project in the folder, no such environment, files that can't be read.
     pub fn open(location: &Location) -> Result<Project> {
+        let mut project = Project::open_bare(location)?;
+        project.env = location.environment()?;
+        if let Some(env) = &project.env {
+            let path = location.env_file(env);
+            let text = std::fs::read_to_string(&path).map_err(|e| location.no_environment(env, &path, &e))?;
+            project.files.environment = Some(File {
+                path: path.to_string_lossy().into(),
+                text,
+            });
+        }
+        Ok(project)
+    }
+
+    /// Reads all files of a project for a dry run: an environment that is not there is none. The second is its name.
+    ///
+    /// # Errors
+    /// As [`Project::open`]; an environment of the command line that is not there.
+    pub fn open_dry(location: &Location) -> Result<(Project, Option<String>)> {
+        let missing = location
+            .environment()?
+            .filter(|env| !location.env_file(env).exists());
+        match missing.filter(|_| location.env.is_none()) {
+            Some(missing) => Ok((Project::open_bare(location)?, Some(missing))),
+            None => Ok((Project::open(location)?, None)),
+        }
+    }
+
+    /// Reads all files of a project, and no environment.
+    ///
+    /// # Errors
+    /// As [`Project::open`].
+    pub fn open_bare(location: &Location) -> Result<Project> {
         if !location.project.join("project.yaml").is_file() {
             return Err(Error::new(
                 ErrorKind::Project,
@@ -130,20 +162,34 @@ impl Project {
                 into.insert(name.join("/"), location.file(&shown)?);
             }
         }
-        let env = location.environment()?;
-        if let Some(env) = &env {
-            let path = location.env_file(env);
-            let text = std::fs::read_to_string(&path).map_err(|e| location.no_environment(env, &path, &e))?;
-            files.environment = Some(File {
-                path: path.to_string_lossy().into(),
-                text,
-            });
-        }
         Ok(Project {
             files,
-            env,
+            env: None,
             location: location.clone(),
         })
+    }
+
+    /// Returns the project with one more flow, which no file holds.
+    pub fn with_flow(&self, name: &str, text: &str) -> Project {
+        let mut files = self.files.clone();
+        let file = File {
+            path: format!("flows/{name}.yaml").into(),
+            text: text.to_string(),
+        };
+        files.flows.insert(name.to_string(), file);
+        Project {
+            files,
+            env: self.env.clone(),
+            location: self.location.clone(),
+        }
+    }
+
+    /// Adds the YAML files below a folder; one that is not there has none.
+    ///
+    /// # Errors
+    /// A folder that can't be read.
+    pub fn yaml_files(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
+        yaml_files(folder, found).map_err(|e| unreadable(folder, &e))
     }
 
     /// Returns the project's folder: paths in its files are relative to it.

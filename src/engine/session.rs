@@ -196,7 +196,14 @@ impl Session {
         self.listeners.push(own);
         let plan = Arc::new(plan);
         let remembered = match self.options.preview.mode {
-            None if self.options.dry_run.is_some() => History::dry(&self.loaded).await?,
+            None if self.options.dry_run.is_some() => {
+                let is_test = self
+                    .options
+                    .dry_run
+                    .as_ref()
+                    .is_some_and(|dry_run| dry_run.is_test());
+                History::dry(&self.loaded, is_test).await?
+            }
             None => {
                 let from = self.from_step.as_deref();
                 let resumed = self.resumed.take();

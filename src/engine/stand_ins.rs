@@ -11,12 +11,13 @@ use sequor_planner::syntax::{DatabaseSource, Source, SourceKind};
 
 use super::dry_run::DryRun;
 use super::registry::Types;
+use crate::batch::types::ColumnType;
 use crate::error::{Error, ErrorKind, Result};
-use crate::exec::{Dry, Opener};
+use crate::exec::{Dry, Opener, named_table};
 use crate::sources::database::Database;
 use crate::sources::naming::Naming;
 use crate::staging::{Memory, Staging};
-use crate::stand_in::{Names, Real, StandIn, Tables};
+use crate::stand_in::{BARE, Given, Help, Names, Real, StandIn, Tables};
 use crate::value::Value;
 use crate::world::World;
 
@@ -63,16 +64,49 @@ impl Opener for StandIns {
             (&source.name, self.names(kind, dialect, world).await?),
             staging.quoted_names(quoted),
             Arc::new(real),
-            self.run.options.fixtures.clone(),
-            self.run.options.sample,
+            (self.run.options.fixtures.clone(), self.run.options.sample),
+            match self.run.is_test() {
+                true => Help::Given,
+                false => Help::Fixtures,
+            },
         );
+        let tables = tables.keeping(self.run.options.keeps);
         let stand_in = StandIn::new(tables, naming(dialect).of_source(quoted), Types::of(kind));
-        self.run.add(&source.name, &stand_in.tables);
-        Ok(Some(Arc::new(stand_in)))
+        self.give(&source.name, &stand_in).await?;
+        let stand_in = Arc::new(stand_in);
+        self.run.add(&source.name, &stand_in);
+        Ok(Some(stand_in))
     }
 }
 
 impl StandIns {
+    /// Lays down the tables that a test gives a source.
+    async fn give(&self, source: &str, stand_in: &StandIn) -> Result<()> {
+        let given = self.run.given.iter().flatten();
+        for table in given.filter(|table| table.source == source) {
+            let name = named_table(stand_in, None, None, &table.name)?;
+            let mut columns = Vec::new();
+            for (column, sql) in &table.columns {
+                let column_type = stand_in.column_type(sql);
+                let column_type =
+                    column_type.map_err(|e| e.context(format!("the given table {source}.{name}")))?;
+                let bare = stand_in.dialect() == Dialect::Postgres
+                    && matches!(sql.trim().to_lowercase().as_str(), "numeric" | "decimal");
+                let declared = bare.then(|| BARE.to_string());
+                columns.push((
+                    column.clone(),
+                    ColumnType {
+                        declared,
+                        ..column_type
+                    },
+                ));
+            }
+            let rows = table.rows.clone();
+            stand_in.tables.give(&name, Given { rows, columns }).await;
+        }
+        Ok(())
+    }
+
     /// The names of a source's tables.
     async fn names(&self, kind: &DatabaseSource, dialect: Dialect, world: &Arc<dyn World>) -> Result<Names> {
         let DatabaseSource::Snowflake(source) = kind else {
@@ -143,6 +177,9 @@ impl RealSource {
             **kind,
             DatabaseSource::Staging(_) | DatabaseSource::Sqlite(_) | DatabaseSource::DuckDb(_)
         );
+        if self.dry.script.is_some() {
+            return Err(not("a test reads no real tables".into()));
+        }
         if is_server && self.dry.offline {
             return Err(not("--offline".into()));
         }

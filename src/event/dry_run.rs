@@ -29,6 +29,31 @@ pub struct DryTable {
     pub columns: Vec<String>,
     /// Its first rows, as texts.
     pub preview: Vec<Vec<Option<String>>>,
+    /// What is other than in the table as it is now, where that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diff: Option<TableDiff>,
+}
+
+/// What is other in a table than before.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct TableDiff {
+    /// The columns that tell its rows apart; none: whole rows are compared.
+    pub key: Vec<String>,
+    pub added: u64,
+    pub removed: u64,
+    /// Rows whose key was there before, and that have other values.
+    pub changed: u64,
+    /// Columns that have other values, and in how many rows.
+    pub columns: Vec<ColumnChange>,
+    pub new_columns: Vec<String>,
+    pub lost_columns: Vec<String>,
+}
+
+/// In how many rows a column has another value.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ColumnChange {
+    pub column: String,
+    pub rows: u64,
 }
 
 /// What a flow did to a table.

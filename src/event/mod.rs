@@ -1,8 +1,10 @@
 //! What a run tells about itself, as data: events while it goes, and a report at its end. Both are read back as they were
 //! written.
 
+mod doctor;
 mod dry_run;
 mod report;
+mod test;
 
 use std::time::Duration;
 
@@ -11,8 +13,10 @@ use sequor_planner::Place;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-pub use dry_run::{DryReport, DryTable, Example, Findings, Unsent, Written};
+pub use doctor::{Check, CheckStatus};
+pub use dry_run::{ColumnChange, DryReport, DryTable, Example, Findings, TableDiff, Unsent, Written};
 pub use report::{RunReport, RunStatus, StepReport, Tally};
+pub use test::{Coverage, Missed, TestFailure, TestOutcome, TestSummary};
 
 use crate::error::Error;
 

@@ -2,7 +2,8 @@
 //! that.
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use indexmap::IndexMap;
@@ -12,9 +13,13 @@ use sequor_planner::effects::Resource;
 use sequor_planner::expr::{EachProp as _, Uses};
 use sequor_planner::ops::RowsOf;
 use sequor_planner::plan::{Action, Step};
+use sequor_planner::syntax::Source;
 
+use super::script::Script;
+use crate::error::Result;
 use crate::event::{Example, Findings, Unsent};
 use crate::exchange::{Request, Response};
+use crate::http::keep_request;
 use crate::secret::{Redactor, mask_body, mask_url};
 
 /// Examples that are kept of the requests of a step.
@@ -28,6 +33,12 @@ const MOST_BODY: usize = 64 * 1024;
 pub struct Dry {
     /// Whether no request at all is sent.
     pub offline: bool,
+    /// What a test lays down; none: it is no test.
+    pub script: Option<Script>,
+    /// A folder for the requests that are not sent.
+    pub keeps_requests: Option<PathBuf>,
+    /// The variables that sources read: credentials, addresses.
+    of_sources: OnceLock<BTreeSet<String>>,
     state: Mutex<State>,
 }
 
@@ -35,7 +46,7 @@ pub struct Dry {
 struct State {
     /// Variables and tables whose content only a real answer gives.
     unknown: BTreeSet<Resource>,
-    /// Variables of the process's environment that are not set.
+    /// Variables of the process's environment, and of sources, that are not set.
     missing: BTreeSet<String>,
     /// By step.
     requests: IndexMap<String, Unsent>,
@@ -45,16 +56,33 @@ struct State {
 }
 
 impl Dry {
-    /// Returns a dry run that has done nothing yet.
-    pub fn new(offline: bool) -> Dry {
+    /// Returns a dry run that has done nothing yet. `keeps_requests`: a folder for those that are not sent.
+    pub fn new(offline: bool, script: Option<Script>, keeps_requests: Option<PathBuf>) -> Dry {
         Dry {
             offline,
+            script,
+            keeps_requests,
             ..Dry::default()
         }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes the variables that sources read: those that are not defined don't stop the run.
+    pub fn note_sources<'s>(&self, sources: impl Iterator<Item = &'s Source>) {
+        let mut names = BTreeSet::new();
+        for source in sources {
+            source.each_prop(&mut |prop| names.extend(prop.uses().variables));
+        }
+        // A run is begun once.
+        let _ = self.of_sources.set(names);
+    }
+
+    /// Tells whether sources read a variable.
+    pub fn is_of_sources(&self, name: &str) -> bool {
+        self.of_sources.get().is_some_and(|names| names.contains(name))
     }
 
     /// Returns what stands for a variable of the process's environment that is not set.
@@ -77,7 +105,20 @@ impl Dry {
     }
 
     /// Keeps a request that is not sent, and returns an answer in place of the real one: a success without content.
-    pub fn unsent(&self, step: &str, request: &Request, redactor: &Redactor) -> Response {
+    ///
+    /// # Errors
+    /// A file of the request that can't be written.
+    pub async fn unsent(&self, step: &str, request: &Request, redactor: &Redactor) -> Result<Response> {
+        let (response, number) = self.note_unsent(step, request, redactor);
+        if let Some(folder) = &self.keeps_requests {
+            let file = folder.join(step).join(format!("{number:04}.yaml"));
+            keep_request(&file, request, redactor).await?;
+        }
+        Ok(response)
+    }
+
+    /// The answer, and how many requests of the step there are now.
+    fn note_unsent(&self, step: &str, request: &Request, redactor: &Redactor) -> (Response, u64) {
         let mut state = self.state();
         state.made_up += 1;
         let unsent = state.requests.entry(step.to_string()).or_default();
@@ -91,6 +132,7 @@ impl Dry {
                 body,
             });
         }
+        let number = unsent.count;
         drop(state);
         let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
         let status = if request.method == Method::DELETE {
@@ -100,7 +142,7 @@ impl Dry {
         };
         let mut response = Response::new(status, headers, request.url.clone(), Bytes::new());
         response.made_up = true;
-        response
+        (response, number)
     }
 
     /// Returns how many answers were made up so far.

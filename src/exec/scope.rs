@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use chrono::{DateTime, Utc};
 use sequor_planner::ops::VariableScope;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use super::databases::Databases;
 use super::dry::Dry;
+use super::script::{self, Script};
 use super::tables::{Relation, collect};
 use super::turn::{Turn, Variable};
 use super::variables::Variables;
@@ -304,6 +306,10 @@ impl Scope {
 }
 
 impl Scope {
+    fn script(&self) -> Option<&Script> {
+        self.dry.as_ref()?.script.as_ref()
+    }
+
     fn look_up(&self, name: &str) -> Option<Value> {
         // A null lets the next scope be seen: behind the flow's own variables the project's, behind those the environment's.
         let known = |value: &Value| !matches!(value, Value::Null);
@@ -387,7 +393,7 @@ impl World for Scope {
     }
 
     fn environment(&self, name: &str) -> Option<String> {
-        let value = std::env::var(name).ok()?;
+        let value = script::process_variable(self.script(), name)?;
         self.redactor.add_variable(name, &value);
         Some(value)
     }
@@ -396,9 +402,19 @@ impl World for Scope {
         self.dry.as_ref().map(|dry| dry.missing(name))
     }
 
+    fn missing_variable(&self, name: &str) -> Option<Value> {
+        let dry = self.dry.as_ref().filter(|dry| dry.is_of_sources(name))?;
+        Some(Value::text(dry.missing(name)))
+    }
+
     fn secret(&self, name: &str) -> Option<String> {
-        let value = std::env::var(name).ok()?;
+        let value = script::process_variable(self.script(), name)?;
         self.redactor.add(&Secret::new(value.as_str()));
         Some(value)
+    }
+
+    fn now(&self) -> DateTime<Utc> {
+        let now = self.script().and_then(|script| script.now);
+        now.unwrap_or_else(Utc::now)
     }
 }

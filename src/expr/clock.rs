@@ -10,18 +10,17 @@ use crate::batch::cell::Cell;
 use crate::batch::time_format::TimeReader;
 use crate::error::{Error, ErrorKind, Result};
 
-/// Returns the moment, in UTC: `2024-05-01 10:00:00.123456+00:00`.
-pub fn now() -> String {
-    let now = Utc::now();
+/// Writes a moment, in UTC: `2024-05-01 10:00:00.123456+00:00`.
+pub fn now(now: DateTime<Utc>) -> String {
     match now.timestamp_subsec_micros() {
         0 => now.format("%Y-%m-%d %H:%M:%S+00:00").to_string(),
         _ => now.format("%Y-%m-%d %H:%M:%S%.6f+00:00").to_string(),
     }
 }
 
-/// Returns the day, in UTC: `2024-05-01`.
-pub fn today() -> String {
-    Utc::now().format("%Y-%m-%d").to_string()
+/// Writes the day of a moment, in UTC: `2024-05-01`.
+pub fn today(now: DateTime<Utc>) -> String {
+    now.format("%Y-%m-%d").to_string()
 }
 
 /// Returns what is said of null, which is no date.
@@ -106,6 +105,10 @@ mod tests {
         }
         assert!(formatted("yesterday", "%Y").is_err());
         assert!(formatted("2024-05-01", "%Q").is_err());
-        assert!(formatted(&now(), "%Y-%m-%d").unwrap().starts_with(&today()[..4]));
+        assert!(
+            formatted(&now(Utc::now()), "%Y-%m-%d")
+                .unwrap()
+                .starts_with(&today(Utc::now())[..4])
+        );
     }
 }

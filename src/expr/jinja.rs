@@ -83,8 +83,12 @@ impl Jinja {
             let found = world.secret(name);
             found.map_or_else(|| no_env(&*world, name).map_err(fail), Ok)
         });
-        environment.add_function("now", clock::now);
-        environment.add_function("today", clock::today);
+        environment.add_function("now", |state: &State| {
+            world(state).map(|world| clock::now(world.now()))
+        });
+        environment.add_function("today", |state: &State| {
+            world(state).map(|world| clock::today(world.now()))
+        });
         environment.add_filter("datetime", |value: &JinjaValue, pattern: Option<&str>| {
             let pattern = pattern.unwrap_or("%Y-%m-%dT%H:%M:%S%z");
             if value.is_none() {

@@ -34,7 +34,7 @@ pub use live::{DEFAULT_MAX_RESPONSE, Live, Settings};
 pub use paging::{Page, Pages, Target};
 pub use policy::{Growth, Policy, table as policy_table};
 pub use rate_limiter::RateLimiter;
-pub use recording::{Recorder, Recordings, Replay};
+pub use recording::{Recorder, Recordings, Replay, keep_request};
 pub use redirect::remove_source_headers;
 pub use send::{Judge, Limits, Sending, Sent, Verdict};
 pub use tls::TlsFiles;

@@ -187,7 +187,20 @@ fn response_headers(map: &HeaderMap, redactor: &Redactor) -> IndexMap<String, St
     all
 }
 
-async fn write(file: &Path, exchange: &Exchange) -> Result<()> {
+/// Keeps a request that is not sent, secrets removed, in the form of recordings.
+///
+/// # Errors
+/// A file that can't be written.
+pub async fn keep_request(file: &Path, request: &Request, redactor: &Redactor) -> Result<()> {
+    #[derive(Serialize)]
+    struct Unanswered {
+        request: Asked,
+    }
+    let request = Asked::of(request, redactor);
+    write(file, &Unanswered { request }).await
+}
+
+async fn write(file: &Path, exchange: &impl Serialize) -> Result<()> {
     let failed = |e: String| {
         Error::new(
             ErrorKind::Io,

@@ -94,6 +94,8 @@ pub struct Sending<'a> {
     /// Called with each wait that an API asks for.
     pub waiting: &'a (dyn Fn(Duration) + Sync),
     pub judge: Option<&'a dyn Judge>,
+    /// Whether nothing is waited for, neither limits nor what an API asks for: it is no server that answers.
+    pub at_once: bool,
 }
 
 impl Sending<'_> {
@@ -173,7 +175,9 @@ impl Sending<'_> {
                 self.hold(Some(wait));
                 waited += wait;
             }
-            tokio::time::sleep(wait).await;
+            if !self.at_once {
+                tokio::time::sleep(wait).await;
+            }
         }
     }
 
@@ -193,7 +197,7 @@ impl Sending<'_> {
 
     /// Lets no request of the source go for a time, and tells so.
     fn hold(&self, wait: Option<Duration>) {
-        if let Some(wait) = wait
+        if let Some(wait) = wait.filter(|_| !self.at_once)
             && self.limits.rate.hold(wait)
         {
             (self.waiting)(wait);
@@ -218,17 +222,19 @@ impl Sending<'_> {
     }
 
     async fn attempt(&self, request: &Request, waited: &mut Duration) -> Result<Response> {
+        let (payload, most) = self.payload;
+        let readable =
+            |response| payload::ready(response, payload, most).map_err(|e| e.context(shown(request)));
+        if self.at_once {
+            return self.follow(request).await.and_then(readable);
+        }
         let limits = self.limits;
         let due = Instant::now();
         let _place = limits.concurrency.enter().await?;
         limits.rate.ready().await;
         let sent = Instant::now();
         *waited += sent - due;
-        let result = self.follow(request).await;
-        let (payload, most) = self.payload;
-        let result = result.and_then(|response| {
-            payload::ready(response, payload, most).map_err(|e| e.context(shown(request)))
-        });
+        let result = self.follow(request).await.and_then(readable);
         let answer = match &result {
             Ok(response) if policy::pace(response).is_some() => Answer::Paced,
             Ok(response) if response.status == 503 => Answer::Overload,

@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use super::table::Table;
-use super::{count, paint};
-use crate::event::{DryReport, DryTable, Written};
+use super::{count, grouped, paint};
+use crate::event::{DryReport, DryTable, TableDiff, Written};
 
 /// Characters of a value, and of a body, that are shown.
 const MOST: usize = 120;
@@ -57,7 +57,7 @@ pub fn dry_run(report: &DryReport, color: bool) -> String {
     }
     if !report.findings.missing.is_empty() {
         let names: Vec<&str> = report.findings.missing.iter().map(String::as_str).collect();
-        let _ = writeln!(out, "  not set in the environment: {}", names.join(", "));
+        let _ = writeln!(out, "  not set: {}", names.join(", "));
     }
     out.trim_end_matches('\n').to_string()
 }
@@ -76,6 +76,9 @@ fn one(out: &mut String, table: &DryTable, color: bool) {
         Written::Dropped => "dropped".to_string(),
     };
     let _ = writeln!(out, "  {}.{}: {what}", table.source, table.table);
+    if let Some(found) = &table.diff {
+        diff(out, found);
+    }
     if table.preview.is_empty() {
         return;
     }
@@ -107,6 +110,39 @@ fn one(out: &mut String, table: &DryTable, color: bool) {
             count((table.columns.len() - shown) as u64, "column")
         );
     }
+}
+
+fn diff(out: &mut String, diff: &TableDiff) {
+    let by = match diff.key.is_empty() {
+        true => "by whole rows".to_string(),
+        false => format!("by {}", diff.key.join(", ")),
+    };
+    let _ = write!(
+        out,
+        "    beside the table as it is now, {by}: {} added, {} removed",
+        grouped(diff.added),
+        grouped(diff.removed)
+    );
+    if !diff.key.is_empty() {
+        let _ = write!(out, ", {} changed", grouped(diff.changed));
+    }
+    let columns: Vec<String> = diff
+        .columns
+        .iter()
+        .map(|change| format!("{} in {}", change.column, count(change.rows, "row")))
+        .collect();
+    if !columns.is_empty() {
+        let _ = write!(out, " ({})", columns.join(", "));
+    }
+    for (what, names) in [
+        ("new columns", &diff.new_columns),
+        ("columns that are gone", &diff.lost_columns),
+    ] {
+        if !names.is_empty() {
+            let _ = write!(out, "; {what}: {}", names.join(", "));
+        }
+    }
+    out.push('\n');
 }
 
 fn cut(text: &str) -> String {

@@ -34,6 +34,16 @@ impl SourceText {
         }
     }
 
+    /// Returns the same, with more files.
+    pub fn with(self, more: impl Iterator<Item = (String, String)>) -> SourceText {
+        let mut files = self.files.as_ref().clone();
+        files.extend(more);
+        SourceText {
+            files: Arc::new(files),
+            ..self
+        }
+    }
+
     fn text(&self, file: &str) -> Option<&str> {
         self.files.get(file).map(String::as_str)
     }

@@ -1,13 +1,16 @@
 //! Events to words: progress on a terminal, plain lines elsewhere, JSON lines for programs, and the summary.
 
+mod doctor;
 mod dry_run;
 mod error;
 mod json;
+mod junit;
 mod lines;
 mod out;
 mod summary;
 mod table;
 mod terminal;
+mod tests;
 
 use std::sync::Arc;
 
@@ -15,11 +18,14 @@ use tokio::sync::mpsc;
 
 use crate::event::{Event, Totals};
 
+pub use doctor::check;
 pub use dry_run::dry_run;
 pub use error::{SourceText, render};
+pub use junit::junit;
 pub use out::{err, out};
 pub use summary::{line as step_line, of_lines as step_table};
 pub use table::Table;
+pub use tests::{test_failures, test_github, test_line, test_summary};
 
 /// How a run is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

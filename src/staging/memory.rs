@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+use chrono::{DateTime, Utc};
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
@@ -14,10 +15,14 @@ use crate::error::Result;
 /// The share of the memory that queries may take, in percent.
 const SHARE: u64 = 70;
 
-/// The memory and the files of queries. Cloning shares them. Nothing is measured and no folder made before the first
-/// query: most flows never ask one.
+/// The memory and the files of queries, and their clock. Cloning shares them. Nothing is measured and no folder made before
+/// the first query: most flows never ask one.
 #[derive(Clone)]
-pub struct Memory(Arc<Shared>);
+pub struct Memory {
+    shared: Arc<Shared>,
+    /// The time that queries see; none: that at which each starts.
+    pub(super) now: Option<DateTime<Utc>>,
+}
 
 struct Shared {
     /// As it was given.
@@ -38,11 +43,17 @@ impl Memory {
     /// At most `limit` bytes in memory; none: 70 % of what the machine or the container gives. More goes to files in
     /// `folder`, which is made when it is needed; none: the system's folder for temporary files.
     pub fn new(limit: Option<u64>, folder: Option<PathBuf>) -> Memory {
-        Memory(Arc::new(Shared {
+        let shared = Arc::new(Shared {
             limit,
             folder,
             opened: OnceLock::new(),
-        }))
+        });
+        Memory { shared, now: None }
+    }
+
+    /// Returns the same; queries see this time, where there is one.
+    pub fn at(self, now: Option<DateTime<Utc>>) -> Memory {
+        Memory { now, ..self }
     }
 
     /// Returns what queries run in, made at the first call.
@@ -50,12 +61,12 @@ impl Memory {
     /// # Errors
     /// DataFusion's.
     pub(super) fn open(&self) -> Result<Opened> {
-        if let Some(opened) = self.0.opened.get() {
+        if let Some(opened) = self.shared.opened.get() {
             return Ok(opened.clone());
         }
-        let limit = self.0.limit.unwrap_or_else(|| available() / 100 * SHARE);
+        let limit = self.shared.limit.unwrap_or_else(|| available() / 100 * SHARE);
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let mode = match self.0.folder.clone().filter(|folder| usable(folder)) {
+        let mode = match self.shared.folder.clone().filter(|folder| usable(folder)) {
             Some(folder) => DiskManagerMode::Directories(vec![folder]),
             None => DiskManagerMode::OsTmpDirectory,
         };
@@ -65,7 +76,11 @@ impl Memory {
             .build_arc();
         let runtime = runtime.map_err(error::sql)?;
         // Where two were made at the same time, one of them counts.
-        Ok(self.0.opened.get_or_init(|| Opened { runtime, limit }).clone())
+        Ok(self
+            .shared
+            .opened
+            .get_or_init(|| Opened { runtime, limit })
+            .clone())
     }
 }
 

@@ -20,6 +20,7 @@ use super::decimals::read_fast;
 use super::error;
 use super::joins::sorting_instead;
 use super::output;
+use super::session::FixedTime;
 use super::tables::{Pin, Tables};
 use super::types::plain_schema;
 use crate::error::Result;
@@ -71,10 +72,13 @@ pub async fn plan_over(
     })
 }
 
-/// A session for one statement: `now()` is when it starts.
+/// A session for one statement: `now()` is when it starts, or the time that was laid down.
 fn started(session: &SessionState) -> SessionState {
     let mut session = session.clone();
     session.mark_start_execution();
+    if let Some(fixed) = session.config().get_extension::<FixedTime>() {
+        session.execution_props_mut().query_execution_start_time = Some(fixed.0);
+    }
     session
 }
 

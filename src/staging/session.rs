@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use datafusion::config::Dialect;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::session_state::SessionState;
@@ -28,13 +29,20 @@ pub fn function_names(memory: &Memory) -> Result<BTreeSet<String>> {
     Ok(scalar.chain(others).map(|name| name.to_lowercase()).collect())
 }
 
+/// The time that queries see, where it is not that of the clock.
+pub struct FixedTime(pub DateTime<Utc>);
+
 /// Returns a session without tables; each statement brings its own catalog.
 pub fn session(memory: &Memory) -> Result<SessionState> {
+    let now = memory.now;
     let memory = memory.open()?;
     let mut config = SessionConfig::new()
         .with_create_default_catalog_and_schema(false)
         .with_default_catalog_and_schema(CATALOG, DEFAULT_NAMESPACE)
         .with_information_schema(false);
+    if let Some(now) = now {
+        config = config.with_extension(Arc::new(FixedTime(now)));
+    }
     let options = config.options_mut();
     options.sql_parser.dialect = Dialect::PostgreSQL;
     options.sql_parser.map_string_types_to_utf8view = false;

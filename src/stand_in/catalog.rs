@@ -5,18 +5,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
 use async_trait::async_trait;
-use futures::StreamExt;
+use futures::{StreamExt, TryStreamExt};
 use sequor_planner::ops::WriteMode;
 use tokio::sync::Mutex;
 
+use super::diff;
 use super::fixtures;
+use super::given::Given;
 use super::names::Names;
+use super::numbers;
 use crate::batch::column::Column;
 use crate::batch::plain::{conformed, plain};
 use crate::batch::types::{ColumnType, Logical, arrow_schema, sql_name};
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::Written;
+use crate::event::{TableDiff, Written};
 use crate::sources::database::{Database, Rows, TableName};
 use crate::staging::Staging;
 
@@ -50,7 +54,32 @@ pub struct Tables {
     fixtures: Option<PathBuf>,
     /// How many rows of a table are copied.
     sample: u64,
+    /// How rows of a table that is nowhere can be given.
+    help: Help,
+    /// What is kept of copies as they were.
+    keeps: Keeps,
     state: Mutex<State>,
+}
+
+/// What is kept of copies as they were before the flow changed them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Keeps {
+    /// Their rows in memory, to be given to a test.
+    pub rows: bool,
+    /// A second copy, to be compared with what came out.
+    pub before: bool,
+}
+
+/// The namespace of second copies.
+const BEFORE: &str = "__before";
+
+/// How rows of a table that is nowhere can be given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Help {
+    /// By files.
+    Fixtures,
+    /// By `given` of a test.
+    Given,
 }
 
 #[derive(Default)]
@@ -60,8 +89,24 @@ struct State {
     changes: BTreeMap<String, (TableName, Change)>,
     /// Copies that have no more rows than were asked for, of tables that may.
     sampled: BTreeSet<String>,
+    /// Tables whose rows are laid down, by their stored names.
+    given: BTreeMap<String, Given>,
+    /// The keys by which rows went to tables, by their stored names.
+    keys: BTreeMap<String, Vec<String>>,
+    /// What was copied of real tables, where it is kept.
+    copies: Vec<(TableName, Vec<Column>, Vec<RecordBatch>)>,
     /// Why the real database was not read.
     unreachable: Option<String>,
+}
+
+/// The name of a second copy.
+fn before(there: &TableName) -> TableName {
+    let namespace = there.namespace.as_deref().unwrap_or_default();
+    TableName {
+        database: None,
+        namespace: Some(format!("{BEFORE}{namespace}")),
+        table: there.table.clone(),
+    }
 }
 
 impl Tables {
@@ -70,8 +115,8 @@ impl Tables {
         (source, names): (&str, Names),
         staging: Staging,
         real: Arc<dyn Real>,
-        fixtures: Option<PathBuf>,
-        sample: u64,
+        (fixtures, sample): (Option<PathBuf>, u64),
+        help: Help,
     ) -> Tables {
         Tables {
             source: source.to_string(),
@@ -80,8 +125,20 @@ impl Tables {
             real,
             fixtures,
             sample,
+            help,
+            keeps: Keeps::default(),
             state: Mutex::default(),
         }
+    }
+
+    /// Keeps copies as they were.
+    pub fn keeping(self, keeps: Keeps) -> Tables {
+        Tables { keeps, ..self }
+    }
+
+    /// Returns what was copied of real tables, where it is kept.
+    pub async fn copies(&self) -> Vec<(TableName, Vec<Column>, Vec<RecordBatch>)> {
+        self.state.lock().await.copies.clone()
     }
 
     /// Makes a copy of a table, where it was never looked for and the flow has not made it.
@@ -93,6 +150,11 @@ impl Tables {
         let mut state = self.state.lock().await;
         if !state.known.insert(there.to_string()) {
             return Ok(());
+        }
+        if let Some(given) = state.given.get(&there.to_string()) {
+            let rows = given.rows(&self.staging, &self.names).await;
+            let rows = rows.map_err(|e| e.context(format!("the given table {}.{table}", self.source)))?;
+            return self.copy(&there, rows).await.map(|_| ());
         }
         if let Some(folder) = &self.fixtures
             && let Some(rows) = fixtures::rows(&folder.join(&self.source), table).await?
@@ -109,14 +171,29 @@ impl Tables {
         if real.columns(table).await?.is_none() {
             return Ok(());
         }
-        let sql = format!("SELECT * FROM {} LIMIT {}", real.quoted(table), self.sample);
+        let mut sql = format!("SELECT * FROM {}", real.quoted(table));
+        if self.sample < u64::MAX {
+            sql.push_str(&format!(" LIMIT {}", self.sample));
+        }
+        if self.keeps.rows {
+            let columns = real.columns(table).await?.unwrap_or_default();
+            let batches = real.query(&sql).await?.batches.try_collect().await?;
+            state.copies.push((table.clone(), columns, batches));
+        }
         if self.copy(&there, real.query(&sql).await?).await? == self.sample {
             state.sampled.insert(there.to_string());
         }
         Ok(())
     }
 
-    async fn copy(&self, there: &TableName, mut rows: Rows) -> Result<u64> {
+    /// Lays down the rows of a table.
+    pub async fn give(&self, table: &TableName, given: Given) {
+        let there = self.names.stored(table).to_string();
+        self.state.lock().await.given.insert(there, given);
+    }
+
+    async fn copy(&self, there: &TableName, rows: Rows) -> Result<u64> {
+        let mut rows = numbers::exact(rows).await?;
         let columns: Vec<Column> = rows
             .schema
             .fields()
@@ -139,7 +216,56 @@ impl Tables {
         while let Some(batch) = rows.batches.next().await {
             load.write(conformed(&batch?, &schema)?).await?;
         }
-        load.commit().await
+        let rows = load.commit().await?;
+        if self.keeps.before {
+            let kept = before(there);
+            let sql = format!("SELECT * FROM {}", self.staging.quoted(there));
+            self.staging.transform(&sql, &kept, WriteMode::Replace).await?;
+        }
+        Ok(rows)
+    }
+
+    /// Returns what is other in a table than in its copy as it was; none where there was none.
+    ///
+    /// # Errors
+    /// The staging database's.
+    pub async fn diff(&self, table: &TableName) -> Result<Option<TableDiff>> {
+        let there = self.names.stored(table);
+        let kept = before(&there);
+        let is_there =
+            self.staging.columns(&kept).await?.is_some() && self.staging.columns(&there).await?.is_some();
+        if !self.keeps.before || !is_there {
+            return Ok(None);
+        }
+        let key = self
+            .state
+            .lock()
+            .await
+            .keys
+            .get(&there.to_string())
+            .cloned()
+            .unwrap_or_default();
+        let mut diff = diff::diff(&self.staging, &kept, &there, &key).await?;
+        let shown = |names: &mut Vec<String>| names.iter_mut().for_each(|name| *name = self.shown(name));
+        shown(&mut diff.key);
+        shown(&mut diff.new_columns);
+        shown(&mut diff.lost_columns);
+        diff.columns
+            .iter_mut()
+            .for_each(|change| change.column = self.shown(&change.column));
+        Ok(Some(diff))
+    }
+
+    /// Notes the key by which rows went to a table.
+    pub async fn note_key(&self, table: &TableName, mode: &WriteMode) {
+        if let WriteMode::Upsert(key) = mode {
+            let there = self.names.stored(table).to_string();
+            let key = key
+                .iter()
+                .map(|name| super::names::folded(self.names.dialect, name))
+                .collect();
+            self.state.lock().await.keys.insert(there, key);
+        }
     }
 
     /// Closes the real database.
@@ -158,7 +284,16 @@ impl Tables {
         }
         let names: Vec<String> = tables.iter().map(|table| format!("{table}.csv")).collect();
         let file = names.first().cloned().unwrap_or_default();
-        let give = format!("give its rows: --fixtures DIR, with {}/{file} in it", self.source);
+        let give = match self.help {
+            Help::Fixtures => format!("give its rows: --fixtures DIR, with {}/{file} in it", self.source),
+            Help::Given => {
+                let table = tables.first().map(ToString::to_string).unwrap_or_default();
+                return error.replace_help(format!(
+                    "give its rows in `given`: `{}.{table}: [...]`",
+                    self.source
+                ));
+            }
+        };
         let why = self.state.lock().await.unreachable.clone();
         error.replace_help(match why {
             Some(why) => format!("{give}; source `{}` can't be read: {why}", self.source),

@@ -32,7 +32,7 @@ pub async fn rows(folder: &Path, table: &TableName) -> Result<Option<Rows>> {
             for extension in EXTENSIONS {
                 let file = folder.join(format!("{name}.{extension}"));
                 if file.is_file() {
-                    let read = read(&file, extension).await;
+                    let read = read(&file, extension, true).await;
                     return read.map(Some).map_err(|e| e.context(file.display().to_string()));
                 }
             }
@@ -41,7 +41,35 @@ pub async fn rows(folder: &Path, table: &TableName) -> Result<Option<Rows>> {
     Ok(None)
 }
 
-async fn read(file: &Path, extension: &str) -> Result<Rows> {
+/// Returns the rows of a file; its ending says what it is.
+///
+/// # Errors
+/// A file that can't be read, or with another ending.
+/// `needs_columns`: whether a file without any is an error.
+pub async fn of_file(file: &Path, needs_columns: bool) -> Result<Rows> {
+    let extension = file
+        .extension()
+        .and_then(|ending| ending.to_str())
+        .unwrap_or_default();
+    let read = match EXTENSIONS.contains(&extension) {
+        true => read(file, extension, needs_columns).await,
+        false => Err(Error::new(
+            ErrorKind::Project,
+            "a table's file ends in .csv, .jsonl or .parquet",
+        )),
+    };
+    read.map_err(|e| e.context(file.display().to_string()))
+}
+
+/// Returns the rows of JSON lines. `needs_columns`: whether none is an error.
+///
+/// # Errors
+/// Text that is no JSON.
+pub fn of_json(text: &str, needs_columns: bool) -> Result<Rows> {
+    of_columns(jsonl(text.as_bytes())?, needs_columns)
+}
+
+async fn read(file: &Path, extension: &str, needs_columns: bool) -> Result<Rows> {
     if extension == "parquet" {
         return parquet(file).await;
     }
@@ -51,7 +79,11 @@ async fn read(file: &Path, extension: &str) -> Result<Rows> {
         "csv" => csv(text)?,
         _ => jsonl(text)?,
     };
-    if columns.is_empty() {
+    of_columns(columns, needs_columns)
+}
+
+fn of_columns(columns: IndexMap<String, Column>, needs_columns: bool) -> Result<Rows> {
+    if columns.is_empty() && needs_columns {
         return Err(Error::new(ErrorKind::Data, "the file has no columns")
             .help("a CSV file names them in its first line, a JSON lines file has an object a line"));
     }
@@ -62,7 +94,10 @@ async fn read(file: &Path, extension: &str) -> Result<Rows> {
         arrays.push(array);
     }
     let schema = Arc::new(Schema::new(fields));
-    let batch = RecordBatch::try_new(schema.clone(), arrays)?;
+    let batch = match arrays.is_empty() {
+        true => RecordBatch::new_empty(schema.clone()),
+        false => RecordBatch::try_new(schema.clone(), arrays)?,
+    };
     Ok(Rows {
         schema,
         batches: stream::iter([Ok(batch)]).boxed(),
@@ -77,6 +112,8 @@ struct Column {
     is_text: bool,
     /// Whether some of them are lists or objects.
     is_json: bool,
+    /// Whether some of them are numbers as JSON writes them.
+    has_numbers: bool,
 }
 
 impl Column {
@@ -111,6 +148,7 @@ impl Column {
                     false => DataType::Utf8,
                 }
             }
+            _ if self.has_numbers && given().all(|text| text.parse::<f64>().is_ok()) => DataType::Float64,
             _ => DataType::Utf8,
         };
         let strict = CastOptions {
@@ -200,7 +238,10 @@ fn jsonl(text: &[u8]) -> Result<IndexMap<String, Column>> {
                     column.is_json = true;
                     Some(raw.to_string())
                 }
-                _ => Some(raw.to_string()),
+                first => {
+                    column.has_numbers |= !matches!(first, Some(b't' | b'f'));
+                    Some(raw.to_string())
+                }
             });
         }
         for column in columns.values_mut().filter(|column| column.values.len() <= rows) {

@@ -95,6 +95,7 @@ pub async fn note(
     mode: &WriteMode,
     (before, loaded): (Option<u64>, u64),
 ) -> Result<()> {
+    tables.note_key(target, mode).await;
     let after = tables.rows(target).await?.unwrap_or_default();
     let new = after.saturating_sub(before.unwrap_or_default());
     let change = match (before, mode) {

@@ -4,14 +4,19 @@
 mod catalog;
 mod check;
 mod database;
+mod diff;
 mod fixtures;
+mod given;
 mod loads;
 mod meaning;
 mod names;
+mod numbers;
 mod sql;
 mod types;
 
-pub use catalog::{Real, Tables};
+pub use catalog::{Help, Keeps, Real, Tables};
 pub use check::Functions;
 pub use database::StandIn;
+pub use fixtures::of_file;
+pub use given::{BARE, Given, GivenRows};
 pub use names::Names;

@@ -107,7 +107,7 @@ fn nothing_is_changed_and_what_would_be_is_shown() {
         r#"{"city":"Bern"}"#,
         "create: 1 POST",
         "use: it needs variable made, which only a real answer gives",
-        "not set in the environment: NOT_SET_USER",
+        "not set: NOT_SET_USER",
     ] {
         assert!(ran.stdout.contains(text), "{text}: {}", ran.stdout);
     }

@@ -110,9 +110,16 @@ fn environments_and_init() {
         .fails(2, &["no environment `dve`", "did you mean `dev`?"]);
     let ran = project.sequor(&["init", "inner"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
-    let ran = project.sequor(&["-p", "inner", "run", "hello"]);
+    let ran = project.sequor(&[
+        "-p",
+        "inner",
+        "run",
+        "orders",
+        "--replay",
+        "inner/recordings/orders",
+    ]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
-    assert!(ran.stdout.contains("staging says hello"));
+    assert!(ran.stdout.contains("2 customers"));
     project
         .sequor(&["init", "inner"])
         .fails(2, &["is a project already"]);

@@ -9,6 +9,7 @@ mod commands;
 mod computed;
 mod databases;
 mod declared;
+mod dry_diff;
 mod dry_run;
 mod dry_sql;
 mod duckdb;

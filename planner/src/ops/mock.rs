@@ -8,7 +8,7 @@ use crate::expr::Prop;
 use crate::syntax::{Form, Key, Keys, Shape};
 
 /// `mock` of an http_request.
-pub(super) static MOCK: Shape = Shape {
+pub static MOCK: Shape = Shape {
     what: "`mock`",
     doc: "The answer that a dry run takes in place of the real one.",
     with: &[],
@@ -41,23 +41,30 @@ pub struct Mock {
     pub body: Option<Prop>,
 }
 
-/// Reads `mock`.
+/// Reads `mock` of a step.
 pub(super) fn read_mock(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<Mock> {
     let keys = keys.node("mock").and_then(|node| Keys::new(node, &MOCK, d))?;
-    let mock = Mock {
-        status: keys.prop("status", d),
-        headers: keys.prop("headers", d),
-        json: keys.prop("json", d),
-        body: keys.prop("body", d),
-    };
-    if mock.json.is_some() && mock.body.is_some() {
-        let place = keys.place_of("body").cloned();
-        d.error(
-            Code::BadValue,
-            place,
-            "`mock` has `json` and `body`: an answer has one body",
-        )
-        .help("keep one of them");
+    Some(Mock::read(&keys, d))
+}
+
+impl Mock {
+    /// Reads an answer.
+    pub fn read(keys: &Keys<'_>, d: &mut Diagnostics) -> Mock {
+        let mock = Mock {
+            status: keys.prop("status", d),
+            headers: keys.prop("headers", d),
+            json: keys.prop("json", d),
+            body: keys.prop("body", d),
+        };
+        if mock.json.is_some() && mock.body.is_some() {
+            let place = keys.place_of("body").cloned();
+            d.error(
+                Code::BadValue,
+                place,
+                "`mock` has `json` and `body`: an answer has one body",
+            )
+            .help("keep one of them");
+        }
+        mock
     }
-    Some(mock)
 }

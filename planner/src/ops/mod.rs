@@ -43,7 +43,7 @@ pub use execute::Execute;
 pub use http_request::{HttpRequest, RequestSpec};
 pub use http_response::{ResponseSpec, ResponseTable, RowFormat, SchemaPolicy};
 pub use migrate_schema::MigrateSchema;
-pub use mock::Mock;
+pub use mock::{MOCK, Mock};
 pub use pagination::{Mark, PageKind, Pagination, ParameterPlace};
 pub use payload::{Compression, Csv, Header, InvalidText, Payload, charset};
 pub use plain::{Plain, PlainOperation};

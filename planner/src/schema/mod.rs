@@ -8,6 +8,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::ops::{COLUMN, COLUMN_OPTIONS, COLUMN_TYPE, OPERATIONS, VARIABLE};
 use crate::syntax::{DEFAULT_ENV, ENVIRONMENT, EXPRESSION, FLOW, Form, Key, PROJECT, SOURCES, Shape};
+use crate::testing::TEST_FILE;
 use rules::beyond_keys;
 
 /// A kind of file.
@@ -22,6 +23,8 @@ pub enum SchemaOf {
     DefaultEnv,
     /// `envs/<env>.yaml`.
     Environment,
+    /// `tests/<name>.yaml`.
+    Tests,
 }
 
 /// Returns the JSON Schema of a kind of file.
@@ -33,6 +36,7 @@ pub fn schema(of: SchemaOf) -> Json {
         SchemaOf::Project => definitions.shape(&PROJECT),
         SchemaOf::DefaultEnv => definitions.shape(&DEFAULT_ENV),
         SchemaOf::Environment => definitions.shape(&ENVIRONMENT),
+        SchemaOf::Tests => definitions.shape(&TEST_FILE),
         SchemaOf::Any => any(&mut definitions),
     };
     let mut schema = json!({
@@ -56,6 +60,7 @@ fn flow(definitions: &mut Definitions) -> Json {
 fn any(definitions: &mut Definitions) -> Json {
     let has = |key: &str| json!({"type": "object", "required": [key]});
     let kinds = [
+        (has("tests"), definitions.shape(&TEST_FILE)),
         (has("type"), tagged(SOURCES, definitions)),
         (has("name"), definitions.shape(&PROJECT)),
         (has("env"), definitions.shape(&DEFAULT_ENV)),

@@ -3,20 +3,16 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
-
-use reqwest::Method;
 
 use crate::error::{Blame, Error, ErrorKind};
 use crate::event::EventKind;
 use crate::exchange::Response;
-use crate::exec::dry::Dry;
 use crate::exec::request::checkpoint::{Exchange, may_be_sent_again};
 use crate::exec::request::context::RequestContext;
-use crate::exec::request::mocked;
 use crate::exec::request::rules::Rules;
+use crate::exec::request::unsent;
 use crate::exec::scope::Scope;
-use crate::http::{Judge, Request, Sending, Sent, Verdict};
+use crate::http::{Judge, Request, Sending, Verdict};
 
 /// Why a conversation failed.
 pub struct Failure {
@@ -99,6 +95,7 @@ pub async fn ask(
             context.step.run.events.try_emit(Some(context.step.id()), warning);
         },
         judge: Some(judge).filter(|_| !context.http.request.response.rules.is_empty()),
+        at_once: false,
     };
     let exchange = part.exchange;
     // In the order of the rows: what is noted before it is sent covers no more than what is under way.
@@ -110,7 +107,7 @@ pub async fn ask(
         return Ok(sending.judged(Arc::new(kept), request).await?);
     }
     let sent = match context.step.run.dry.as_ref() {
-        Some(dry) => dry_run(context, (dry, scope), &sending, request).await,
+        Some(dry) => unsent::answered(context, (dry, scope), &sending, request).await,
         None => sending.send(request).await,
     };
     if let (Ok((response, _)), Some(checkpoint)) = (&sent.result, &context.checkpoint)
@@ -154,45 +151,6 @@ pub async fn ask(
             is_gap: false,
         }
     })
-}
-
-/// Sends a request that only reads, and makes up an answer to others: what a recording does not answer, too.
-async fn dry_run(
-    context: &RequestContext,
-    (dry, scope): (&Dry, &Scope),
-    sending: &Sending<'_>,
-    request: &Request,
-) -> Sent {
-    let given = &context.http.request.request;
-    let reads = given.safe || matches!(request.method, Method::GET | Method::HEAD | Method::OPTIONS);
-    let replays = context.step.run.apis.replays();
-    let is_missing = context.unsendable || dry.stands_in(request.url.as_str());
-    if replays || (reads && !dry.offline && !is_missing) {
-        let sent = sending.send(request).await;
-        match &sent.result {
-            Err(error) if replays && error.kind() == ErrorKind::Replay => {}
-            _ => return sent,
-        }
-    }
-    let redactor = &context.step.run.redactor;
-    let made_up = dry.unsent(context.step.id(), request, redactor);
-    let answer = match &context.http.request.mock {
-        None => Ok(made_up),
-        Some(mock) => mocked::response(context, scope, mock, request).await,
-    };
-    let status = answer.as_ref().ok().map(|response| response.status);
-    let result = match answer {
-        Ok(response) => sending.judged(Arc::new(response), request).await,
-        Err(error) => Err(error),
-    };
-    Sent {
-        status,
-        result,
-        attempts: 1,
-        requests: 1,
-        waited: Duration::ZERO,
-        blame: None,
-    }
 }
 
 /// Returns the response that an earlier attempt kept; none, where the request is to be sent, and that is noted.

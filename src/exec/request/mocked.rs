@@ -1,4 +1,4 @@
-//! `mock`: the answer that a dry run takes in place of the real one.
+//! `mock`: the answer that a dry run, or a test, takes in place of the real one.
 
 use bytes::Bytes;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -8,10 +8,10 @@ use sequor_planner::ops::Mock;
 use super::context::RequestContext;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::{Request, Response};
-use crate::exec::scope::Scope;
+use crate::exec::scope::{Layer, Scope};
 use crate::value::Value;
 
-/// Returns the answer that a step says.
+/// Returns the answer that a step or a test says. In it, `request` is what is answered.
 ///
 /// # Errors
 /// Values that can't be evaluated; a status that is none, headers that are none.
@@ -22,7 +22,7 @@ pub async fn response(
     request: &Request,
 ) -> Result<Response> {
     let evaluator = &context.step.run.evaluator;
-    let world = scope.world();
+    let world = scope.with(Layer::one("request", asked(request))).world();
     let value = async |prop: &Option<Prop>| match prop {
         Some(prop) => evaluator.one(prop, &world, None).await.map(Some),
         None => Ok(None),
@@ -65,4 +65,28 @@ pub async fn response(
         request.url.clone(),
         Bytes::from(body),
     ))
+}
+
+/// A request as expressions see it: `method`, `url`, `path`, `query`, `headers`, `body` and, where the body is JSON, `json`.
+fn asked(request: &Request) -> Value {
+    let texts = |pairs: Vec<(String, String)>| {
+        Value::map(pairs.into_iter().map(|(name, text)| (name, Value::text(text))))
+    };
+    let url = &request.url;
+    let headers = request.headers.iter().filter(|(_, value)| !value.is_sensitive());
+    let headers = headers.map(|(name, value)| {
+        let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
+        (name.to_string(), text)
+    });
+    let body = request.body.as_deref().unwrap_or_default();
+    let json: Option<serde_json::Value> = serde_json::from_slice(body).ok();
+    Value::map([
+        ("method".into(), Value::text(request.method.as_str())),
+        ("url".into(), Value::text(url.as_str())),
+        ("path".into(), Value::text(url.path())),
+        ("query".into(), texts(url.query_pairs().into_owned().collect())),
+        ("headers".into(), texts(headers.collect())),
+        ("body".into(), Value::text(String::from_utf8_lossy(body))),
+        ("json".into(), json.as_ref().map_or(Value::Null, Value::from)),
+    ])
 }

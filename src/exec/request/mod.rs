@@ -18,3 +18,4 @@ pub mod row_order;
 mod rules;
 pub mod shown;
 mod split;
+mod unsent;
