@@ -17,7 +17,7 @@ use crate::exec::{Dry, Opener, named_table};
 use crate::sources::database::Database;
 use crate::sources::naming::Naming;
 use crate::staging::{Memory, Staging};
-use crate::stand_in::{BARE, Given, Help, Names, Real, StandIn, Tables};
+use crate::stand_in::{BARE, Given, Help, Names, Real, StandIn, Tables, division};
 use crate::value::Value;
 use crate::world::World;
 
@@ -51,7 +51,7 @@ impl Opener for StandIns {
         let dialect = source.dialect().unwrap_or(Dialect::Generic);
         let number = self.run.stand_ins().len();
         let folder = self.run.path.join(format!("{number}"));
-        let staging = Staging::open_folder_with(&folder, &self.memory)?;
+        let staging = Staging::open_folder_with(&folder, &self.memory)?.with_function(division())?;
         let real = RealSource {
             opener: self.real.clone(),
             source: source.clone(),

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
+use datafusion::execution::FunctionRegistry;
 use datafusion::execution::session_state::SessionState;
+use datafusion::logical_expr::ScalarUDF;
 use futures::StreamExt;
 use sequor_planner::Dialect;
 use sqlparser::ast::Statement;
@@ -76,6 +78,19 @@ impl Staging {
     pub fn quoted_names(mut self, quoted: bool) -> Self {
         self.naming = self.naming.of_source(quoted);
         self
+    }
+
+    /// Returns the database with one more function.
+    ///
+    /// # Errors
+    /// DataFusion's.
+    pub fn with_function(mut self, function: ScalarUDF) -> Result<Self> {
+        let mut session = self.session.as_ref().clone();
+        session
+            .register_udf(Arc::new(function))
+            .map_err(super::error::sql)?;
+        self.session = Arc::new(session);
+        Ok(self)
     }
 
     /// Returns the names of the tables there are, those outside the default namespace with it.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use sequor_planner::did_you_mean;
 
+use super::division;
 use super::names::Names;
 use super::sql::translate;
 use crate::error::{Error, ErrorKind, Result};
@@ -25,7 +26,8 @@ impl Functions {
     /// A statement that can't be tried, and why.
     pub fn check(&self, sql: &str, names: &Names) -> Result<()> {
         let translated = translate(sql, names)?;
-        let unknown = translated.functions.iter().find(|name| !self.0.contains(*name));
+        let is_known = |name: &String| self.0.contains(name) || name == division::NAME;
+        let unknown = translated.functions.iter().find(|name| !is_known(name));
         let Some(unknown) = unknown else { return Ok(()) };
         let message = format!("a dry run has no function `{unknown}`");
         let near = did_you_mean(unknown, "functions", self.0.iter().map(String::as_str));

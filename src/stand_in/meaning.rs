@@ -2,11 +2,15 @@
 
 use sequor_planner::Dialect;
 use sqlparser::ast::{
-    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName,
-    ObjectNamePart, OrderByExpr, Value, ValueWithSpan, WindowType,
+    BinaryOperator, CastKind, DataType, ExactNumberInfo, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArgumentList, FunctionArguments, Ident, ObjectName, ObjectNamePart, OrderByExpr, Value,
+    ValueWithSpan, WindowType,
 };
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Span;
+
+use super::division;
+use super::functions::{self, Here};
 
 /// Changes an expression so that it means the same.
 ///
@@ -26,6 +30,17 @@ pub fn same(expr: &mut Expr, dialect: Dialect) -> Result<(), String> {
                 op: BinaryOperator::Multiply,
                 right: Box::new(number("1.0")),
             }));
+        }
+        // 7 / 2 is 3 there, and 7.0 / 2 has 16 digits.
+        Expr::BinaryOp {
+            left,
+            op: BinaryOperator::Divide,
+            right,
+        } if dialect == Dialect::Postgres => {
+            *expr = call(
+                division::NAME,
+                vec![left.as_ref().clone(), right.as_ref().clone()],
+            );
         }
         Expr::Function(function) => {
             if let Some(WindowType::WindowSpec(window)) = &mut function.over {
@@ -55,15 +70,27 @@ pub fn nulls(by: &mut OrderByExpr, dialect: Dialect) {
 fn of_function(function: &mut Function, dialect: Dialect) -> Result<Option<Expr>, String> {
     let name = function.name.to_string().to_lowercase();
     let of = |dialects: &[Dialect]| dialects.contains(&dialect);
+    let arguments = arguments(function);
+    if let Some(mapping) = functions::mapping(dialect, &name, arguments.len()) {
+        let texts: Vec<String> = arguments.iter().map(ToString::to_string).collect();
+        if let Here::As(other) = mapping.here {
+            function.name = named(other);
+            return Ok(None);
+        }
+        let Some(text) = functions::written(mapping, &texts)? else {
+            return Ok(None);
+        };
+        let parser = dialect.parser();
+        let parsed = Parser::new(&*parser).try_with_sql(&text);
+        let parsed = parsed.and_then(|mut parser| parser.parse_expr());
+        return parsed
+            .map(|expr| Some(Expr::Nested(Box::new(expr))))
+            .map_err(|e| format!("`{name}`: {e}"));
+    }
     let other = match name.as_str() {
-        "ifnull" | "nvl" => "coalesce",
-        "len" if of(&[Dialect::Snowflake, Dialect::DuckDb]) => "length",
-        "ucase" if of(&[Dialect::MySql]) => "upper",
-        "lcase" if of(&[Dialect::MySql]) => "lower",
         "sysdate" | "getdate" | "current_timestamp" if of(&[Dialect::Snowflake]) => "now",
-        "curdate" if of(&[Dialect::MySql]) => "current_date",
-        "listagg" | "group_concat" => "string_agg",
-        "iff" | "if" => return Ok(case(function)),
+        "group_concat" => "string_agg",
+        "avg" if of(&[Dialect::Postgres]) => return Ok(Some(average(function))),
         // Nothing with a null in it has a text there.
         "concat" if of(&[Dialect::Snowflake, Dialect::MySql]) => return Ok(joined(function)),
         "to_char" | "to_varchar" if of(&[Dialect::Postgres, Dialect::Snowflake]) => {
@@ -72,8 +99,12 @@ fn of_function(function: &mut Function, dialect: Dialect) -> Result<Option<Expr>
         }
         _ => return Ok(None),
     };
-    function.name = ObjectName(vec![ObjectNamePart::Identifier(Ident::new(other))]);
+    function.name = named(other);
     Ok(None)
+}
+
+fn named(name: &str) -> ObjectName {
+    ObjectName(vec![ObjectNamePart::Identifier(Ident::new(name))])
 }
 
 fn number(text: &str) -> Expr {
@@ -81,6 +112,46 @@ fn number(text: &str) -> Expr {
         value: Value::Number(text.into(), false),
         span: Span::empty(),
     })
+}
+
+/// The call of a function.
+fn call(name: &str, arguments: Vec<Expr>) -> Expr {
+    let list = FunctionArgumentList {
+        duplicate_treatment: None,
+        args: arguments
+            .into_iter()
+            .map(|arg| FunctionArg::Unnamed(FunctionArgExpr::Expr(arg)))
+            .collect(),
+        clauses: Vec::new(),
+    };
+    Expr::Function(Function {
+        name: named(name),
+        uses_odbc_syntax: false,
+        parameters: FunctionArguments::None,
+        args: FunctionArguments::List(list),
+        filter: None,
+        null_treatment: None,
+        over: None,
+        within_group: Vec::new(),
+    })
+}
+
+/// `avg(x)` as PostgreSQL computes it: the sum by the number of them, which is a decimal where no float is.
+fn average(function: &Function) -> Expr {
+    let of = |name: &str| {
+        Expr::Function(Function {
+            name: named(name),
+            ..function.clone()
+        })
+    };
+    let number = Expr::Cast {
+        kind: CastKind::Cast,
+        expr: Box::new(of("count")),
+        data_type: DataType::Decimal(ExactNumberInfo::PrecisionAndScale(38, 0)),
+        array: false,
+        format: None,
+    };
+    call(division::NAME, vec![of("sum"), number])
 }
 
 fn arguments(function: &Function) -> Vec<Expr> {
@@ -92,17 +163,6 @@ fn arguments(function: &Function) -> Vec<Expr> {
         _ => None,
     };
     list.args.iter().filter_map(expression).collect()
-}
-
-/// `iff(condition, then, else)` as a CASE.
-fn case(function: &Function) -> Option<Expr> {
-    let given = arguments(function);
-    let [condition, then, otherwise] = given.as_slice() else {
-        return None;
-    };
-    let text = format!("CASE WHEN {condition} THEN {then} ELSE {otherwise} END");
-    let parsed = Parser::new(&sqlparser::dialect::GenericDialect {}).try_with_sql(&text);
-    parsed.and_then(|mut parser| parser.parse_expr()).ok()
 }
 
 /// `concat(a, b)` as `(a || b)`.

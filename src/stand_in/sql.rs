@@ -315,7 +315,7 @@ mod tests {
             (
                 Dialect::Snowflake,
                 "select iff(a > 1, 'x', 'y') from t",
-                "SELECT CASE WHEN a > 1 THEN 'x' ELSE 'y' END FROM \"t\"",
+                "SELECT (CASE WHEN a > 1 THEN 'x' ELSE 'y' END) FROM \"t\"",
             ),
             (
                 Dialect::MySql,

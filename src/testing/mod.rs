@@ -17,14 +17,16 @@ mod yaml;
 use std::collections::HashMap;
 use std::time::Duration;
 
-pub use coverage::{Reached, coverage};
-pub use files::{Suite, TestFileText};
 use futures::{Stream, StreamExt, stream};
-pub use recording::{Made, NewTest, new_test};
+use sequor_planner::testing::FlowTest;
 
 use crate::error::Result;
 use crate::event::TestOutcome;
 use update::Edit;
+
+pub use coverage::{Reached, coverage};
+pub use files::{Suite, TestFileText};
+pub use recording::{Made, NewTest, new_test};
 
 /// How tests are run.
 #[derive(Debug, Clone)]
@@ -46,36 +48,27 @@ pub struct Tested {
 
 /// Runs the tests of a suite that are wanted; each is given when it is over.
 pub fn run<'s>(suite: &'s Suite, options: &'s TestOptions) -> impl Stream<Item = Tested> + 's {
-    let wanted = |name: &str| {
-        let name = name.to_lowercase();
-        options.keywords.is_empty()
-            || options
-                .keywords
-                .iter()
-                .any(|keyword| name.contains(&keyword.to_lowercase()))
-    };
-    let cases = suite
-        .files
-        .iter()
-        .flat_map(|file| file.file.tests.iter().map(move |test| (file, test)));
-    let cases: Vec<_> = cases.filter(|(_, test)| wanted(&test.name)).collect();
-    stream::iter(cases)
+    stream::iter(wanted(suite, options).collect::<Vec<_>>())
         .map(move |(file, test)| case::run(suite, file, test, options.timeout))
         .buffer_unordered(options.jobs.max(1))
 }
 
 /// Returns how many tests are wanted.
 pub fn count(suite: &Suite, options: &TestOptions) -> usize {
-    let all = suite.files.iter().flat_map(|file| &file.file.tests);
-    let wanted = all.filter(|test| {
+    wanted(suite, options).count()
+}
+
+fn wanted<'s>(
+    suite: &'s Suite,
+    options: &'s TestOptions,
+) -> impl Iterator<Item = (&'s TestFileText, &'s FlowTest)> {
+    let all = suite.files.iter();
+    let all = all.flat_map(|file| file.file.tests.iter().map(move |test| (file, test)));
+    all.filter(|(_, test)| {
         let name = test.name.to_lowercase();
-        options.keywords.is_empty()
-            || options
-                .keywords
-                .iter()
-                .any(|keyword| name.contains(&keyword.to_lowercase()))
-    });
-    wanted.count()
+        let mut keywords = options.keywords.iter();
+        options.keywords.is_empty() || keywords.any(|keyword| name.contains(&keyword.to_lowercase()))
+    })
 }
 
 /// Writes what came out to the files of tests that failed; returns the files that changed.

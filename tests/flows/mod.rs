@@ -42,4 +42,5 @@ mod real_types;
 mod recording;
 mod rules;
 mod signed;
+mod tpch;
 mod upsert;

@@ -1,0 +1,241 @@
+//! Division as PostgreSQL has it: of decimals with 16 digits that count, of whole numbers without a rest.
+//!
+//! How many digits stand behind the point of a quotient depends on both numbers, by `select_div_scale` of PostgreSQL's numeric.c:
+//! each is written in groups of four digits; `16 - 4 * q` digits, where `q` is how many groups the quotient's first one stands in front of
+//! the point, and at least as many as each number has.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, Decimal128Array, Float64Array, Int64Array};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64Type, i256};
+use datafusion::common::{Result, ScalarValue, exec_err};
+use datafusion::logical_expr::{
+    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
+
+/// The function's name.
+pub const NAME: &str = "divided_by";
+
+/// Digits behind the point of the type of a quotient. Those that the value has not are zeros.
+const SCALE: i8 = 20;
+
+/// Digits of a decimal.
+const PRECISION: u8 = 38;
+
+/// Returns the function.
+pub fn function() -> ScalarUDF {
+    ScalarUDF::from(Division {
+        signature: Signature::any(2, Volatility::Immutable),
+    })
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Division {
+    signature: Signature,
+}
+
+/// How two numbers are divided.
+enum Kind {
+    Whole,
+    Float,
+    /// The digits behind the points of both.
+    Decimal(i8, i8),
+}
+
+fn kind(left: &DataType, right: &DataType) -> Kind {
+    let scale = |kind: &DataType| match kind {
+        DataType::Decimal128(_, scale) | DataType::Decimal256(_, scale) => Some(*scale),
+        _ => None,
+    };
+    let is_whole = |kind: &DataType| kind.is_integer() || kind.is_null();
+    match (scale(left), scale(right)) {
+        _ if left.is_floating() || right.is_floating() => Kind::Float,
+        (None, None) if is_whole(left) && is_whole(right) => Kind::Whole,
+        (None, None) => Kind::Float,
+        (left, right) => Kind::Decimal(left.unwrap_or_default(), right.unwrap_or_default()),
+    }
+}
+
+impl ScalarUDFImpl for Division {
+    fn name(&self) -> &str {
+        NAME
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
+        let [left, right] = types else {
+            return exec_err!("a division has two numbers");
+        };
+        Ok(match kind(left, right) {
+            Kind::Whole => DataType::Int64,
+            Kind::Float => DataType::Float64,
+            Kind::Decimal(..) => DataType::Decimal128(PRECISION, SCALE),
+        })
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let arrays = ColumnarValue::values_to_arrays(&args.args)?;
+        let [left, right] = arrays.as_slice() else {
+            return exec_err!("a division has two numbers");
+        };
+        let quotients: ArrayRef = match kind(left.data_type(), right.data_type()) {
+            Kind::Whole => {
+                let both = (cast(left, &DataType::Int64)?, cast(right, &DataType::Int64)?);
+                let (left, right) = (
+                    both.0.as_primitive::<Int64Type>(),
+                    both.1.as_primitive::<Int64Type>(),
+                );
+                let each = left.iter().zip(right).map(|pair| match pair {
+                    (Some(_), Some(0)) => exec_err!("division by zero"),
+                    (Some(left), Some(right)) => match left.checked_div(right) {
+                        Some(quotient) => Ok(Some(quotient)),
+                        None => exec_err!("bigint out of range"),
+                    },
+                    _ => Ok(None),
+                });
+                Arc::new(each.collect::<Result<Int64Array>>()?)
+            }
+            Kind::Float => {
+                let both = (cast(left, &DataType::Float64)?, cast(right, &DataType::Float64)?);
+                let (left, right) = (
+                    both.0.as_primitive::<Float64Type>(),
+                    both.1.as_primitive::<Float64Type>(),
+                );
+                let each = left.iter().zip(right).map(|pair| match pair {
+                    (Some(_), Some(0.0)) => exec_err!("division by zero"),
+                    (Some(left), Some(right)) => Ok(Some(left / right)),
+                    _ => Ok(None),
+                });
+                Arc::new(each.collect::<Result<Float64Array>>()?)
+            }
+            Kind::Decimal(left_scale, right_scale) => {
+                let decimal =
+                    |array: &ArrayRef, scale: i8| cast(array, &DataType::Decimal128(PRECISION, scale));
+                let both = (decimal(left, left_scale)?, decimal(right, right_scale)?);
+                let (left, right) = (
+                    both.0.as_primitive::<Decimal128Type>(),
+                    both.1.as_primitive::<Decimal128Type>(),
+                );
+                let each = left.iter().zip(right).map(|pair| match pair {
+                    (Some(_), Some(0)) => exec_err!("division by zero"),
+                    (Some(left), Some(right)) => match divided((left, left_scale), (right, right_scale)) {
+                        Some(quotient) => Ok(Some(quotient)),
+                        None => exec_err!("a quotient has more than {PRECISION} digits"),
+                    },
+                    _ => Ok(None),
+                });
+                let quotients = each.collect::<Result<Decimal128Array>>()?;
+                Arc::new(quotients.with_precision_and_scale(PRECISION, SCALE)?)
+            }
+        };
+        let is_constant = args
+            .args
+            .iter()
+            .all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
+        match is_constant {
+            true => ScalarValue::try_from_array(&quotients, 0).map(ColumnarValue::Scalar),
+            false => Ok(ColumnarValue::Array(quotients)),
+        }
+    }
+}
+
+/// A decimal's digits, and how many of them stand behind the point.
+type Decimal = (i128, i8);
+
+/// The group of four digits that a number begins with, and how many groups stand between it and the point.
+fn first_group((digits, scale): Decimal) -> (i32, u128) {
+    let digits = digits.unsigned_abs();
+    if digits == 0 {
+        return (0, 0);
+    }
+    // Digits in front of the point; 0 or less where it begins behind it.
+    let length = i32::try_from(digits.ilog10()).unwrap_or_default() + 1 - i32::from(scale);
+    let weight = (length - 1).div_euclid(4);
+    // As many digits of the number as the group holds.
+    let in_group = length - weight * 4;
+    let cut = i32::try_from(digits.ilog10()).unwrap_or_default() + 1 - in_group;
+    let group = match u32::try_from(cut) {
+        Ok(cut) => digits / 10_u128.pow(cut),
+        Err(_) => digits * 10_u128.pow(cut.unsigned_abs()),
+    };
+    // Behind the last digit of a number stand zeros, up to the end of its group.
+    (weight, group)
+}
+
+/// How many digits of a quotient stand behind the point.
+fn scale_of(left: Decimal, right: Decimal) -> i32 {
+    let ((left_weight, left_first), (right_weight, right_first)) = (first_group(left), first_group(right));
+    let mut weight = left_weight - right_weight;
+    if left_first <= right_first {
+        weight -= 1;
+    }
+    (16 - weight * 4)
+        .max(i32::from(left.1))
+        .max(i32::from(right.1))
+        .max(0)
+}
+
+/// A quotient with its digits, and zeros up to [`SCALE`]; none where there is no room for it.
+fn divided(left: Decimal, right: Decimal) -> Option<i128> {
+    let scale = scale_of(left, right).min(i32::from(SCALE));
+    // left / 10^l divided by right / 10^r, times 10^scale.
+    let shift = scale + i32::from(right.1) - i32::from(left.1);
+    let ten = i256::from_i128(10);
+    let power = |n: i32| ten.checked_pow(n.unsigned_abs());
+    let (mut top, mut bottom) = (i256::from_i128(left.0), i256::from_i128(right.0));
+    match shift >= 0 {
+        true => top = top.checked_mul(power(shift)?)?,
+        false => bottom = bottom.checked_mul(power(shift)?)?,
+    }
+    let quotient = top.checked_div(bottom)?;
+    let rest = top.checked_rem(bottom)?;
+    // Half is rounded away from zero.
+    let twice = rest.wrapping_abs().checked_mul(i256::from_i128(2))?;
+    let up = twice >= bottom.wrapping_abs();
+    let away = match (left.0 < 0) == (right.0 < 0) {
+        true => i256::ONE,
+        false => i256::MINUS_ONE,
+    };
+    let quotient = if up { quotient.checked_add(away)? } else { quotient };
+    let padded = quotient.checked_mul(power(i32::from(SCALE) - scale)?)?;
+    let most = i256::from_i128(10_i128.pow(u32::from(PRECISION)) - 1);
+    (padded.wrapping_abs() <= most)
+        .then(|| padded.to_i128())
+        .flatten()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    /// What PostgreSQL 15 gives for `left / right`; of the last, with more digits than there is room for.
+    #[test]
+    fn quotients_are_those_of_postgresql() {
+        let cases = [
+            ((1, 0), (3, 0), "0.33333333333333333333"),
+            ((10, 0), (3, 0), "3.3333333333333333"),
+            ((100_000, 0), (3, 0), "33333.333333333333"),
+            ((2, 0), (3, 0), "0.66666666666666666667"),
+            ((-2, 0), (3, 0), "-0.66666666666666666667"),
+            ((7, 0), (2, 0), "3.5000000000000000"),
+            ((1050, 2), (4, 0), "2.6250000000000000"),
+            ((0, 0), (3, 0), "0.00000000000000000000"),
+            ((123_456_789, 2), (7, 0), "176366.841428571429"),
+            ((12345, 0), (7, 2), "176357.142857142857"),
+            ((999_995, 1), (10_000, 0), "9.9999500000000000"),
+            ((500_025, 2), (4999, 0), "1.0002500500100020"),
+            ((1, 4), (3, 0), "0.00003333333333333333"),
+        ];
+        for (left, right, expected) in cases {
+            let (_, behind) = expected.split_once('.').unwrap();
+            let padded = format!("{expected}{}", "0".repeat(20 - behind.len()));
+            let digits: i128 = padded.replace('.', "").parse().unwrap();
+            assert_eq!(divided(left, right), Some(digits), "{left:?} / {right:?}");
+        }
+    }
+}
