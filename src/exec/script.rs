@@ -24,6 +24,8 @@ pub struct Script {
     /// By step.
     answers: HashMap<String, Answers>,
     asked: Mutex<Vec<Asked>>,
+    /// What is wrong with the answers: the flow may take it as the API's.
+    mistakes: Mutex<Vec<Error>>,
 }
 
 /// Answers to the requests of a step.
@@ -123,6 +125,22 @@ impl Script {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push(asked);
+    }
+
+    /// Notes what is wrong with an answer, once.
+    pub fn mistake(&self, error: &Error) {
+        let mut mistakes = self.mistakes.lock().unwrap_or_else(PoisonError::into_inner);
+        if !mistakes.iter().any(|known| known.message() == error.message()) {
+            mistakes.push(error.clone());
+        }
+    }
+
+    /// Returns what is wrong with the answers.
+    pub fn mistakes(&self) -> Vec<Error> {
+        self.mistakes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Returns the requests that were made, in order.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use async_trait::async_trait;
-use futures::{StreamExt, TryStreamExt};
+use futures::{StreamExt, TryStreamExt, stream};
 use sequor_planner::ops::WriteMode;
 use tokio::sync::Mutex;
 
@@ -175,12 +175,14 @@ impl Tables {
         if self.sample < u64::MAX {
             sql.push_str(&format!(" LIMIT {}", self.sample));
         }
+        let mut rows = real.query(&sql).await?;
         if self.keeps.rows {
             let columns = real.columns(table).await?.unwrap_or_default();
-            let batches = real.query(&sql).await?.batches.try_collect().await?;
+            let batches: Vec<RecordBatch> = rows.batches.try_collect().await?;
+            rows.batches = stream::iter(batches.clone().into_iter().map(Ok)).boxed();
             state.copies.push((table.clone(), columns, batches));
         }
-        if self.copy(&there, real.query(&sql).await?).await? == self.sample {
+        if self.copy(&there, rows).await? == self.sample {
             state.sampled.insert(there.to_string());
         }
         Ok(())

@@ -50,15 +50,17 @@ pub async fn diff(
         } else {
             list.join(", ")
         };
-        let only = |these: &str, those: &str| {
-            format!(
-                "SELECT count(*) AS n FROM (SELECT {list} FROM {these} EXCEPT ALL SELECT {list} FROM {those}) AS d"
-            )
-        };
-        let counts = numbers(staging, &only(&after, &before)).await?;
-        found.added = counts.first().copied().unwrap_or_default();
-        let counts = numbers(staging, &only(&before, &after)).await?;
-        found.removed = counts.first().copied().unwrap_or_default();
+        // Rows that are the same count as often as they are there.
+        let each = format!(
+            "SELECT {list}, 1 AS there_ FROM {after} UNION ALL SELECT {list}, -1 AS there_ FROM {before}"
+        );
+        let more = format!("SELECT sum(there_) AS there_ FROM ({each}) AS each_ GROUP BY {list}");
+        let sum = |of: &str, when: &str| format!("coalesce(sum(CASE WHEN {when} THEN {of} ELSE 0 END), 0)");
+        let (added, removed) = (sum("there_", "there_ > 0"), sum("-there_", "there_ < 0"));
+        let sql = format!("SELECT {added} AS added, {removed} AS removed FROM ({more}) AS more_");
+        let mut counts = numbers(staging, &sql).await?.into_iter();
+        found.added = counts.next().unwrap_or_default();
+        found.removed = counts.next().unwrap_or_default();
         return Ok(found);
     }
     let is_key = |name: &str| key.iter().any(|key| key == name);

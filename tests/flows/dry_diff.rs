@@ -83,3 +83,27 @@ fn tables_are_compared_with_those_that_are_there() {
         .sequor(&["run", "main", "--diff"])
         .fails(2, &["--dry-run"]);
 }
+
+#[test]
+fn rows_that_are_the_same_count_as_often_as_they_are_there() {
+    for (before, after, added, removed) in [
+        ("1", "1, 1, 1", 2, 0),
+        ("1, 1, 2", "1, 2", 0, 1),
+        ("1, 1, 2", "1, 2, 2", 1, 1),
+        ("1, 1, 2", "2, 3, 2", 2, 2),
+    ] {
+        let flow = |numbers: &str| {
+            let values: Vec<String> = numbers.split(", ").map(|n| format!("select {n} as n")).collect();
+            format!(
+                "- {{op: transform, source: stage, target_table: t, query: {}}}\n",
+                values.join(" union all ")
+            )
+        };
+        let project = Project::new().file("flows/main.yaml", &flow(before));
+        assert_eq!(project.run("main").code, 0);
+        project.write("flows/main.yaml", &flow(after));
+        let ran = project.sequor(&["run", "main", "--dry-run", "--diff"]);
+        let says = format!("by whole rows: {added} added, {removed} removed");
+        assert!(ran.stdout.contains(&says), "{before} to {after}: {}", ran.all());
+    }
+}

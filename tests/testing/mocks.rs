@@ -112,3 +112,27 @@ fn a_test_sees_neither_the_machine_nor_other_tests() {
     assert_eq!(ran.code, 0, "{}", ran.all());
     assert_eq!(project.rows("stage", "select id from t"), ["9"]);
 }
+
+#[test]
+fn what_is_wrong_with_an_answer_is_no_failure_of_the_api() {
+    let flow = indoc! {r#"
+        - op: try
+          steps: [{op: http_request, id: send, request: {source: api, url: /a, method: POST}}]
+          catch: [{op: print, message: caught}]
+    "#};
+    for answer in ["[]", "{status: 0}", "{status_expression: 1/0}"] {
+        let tests = format!(
+            "flow: tried\ntests:\n  - {{name: a, mocks: {{send: {answer}}}, expect: {{printed: caught}}}}\n  - {{name: b, flow: plain, mocks: {{send: {answer}}}, expect: {{error: {{step: send}}}}}}\n"
+        );
+        let project = project(&tests).file("flows/tried.yaml", flow).file(
+            "flows/plain.yaml",
+            "- {op: http_request, id: send, request: {source: api, url: /a, method: POST}}\n",
+        );
+        let ran = project.sequor(&["test"]);
+        assert!(
+            ran.stdout.contains("2 tests run: 0 passed, 2 failed"),
+            "{answer}: {}",
+            ran.all()
+        );
+    }
+}

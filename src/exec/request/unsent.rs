@@ -118,19 +118,22 @@ impl Answering<'_> {
 #[async_trait]
 impl Transport for Answering<'_> {
     async fn send(&self, step: &str, request: &Request) -> Result<Response> {
-        let mock = match &self.from {
-            From::Test(script) => {
-                script.note(step, request);
-                script.next(step)?
-            }
-            From::Step(mock, script) => {
-                if let Some(script) = script {
-                    script.note(step, request);
-                }
-                *mock
-            }
+        let (mock, script) = match &self.from {
+            From::Test(script) => (script.next(step), Some(*script)),
+            From::Step(mock, script) => (Ok(*mock), *script),
         };
-        mocked::response(self.context, self.scope, mock, request).await
+        if let Some(script) = script {
+            script.note(step, request);
+        }
+        let answer = match mock {
+            Ok(mock) => mocked::response(self.context, self.scope, mock, request).await,
+            Err(error) => Err(error),
+        };
+        // Whatever the flow makes of it, it is no failure of the API's.
+        if let (Some(script), Err(error)) = (script, &answer) {
+            script.mistake(error);
+        }
+        answer
     }
 }
 

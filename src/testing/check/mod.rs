@@ -7,7 +7,7 @@ use sequor_planner::Place;
 use sequor_planner::testing::{ExpectedError, FlowTest};
 use serde_json::Value as Json;
 
-use super::case::{failure, of_run};
+use super::case::{failure, of_error, of_run};
 use super::execute::Observed;
 use super::files::TestFileText;
 use super::update::{Edit, NewValue};
@@ -36,8 +36,18 @@ pub async fn all(
         failures: Vec::new(),
         edits: Vec::new(),
     };
-    let goes_on = found.error(test, observed);
-    if goes_on {
+    let mistakes = dry_run
+        .script()
+        .map(|script| script.mistakes())
+        .unwrap_or_default();
+    for mistake in &mistakes {
+        let place = mocks_place(test);
+        found.failures.push(TestFailure {
+            place: Some(place.clone()),
+            ..of_error(mistake)
+        });
+    }
+    if mistakes.is_empty() && found.error(test, observed) {
         let not_tried = dry_run.findings().not_tried;
         for (step, because) in not_tried {
             found.failures.push(TestFailure {
@@ -61,6 +71,11 @@ pub async fn all(
         found.left_over(test);
     }
     (found.failures, found.edits)
+}
+
+/// Where the answers of a test stand.
+fn mocks_place(test: &FlowTest) -> &Place {
+    test.mocks.first().map_or(&test.place, |mock| &mock.place)
 }
 
 /// Tells whether an error is the one that is expected.
