@@ -11,7 +11,7 @@ use super::args::Global;
 use crate::engine::{Location, Project};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::ErrorReport;
-use crate::report::{SourceText, render};
+use crate::report::{SourceText, count, render};
 use crate::value::Value;
 
 /// What all commands share.
@@ -95,10 +95,7 @@ pub fn overrides(pairs: &[String]) -> Result<IndexMap<String, Value>> {
 pub fn tally(found: &[Diagnostic]) -> String {
     let errors = found.iter().filter(|d| d.severity == Severity::Error).count();
     let warnings = found.len() - errors;
-    let say = |n: usize, what: &str| match n {
-        1 => format!("1 {what}"),
-        n => format!("{n} {what}s"),
-    };
+    let say = |n: usize, what: &str| count(n as u64, what);
     match (errors, warnings) {
         (0, w) => say(w, "warning"),
         (e, 0) => say(e, "error"),

@@ -13,7 +13,7 @@ use sequor_planner::{Diagnostics, PlanOptions};
 
 use crate::engine::{Evaluator, Loaded, Location, Project};
 use crate::error::Error;
-use crate::event::Check;
+use crate::event::{Check, count};
 
 /// How long each thing gets to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -91,8 +91,8 @@ fn files(loaded: &Loaded, mut d: Diagnostics) -> Check {
     let counts = format!(
         "{}: {}, {}",
         loaded.compiler.project.name,
-        counted(flows.len(), "flow"),
-        counted(loaded.compiler.sources.len(), "source")
+        count(flows.len() as u64, "flow"),
+        count(loaded.compiler.sources.len() as u64, "source")
     );
     match d.has_errors() {
         true => Check::failed(
@@ -104,21 +104,13 @@ fn files(loaded: &Loaded, mut d: Diagnostics) -> Check {
     }
 }
 
-fn counted(n: usize, what: &str) -> String {
-    if n == 1 {
-        format!("1 {what}")
-    } else {
-        format!("{n} {what}s")
-    }
-}
-
 fn environment(loaded: &Loaded) -> Check {
     match &loaded.project.env {
         Some(env) => Check::ok(
             "environment",
             format!(
                 "{env}, {}",
-                counted(loaded.compiler.environment.len(), "variable")
+                count(loaded.compiler.environment.len() as u64, "variable")
             ),
         ),
         None => Check::ok("environment", "none in use"),

@@ -1,6 +1,7 @@
 //! What a run tells about itself, as data: events while it goes, and a report at its end. Both are read back as they were
 //! written.
 
+mod count;
 mod doctor;
 mod dry_run;
 mod report;
@@ -13,6 +14,7 @@ use sequor_planner::Place;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub use count::{count, grouped};
 pub use doctor::{Check, CheckStatus};
 pub use dry_run::{ColumnChange, DryReport, DryTable, Example, Findings, TableDiff, Unsent, Written};
 pub use report::{RunReport, RunStatus, StepReport, Tally};

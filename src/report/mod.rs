@@ -17,6 +17,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use crate::event::{Event, Totals};
+pub use crate::event::{count, grouped};
 
 pub use doctor::check;
 pub use dry_run::dry_run;
@@ -74,27 +75,6 @@ pub fn replay(events: &[Event], style: Style, color: bool, source: &SourceText) 
             }
         }
     }
-}
-
-/// Returns a count with its noun.
-pub fn count(n: u64, what: &str) -> String {
-    match n {
-        1 => format!("1 {what}"),
-        n => format!("{} {what}s", grouped(n)),
-    }
-}
-
-/// Returns a number with its thousands apart: 1,234,567.
-pub fn grouped(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 /// Text in a colour, where colours are wanted.

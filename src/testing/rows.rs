@@ -4,6 +4,7 @@ use sequor_planner::testing::RowValues;
 use serde_json::Value as Json;
 
 use super::{compare, yaml};
+use crate::event::count;
 use crate::value::{Row, Value};
 use indexmap::IndexMap;
 
@@ -22,13 +23,7 @@ pub struct RowDiff {
 impl RowDiff {
     /// Returns it in words.
     pub fn text(&self) -> String {
-        let rows = |n: usize| {
-            if n == 1 {
-                "1 row".to_string()
-            } else {
-                format!("{n} rows")
-            }
-        };
+        let rows = |n: usize| count(n as u64, "row");
         match (self.missing, self.unexpected) {
             (0, unexpected) => format!("{} not expected", rows(unexpected)),
             (missing, 0) => format!("{} missing", rows(missing)),

@@ -163,15 +163,3 @@ impl Findings<'_> {
         }
     }
 }
-
-fn plural(n: usize, what: &str) -> String {
-    plural_64(n as u64, what)
-}
-
-fn plural_64(n: u64, what: &str) -> String {
-    if n == 1 {
-        format!("1 {what}")
-    } else {
-        format!("{n} {what}s")
-    }
-}

@@ -3,8 +3,9 @@
 use sequor_planner::testing::{ExpectedRequests, FlowTest};
 use serde_json::Value as Json;
 
-use super::{Findings, plural, plural_64};
+use super::Findings;
 use crate::engine::Asked;
+use crate::event::count;
 use crate::testing::case::of_error;
 use crate::testing::execute::Observed;
 use crate::testing::rows::{self, Cells};
@@ -44,16 +45,16 @@ impl Findings<'_> {
             .filter(|asked| asked.step == *step)
             .cloned()
             .collect();
-        if let Some((count, key)) = &expected.count
-            && *count != asked.len() as u64
+        if let Some((wanted, key)) = &expected.count
+            && *wanted != asked.len() as u64
         {
             let lines = asked
                 .iter()
                 .take(20)
                 .map(|asked| format!("+ {}", requests::line(asked, None)));
             let text = format!(
-                "step `{step}` sent {} where {count} are expected",
-                plural(asked.len(), "request")
+                "step `{step}` sent {} where {wanted} are expected",
+                count(asked.len() as u64, "request")
             );
             self.fail(text, lines.collect(), key);
             self.set(key, NewValue::Inline(asked.len().to_string()));
@@ -107,16 +108,16 @@ impl Findings<'_> {
     pub(super) async fn rejects(&mut self, test: &FlowTest, observed: &Observed) {
         for expected in &test.expect.rejects {
             let step = &expected.step;
-            let count = observed.rejects.get(step).copied().unwrap_or_default();
-            if count != expected.count {
+            let came = observed.rejects.get(step).copied().unwrap_or_default();
+            if came != expected.count {
                 let text = format!(
                     "step `{step}` rejected {} where {} are expected",
-                    plural_64(count, "row"),
+                    count(came, "row"),
                     expected.count
                 );
                 self.fail(text, Vec::new(), &expected.place);
                 if expected.rows.is_none() {
-                    self.set(&expected.place, NewValue::Inline(count.to_string()));
+                    self.set(&expected.place, NewValue::Inline(came.to_string()));
                 }
             }
             let Some(wanted) = &expected.rows else { continue };
@@ -165,7 +166,7 @@ impl Findings<'_> {
                 .map_or(&test.place, |mock| &mock.place);
             let text = format!(
                 "`mocks` has {} more for `{step}` than it asked for",
-                plural(left, "answer")
+                count(left as u64, "answer")
             );
             self.fail(text, Vec::new(), place);
         }

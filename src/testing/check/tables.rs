@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use sequor_planner::Place;
 use sequor_planner::testing::{ExpectedRows, ExpectedTable, NoRows, RowValues};
 
-use super::{Findings, plural};
+use super::Findings;
 use crate::engine::{collect, named_table, table_of_file};
 use crate::error::Result;
-use crate::event::TestFailure;
+use crate::event::{TestFailure, count};
 use crate::testing::case::{failure, of_error};
 use crate::testing::rows::{self, Cells, RowDiff};
 use crate::testing::update::{Edit, NewValue};
@@ -160,7 +160,7 @@ impl Findings<'_> {
                     .iter()
                     .take(20)
                     .map(|row| format!("+ {}", rows::line(row, &[])));
-                let text = format!("the query of `no_rows` gives {}", plural(rows.len(), "row"));
+                let text = format!("the query of `no_rows` gives {}", count(rows.len() as u64, "row"));
                 self.fail(text, lines.collect(), &query.place);
             }
             Err(error) => {
