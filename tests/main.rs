@@ -8,6 +8,7 @@ mod engine;
 mod flows;
 mod language;
 mod resume;
+mod same;
 mod staging;
 mod state;
 mod support;

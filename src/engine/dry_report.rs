@@ -7,6 +7,7 @@ use datafusion::parquet::arrow::ArrowWriter;
 use futures::StreamExt;
 
 use super::dry_run::DryRun;
+use crate::batch::types::sql_name;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{DryReport, DryTable};
 use crate::sources::database::{Database, TableName};
@@ -23,7 +24,7 @@ impl DryRun {
         for (source, database) in self.stand_ins() {
             let of_source = &database.tables;
             for (table, change) in of_source.changes().await {
-                let (columns, preview) = preview(of_source, &table).await?;
+                let (columns, types, preview) = preview(of_source, &table).await?;
                 tables.push(DryTable {
                     source: source.clone(),
                     table: table.to_string(),
@@ -32,6 +33,7 @@ impl DryRun {
                     new: change.new,
                     changed: change.changed,
                     columns,
+                    types,
                     preview,
                     diff: of_source.diff(&table).await?,
                 });
@@ -86,7 +88,8 @@ async fn parquet(database: &dyn Database, table: &TableName, file: &Path) -> Res
 /// Rows of a preview.
 const PREVIEW: usize = 5;
 
-type Preview = (Vec<String>, Vec<Vec<Option<String>>>);
+/// The names of columns, their types, and rows.
+type Preview = (Vec<String>, Vec<String>, Vec<Vec<Option<String>>>);
 
 async fn preview(tables: &Tables, table: &TableName) -> Result<Preview> {
     let Some(mut rows) = tables.first(table, PREVIEW).await? else {
@@ -98,6 +101,7 @@ async fn preview(tables: &Tables, table: &TableName) -> Result<Preview> {
         .iter()
         .map(|field| tables.shown(field.name()));
     let columns = columns.collect();
+    let types = rows.schema.fields().iter().map(|field| sql_name(field)).collect();
     let options = FormatOptions::default();
     let mut all = Vec::new();
     while let Some(batch) = rows.batches.next().await {
@@ -114,5 +118,5 @@ async fn preview(tables: &Tables, table: &TableName) -> Result<Preview> {
             all.push(cell.collect());
         }
     }
-    Ok((columns, all))
+    Ok((columns, types, all))
 }

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Findings, Written};
-use crate::exec::{Dry, Script, Variables};
+use crate::exec::{Dry, Script, Variables, named_table};
 use crate::sources::database::{Database, TableName};
 use crate::stand_in::{GivenRows, Keeps, StandIn};
 use crate::value::{Row, Value};
@@ -164,6 +164,18 @@ impl DryRun {
     pub fn database(&self, source: &str) -> Option<Arc<dyn Database>> {
         let known = self.stand_ins().into_iter().find(|(name, _)| name == source);
         known.map(|(_, database)| database as Arc<dyn Database>)
+    }
+
+    /// Tells whether anything looked at the rows that a table was given.
+    pub async fn was_read(&self, source: &str, name: &str) -> bool {
+        let known = self.stand_ins().into_iter().find(|(known, _)| known == source);
+        let Some((_, database)) = known else {
+            return false;
+        };
+        match named_table(&*database, None, None, name) {
+            Ok(table) => database.tables.was_found(&table).await,
+            Err(_) => false,
+        }
     }
 
     /// Returns what was read of real tables, where it is kept: the source, the table, its columns and rows.

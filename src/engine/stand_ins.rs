@@ -17,7 +17,7 @@ use crate::exec::{Dry, Opener, named_table};
 use crate::sources::database::Database;
 use crate::sources::naming::Naming;
 use crate::staging::{Memory, Staging};
-use crate::stand_in::{BARE, Given, Help, Names, Real, StandIn, Tables, division};
+use crate::stand_in::{BARE, Given, Help, Names, Real, StandIn, Tables, functions};
 use crate::value::Value;
 use crate::world::World;
 
@@ -51,7 +51,9 @@ impl Opener for StandIns {
         let dialect = source.dialect().unwrap_or(Dialect::Generic);
         let number = self.run.stand_ins().len();
         let folder = self.run.path.join(format!("{number}"));
-        let staging = Staging::open_folder_with(&folder, &self.memory)?.with_function(division())?;
+        let staging = Staging::open_folder_with(&folder, &self.memory)?
+            .with_functions(functions(dialect))?
+            .in_order();
         let real = RealSource {
             opener: self.real.clone(),
             source: source.clone(),

@@ -27,6 +27,9 @@ pub struct DryTable {
     /// Rows that took the place of others with their key.
     pub changed: u64,
     pub columns: Vec<String>,
+    /// The types of its columns, as SQL calls them.
+    #[serde(default)]
+    pub types: Vec<String>,
     /// Its first rows, as texts.
     pub preview: Vec<Vec<Option<String>>>,
     /// What is other than in the table as it is now, where that was asked for.
@@ -47,6 +50,17 @@ pub struct TableDiff {
     pub columns: Vec<ColumnChange>,
     pub new_columns: Vec<String>,
     pub lost_columns: Vec<String>,
+    /// Columns of other kinds: a number that was a text.
+    #[serde(default)]
+    pub types: Vec<TypeChange>,
+}
+
+/// The type of a column that was of another kind.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TypeChange {
+    pub column: String,
+    pub before: String,
+    pub after: String,
 }
 
 /// In how many rows a column has another value.

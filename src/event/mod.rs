@@ -16,7 +16,9 @@ use uuid::Uuid;
 
 pub use count::{count, grouped};
 pub use doctor::{Check, CheckStatus};
-pub use dry_run::{ColumnChange, DryReport, DryTable, Example, Findings, TableDiff, Unsent, Written};
+pub use dry_run::{
+    ColumnChange, DryReport, DryTable, Example, Findings, TableDiff, TypeChange, Unsent, Written,
+};
 pub use report::{RunReport, RunStatus, StepReport, Tally};
 pub use test::{Coverage, Missed, TestFailure, TestOutcome, TestSummary};
 

@@ -142,6 +142,14 @@ fn diff(out: &mut String, diff: &TableDiff) {
             let _ = write!(out, "; {what}: {}", names.join(", "));
         }
     }
+    let types: Vec<String> = diff
+        .types
+        .iter()
+        .map(|change| format!("{} from {} to {}", change.column, change.before, change.after))
+        .collect();
+    if !types.is_empty() {
+        let _ = write!(out, "; other types: {}", types.join(", "));
+    }
     out.push('\n');
 }
 

@@ -15,6 +15,7 @@ use url::Url;
 
 use super::commit::{Change, commit, current_schema};
 use super::convert::Mapping;
+use super::in_order::KeepsOrder;
 use super::load::StagingLoads;
 use super::memory::Memory;
 use super::names::{TableId, quote};
@@ -80,17 +81,29 @@ impl Staging {
         self
     }
 
-    /// Returns the database with one more function.
+    /// Returns the database with more functions.
     ///
     /// # Errors
     /// DataFusion's.
-    pub fn with_function(mut self, function: ScalarUDF) -> Result<Self> {
+    pub fn with_functions(mut self, functions: Vec<ScalarUDF>) -> Result<Self> {
         let mut session = self.session.as_ref().clone();
-        session
-            .register_udf(Arc::new(function))
-            .map_err(super::error::sql)?;
+        for function in functions {
+            session
+                .register_udf(Arc::new(function))
+                .map_err(super::error::sql)?;
+        }
         self.session = Arc::new(session);
         Ok(self)
+    }
+
+    /// Returns the database with rows in the order of its queries' parts. It computes one part after the other.
+    pub fn in_order(mut self) -> Self {
+        let mut session = self.session.as_ref().clone();
+        let config = session.config_mut();
+        config.options_mut().execution.target_partitions = 1;
+        config.set_extension(Arc::new(KeepsOrder));
+        self.session = Arc::new(session);
+        self
     }
 
     /// Returns the names of the tables there are, those outside the default namespace with it.

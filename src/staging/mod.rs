@@ -15,6 +15,7 @@ mod create;
 mod database;
 mod decimals;
 mod error;
+mod in_order;
 mod insert;
 mod joins;
 mod load;

@@ -18,6 +18,7 @@ use super::codes::by_codes;
 use super::convert::Mapping;
 use super::decimals::read_fast;
 use super::error;
+use super::in_order::{KeepsOrder, in_order};
 use super::joins::sorting_instead;
 use super::output;
 use super::session::FixedTime;
@@ -64,7 +65,10 @@ pub async fn plan_over(
         plan = sorted.await.map_err(error::sql)?;
     }
     let plan = by_codes(plan, &session).await;
-    let plan = plan.map_err(error::sql)?;
+    let mut plan = plan.map_err(error::sql)?;
+    if session.config().get_extension::<KeepsOrder>().is_some() {
+        plan = in_order(plan).map_err(error::sql)?;
+    }
     Ok(Query {
         plan,
         pins: Vec::new(),

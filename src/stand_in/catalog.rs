@@ -188,6 +188,12 @@ impl Tables {
         Ok(())
     }
 
+    /// Tells whether a table was looked for.
+    pub async fn was_found(&self, table: &TableName) -> bool {
+        let there = self.names.stored(table).to_string();
+        self.state.lock().await.known.contains(&there)
+    }
+
     /// Lays down the rows of a table.
     pub async fn give(&self, table: &TableName, given: Given) {
         let there = self.names.stored(table).to_string();
@@ -253,6 +259,9 @@ impl Tables {
         shown(&mut diff.new_columns);
         shown(&mut diff.lost_columns);
         diff.columns
+            .iter_mut()
+            .for_each(|change| change.column = self.shown(&change.column));
+        diff.types
             .iter_mut()
             .for_each(|change| change.column = self.shown(&change.column));
         Ok(Some(diff))

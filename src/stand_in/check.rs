@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use sequor_planner::did_you_mean;
 
-use super::division;
 use super::names::Names;
 use super::sql::translate;
+use super::udf;
 use crate::error::{Error, ErrorKind, Result};
 use crate::staging::{Memory, function_names};
 
@@ -26,7 +26,7 @@ impl Functions {
     /// A statement that can't be tried, and why.
     pub fn check(&self, sql: &str, names: &Names) -> Result<()> {
         let translated = translate(sql, names)?;
-        let is_known = |name: &String| self.0.contains(name) || name == division::NAME;
+        let is_known = |name: &String| self.0.contains(name) || udf::NAMES.contains(&name.as_str());
         let unknown = translated.functions.iter().find(|name| !is_known(name));
         let Some(unknown) = unknown else { return Ok(()) };
         let message = format!("a dry run has no function `{unknown}`");

@@ -4,8 +4,9 @@
 use futures::StreamExt;
 
 use crate::batch::column::Column;
+use crate::batch::types::Logical;
 use crate::error::Result;
-use crate::event::{ColumnChange, TableDiff};
+use crate::event::{ColumnChange, TableDiff, TypeChange};
 use crate::sources::database::{Database, TableName};
 use crate::sources::sql::quote;
 use crate::staging::Staging;
@@ -39,6 +40,15 @@ pub async fn diff(
     let common: Vec<(&Column, &Column)> = new
         .iter()
         .filter_map(|column| Some((column, old.iter().find(|known| known.name == column.name)?)))
+        .collect();
+    found.types = common
+        .iter()
+        .filter(|(new, old)| kind(new) != kind(old))
+        .map(|(new, old)| TypeChange {
+            column: new.name.clone(),
+            before: old.column_type.sql.clone(),
+            after: new.column_type.sql.clone(),
+        })
         .collect();
     let (before, after) = (staging.quoted(before), staging.quoted(after));
     let by_key = !key.is_empty() && key.iter().all(|name| has(&old, name) && has(&new, name));
@@ -121,6 +131,24 @@ pub async fn diff(
         }
     }
     Ok(found)
+}
+
+/// What a column holds, whatever its width: copies of real tables have widths of their own.
+fn kind(column: &Column) -> (&'static str, Logical) {
+    use arrow::datatypes::DataType;
+    let of = match &column.column_type.arrow {
+        real if real.is_integer() => "integer",
+        real if real.is_floating() => "float",
+        DataType::Decimal128(..) | DataType::Decimal256(..) => "decimal",
+        DataType::Boolean => "boolean",
+        DataType::Date32 | DataType::Date64 => "date",
+        DataType::Time32(_) | DataType::Time64(_) => "time",
+        DataType::Timestamp(_, None) => "timestamp",
+        DataType::Timestamp(_, Some(_)) => "timestamptz",
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView => "bytes",
+        _ => "text",
+    };
+    (of, column.column_type.logical)
 }
 
 /// The numbers of a query's only row.

@@ -1,58 +1,146 @@
 //! Expressions that mean something else in the real database than in the one that stands in for it.
 
 use sequor_planner::Dialect;
-use sqlparser::ast::{
-    BinaryOperator, CastKind, DataType, ExactNumberInfo, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArgumentList, FunctionArguments, Ident, ObjectName, ObjectNamePart, OrderByExpr, Value,
-    ValueWithSpan, WindowType,
-};
-use sqlparser::parser::Parser;
-use sqlparser::tokenizer::Span;
+use sqlparser::ast::{DateTimeField, Expr, OrderByExpr, Value, WindowType};
 
-use super::division;
-use super::functions::{self, Here};
+use super::operators::float;
+use super::tree::{arguments, call, filled, literal, number, taken};
+use super::{calls, casts, operators, paths, truth, udf};
 
 /// Changes an expression so that it means the same.
 ///
 /// # Errors
 /// What it does can't be done here; the text says what.
 pub fn same(expr: &mut Expr, dialect: Dialect) -> Result<(), String> {
+    if truth::is_number(dialect) {
+        truth::of_expr(expr);
+    }
     match expr {
-        // 7 / 2 is 3.5 there.
-        Expr::BinaryOp {
-            left,
-            op: BinaryOperator::Divide,
-            ..
-        } if matches!(dialect, Dialect::Snowflake | Dialect::DuckDb | Dialect::MySql) => {
-            let whole = std::mem::replace(left, Box::new(number("1.0")));
-            **left = Expr::Nested(Box::new(Expr::BinaryOp {
-                left: whole,
-                op: BinaryOperator::Multiply,
-                right: Box::new(number("1.0")),
-            }));
+        Expr::BinaryOp { .. } => operators::same(expr, dialect)?,
+        Expr::Like { .. } | Expr::SimilarTo { .. } | Expr::RLike { .. } => operators::matches(expr, dialect)?,
+        Expr::Cast { .. } => casts::same(expr, dialect),
+        Expr::AtTimeZone { timestamp, time_zone } => {
+            *expr = call(udf::AT_ZONE, [taken(timestamp), taken(time_zone)]);
         }
-        // 7 / 2 is 3 there, and 7.0 / 2 has 16 digits.
-        Expr::BinaryOp {
-            left,
-            op: BinaryOperator::Divide,
-            right,
-        } if dialect == Dialect::Postgres => {
-            *expr = call(
-                division::NAME,
-                vec![left.as_ref().clone(), right.as_ref().clone()],
-            );
+        Expr::Extract { field, expr: of, .. } if dialect == Dialect::Postgres => {
+            let of = taken(of);
+            *expr = extracted(field, of)?;
+        }
+        Expr::Substring {
+            expr: of,
+            substring_from: Some(from),
+            substring_for,
+            ..
+        } => {
+            let mut parts = vec![taken(of), taken(from)];
+            parts.extend(substring_for.as_mut().map(|length| taken(length)));
+            *expr = calls::part(parts, dialect)?;
+        }
+        Expr::JsonAccess { value, path } => {
+            let steps = paths::colon(path);
+            *expr = operators::read(taken(value), steps, false);
+        }
+        Expr::Value(value) => {
+            if let Value::Number(text, _) = &value.value {
+                let is_float = match dialect {
+                    Dialect::Sqlite => text.contains(['e', 'E', '.']),
+                    Dialect::DuckDb | Dialect::MySql | Dialect::Snowflake => text.contains(['e', 'E']),
+                    _ => false,
+                };
+                if is_float {
+                    *expr = float(taken(expr));
+                } else if dialect == Dialect::Postgres
+                    && let Some(plain) = without_exponent(text)
+                {
+                    *expr = number(&plain);
+                }
+            }
         }
         Expr::Function(function) => {
             if let Some(WindowType::WindowSpec(window)) = &mut function.over {
                 window.order_by.iter_mut().for_each(|by| nulls(by, dialect));
             }
-            if let Some(changed) = of_function(function, dialect)? {
+            if let Some(changed) = calls::of_function(function, dialect)? {
                 *expr = changed;
             }
         }
         _ => {}
     }
+    // `x:a::string` of Snowflake's is the text of what stands in JSON, not JSON in quotes.
+    if let Expr::Cast { expr: inner, .. } = expr
+        && dialect == Dialect::Snowflake
+    {
+        unquoted(inner);
+    }
     Ok(())
+}
+
+/// A number that is written with an exponent, written without it: it is a decimal in PostgreSQL.
+fn without_exponent(text: &str) -> Option<String> {
+    let (digits, exponent) = text.split_once(['e', 'E'])?;
+    let exponent: i32 = exponent.parse().ok().filter(|e: &i32| e.abs() <= 38)?;
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let all = format!("{whole}{fraction}");
+    let point = i32::try_from(whole.len()).ok()? + exponent;
+    Some(match usize::try_from(point) {
+        Ok(point) if point >= all.len() => format!("{all}{}", "0".repeat(point - all.len())),
+        Ok(point) if point > 0 => format!("{}.{}", &all[..point], &all[point..]),
+        _ => format!("0.{}{all}", "0".repeat(usize::try_from(-point).ok()?)),
+    })
+}
+
+/// Reads a value of JSON as text, where its text is asked for.
+fn unquoted(expr: &mut Expr) {
+    let is = |expr: &Expr, name: &str| matches!(expr, Expr::Function(f) if f.name.to_string() == name);
+    match expr {
+        Expr::Nested(inner) => unquoted(inner),
+        Expr::Function(function) => {
+            let name = function.name.to_string();
+            if [udf::TEXT, udf::WHOLE, "left"].contains(&name.as_str()) {
+                let mut inside = arguments(function);
+                if let Some(first) = inside.first_mut() {
+                    unquoted(first);
+                }
+                *expr = call(&name, inside);
+            } else if name == udf::JSON
+                && let [read] = arguments(function).as_slice()
+                && is(read, "json_get_json")
+                && let Expr::Function(read) = read
+            {
+                *expr = call("json_as_text", arguments(read));
+            }
+        }
+        _ => {}
+    }
+}
+
+/// What PostgreSQL's `extract` gives: a decimal, with six digits of seconds.
+fn extracted(field: &DateTimeField, of: Expr) -> Result<Expr, String> {
+    let of_moment = |sql: &str| filled(sql, std::slice::from_ref(&of));
+    match field {
+        DateTimeField::Second | DateTimeField::Seconds => of_moment(
+            "CAST(date_part('epoch', {1}) - 60 * floor(date_part('epoch', {1}) / 60) AS NUMERIC(20,6))",
+        ),
+        DateTimeField::Epoch => of_moment("CAST(date_part('epoch', {1}) AS NUMERIC(20,6))"),
+        other => of_moment(&format!(
+            "date_part('{}', {{1}})",
+            other.to_string().to_lowercase()
+        )),
+    }
+}
+
+/// What PostgreSQL's `date_part` gives: a float.
+///
+/// # Errors
+/// None: its template can be read.
+pub fn date_part(field: &Expr, of: Expr) -> Result<Expr, String> {
+    let is_second =
+        literal(field).is_some_and(|field| matches!(field.to_lowercase().as_str(), "second" | "seconds"));
+    let sql = match is_second {
+        true => "date_part('epoch', {2}) - 60 * floor(date_part('epoch', {2}) / 60)",
+        false => "CAST(date_part({1}, {2}) AS DOUBLE PRECISION)",
+    };
+    filled(sql, &[field.clone(), of])
 }
 
 /// Has nulls stand where the real database puts them.
@@ -64,169 +152,4 @@ pub fn nulls(by: &mut OrderByExpr, dialect: Dialect) {
         _ => return,
     };
     by.options.nulls_first.get_or_insert(first);
-}
-
-/// What stands for a function that the staging database has under another name, or otherwise.
-fn of_function(function: &mut Function, dialect: Dialect) -> Result<Option<Expr>, String> {
-    let name = function.name.to_string().to_lowercase();
-    let of = |dialects: &[Dialect]| dialects.contains(&dialect);
-    let arguments = arguments(function);
-    if let Some(mapping) = functions::mapping(dialect, &name, arguments.len()) {
-        let texts: Vec<String> = arguments.iter().map(ToString::to_string).collect();
-        if let Here::As(other) = mapping.here {
-            function.name = named(other);
-            return Ok(None);
-        }
-        let Some(text) = functions::written(mapping, &texts)? else {
-            return Ok(None);
-        };
-        let parser = dialect.parser();
-        let parsed = Parser::new(&*parser).try_with_sql(&text);
-        let parsed = parsed.and_then(|mut parser| parser.parse_expr());
-        return parsed
-            .map(|expr| Some(Expr::Nested(Box::new(expr))))
-            .map_err(|e| format!("`{name}`: {e}"));
-    }
-    let other = match name.as_str() {
-        "sysdate" | "getdate" | "current_timestamp" if of(&[Dialect::Snowflake]) => "now",
-        "group_concat" => "string_agg",
-        "avg" if of(&[Dialect::Postgres]) => return Ok(Some(average(function))),
-        // Nothing with a null in it has a text there.
-        "concat" if of(&[Dialect::Snowflake, Dialect::MySql]) => return Ok(joined(function)),
-        "to_char" | "to_varchar" if of(&[Dialect::Postgres, Dialect::Snowflake]) => {
-            pattern(function)?;
-            "to_char"
-        }
-        _ => return Ok(None),
-    };
-    function.name = named(other);
-    Ok(None)
-}
-
-fn named(name: &str) -> ObjectName {
-    ObjectName(vec![ObjectNamePart::Identifier(Ident::new(name))])
-}
-
-fn number(text: &str) -> Expr {
-    Expr::Value(ValueWithSpan {
-        value: Value::Number(text.into(), false),
-        span: Span::empty(),
-    })
-}
-
-/// The call of a function.
-fn call(name: &str, arguments: Vec<Expr>) -> Expr {
-    let list = FunctionArgumentList {
-        duplicate_treatment: None,
-        args: arguments
-            .into_iter()
-            .map(|arg| FunctionArg::Unnamed(FunctionArgExpr::Expr(arg)))
-            .collect(),
-        clauses: Vec::new(),
-    };
-    Expr::Function(Function {
-        name: named(name),
-        uses_odbc_syntax: false,
-        parameters: FunctionArguments::None,
-        args: FunctionArguments::List(list),
-        filter: None,
-        null_treatment: None,
-        over: None,
-        within_group: Vec::new(),
-    })
-}
-
-/// `avg(x)` as PostgreSQL computes it: the sum by the number of them, which is a decimal where no float is.
-fn average(function: &Function) -> Expr {
-    let of = |name: &str| {
-        Expr::Function(Function {
-            name: named(name),
-            ..function.clone()
-        })
-    };
-    let number = Expr::Cast {
-        kind: CastKind::Cast,
-        expr: Box::new(of("count")),
-        data_type: DataType::Decimal(ExactNumberInfo::PrecisionAndScale(38, 0)),
-        array: false,
-        format: None,
-    };
-    call(division::NAME, vec![of("sum"), number])
-}
-
-fn arguments(function: &Function) -> Vec<Expr> {
-    let FunctionArguments::List(list) = &function.args else {
-        return Vec::new();
-    };
-    let expression = |arg: &FunctionArg| match arg {
-        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr.clone()),
-        _ => None,
-    };
-    list.args.iter().filter_map(expression).collect()
-}
-
-/// `concat(a, b)` as `(a || b)`.
-fn joined(function: &Function) -> Option<Expr> {
-    let all = arguments(function)
-        .into_iter()
-        .reduce(|left, right| Expr::BinaryOp {
-            left: Box::new(left),
-            op: BinaryOperator::StringConcat,
-            right: Box::new(right),
-        });
-    all.map(|all| Expr::Nested(Box::new(all)))
-}
-
-/// The parts of patterns of PostgreSQL, Oracle and Snowflake, longest first, as `strftime` writes them.
-const PARTS: &[(&str, &str)] = &[
-    ("HH24", "%H"),
-    ("HH12", "%I"),
-    ("YYYY", "%Y"),
-    ("MON", "%b"),
-    ("DDD", "%j"),
-    ("YY", "%y"),
-    ("MM", "%m"),
-    ("DD", "%d"),
-    ("HH", "%I"),
-    ("MI", "%M"),
-    ("SS", "%S"),
-    ("AM", "%p"),
-    ("PM", "%p"),
-];
-
-/// Writes the pattern of `to_char` as the staging database reads it.
-fn pattern(function: &mut Function) -> Result<(), String> {
-    let unknown = |what: &str| Err(format!("`to_char` with {what} can't be tried in a dry run"));
-    let FunctionArguments::List(list) = &mut function.args else {
-        return Ok(());
-    };
-    let [_, FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(given)))] = list.args.as_mut_slice()
-    else {
-        return match list.args.len() {
-            2 => unknown("a pattern that is no text"),
-            _ => Ok(()),
-        };
-    };
-    let Value::SingleQuotedString(text) = &given.value else {
-        return unknown("a pattern that is no text");
-    };
-    let (mut rest, mut out) = (text.as_str(), String::new());
-    while let Some(first) = rest.chars().next() {
-        let upper = rest.to_ascii_uppercase();
-        if let Some((part, written)) = PARTS.iter().find(|(part, _)| upper.starts_with(part)) {
-            out.push_str(written);
-            rest = &rest[part.len()..];
-        } else if let Some(quoted) = rest.strip_prefix('"') {
-            let (inside, behind) = quoted.split_once('"').unwrap_or((quoted, ""));
-            out.push_str(inside);
-            rest = behind;
-        } else if first.is_ascii_alphanumeric() || first == '%' {
-            return unknown(&format!("the pattern `{text}`"));
-        } else {
-            out.push(first);
-            rest = &rest[first.len_utf8()..];
-        }
-    }
-    given.value = Value::SingleQuotedString(out);
-    Ok(())
 }

@@ -5,15 +5,16 @@ use std::ops::ControlFlow;
 
 use sequor_planner::Dialect;
 use sqlparser::ast::{
-    AlterTableOperation, CastKind, DataType, Expr, FromTable, Ident, Insert, ObjectName, ObjectNamePart,
-    ObjectType, OrderByKind, Query, Statement, TableFactor, TableObject, VisitMut, VisitorMut,
+    AlterTableOperation, Expr, FromTable, Ident, Insert, LimitClause, ObjectName, ObjectNamePart, ObjectType,
+    OrderByKind, Query, Select, SetExpr, SetOperator, Statement, TableFactor, TableObject, VisitMut,
+    VisitorMut,
 };
 use sqlparser::parser::Parser;
-use sqlparser::tokenizer::{Token, Tokenizer};
 
-use super::meaning;
-use super::names::{Names, folded};
-use super::types;
+use super::casts::stored_type;
+use super::names::Names;
+use super::tree::number;
+use super::{meaning, spelling, truth};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::database::TableName;
 
@@ -79,7 +80,7 @@ pub fn translate(sql: &str, names: &Names) -> Result<Translated> {
     }
     statement_types(&mut statement, dialect);
     Ok(Translated {
-        sql: respelled(&statement.to_string(), dialect),
+        sql: spelling::staged(&mut statement, dialect),
         what,
         tables: changes.tables,
         functions: changes.functions,
@@ -198,6 +199,20 @@ impl VisitorMut for Changes<'_> {
             self.given
                 .extend(named.map(|cte| cte.alias.name.value.to_lowercase()));
         }
+        without_minus(&mut query.body);
+        if let Some(fetch) = query.fetch.take_if(|fetch| !fetch.with_ties && !fetch.percent) {
+            let rows = fetch.quantity.unwrap_or_else(|| number("1"));
+            match &mut query.limit_clause {
+                Some(LimitClause::LimitOffset { limit, .. }) => *limit = Some(rows),
+                _ => {
+                    query.limit_clause = Some(LimitClause::LimitOffset {
+                        limit: Some(rows),
+                        offset: None,
+                        limit_by: Vec::new(),
+                    });
+                }
+            }
+        }
         if let Some(OrderByKind::Expressions(by)) = query.order_by.as_mut().map(|order| &mut order.kind) {
             by.iter_mut().for_each(|by| meaning::nulls(by, self.dialect));
         }
@@ -230,13 +245,14 @@ impl VisitorMut for Changes<'_> {
         ControlFlow::Continue(())
     }
 
-    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        if let Expr::Cast { data_type, kind, .. } = expr {
-            *data_type = stored_type(self.dialect, data_type);
-            if *kind == CastKind::SafeCast {
-                *kind = CastKind::TryCast;
-            }
+    fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        if truth::is_number(self.dialect) {
+            truth::of_select(select);
         }
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         if let Err(why) = meaning::same(expr, self.dialect) {
             self.refused.get_or_insert(why);
         }
@@ -247,12 +263,15 @@ impl VisitorMut for Changes<'_> {
     }
 }
 
-fn stored_type(dialect: Dialect, sql: &DataType) -> DataType {
-    let text = types::stored(dialect, &sql.to_string());
-    let parsed = Parser::new(&sqlparser::dialect::PostgreSqlDialect {}).try_with_sql(&text);
-    parsed
-        .and_then(|mut parser| parser.parse_data_type())
-        .unwrap_or_else(|_| sql.clone())
+/// `minus` is what other databases call `except`.
+fn without_minus(body: &mut SetExpr) {
+    if let SetExpr::SetOperation { op, left, right, .. } = body {
+        if *op == SetOperator::Minus {
+            *op = SetOperator::Except;
+        }
+        without_minus(left);
+        without_minus(right);
+    }
 }
 
 /// Changes the types of the columns that a statement defines.
@@ -278,23 +297,6 @@ fn statement_types(statement: &mut Statement, dialect: Dialect) {
     }
 }
 
-/// Names in the quotes of the staging database, and texts in those of SQL.
-fn respelled(sql: &str, dialect: Dialect) -> String {
-    let parser = dialect.parser();
-    let Ok(tokens) = Tokenizer::new(&*parser, sql).tokenize() else {
-        return sql.to_string();
-    };
-    let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
-    tokens
-        .iter()
-        .map(|token| match token {
-            Token::Word(word) if word.quote_style.is_some() => quoted(&folded(dialect, &word.value)),
-            Token::DoubleQuotedString(text) => format!("'{}'", text.replace('\'', "''")),
-            other => other.to_string(),
-        })
-        .collect()
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -315,7 +317,7 @@ mod tests {
             (
                 Dialect::Snowflake,
                 "select iff(a > 1, 'x', 'y') from t",
-                "SELECT (CASE WHEN a > 1 THEN 'x' ELSE 'y' END) FROM \"t\"",
+                "SELECT (CASE WHEN (a > 1) THEN 'x' ELSE 'y' END) FROM \"t\"",
             ),
             (
                 Dialect::MySql,
@@ -325,12 +327,12 @@ mod tests {
             (
                 Dialect::DuckDb,
                 "select a / b from t order by a desc",
-                "SELECT (a * 1.0) / b FROM \"t\" ORDER BY a DESC NULLS LAST",
+                "SELECT CAST(a AS DOUBLE) / b FROM \"t\" ORDER BY a DESC NULLS LAST",
             ),
             (
                 Dialect::MySql,
                 "select concat(a, b) from t order by a",
-                "SELECT (a || b) FROM \"t\" ORDER BY a NULLS FIRST",
+                "SELECT (as_text(a) || as_text(b)) FROM \"t\" ORDER BY a NULLS FIRST",
             ),
             (
                 Dialect::Postgres,

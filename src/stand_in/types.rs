@@ -22,7 +22,8 @@ pub fn stored(dialect: Dialect, sql: &str) -> String {
             "numeric(10,0)".into()
         }
         (Dialect::DuckDb, "decimal" | "numeric" | "dec") if arguments.is_none() => "numeric(18,3)".into(),
-        (Dialect::Snowflake, "number") | (_, "dec" | "fixed") => with("numeric"),
+        (Dialect::Snowflake, "number")
+        | (Dialect::Postgres | Dialect::DuckDb | Dialect::MySql, "dec" | "fixed") => with("numeric"),
         (Dialect::Snowflake, "int" | "integer" | "bigint" | "smallint" | "tinyint" | "byteint") => {
             "numeric(38,0)".into()
         }
@@ -45,6 +46,8 @@ pub fn stored(dialect: Dialect, sql: &str) -> String {
         (Dialect::MySql, "tinyblob" | "blob" | "mediumblob" | "longblob" | "binary" | "varbinary") => {
             "bytea".into()
         }
+        (Dialect::MySql, "signed" | "signed integer") => "bigint".into(),
+        (Dialect::MySql, "unsigned" | "unsigned integer") => "numeric(20,0)".into(),
         (Dialect::MySql, "double" | "float") => "double precision".into(),
         (Dialect::DuckDb, "hugeint" | "uhugeint") => "numeric(38,0)".into(),
         (Dialect::DuckDb, "ubigint") => "numeric(20,0)".into(),
@@ -52,6 +55,8 @@ pub fn stored(dialect: Dialect, sql: &str) -> String {
         (Dialect::DuckDb, "usmallint") => "integer".into(),
         (Dialect::DuckDb, "uinteger") => "bigint".into(),
         (Dialect::DuckDb, "blob") => "bytea".into(),
+        // A decimal is a float there, whatever its digits.
+        (Dialect::Sqlite, "numeric" | "decimal" | "dec") => "double precision".into(),
         (Dialect::Sqlite, "blob") => "bytea".into(),
         (_, "json") => "jsonb".into(),
         (_, "string" | "clob" | "nvarchar" | "bpchar") => "text".into(),

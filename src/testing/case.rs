@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 
 use indexmap::IndexMap;
 use sequor_planner::testing::{self, FlowTest};
-use sequor_planner::{Diagnostics, Place, PlanOptions, Severity, did_you_mean};
+use sequor_planner::{Code, Diagnostics, Place, PlanOptions, Severity, did_you_mean};
 
 use super::coverage::Reached;
 use super::execute::{Observed, execute};
 use super::files::{Suite, TestFileText};
 use super::{Tested, check, compare, steps};
 use crate::engine::{Answers, CompileOptions, Compiled, DryRun, GivenRows, GivenTable, Script, TestSetup};
-use crate::error::Error;
+use crate::error::{Error, POLICIES};
 use crate::event::{ErrorReport, TestFailure, TestOutcome, seconds};
 use crate::value::Value;
 
@@ -121,8 +121,11 @@ async fn try_it(
     };
     found.reached = Reached::of(&compiled.plan, &observed.steps);
     let checked = check::all(file, &test, &dry_run, &observed).await;
+    let (mut failures, edits) = checked;
+    if failures.is_empty() && observed.error.is_none() {
+        failures = unread(&test, &dry_run).await;
+    }
     dry_run.close().await;
-    let (failures, edits) = checked;
     found.failures = failures;
     found.edits = edits;
     Ok(())
@@ -204,7 +207,7 @@ fn of_diagnostic(found: &sequor_planner::Diagnostic) -> TestFailure {
     };
     TestFailure {
         error: Some(error),
-        ..failure(found.message.as_str(), found.place.as_ref())
+        ..failure("the flow can't be planned", found.place.as_ref())
     }
 }
 
@@ -234,10 +237,44 @@ fn names(suite: &Suite, test: &FlowTest) -> Result<(), Vec<TestFailure>> {
             }),
         }
     }
+    failures.extend(code(test));
     match failures.is_empty() {
         true => Ok(()),
         false => Err(failures),
     }
+}
+
+/// An expected error with a code that no error has.
+fn code(test: &FlowTest) -> Option<TestFailure> {
+    let expected = test.expect.error.as_ref()?;
+    let code = expected.code.as_ref()?.to_uppercase();
+    let of_flows = Code::ALL.iter().map(|code| code.as_str());
+    let mut all = of_flows.chain(POLICIES.iter().map(|policy| policy.code));
+    if all.any(|known| known == code) {
+        return None;
+    }
+    Some(TestFailure {
+        help: Some("`sequor explain` lists the codes".into()),
+        ..failure(format!("no error has the code `{code}`"), Some(&expected.place))
+    })
+}
+
+/// The tables that a test gives and nothing read.
+async fn unread(test: &FlowTest, dry_run: &DryRun) -> Vec<TestFailure> {
+    let mut failures = Vec::new();
+    for given in &test.given {
+        let table = &given.table;
+        if !dry_run.was_read(&table.source, &table.name).await {
+            failures.push(TestFailure {
+                help: Some("leave it out, or look at its name: nothing is read of it".into()),
+                ..failure(
+                    format!("the given table `{table}` is not read"),
+                    Some(&table.place),
+                )
+            });
+        }
+    }
+    failures
 }
 
 /// What a test lays down.

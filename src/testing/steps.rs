@@ -1,6 +1,6 @@
 //! Steps, as tests name them: by their ids, or by what ends the ids of steps inside of others.
 
-use sequor_planner::plan::Plan;
+use sequor_planner::plan::{Action, Plan};
 use sequor_planner::testing::FlowTest;
 use sequor_planner::{Place, did_you_mean};
 
@@ -13,8 +13,12 @@ use crate::event::TestFailure;
 /// Names that no step has, or several.
 pub fn resolved(test: &FlowTest, plan: &Plan) -> Result<FlowTest, Vec<TestFailure>> {
     let (mut known, mut opaque) = (Vec::new(), false);
+    let mut silent = Vec::new();
     plan.root.each(&mut |step| {
         known.push(step.id.clone());
+        if !matches!(step.action, Action::Http(_)) {
+            silent.push(step.id.clone());
+        }
         // Steps of calls that are planned when they start are not known yet.
         opaque |= step.unfolds.is_some();
     });
@@ -25,24 +29,30 @@ pub fn resolved(test: &FlowTest, plan: &Plan) -> Result<FlowTest, Vec<TestFailur
     };
     let mut test = test.clone();
     let mut failures = Vec::new();
-    let mocks = test.mocks.iter_mut().map(|mock| (&mut mock.step, &mock.place));
+    let mocks = test
+        .mocks
+        .iter_mut()
+        .map(|mock| (&mut mock.step, &mock.place, true));
     let requests = test
         .expect
         .requests
         .iter_mut()
-        .map(|sent| (&mut sent.step, &sent.place));
+        .map(|sent| (&mut sent.step, &sent.place, true));
     let rejects = test
         .expect
         .rejects
         .iter_mut()
-        .map(|rejects| (&mut rejects.step, &rejects.place));
+        .map(|rejects| (&mut rejects.step, &rejects.place, true));
     let error = test
         .expect
         .error
         .iter_mut()
-        .filter_map(|error| Some((error.step.as_mut()?, &error.place)));
-    for (step, place) in mocks.chain(requests).chain(rejects).chain(error) {
+        .filter_map(|error| Some((error.step.as_mut()?, &error.place, false)));
+    for (step, place, sends) in mocks.chain(requests).chain(rejects).chain(error) {
         match steps.resolve(step, place) {
+            Ok(id) if sends && silent.contains(&id) => {
+                failures.push(failure(format!("step `{id}` sends no requests"), Some(place)));
+            }
             Ok(id) => *step = id,
             Err(failure) => failures.push(*failure),
         }

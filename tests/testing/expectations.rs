@@ -273,6 +273,10 @@ fn mistakes_in_tests_are_told_before_anything_runs() {
             "nothing is expected of",
         ),
         (
+            "flow: main\ntests: [{name: a, expect: {tables: {wh.t: [{}]}}}]\n",
+            "a row without columns",
+        ),
+        (
             "flow: main\ntests: [{name: a, expect: {table: 1}}]\n",
             "did you mean `tables`?",
         ),
@@ -303,6 +307,13 @@ fn mistakes_in_tests_are_told_before_anything_runs() {
         ("flow: mian", "did you mean `main`?"),
         ("now: yesterday", "which is no time"),
         ("mocks: {fetsch: {}}", "did you mean `fetch`?"),
+        ("mocks: {dear: {}}", "step `dear` sends no requests"),
+        ("expect: {requests: {dear: 1}}", "step `dear` sends no requests"),
+        ("expect: {error: SQ9999}", "no error has the code `SQ9999`"),
+        (
+            "given: {wh.customers: [{id: 1, name: a}], wh.custmers: [{id: 1}]}\n    mocks: {fetch: {json: []}}",
+            "the given table `wh.custmers` is not read",
+        ),
         (
             "given: {wh.customers: [{id: 1, name: a}]}\n    mocks: {fetch: {status: 999}}",
             "999 is no HTTP status",

@@ -90,6 +90,11 @@ pub(super) fn inline(what: &str, node: &Node, d: &mut Diagnostics) -> Option<Vec
         return None;
     };
     let row = |item: &Node, d: &mut Diagnostics| match &item.value {
+        Value::Map(entries) if entries.is_empty() => {
+            d.error(Code::BadValue, item.place.clone(), "a row without columns")
+                .help("name the columns that count: `- {id: 1}`; how many rows there are, `row_count` says");
+            None
+        }
         Value::Map(entries) => {
             let columns = entries
                 .iter()

@@ -1,8 +1,11 @@
-//! Division as PostgreSQL has it: of decimals with 16 digits that count, of whole numbers without a rest.
+//! Division as other databases have it.
 //!
-//! How many digits stand behind the point of a quotient depends on both numbers, by `select_div_scale` of PostgreSQL's numeric.c:
+//! PostgreSQL: of decimals with 16 digits that count, of whole numbers without a rest. How many digits stand behind the point of a quotient depends on both numbers, by `select_div_scale` of PostgreSQL's numeric.c:
 //! each is written in groups of four digits; `16 - 4 * q` digits, where `q` is how many groups the quotient's first one stands in front of
 //! the point, and at least as many as each number has.
+//!
+//! MySQL: with four digits more than the dividend has (`div_precision_increment`). Snowflake: with six more, but no more than twelve
+//! where the dividend has not more itself. Whole numbers are decimals there.
 
 use std::sync::Arc;
 
@@ -13,9 +16,9 @@ use datafusion::common::{Result, ScalarValue, exec_err};
 use datafusion::logical_expr::{
     ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
+use sequor_planner::Dialect;
 
-/// The function's name.
-pub const NAME: &str = "divided_by";
+use super::DIVIDED;
 
 /// Digits behind the point of the type of a quotient. Those that the value has not are zeros.
 const SCALE: i8 = 20;
@@ -24,15 +27,47 @@ const SCALE: i8 = 20;
 const PRECISION: u8 = 38;
 
 /// Returns the function.
-pub fn function() -> ScalarUDF {
+pub fn function(dialect: Dialect) -> ScalarUDF {
     ScalarUDF::from(Division {
         signature: Signature::any(2, Volatility::Immutable),
+        digits: match dialect {
+            Dialect::MySql => Digits::More { by: 4, most: SCALE },
+            Dialect::Snowflake => Digits::More { by: 6, most: 12 },
+            _ => Digits::Sixteen,
+        },
     })
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Division {
     signature: Signature,
+    digits: Digits,
+}
+
+/// How many digits stand behind the point of a quotient.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Digits {
+    /// Sixteen that count.
+    Sixteen,
+    /// So many more than the dividend has, up to a number of them.
+    More { by: i8, most: i8 },
+}
+
+impl Digits {
+    /// The digits behind the point of the type of a quotient of a dividend with so many.
+    fn of_type(self, dividend: i8) -> i8 {
+        match self {
+            Digits::Sixteen => SCALE,
+            Digits::More { by, most } => dividend.max((dividend + by).min(most)).min(SCALE),
+        }
+    }
+
+    fn of_value(self, left: Decimal, right: Decimal) -> i32 {
+        match self {
+            Digits::Sixteen => scale_of(left, right).min(i32::from(SCALE)),
+            Digits::More { .. } => i32::from(self.of_type(left.1)),
+        }
+    }
 }
 
 /// How two numbers are divided.
@@ -43,7 +78,7 @@ enum Kind {
     Decimal(i8, i8),
 }
 
-fn kind(left: &DataType, right: &DataType) -> Kind {
+fn kind(left: &DataType, right: &DataType, digits: Digits) -> Kind {
     let scale = |kind: &DataType| match kind {
         DataType::Decimal128(_, scale) | DataType::Decimal256(_, scale) => Some(*scale),
         _ => None,
@@ -51,7 +86,10 @@ fn kind(left: &DataType, right: &DataType) -> Kind {
     let is_whole = |kind: &DataType| kind.is_integer() || kind.is_null();
     match (scale(left), scale(right)) {
         _ if left.is_floating() || right.is_floating() => Kind::Float,
-        (None, None) if is_whole(left) && is_whole(right) => Kind::Whole,
+        (None, None) if is_whole(left) && is_whole(right) => match digits {
+            Digits::Sixteen => Kind::Whole,
+            Digits::More { .. } => Kind::Decimal(0, 0),
+        },
         (None, None) => Kind::Float,
         (left, right) => Kind::Decimal(left.unwrap_or_default(), right.unwrap_or_default()),
     }
@@ -59,7 +97,7 @@ fn kind(left: &DataType, right: &DataType) -> Kind {
 
 impl ScalarUDFImpl for Division {
     fn name(&self) -> &str {
-        NAME
+        DIVIDED
     }
 
     fn signature(&self) -> &Signature {
@@ -70,10 +108,10 @@ impl ScalarUDFImpl for Division {
         let [left, right] = types else {
             return exec_err!("a division has two numbers");
         };
-        Ok(match kind(left, right) {
+        Ok(match kind(left, right, self.digits) {
             Kind::Whole => DataType::Int64,
             Kind::Float => DataType::Float64,
-            Kind::Decimal(..) => DataType::Decimal128(PRECISION, SCALE),
+            Kind::Decimal(scale, _) => DataType::Decimal128(PRECISION, self.digits.of_type(scale)),
         })
     }
 
@@ -82,7 +120,7 @@ impl ScalarUDFImpl for Division {
         let [left, right] = arrays.as_slice() else {
             return exec_err!("a division has two numbers");
         };
-        let quotients: ArrayRef = match kind(left.data_type(), right.data_type()) {
+        let quotients: ArrayRef = match kind(left.data_type(), right.data_type(), self.digits) {
             Kind::Whole => {
                 let both = (cast(left, &DataType::Int64)?, cast(right, &DataType::Int64)?);
                 let (left, right) = (
@@ -122,14 +160,16 @@ impl ScalarUDFImpl for Division {
                 );
                 let each = left.iter().zip(right).map(|pair| match pair {
                     (Some(_), Some(0)) => exec_err!("division by zero"),
-                    (Some(left), Some(right)) => match divided((left, left_scale), (right, right_scale)) {
-                        Some(quotient) => Ok(Some(quotient)),
-                        None => exec_err!("a quotient has more than {PRECISION} digits"),
-                    },
+                    (Some(left), Some(right)) => {
+                        match divided((left, left_scale), (right, right_scale), self.digits) {
+                            Some(quotient) => Ok(Some(quotient)),
+                            None => exec_err!("a quotient has more than {PRECISION} digits"),
+                        }
+                    }
                     _ => Ok(None),
                 });
                 let quotients = each.collect::<Result<Decimal128Array>>()?;
-                Arc::new(quotients.with_precision_and_scale(PRECISION, SCALE)?)
+                Arc::new(quotients.with_precision_and_scale(PRECISION, self.digits.of_type(left_scale))?)
             }
         };
         let is_constant = args
@@ -179,9 +219,9 @@ fn scale_of(left: Decimal, right: Decimal) -> i32 {
         .max(0)
 }
 
-/// A quotient with its digits, and zeros up to [`SCALE`]; none where there is no room for it.
-fn divided(left: Decimal, right: Decimal) -> Option<i128> {
-    let scale = scale_of(left, right).min(i32::from(SCALE));
+/// A quotient with its digits, and zeros up to those of its type; none where there is no room for it.
+fn divided(left: Decimal, right: Decimal, digits: Digits) -> Option<i128> {
+    let scale = digits.of_value(left, right);
     // left / 10^l divided by right / 10^r, times 10^scale.
     let shift = scale + i32::from(right.1) - i32::from(left.1);
     let ten = i256::from_i128(10);
@@ -201,7 +241,7 @@ fn divided(left: Decimal, right: Decimal) -> Option<i128> {
         false => i256::MINUS_ONE,
     };
     let quotient = if up { quotient.checked_add(away)? } else { quotient };
-    let padded = quotient.checked_mul(power(i32::from(SCALE) - scale)?)?;
+    let padded = quotient.checked_mul(power(i32::from(digits.of_type(left.1)) - scale)?)?;
     let most = i256::from_i128(10_i128.pow(u32::from(PRECISION)) - 1);
     (padded.wrapping_abs() <= most)
         .then(|| padded.to_i128())
@@ -235,7 +275,11 @@ mod tests {
             let (_, behind) = expected.split_once('.').unwrap();
             let padded = format!("{expected}{}", "0".repeat(20 - behind.len()));
             let digits: i128 = padded.replace('.', "").parse().unwrap();
-            assert_eq!(divided(left, right), Some(digits), "{left:?} / {right:?}");
+            assert_eq!(
+                divided(left, right, Digits::Sixteen),
+                Some(digits),
+                "{left:?} / {right:?}"
+            );
         }
     }
 }
