@@ -37,6 +37,7 @@ mod writer;
 
 pub use database::Staging;
 pub use memory::Memory;
+pub use output::derived as column_name;
 pub use session::function_names;
 // Queries over other tables read SQL as these do.
 pub(crate) use error::sql as sql_error;

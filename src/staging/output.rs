@@ -61,7 +61,8 @@ fn given(item: &SelectItem) -> Option<String> {
     }
 }
 
-fn derived(expr: &Expr) -> Option<String> {
+/// Returns the name that PostgreSQL gives a column; none where it is `?column?`.
+pub fn derived(expr: &Expr) -> Option<String> {
     let name = match expr {
         Expr::Identifier(name) => return Some(fold(name)),
         Expr::CompoundIdentifier(parts) => return parts.last().map(fold),

@@ -77,6 +77,17 @@ pub fn of_function(function: &mut Function, dialect: Dialect) -> Result<Option<E
             let series = Expr::Function(function.clone());
             Some(call("unnest", [series]))
         }
+        "concat_ws" if of(&[Snowflake]) => {
+            let parts = (0..given.len()).map(|at| format!("as_output({{{}}})", at + 1));
+            let nulls = (0..given.len()).map(|at| format!("{{{}}} IS NULL", at + 1));
+            let (parts, nulls) = (parts.collect::<Vec<_>>(), nulls.collect::<Vec<_>>());
+            let sql = format!(
+                "CASE WHEN {} THEN NULL ELSE concat_ws({}) END",
+                nulls.join(" OR "),
+                parts.join(", ")
+            );
+            Some(filled(&sql, &given)?)
+        }
         "concat" | "concat_ws" => {
             texts(function);
             None
@@ -100,15 +111,22 @@ pub fn of_function(function: &mut Function, dialect: Dialect) -> Result<Option<E
             Some(call("date_trunc", unit.into_iter().chain(time)))
         }
         "date_trunc" | "date_part" if of(&[Snowflake]) && given.len() == 2 => {
-            let mut given = given.into_iter();
-            let unit = given.next().map(|unit| match &unit {
-                Expr::Identifier(name) => text(match name.value.to_lowercase().as_str() {
-                    "epoch_second" => "epoch",
-                    other => other,
-                }),
-                _ => unit,
-            });
-            Some(call(&name, unit.into_iter().chain(given)))
+            let unit = match &given[0] {
+                Expr::Identifier(unit) => unit.value.to_lowercase(),
+                unit => literal(unit).unwrap_or_default().to_lowercase(),
+            };
+            let time = given[1].clone();
+            Some(match (name.as_str(), unit.as_str()) {
+                ("date_part", "epoch" | "epoch_second") => {
+                    filled("CAST(floor(date_part('epoch', {1})) AS BIGINT)", &[time])?
+                }
+                // A part of a date is a date.
+                ("date_trunc", _) => {
+                    let cut = call("date_trunc", [text(&unit), time.clone()]);
+                    call(udf::DATE_OF, [cut, time])
+                }
+                _ => call("date_part", [text(&unit), time]),
+            })
         }
         "date_part" if of(&[Postgres]) && given.len() == 2 => {
             Some(meaning::date_part(&given[0], given[1].clone())?)
@@ -162,6 +180,15 @@ pub fn of_function(function: &mut Function, dialect: Dialect) -> Result<Option<E
         "get" if of(&[Snowflake]) && given.len() == 2 => {
             Some(read(given[0].clone(), vec![given[1].clone()], false))
         }
+        "json_length" | "json_array_length" if of(&[MySql, DuckDb]) && given.len() == 2 => {
+            let steps = steps(&given, dialect)?;
+            Some(call("json_length", given.into_iter().take(1).chain(steps)))
+        }
+        "floor" | "ceil" if given.len() == 1 => {
+            function.name = named(&name);
+            Some(call(udf::WHOLE, [Expr::Function(function.clone())]))
+        }
+        "trunc" if given.len() == 1 => Some(call(udf::WHOLE, [call("trunc", given)])),
         "json_array_length" | "jsonb_array_length" | "json_length" | "array_size" if given.len() == 1 => {
             Some(call("json_length", given))
         }

@@ -54,8 +54,16 @@ pub fn same(expr: &mut Expr, dialect: Dialect) {
             }
         }
         "numeric" | "decimal" if dialect == Dialect::Postgres => {
-            let inner = taken(inner);
-            *expr = call(udf::EXACT, [inner]);
+            let plain = literal(inner).filter(|text| {
+                let digits = text.strip_prefix('-').unwrap_or(text);
+                digits.starts_with(|c: char| c.is_ascii_digit())
+                    && digits.ends_with(|c: char| c.is_ascii_digit())
+                    && digits.bytes().all(|b| b.is_ascii_digit() || b == b'.')
+            });
+            *expr = match plain {
+                Some(plain) => number(plain),
+                None => call(udf::EXACT, [taken(inner)]),
+            };
         }
         "jsonb" if *kind != CastKind::TryCast => {
             let inner = taken(inner);

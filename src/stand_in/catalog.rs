@@ -15,7 +15,7 @@ use super::diff;
 use super::fixtures;
 use super::given::Given;
 use super::names::Names;
-use super::numbers;
+use super::{numbers, said};
 use crate::batch::column::Column;
 use crate::batch::plain::{conformed, plain};
 use crate::batch::types::{ColumnType, Logical, arrow_schema, sql_name};
@@ -286,10 +286,7 @@ impl Tables {
 
     /// Returns the error for a table that is nowhere, with how to give it.
     pub async fn explain(&self, error: Error, tables: &[TableName]) -> Error {
-        let error = error.map_text(|text| {
-            let here = text.replace("the staging database", "a dry run");
-            here.replace(" does not exist in staging", " is nowhere")
-        });
+        let error = error.map_text(said::of_dry_run);
         if error.kind() != ErrorKind::NoTable {
             return error;
         }

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use sequor_planner::did_you_mean;
-
 use super::names::Names;
 use super::sql::translate;
 use super::udf;
@@ -30,9 +28,7 @@ impl Functions {
         let unknown = translated.functions.iter().find(|name| !is_known(name));
         let Some(unknown) = unknown else { return Ok(()) };
         let message = format!("a dry run has no function `{unknown}`");
-        let near = did_you_mean(unknown, "functions", self.0.iter().map(String::as_str));
-        Err(Error::new(ErrorKind::Sql, message).help(near.unwrap_or_else(|| {
-            "write it by functions that DataFusion has, or try the steps before it: --exclude ID".into()
-        })))
+        let advice = "write it by functions that DataFusion has, or try the steps before it: --exclude ID";
+        Err(Error::new(ErrorKind::Sql, message).help(advice))
     }
 }

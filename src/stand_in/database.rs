@@ -12,6 +12,7 @@ use super::catalog::{Change, Tables};
 use super::loads::{self, StandInLoads, stored_mode};
 use super::names::{folded, shown};
 use super::sql::{Translated, What, translate};
+use super::upserts;
 use crate::batch::column::Column;
 use crate::batch::plain::conformed;
 use crate::batch::types::ColumnType;
@@ -88,7 +89,20 @@ impl Session for Statements<'_> {
             Some(target) => tables.rows(target).await?,
             None => None,
         };
-        let done = tables.staging.execute(&translated.sql).await;
+        let mut upserted = None;
+        let done = match (upserts::of(&translated.sql), target) {
+            (Some(upsert), Some(target)) => {
+                let done = upsert
+                    .execute(&tables.staging, &tables.names.stored(target))
+                    .await;
+                done.map(|done| {
+                    let rows = done.new + done.changed;
+                    upserted = Some(done);
+                    Some(rows)
+                })
+            }
+            _ => tables.staging.execute(&translated.sql).await,
+        };
         let done = match done {
             Ok(done) => done,
             Err(error) => {
@@ -120,10 +134,17 @@ impl Session for Statements<'_> {
             let how = match (before, &translated.what) {
                 (None, _) => Written::Created,
                 (Some(_), What::Makes(_)) => Written::Replaced,
+                (Some(_), _) if upserted.is_some() => Written::Upserted,
                 (Some(_), _) => Written::Changed,
             };
             let new = after.saturating_sub(before.unwrap_or_default());
-            tables.note(target, Change { how, new, changed: 0 }).await;
+            let (new, changed) = upserted
+                .as_ref()
+                .map_or((new, 0), |done| (done.new, done.changed));
+            if let Some(done) = upserted.filter(|done| !done.key.is_empty()) {
+                tables.note_key(target, &WriteMode::Upsert(done.key)).await;
+            }
+            tables.note(target, Change { how, new, changed }).await;
         }
         Ok(done)
     }

@@ -4,7 +4,7 @@ use sequor_planner::Dialect;
 use sqlparser::ast::{DateTimeField, Expr, OrderByExpr, Value, WindowType};
 
 use super::operators::float;
-use super::tree::{arguments, call, filled, literal, number, taken};
+use super::tree::{arguments, call, filled, literal, number, taken, wrap};
 use super::{calls, casts, operators, paths, truth, udf};
 
 /// Changes an expression so that it means the same.
@@ -36,6 +36,8 @@ pub fn same(expr: &mut Expr, dialect: Dialect) -> Result<(), String> {
             parts.extend(substring_for.as_mut().map(|length| taken(length)));
             *expr = calls::part(parts, dialect)?;
         }
+        // `floor(2.5)` has no digit behind the point.
+        Expr::Floor { .. } | Expr::Ceil { .. } => wrap(udf::WHOLE, expr),
         Expr::JsonAccess { value, path } => {
             let steps = paths::colon(path);
             *expr = operators::read(taken(value), steps, false);

@@ -1,7 +1,9 @@
 //! Operators that mean something else in the real database.
 
 use sequor_planner::Dialect;
-use sqlparser::ast::{BinaryOperator, CastKind, DataType, ExactNumberInfo, Expr};
+use sqlparser::ast::{
+    BinaryOperator, CastKind, DataType, ExactNumberInfo, Expr, LambdaSyntax, OneOrManyWithParens,
+};
 
 use super::tree::{call, filled, literal, number, taken, text, wrap};
 use super::{paths, udf};
@@ -19,7 +21,7 @@ pub fn same(expr: &mut Expr, dialect: Dialect) -> Result<(), String> {
         BinaryOperator::DuckIntegerDivide => {
             let both = [taken(left), taken(right)];
             *expr = filled(
-                "CAST(floor({1} / CAST({2} AS DOUBLE PRECISION)) AS BIGINT)",
+                "CAST(trunc({1} / CAST({2} AS DOUBLE PRECISION)) AS BIGINT)",
                 &both,
             )?;
         }
@@ -86,6 +88,38 @@ pub fn same(expr: &mut Expr, dialect: Dialect) -> Result<(), String> {
         _ => {}
     }
     Ok(())
+}
+
+/// `doc -> 'a' ->> 'b'` of DuckDB's is read as a function of `doc` where it is a bare name: makes it steps into JSON again.
+pub fn chained(expr: &mut Expr) {
+    let Expr::Lambda(lambda) = expr else { return };
+    let OneOrManyWithParens::One(name) = &lambda.params else {
+        return;
+    };
+    if lambda.syntax == LambdaSyntax::Arrow && begins_with_step(&lambda.body) {
+        let body = lambda.body.as_ref().clone();
+        *expr = stepped(Expr::Identifier(name.name.clone()), body);
+    }
+}
+
+fn begins_with_step(body: &Expr) -> bool {
+    match body {
+        Expr::Value(_) => true,
+        Expr::BinaryOp { left, .. } => begins_with_step(left),
+        _ => false,
+    }
+}
+
+fn stepped(json: Expr, body: Expr) -> Expr {
+    let (left, op, right) = match body {
+        Expr::BinaryOp { left, op, right } => (stepped(json, *left), op, *right),
+        step => (json, BinaryOperator::Arrow, step),
+    };
+    Expr::BinaryOp {
+        left: Box::new(left),
+        op,
+        right: Box::new(right),
+    }
 }
 
 /// What stands at a place in JSON.

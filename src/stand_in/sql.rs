@@ -6,15 +6,15 @@ use std::ops::ControlFlow;
 use sequor_planner::Dialect;
 use sqlparser::ast::{
     AlterTableOperation, Expr, FromTable, Ident, Insert, LimitClause, ObjectName, ObjectNamePart, ObjectType,
-    OrderByKind, Query, Select, SetExpr, SetOperator, Statement, TableFactor, TableObject, VisitMut,
-    VisitorMut,
+    OnInsert, OrderByKind, Query, Select, SetExpr, SetOperator, Statement, TableFactor, TableObject,
+    VisitMut, VisitorMut,
 };
 use sqlparser::parser::Parser;
 
 use super::casts::stored_type;
 use super::names::Names;
 use super::tree::number;
-use super::{meaning, spelling, truth};
+use super::{columns, meaning, operators, spelling, truth};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::database::TableName;
 
@@ -79,6 +79,13 @@ pub fn translate(sql: &str, names: &Names) -> Result<Translated> {
         return Err(Error::new(ErrorKind::Sql, why));
     }
     statement_types(&mut statement, dialect);
+    // No step reads what comes back.
+    match &mut statement {
+        Statement::Insert(insert) => insert.returning = None,
+        Statement::Update(update) => update.returning = None,
+        Statement::Delete(delete) => delete.returning = None,
+        _ => {}
+    }
     Ok(Translated {
         sql: spelling::staged(&mut statement, dialect),
         what,
@@ -93,10 +100,20 @@ fn what(statement: &Statement, dialect: Dialect) -> Result<What> {
         Statement::Query(_) | Statement::Explain { .. } => What::Reads,
         Statement::CreateTable(create) if create.if_not_exists => What::MakesMissing(table(&create.name)),
         Statement::CreateTable(create) => What::Makes(table(&create.name)),
+        // Which rows are the same, the keys of the real table say: a copy has none.
+        Statement::Insert(insert)
+            if insert.replace_into
+                || insert.ignore
+                || insert.or.is_some()
+                || matches!(insert.on, Some(OnInsert::DuplicateKeyUpdate(_))) =>
+        {
+            return Err(untried("an INSERT that goes by the keys of its table"));
+        }
         Statement::Insert(Insert {
             table: TableObject::TableName(name),
             ..
         }) => What::Changes(table(name)),
+        Statement::Merge(merge) => What::Changes(factor(&merge.table, dialect)?),
         Statement::Update(update) => What::Changes(factor(&update.table.relation, dialect)?),
         Statement::Delete(delete) => {
             let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) = &delete.from;
@@ -142,7 +159,7 @@ fn what(statement: &Statement, dialect: Dialect) -> Result<What> {
 
 fn untried(what: &str) -> Error {
     Error::new(ErrorKind::Sql, format!("{what} can't be tried in a dry run")).help(
-        "a dry run tries SELECT, CREATE TABLE, INSERT, UPDATE, DELETE, ALTER TABLE, DROP TABLE and TRUNCATE",
+        "a dry run tries SELECT, CREATE TABLE, INSERT, UPDATE, DELETE, MERGE, ALTER TABLE, DROP TABLE and TRUNCATE",
     )
 }
 
@@ -245,6 +262,18 @@ impl VisitorMut for Changes<'_> {
         ControlFlow::Continue(())
     }
 
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        columns::named(select, self.dialect);
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if self.dialect == Dialect::DuckDb {
+            operators::chained(expr);
+        }
+        ControlFlow::Continue(())
+    }
+
     fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
         if truth::is_number(self.dialect) {
             truth::of_select(select);
@@ -316,28 +345,28 @@ mod tests {
             ),
             (
                 Dialect::Snowflake,
-                "select iff(a > 1, 'x', 'y') from t",
-                "SELECT (CASE WHEN (a > 1) THEN 'x' ELSE 'y' END) FROM \"t\"",
+                "select iff(a > 1, 'x', 'y') as c from t",
+                "SELECT (CASE WHEN (a > 1) THEN 'x' ELSE 'y' END) AS c FROM \"t\"",
             ),
             (
                 Dialect::MySql,
-                "select `a b`, \"text\" from `shop`.`Orders`",
-                "SELECT \"a b\", 'text' FROM \"shop\".\"orders\"",
+                "select `a b`, \"text\" as c from `shop`.`Orders`",
+                "SELECT \"a b\", 'text' AS c FROM \"shop\".\"orders\"",
             ),
             (
                 Dialect::DuckDb,
-                "select a / b from t order by a desc",
-                "SELECT CAST(a AS DOUBLE) / b FROM \"t\" ORDER BY a DESC NULLS LAST",
+                "select a / b as c from t order by a desc",
+                "SELECT CAST(a AS DOUBLE) / b AS c FROM \"t\" ORDER BY a DESC NULLS LAST",
             ),
             (
                 Dialect::MySql,
-                "select concat(a, b) from t order by a",
-                "SELECT (as_text(a) || as_text(b)) FROM \"t\" ORDER BY a NULLS FIRST",
+                "select concat(a, b) as c from t order by a",
+                "SELECT (as_text(a) || as_text(b)) AS c FROM \"t\" ORDER BY a NULLS FIRST",
             ),
             (
                 Dialect::Postgres,
                 "select to_char(d, 'YYYY-MM-DD\"T\"HH24:MI') from t",
-                "SELECT to_char(d, '%Y-%m-%dT%H:%M') FROM \"t\"",
+                "SELECT to_char(d, '%Y-%m-%dT%H:%M') AS \"to_char\" FROM \"t\"",
             ),
             (
                 Dialect::Postgres,

@@ -12,6 +12,7 @@ mod declared;
 mod dry_diff;
 mod dry_run;
 mod dry_sql;
+mod dry_upserts;
 mod duckdb;
 mod example;
 mod fan_out;

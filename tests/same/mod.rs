@@ -30,8 +30,8 @@ struct Case {
     differs: BTreeMap<String, String>,
 }
 
-/// What came out of a query: the kinds of its columns, and its rows.
-type Came = Result<(Vec<String>, Vec<Vec<Option<String>>>), String>;
+/// What came out of a query: the kinds of its columns, its rows, and the names of its columns.
+type Came = Result<(Vec<String>, Vec<Vec<Option<String>>>, Vec<String>), String>;
 
 fn cases(of: &str) -> Vec<(String, Case)> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/same");
@@ -140,7 +140,7 @@ fn tables(prefix: &str, count: usize, json: &str, printed: &str) -> Vec<Came> {
             };
             let types = texts(&table["types"]).iter().map(|t| kind(t)).collect();
             let rows = serde_json::from_value(table["preview"].clone()).unwrap();
-            Ok((types, rows))
+            Ok((types, rows, texts(&table["columns"])))
         })
         .collect()
 }
@@ -176,7 +176,7 @@ fn same(real: &Came, dry: &Came) -> bool {
     let is_empty = |at: usize| real.1.iter().all(|row| row.get(at).is_some_and(Option::is_none));
     let kinds =
         real.0.len() == dry.0.len() && (0..real.0.len()).all(|at| is_empty(at) || real.0[at] == dry.0[at]);
-    kinds && real.1.len() == dry.1.len() && real.1.iter().zip(&dry.1).all(rows)
+    kinds && real.2 == dry.2 && real.1.len() == dry.1.len() && real.1.iter().zip(&dry.1).all(rows)
 }
 
 fn last(text: &str) -> &str {

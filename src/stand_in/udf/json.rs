@@ -7,7 +7,9 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, FieldRef, Float64Type, Int64Type};
 use datafusion::common::{Result, exec_err};
 use datafusion::logical_expr::ScalarUDF;
+use indexmap::IndexMap;
 use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::computed::{computed, gives};
@@ -38,7 +40,10 @@ pub fn as_json(name: &'static str, ordered: bool) -> ScalarUDF {
         for text in column {
             made.push(match text {
                 None => None,
-                Some(text) if ordered => Some(spaced(&read(text)?)),
+                Some(text) if ordered => match spaced(text) {
+                    Ok(text) => Some(text),
+                    Err(e) => return exec_err!("a text is no JSON: {e}"),
+                },
                 Some(text) => match serde_json::from_str::<IgnoredAny>(text) {
                     Ok(_) => Some(text.to_string()),
                     Err(e) => return exec_err!("a text is no JSON: {e}"),
@@ -60,24 +65,31 @@ fn written(values: Vec<Option<Value>>) -> ArrayRef {
     Arc::new(texts.collect::<StringArray>())
 }
 
-/// JSON as PostgreSQL writes `jsonb`.
-fn spaced(value: &Value) -> String {
-    match value {
-        Value::Object(object) => {
-            let mut names: Vec<&String> = object.keys().collect();
-            names.sort_by_key(|name| (name.len(), name.as_bytes()));
-            let each = names.into_iter().filter_map(|name| {
-                let name_text = Value::String(name.clone());
-                Some(format!("{name_text}: {}", spaced(object.get(name)?)))
-            });
-            format!("{{{}}}", each.collect::<Vec<_>>().join(", "))
+/// JSON as PostgreSQL writes `jsonb`: names in the order of their lengths, numbers with the digits that they have.
+fn spaced(text: &str) -> serde_json::Result<String> {
+    let text = text.trim();
+    Ok(match text.as_bytes().first() {
+        Some(b'{') => {
+            let object: IndexMap<String, &RawValue> = serde_json::from_str(text)?;
+            let mut entries: Vec<(String, &RawValue)> = object.into_iter().collect();
+            entries.sort_by(|(a, _), (b, _)| (a.len(), a.as_bytes()).cmp(&(b.len(), b.as_bytes())));
+            let mut each = Vec::with_capacity(entries.len());
+            for (name, value) in entries {
+                each.push(format!("{}: {}", Value::String(name), spaced(value.get())?));
+            }
+            format!("{{{}}}", each.join(", "))
         }
-        Value::Array(items) => {
-            let each: Vec<String> = items.iter().map(spaced).collect();
-            format!("[{}]", each.join(", "))
+        Some(b'[') => {
+            let items: Vec<&RawValue> = serde_json::from_str(text)?;
+            let each: serde_json::Result<Vec<String>> = items.iter().map(|item| spaced(item.get())).collect();
+            format!("[{}]", each?.join(", "))
         }
-        other => other.to_string(),
-    }
+        Some(b'"') => serde_json::from_str::<Value>(text)?.to_string(),
+        _ => {
+            serde_json::from_str::<IgnoredAny>(text)?;
+            text.to_string()
+        }
+    })
 }
 
 /// JSON of a value.

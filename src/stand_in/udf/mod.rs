@@ -26,6 +26,8 @@ pub const NUMBER: &str = "as_number";
 pub const EXACT: &str = "as_exact";
 /// A date as the timestamp it begins with.
 pub const MOMENT: &str = "as_moment";
+/// A timestamp as a date, where another value is one.
+pub const DATE_OF: &str = "as_date_of";
 /// A date or timestamp as a moment of UTC.
 pub const ZONED: &str = "as_moment_of_utc";
 /// A moment as a clock in a zone shows it, or the moment that it showed something.
@@ -49,8 +51,8 @@ pub const TRUTH: &str = "as_truth";
 
 /// The names of all functions.
 pub const NAMES: &[&str] = &[
-    DIVIDED, TEXT, JOINED, OUTPUT, WHOLE, NUMBER, EXACT, MOMENT, ZONED, AT_ZONE, PART, JSON, JSON_TEXT,
-    TO_JSON, OBJECT, ARRAY, LENGTH, TRUTH,
+    DIVIDED, TEXT, JOINED, OUTPUT, WHOLE, NUMBER, EXACT, MOMENT, DATE_OF, ZONED, AT_ZONE, PART, JSON,
+    JSON_TEXT, TO_JSON, OBJECT, ARRAY, LENGTH, TRUTH,
 ];
 
 /// Returns the functions, as a database means them.
@@ -68,6 +70,7 @@ pub fn functions(dialect: Dialect) -> Vec<ScalarUDF> {
         rounding::truth(),
         moments::moment(),
         moments::zoned(),
+        moments::date_of(),
         moments::at_zone(),
         json::as_json(JSON, dialect == Dialect::Postgres),
         json::as_json(JSON_TEXT, false),

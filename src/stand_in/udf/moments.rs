@@ -13,7 +13,7 @@ use datafusion::common::exec_err;
 use datafusion::logical_expr::ScalarUDF;
 
 use super::computed::{computed, gives};
-use super::{AT_ZONE, MOMENT, ZONED};
+use super::{AT_ZONE, DATE_OF, MOMENT, ZONED};
 
 fn clock() -> DataType {
     DataType::Timestamp(TimeUnit::Microsecond, None)
@@ -36,6 +36,22 @@ pub fn zoned() -> ScalarUDF {
     changed(ZONED, |data_type| match data_type {
         DataType::Date32 | DataType::Date64 => of_utc(),
         other => other.clone(),
+    })
+}
+
+/// `as_date_of(time, other)`: a date where the other value is one, else the time as it is.
+pub fn date_of() -> ScalarUDF {
+    let returns = |fields: &[FieldRef]| match fields {
+        [time, other] => Ok(gives(match other.data_type() {
+            DataType::Date32 => DataType::Date32,
+            _ => time.data_type().clone(),
+        })),
+        _ => exec_err!("a time and another value are needed"),
+    };
+    computed(DATE_OF, Some(2), returns, |columns, _| match columns {
+        [time, other] if *other.data_type() == DataType::Date32 => Ok(cast(time, &DataType::Date32)?),
+        [time, _] => Ok(time.clone()),
+        _ => exec_err!("a time and another value are needed"),
     })
 }
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::{
-    DataType, Field, FieldRef, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType,
+    DataType, DurationMicrosecondType, Field, FieldRef, Float64Type, Int64Type, IntervalMonthDayNanoType,
+    IntervalUnit, TimeUnit, TimestampMicrosecondType,
 };
 use arrow::temporal_conversions::timestamp_us_to_datetime;
 use datafusion::common::{Result, exec_err};
@@ -34,7 +35,8 @@ pub fn as_text(name: &'static str, dialect: Dialect) -> ScalarUDF {
         };
         Ok(match column.data_type() {
             DataType::List(_) if name == JOINED => column.clone(),
-            DataType::Timestamp(_, zone) => times(column, zone.is_some())?,
+            DataType::Timestamp(_, zone) => times(column, zone.is_some(), dialect)?,
+            DataType::Duration(_) | DataType::Interval(_) => intervals(column, dialect)?,
             DataType::Float32 | DataType::Float64 => floats(column, dialect)?,
             DataType::Boolean if matches!(dialect, Dialect::MySql | Dialect::Sqlite) => {
                 cast(&cast(column, &DataType::Int64)?, &DataType::Utf8)?
@@ -49,19 +51,88 @@ pub fn as_text(name: &'static str, dialect: Dialect) -> ScalarUDF {
     })
 }
 
-fn times(column: &ArrayRef, has_zone: bool) -> Result<ArrayRef> {
+fn times(column: &ArrayRef, has_zone: bool, dialect: Dialect) -> Result<ArrayRef> {
     let zone = has_zone.then(|| "UTC".into());
     let moments = cast(column, &DataType::Timestamp(TimeUnit::Microsecond, zone))?;
     let moments = moments.as_primitive::<TimestampMicrosecondType>();
     let texts = moments.iter().map(|moment| {
         let time = timestamp_us_to_datetime(moment?)?;
-        let text = time.format("%Y-%m-%d %H:%M:%S%.6f").to_string();
-        let text = text.trim_end_matches('0').trim_end_matches('.');
-        // `10:20:00.000000` has lost zeros that are no fraction.
-        let text = time.format("%Y-%m-%d %H:%M:%S").to_string() + text.get(19..).unwrap_or_default();
+        if dialect == Dialect::Snowflake {
+            let text = time.format("%Y-%m-%d %H:%M:%S%.3f").to_string();
+            return Some(if has_zone { text + " +0000" } else { text });
+        }
+        let text = time.format("%Y-%m-%d %H:%M:%S").to_string();
+        let text = text + &fraction(time.and_utc().timestamp_subsec_micros());
         Some(if has_zone { text + "+00" } else { text })
     });
     Ok(Arc::new(texts.collect::<StringArray>()))
+}
+
+/// Microseconds as the fraction of a second: none where there are none.
+fn fraction(micros: u32) -> String {
+    match micros {
+        0 => String::new(),
+        _ => format!(".{micros:06}").trim_end_matches('0').to_string(),
+    }
+}
+
+/// Intervals as `1 year 2 mons 3 days 04:05:06`.
+fn intervals(column: &ArrayRef, dialect: Dialect) -> Result<ArrayRef> {
+    let months_name = if dialect == Dialect::DuckDb {
+        "month"
+    } else {
+        "mon"
+    };
+    let text = |months: i32, days: i64, micros: i64| {
+        let mut parts = Vec::new();
+        for (number, name) in [
+            (i64::from(months / 12), "year"),
+            (i64::from(months % 12), months_name),
+            (days, "day"),
+        ] {
+            match number {
+                0 => {}
+                1 => parts.push(format!("1 {name}")),
+                _ => parts.push(format!("{number} {name}s")),
+            }
+        }
+        if micros != 0 || parts.is_empty() {
+            let sign = if micros < 0 { "-" } else { "" };
+            let all = micros.unsigned_abs();
+            let (seconds, rest) = (
+                all / 1_000_000,
+                u32::try_from(all % 1_000_000).unwrap_or_default(),
+            );
+            parts.push(format!(
+                "{sign}{:02}:{:02}:{:02}{}",
+                seconds / 3600,
+                seconds / 60 % 60,
+                seconds % 60,
+                fraction(rest)
+            ));
+        }
+        parts.join(" ")
+    };
+    let texts: StringArray = match column.data_type() {
+        DataType::Duration(_) => {
+            let spans = cast(column, &DataType::Duration(TimeUnit::Microsecond))?;
+            let spans = spans.as_primitive::<DurationMicrosecondType>();
+            let day = 86_400_000_000;
+            let each = spans
+                .iter()
+                .map(|span| span.map(|span| text(0, span / day, span % day)));
+            each.collect()
+        }
+        _ => {
+            let spans = cast(column, &DataType::Interval(IntervalUnit::MonthDayNano))?;
+            let spans = spans.as_primitive::<IntervalMonthDayNanoType>();
+            let each = spans.iter().map(|span| {
+                span.map(|span| text(span.months, i64::from(span.days), span.nanoseconds / 1000))
+            });
+            each.collect()
+        }
+    };
+    Ok(Arc::new(texts))
 }
 
 fn floats(column: &ArrayRef, dialect: Dialect) -> Result<ArrayRef> {
