@@ -2,13 +2,13 @@
 
 use sequor_planner::Dialect;
 use sqlparser::ast::{
-    BinaryOperator, CastKind, DataType, ExactNumberInfo, Expr, Function, FunctionArg, FunctionArgExpr,
+    BinaryOperator, DataType, ExactNumberInfo, Expr, Function, FunctionArg, FunctionArgExpr,
     FunctionArgumentClause, FunctionArguments,
 };
 
 use super::functions::{self, Here};
-use super::operators::{float, read, time_of_text};
-use super::tree::{arguments, call, filled, literal, named, text, value};
+use super::operators::{float, read, read_as_text, time_of_text};
+use super::tree::{arguments, call, cast, filled, literal, named, text, value};
 use super::{meaning, operators, paths, patterns, truth, udf, written};
 
 /// What stands for a function; none: the function itself, which may have another name now.
@@ -230,15 +230,7 @@ fn steps(given: &[Expr], dialect: Dialect) -> Result<Vec<Expr>, String> {
 
 /// A value of JSON, as text.
 fn unquoted(expr: Expr) -> Expr {
-    let inside = |expr: &Expr, name: &str| match expr {
-        Expr::Function(function) if function.name.to_string() == name => Some(arguments(function)),
-        _ => None,
-    };
-    let read = inside(&expr, udf::JSON).and_then(|json| inside(json.first()?, "json_get_json"));
-    match read {
-        Some(of) => call("json_as_text", of),
-        None => call("json_as_text", [expr]),
-    }
+    read_as_text(&expr).unwrap_or_else(|| call("json_as_text", [expr]))
 }
 
 /// A text read as a timestamp.
@@ -297,13 +289,10 @@ fn average(function: &Function) -> Expr {
             ..function.clone()
         })
     };
-    let number = Expr::Cast {
-        kind: CastKind::Cast,
-        expr: Box::new(of("count")),
-        data_type: DataType::Decimal(ExactNumberInfo::PrecisionAndScale(38, 0)),
-        array: false,
-        format: None,
-    };
+    let number = cast(
+        of("count"),
+        DataType::Decimal(ExactNumberInfo::PrecisionAndScale(38, 0)),
+    );
     call(udf::DIVIDED, [of("sum"), number])
 }
 

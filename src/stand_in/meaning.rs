@@ -3,7 +3,7 @@
 use sequor_planner::Dialect;
 use sqlparser::ast::{DateTimeField, Expr, OrderByExpr, Value, WindowType};
 
-use super::operators::float;
+use super::operators::{float, read_as_text};
 use super::tree::{arguments, call, filled, literal, number, taken, wrap};
 use super::{calls, casts, operators, paths, truth, udf};
 
@@ -93,7 +93,10 @@ fn without_exponent(text: &str) -> Option<String> {
 
 /// Reads a value of JSON as text, where its text is asked for.
 fn unquoted(expr: &mut Expr) {
-    let is = |expr: &Expr, name: &str| matches!(expr, Expr::Function(f) if f.name.to_string() == name);
+    if let Some(text) = read_as_text(expr) {
+        *expr = text;
+        return;
+    }
     match expr {
         Expr::Nested(inner) => unquoted(inner),
         Expr::Function(function) => {
@@ -104,12 +107,6 @@ fn unquoted(expr: &mut Expr) {
                     unquoted(first);
                 }
                 *expr = call(&name, inside);
-            } else if name == udf::JSON
-                && let [read] = arguments(function).as_slice()
-                && is(read, "json_get_json")
-                && let Expr::Function(read) = read
-            {
-                *expr = call("json_as_text", arguments(read));
             }
         }
         _ => {}

@@ -1,11 +1,9 @@
 //! Operators that mean something else in the real database.
 
 use sequor_planner::Dialect;
-use sqlparser::ast::{
-    BinaryOperator, CastKind, DataType, ExactNumberInfo, Expr, LambdaSyntax, OneOrManyWithParens,
-};
+use sqlparser::ast::{BinaryOperator, DataType, ExactNumberInfo, Expr, LambdaSyntax, OneOrManyWithParens};
 
-use super::tree::{call, filled, literal, number, taken, text, wrap};
+use super::tree::{call, called, cast, filled, literal, number, taken, text, wrap};
 use super::{paths, udf};
 
 /// Changes an operator so that it means the same.
@@ -18,14 +16,7 @@ pub fn same(expr: &mut Expr, dialect: Dialect) -> Result<(), String> {
     };
     match op {
         BinaryOperator::Divide => divided(expr, dialect),
-        BinaryOperator::DuckIntegerDivide => {
-            let both = [taken(left), taken(right)];
-            *expr = filled(
-                "CAST(trunc({1} / CAST({2} AS DOUBLE PRECISION)) AS BIGINT)",
-                &both,
-            )?;
-        }
-        BinaryOperator::MyIntegerDivide => {
+        BinaryOperator::DuckIntegerDivide | BinaryOperator::MyIntegerDivide => {
             let both = [taken(left), taken(right)];
             *expr = filled(
                 "CAST(trunc({1} / CAST({2} AS DOUBLE PRECISION)) AS BIGINT)",
@@ -54,11 +45,9 @@ pub fn same(expr: &mut Expr, dialect: Dialect) -> Result<(), String> {
             }
         }
         // `2 ^ 10` is a power in PostgreSQL and DuckDB.
-        BinaryOperator::PGExp => {
-            let both = [taken(left), taken(right)];
-            *expr = filled("power(CAST({1} AS DOUBLE PRECISION), {2})", &both)?;
-        }
-        BinaryOperator::BitwiseXor if dialect == Dialect::DuckDb => {
+        BinaryOperator::PGExp | BinaryOperator::BitwiseXor
+            if matches!(dialect, Dialect::Postgres | Dialect::DuckDb) =>
+        {
             let both = [taken(left), taken(right)];
             *expr = filled("power(CAST({1} AS DOUBLE PRECISION), {2})", &both)?;
         }
@@ -132,15 +121,16 @@ pub fn read(json: Expr, steps: Vec<Expr>, as_text: bool) -> Expr {
     }
 }
 
+/// The text of what stands at a place in JSON, where an expression is that; none where it is something else.
+pub fn read_as_text(expr: &Expr) -> Option<Expr> {
+    let json = called(expr, udf::JSON)?;
+    let of = called(json.first()?, "json_get_json")?;
+    Some(call("json_as_text", of))
+}
+
 /// An expression as a float.
 pub fn float(expr: Expr) -> Expr {
-    Expr::Cast {
-        kind: CastKind::Cast,
-        expr: Box::new(expr),
-        data_type: DataType::Double(ExactNumberInfo::None),
-        array: false,
-        format: None,
-    }
+    cast(expr, DataType::Double(ExactNumberInfo::None))
 }
 
 fn divided(expr: &mut Expr, dialect: Dialect) {
@@ -179,13 +169,7 @@ pub fn time_of_text(expr: Expr) -> Expr {
         0..=10 => DataType::Date,
         _ => DataType::Timestamp(None, sqlparser::ast::TimezoneInfo::None),
     };
-    Expr::Cast {
-        kind: CastKind::Cast,
-        expr: Box::new(expr),
-        data_type,
-        array: false,
-        format: None,
-    }
+    cast(expr, data_type)
 }
 
 /// `2 * interval '1 week'` as an interval of twice as many.

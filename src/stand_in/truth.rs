@@ -2,11 +2,11 @@
 
 use sequor_planner::Dialect;
 use sqlparser::ast::{
-    BinaryOperator, CaseWhen, CastKind, DataType, Expr, JoinConstraint, JoinOperator, Select, SelectItem,
+    BinaryOperator, CaseWhen, DataType, Expr, JoinConstraint, JoinOperator, Select, SelectItem,
     UnaryOperator, Value,
 };
 
-use super::tree::{taken, wrap};
+use super::tree::{cast, taken, wrap};
 use super::udf;
 
 /// Whether a database's truth is a number.
@@ -69,13 +69,7 @@ pub fn of_expr(expr: &mut Expr) {
 /// Has an expression be 0 or 1 where it is true or not.
 pub fn numbered(expr: &mut Expr) {
     if gives_truth(expr) {
-        *expr = Expr::Cast {
-            kind: CastKind::Cast,
-            expr: Box::new(taken(expr)),
-            data_type: DataType::BigInt(None),
-            array: false,
-            format: None,
-        };
+        *expr = cast(taken(expr), DataType::BigInt(None));
     }
 }
 

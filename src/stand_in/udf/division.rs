@@ -1,24 +1,24 @@
 //! Division as other databases have it.
 //!
-//! PostgreSQL: of decimals with 16 digits that count, of whole numbers without a rest. How many digits stand behind the point of a quotient depends on both numbers, by `select_div_scale` of PostgreSQL's numeric.c:
-//! each is written in groups of four digits; `16 - 4 * q` digits, where `q` is how many groups the quotient's first one stands in front of
-//! the point, and at least as many as each number has.
+//! PostgreSQL: of decimals with 16 digits that count, of whole numbers without a rest. How many digits stand behind the point of a
+//! quotient depends on both numbers, by `select_div_scale` of PostgreSQL's numeric.c: each is written in groups of four digits;
+//! `16 - 4 * q` digits, where `q` is how many groups the quotient's first one stands in front of the point, and at least as many as
+//! each number has.
 //!
 //! MySQL: with four digits more than the dividend has (`div_precision_increment`). Snowflake: with six more, but no more than twelve
 //! where the dividend has not more itself. Whole numbers are decimals there.
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Decimal128Array, Float64Array, Int64Array};
+use arrow::array::{ArrayRef, ArrowPrimitiveType, AsArray, PrimitiveArray};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64Type, i256};
-use datafusion::common::{Result, ScalarValue, exec_err};
-use datafusion::logical_expr::{
-    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
-};
+use arrow::datatypes::{DataType, Decimal128Type, FieldRef, Float64Type, Int64Type, i256};
+use datafusion::common::{Result, exec_err};
+use datafusion::logical_expr::ScalarUDF;
 use sequor_planner::Dialect;
 
 use super::DIVIDED;
+use super::computed::{computed, gives};
 
 /// Digits behind the point of the type of a quotient. Those that the value has not are zeros.
 const SCALE: i8 = 20;
@@ -28,20 +28,23 @@ const PRECISION: u8 = 38;
 
 /// Returns the function.
 pub fn function(dialect: Dialect) -> ScalarUDF {
-    ScalarUDF::from(Division {
-        signature: Signature::any(2, Volatility::Immutable),
-        digits: match dialect {
-            Dialect::MySql => Digits::More { by: 4, most: SCALE },
-            Dialect::Snowflake => Digits::More { by: 6, most: 12 },
-            _ => Digits::Sixteen,
-        },
+    let digits = match dialect {
+        Dialect::MySql => Digits::More { by: 4, most: SCALE },
+        Dialect::Snowflake => Digits::More { by: 6, most: 12 },
+        _ => Digits::Sixteen,
+    };
+    let returns = move |fields: &[FieldRef]| match fields {
+        [left, right] => Ok(gives(match kind(left.data_type(), right.data_type(), digits) {
+            Kind::Whole => DataType::Int64,
+            Kind::Float => DataType::Float64,
+            Kind::Decimal(scale, _) => DataType::Decimal128(PRECISION, digits.of_type(scale)),
+        })),
+        _ => exec_err!("a division has two numbers"),
+    };
+    computed(DIVIDED, Some(2), returns, move |columns, _| match columns {
+        [left, right] => quotients(left, right, digits),
+        _ => exec_err!("a division has two numbers"),
     })
-}
-
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct Division {
-    signature: Signature,
-    digits: Digits,
 }
 
 /// How many digits stand behind the point of a quotient.
@@ -95,92 +98,65 @@ fn kind(left: &DataType, right: &DataType, digits: Digits) -> Kind {
     }
 }
 
-impl ScalarUDFImpl for Division {
-    fn name(&self) -> &str {
-        DIVIDED
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
-        let [left, right] = types else {
-            return exec_err!("a division has two numbers");
-        };
-        Ok(match kind(left, right, self.digits) {
-            Kind::Whole => DataType::Int64,
-            Kind::Float => DataType::Float64,
-            Kind::Decimal(scale, _) => DataType::Decimal128(PRECISION, self.digits.of_type(scale)),
-        })
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let arrays = ColumnarValue::values_to_arrays(&args.args)?;
-        let [left, right] = arrays.as_slice() else {
-            return exec_err!("a division has two numbers");
-        };
-        let quotients: ArrayRef = match kind(left.data_type(), right.data_type(), self.digits) {
-            Kind::Whole => {
-                let both = (cast(left, &DataType::Int64)?, cast(right, &DataType::Int64)?);
-                let (left, right) = (
-                    both.0.as_primitive::<Int64Type>(),
-                    both.1.as_primitive::<Int64Type>(),
-                );
-                let each = left.iter().zip(right).map(|pair| match pair {
-                    (Some(_), Some(0)) => exec_err!("division by zero"),
-                    (Some(left), Some(right)) => match left.checked_div(right) {
-                        Some(quotient) => Ok(Some(quotient)),
-                        None => exec_err!("bigint out of range"),
-                    },
-                    _ => Ok(None),
-                });
-                Arc::new(each.collect::<Result<Int64Array>>()?)
-            }
-            Kind::Float => {
-                let both = (cast(left, &DataType::Float64)?, cast(right, &DataType::Float64)?);
-                let (left, right) = (
-                    both.0.as_primitive::<Float64Type>(),
-                    both.1.as_primitive::<Float64Type>(),
-                );
-                let each = left.iter().zip(right).map(|pair| match pair {
-                    (Some(_), Some(0.0)) => exec_err!("division by zero"),
-                    (Some(left), Some(right)) => Ok(Some(left / right)),
-                    _ => Ok(None),
-                });
-                Arc::new(each.collect::<Result<Float64Array>>()?)
-            }
-            Kind::Decimal(left_scale, right_scale) => {
-                let decimal =
-                    |array: &ArrayRef, scale: i8| cast(array, &DataType::Decimal128(PRECISION, scale));
-                let both = (decimal(left, left_scale)?, decimal(right, right_scale)?);
-                let (left, right) = (
-                    both.0.as_primitive::<Decimal128Type>(),
-                    both.1.as_primitive::<Decimal128Type>(),
-                );
-                let each = left.iter().zip(right).map(|pair| match pair {
-                    (Some(_), Some(0)) => exec_err!("division by zero"),
-                    (Some(left), Some(right)) => {
-                        match divided((left, left_scale), (right, right_scale), self.digits) {
-                            Some(quotient) => Ok(Some(quotient)),
-                            None => exec_err!("a quotient has more than {PRECISION} digits"),
-                        }
-                    }
-                    _ => Ok(None),
-                });
-                let quotients = each.collect::<Result<Decimal128Array>>()?;
-                Arc::new(quotients.with_precision_and_scale(PRECISION, self.digits.of_type(left_scale))?)
-            }
-        };
-        let is_constant = args
-            .args
-            .iter()
-            .all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
-        match is_constant {
-            true => ScalarValue::try_from_array(&quotients, 0).map(ColumnarValue::Scalar),
-            false => Ok(ColumnarValue::Array(quotients)),
+fn quotients(left: &ArrayRef, right: &ArrayRef, digits: Digits) -> Result<ArrayRef> {
+    Ok(match kind(left.data_type(), right.data_type(), digits) {
+        Kind::Whole => {
+            let (left, right) = (cast(left, &DataType::Int64)?, cast(right, &DataType::Int64)?);
+            let (left, right) = (
+                left.as_primitive::<Int64Type>(),
+                right.as_primitive::<Int64Type>(),
+            );
+            let quotients = each(left, right, |left: i64, right| match right {
+                0 => exec_err!("division by zero"),
+                _ => match left.checked_div(right) {
+                    Some(quotient) => Ok(quotient),
+                    None => exec_err!("bigint out of range"),
+                },
+            });
+            Arc::new(quotients?)
         }
-    }
+        Kind::Float => {
+            let (left, right) = (cast(left, &DataType::Float64)?, cast(right, &DataType::Float64)?);
+            let (left, right) = (
+                left.as_primitive::<Float64Type>(),
+                right.as_primitive::<Float64Type>(),
+            );
+            let quotients = each(left, right, |left, right| match right {
+                0.0 => exec_err!("division by zero"),
+                _ => Ok(left / right),
+            });
+            Arc::new(quotients?)
+        }
+        Kind::Decimal(left_scale, right_scale) => {
+            let decimal = |array: &ArrayRef, scale: i8| cast(array, &DataType::Decimal128(PRECISION, scale));
+            let (left, right) = (decimal(left, left_scale)?, decimal(right, right_scale)?);
+            let (left, right) = (
+                left.as_primitive::<Decimal128Type>(),
+                right.as_primitive::<Decimal128Type>(),
+            );
+            let quotients = each(left, right, |left, right| match right {
+                0 => exec_err!("division by zero"),
+                _ => match divided((left, left_scale), (right, right_scale), digits) {
+                    Some(quotient) => Ok(quotient),
+                    None => exec_err!("a quotient has more than {PRECISION} digits"),
+                },
+            });
+            Arc::new(quotients?.with_precision_and_scale(PRECISION, digits.of_type(left_scale))?)
+        }
+    })
+}
+
+/// The quotient of each row; null where one of its numbers is.
+fn each<T: ArrowPrimitiveType>(
+    left: &PrimitiveArray<T>,
+    right: &PrimitiveArray<T>,
+    divide: impl Fn(T::Native, T::Native) -> Result<T::Native>,
+) -> Result<PrimitiveArray<T>> {
+    let quotients = left.iter().zip(right).map(|pair| match pair {
+        (Some(left), Some(right)) => divide(left, right).map(Some),
+        _ => Ok(None),
+    });
+    quotients.collect()
 }
 
 /// A decimal's digits, and how many of them stand behind the point.
