@@ -5,7 +5,7 @@ use sqlparser::ast::{CastKind, DataType, Expr};
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
 
-use super::tree::{call, literal, number, taken, wrap};
+use super::tree::{call, filled, literal, number, taken, wrap};
 use super::types;
 use super::udf;
 
@@ -51,6 +51,15 @@ pub fn same(expr: &mut Expr, dialect: Dialect) {
             let is_number = matches!(&**inner, Expr::Value(value) if matches!(&value.value, sqlparser::ast::Value::Number(text, _) if text.bytes().all(|b| b.is_ascii_digit())));
             if !is_number && literal(inner).is_none() {
                 wrap(udf::WHOLE, inner);
+            }
+        }
+        // A number below 0 is counted from the end of what 64 bits hold.
+        _ if dialect == Dialect::MySql && name.starts_with("unsigned") => {
+            let template =
+                "CASE WHEN {1} < 0 THEN CAST({1} + 18446744073709551616 AS NUMERIC(20,0)) ELSE {1} END";
+            let number = expr.clone();
+            if let Ok(counted) = filled(template, &[number]) {
+                *expr = counted;
             }
         }
         "numeric" | "decimal" if dialect == Dialect::Postgres => {

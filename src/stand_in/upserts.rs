@@ -43,6 +43,31 @@ pub fn of(sql: &str) -> Option<Upsert> {
     }
 }
 
+/// Fails when a row of the target would be changed by more than one row: databases refuse that, or take any of them.
+async fn once(aside: &Aside<'_>, merge: &Merge, source: &str, conditions: &[String]) -> Result<()> {
+    let TableFactor::Table { name, alias, .. } = &merge.table else {
+        return Err(untried("a merge into anything but a table"));
+    };
+    let target = match alias {
+        Some(alias) => alias.name.to_string(),
+        None => name.0.last().map(ToString::to_string).unwrap_or_default(),
+    };
+    let twice = format!(
+        "SELECT count(*) AS n FROM (SELECT 1 AS one FROM (SELECT *, row_number() OVER () AS nth__ FROM {name}) AS {target}, {} AS {source} WHERE ({}) AND ({}) GROUP BY {target}.nth__ HAVING count(*) > 1) AS twice",
+        aside.rows,
+        merge.on,
+        conditions.join(" OR ")
+    );
+    match aside.count(&twice).await? {
+        0 => Ok(()),
+        _ => Err(Error::new(
+            ErrorKind::Sql,
+            format!("several rows of `{source}` match one row of `{name}`"),
+        )
+        .help("a merge changes a row once: make the rows of its source unique by what it compares")),
+    }
+}
+
 fn untried(what: &str) -> Error {
     Error::new(ErrorKind::Sql, format!("{what} can't be tried in a dry run"))
 }
@@ -322,6 +347,9 @@ async fn merged(aside: &Aside<'_>, merge: Merge) -> Result<Upserted> {
     }
     if updates.len() > 1 {
         return Err(untried("a merge with several updates"));
+    }
+    if !of_matched.is_empty() {
+        once(aside, &merge, &source, &of_matched).await?;
     }
     let (mut new, mut changed) = (0, 0);
     for sql in deletes.iter().chain(&updates) {

@@ -24,7 +24,8 @@ const POSTGRES: &[&str] = &[
     "merge into t as x using (select 1 as id union all select 2 union all select 8) as s on x.id = s.id when matched and x.n > 15 then delete when matched then update set name = 'kept' when not matched and s.id > 100 then insert (id) values (s.id) when not matched then insert (id, name) values (s.id, 'new')",
 ];
 
-fn compare(name: &str, source: &str, statement: &str) {
+/// A project whose flow `main` is a statement, with the table made.
+fn project(source: &str, statement: &str) -> Project {
     let project = Project::new()
         .file("sources/wh.yaml", source)
         .file(
@@ -39,6 +40,11 @@ fn compare(name: &str, source: &str, statement: &str) {
             ),
         );
     project.run("setup");
+    project
+}
+
+fn compare(name: &str, source: &str, statement: &str) {
+    let project = project(source, statement);
     let ran = project.sequor(&["run", "main", "--dry-run", "--format", "json"]);
     assert_eq!(ran.code, 0, "{name}: {statement}: {}", ran.all());
     let report: Value = serde_json::from_str(ran.stdout.lines().last().unwrap()).unwrap();
@@ -118,4 +124,32 @@ fn upserts_that_can_not_be_tried_are_named() {
         .sequor(&["run", "main", "--dry-run"])
         .fails(1, &["two rows that are inserted have the same id"]);
     assert_eq!(database.rows("select n from t where id = 1"), ["10"]);
+}
+
+/// Merges of rows that match one row of the target more than once.
+const TWICE: &[&str] = &[
+    "merge into t using (values (1, 100), (1, 200)) as s(id, n) on t.id = s.id when matched then update set n = s.n",
+    "merge into t as x using (select 1 as id, 5 as n union all select 1, 6) as s on x.id = s.id when matched and s.n > 4 then update set n = s.n when not matched then insert (id) values (s.id)",
+];
+
+#[test]
+fn a_row_that_would_be_changed_twice_fails_as_in_the_database() {
+    let database = postgres::Database::new();
+    for statement in TWICE {
+        let project = project(&database.source(), statement);
+        let dry = project.sequor(&["run", "main", "--dry-run"]);
+        assert_eq!(dry.code, 1, "{statement}: {}", dry.all());
+        assert!(
+            dry.all().contains("match one row of") && dry.all().contains("unique"),
+            "{statement}: {}",
+            dry.all()
+        );
+        assert_eq!(project.sequor(&["run", "main"]).code, 1, "{statement}");
+    }
+    // A condition that lets one of them through changes the row once.
+    compare(
+        "postgres",
+        &database.source(),
+        "merge into t using (values (1, 100), (1, 200)) as s(id, n) on t.id = s.id when matched and s.n > 150 then update set n = s.n",
+    );
 }

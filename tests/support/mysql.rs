@@ -67,7 +67,7 @@ fn start() -> Server {
     );
     let user = folder.join("user.sql");
     // A statement is a line.
-    let grant = "CREATE USER sequor@'%' IDENTIFIED BY 'se cret';\nGRANT ALL ON *.* TO sequor@'%';\n";
+    let grant = "CREATE USER sequor@'%' IDENTIFIED BY 'se cret';\nGRANT ALL ON *.* TO sequor@'%' WITH GRANT OPTION;\n";
     std::fs::write(&user, grant).expect("a file for MariaDB");
     let port = free_port();
     let mut mariadb = Command::new(program("mariadbd"));

@@ -115,6 +115,7 @@ impl Own {
                 "-E",
                 "UTF8",
                 "--locale=C",
+                "--lc-ctype=C.UTF-8",
                 "-D",
             ])
             .arg(&data)

@@ -3,9 +3,9 @@
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use crate::support::postgres;
 use crate::support::program::Project;
 use crate::support::server::{Asked, Server, json};
+use crate::support::{mysql, postgres};
 
 #[test]
 fn what_a_project_needs_is_looked_at_and_nothing_is_changed() {
@@ -106,4 +106,57 @@ fn a_project_that_is_none_is_told_as_that() {
         "{}",
         ran.all()
     );
+}
+
+#[test]
+fn what_users_may_not_do_and_credentials_without_an_address_are_told() {
+    let database = mysql::Database::new();
+    let name = database.url.rsplit('/').next().unwrap();
+    let project = Project::new()
+        .file("sources/wh.yaml", &database.source())
+        .file(
+            "flows/main.yaml",
+            &format!(
+                "- op: execute\n  source: wh\n  statement: \"create user reader_{name}@'%' identified by 'pw'; grant select on {name}.* to reader_{name}@'%'; create user writer_{name}@'%' identified by 'pw'; grant create, select on {name}.* to writer_{name}@'%'\"\n"
+            ),
+        )
+        .file(
+            "sources/unset.yaml",
+            "type: http\nallowed_hosts: [api.test]\nauth: {type: bearer_token, token: \"{{ env_var('NOT_SET_TOKEN') }}\"}\n",
+        )
+        .file(
+            "sources/set.yaml",
+            "type: http\nallowed_hosts: [api.test]\nauth: {type: bearer_token, token: abc}\n",
+        );
+    project.run("main");
+    let as_user = |user: &str| {
+        let (_, host) = database.url.split_once('@').unwrap();
+        format!("type: mysql\nconn_str: mysql://{user}_{name}:pw@{host}\n")
+    };
+    let project = project
+        .file("sources/reader.yaml", &as_user("reader"))
+        .file("sources/writer.yaml", &as_user("writer"));
+    let ran = project.sequor(&["doctor"]);
+    let line = |source: &str| {
+        let of_source = format!("source {source}: ");
+        let found = ran.stdout.lines().find(|line| line.contains(&of_source));
+        found
+            .unwrap_or_else(|| panic!("{source}: {}", ran.all()))
+            .to_string()
+    };
+    for (source, status, told) in [
+        ("reader", "warning", "its user may not create tables"),
+        ("writer", "ok", ""),
+        ("wh", "ok", ""),
+        ("unset", "warning", "not set in the environment: NOT_SET_TOKEN"),
+        ("set", "ok", "nothing is asked"),
+    ] {
+        let line = line(source);
+        assert!(
+            line.starts_with(status) && line.contains(told),
+            "{line}: {}",
+            ran.all()
+        );
+    }
+    assert!(ran.stdout.contains("GRANT CREATE, INSERT"), "{}", ran.all());
 }

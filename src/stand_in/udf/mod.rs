@@ -3,6 +3,7 @@
 mod computed;
 mod division;
 mod json;
+mod letters;
 mod moments;
 mod rounding;
 mod texts;
@@ -64,6 +65,8 @@ pub fn functions(dialect: Dialect) -> Vec<ScalarUDF> {
         texts::as_text(OUTPUT, dialect),
         texts::part(dialect),
         texts::length(),
+        letters::upper(dialect),
+        letters::lower(dialect),
         rounding::whole(dialect),
         rounding::number(),
         rounding::exact(),
