@@ -60,6 +60,21 @@ pub enum Command {
     },
     /// Print the version
     Version,
+    /// Print what a shell completes words by
+    #[command(
+        after_help = "Examples:\n  sequor completions bash > ~/.local/share/bash-completion/completions/sequor\n  sequor completions zsh > \"${fpath[1]}/_sequor\"\n  sequor completions fish > ~/.config/fish/completions/sequor.fish\n  sequor completions powershell >> $PROFILE"
+    )]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write manual pages, one for each command
+    #[command(after_help = "Example:\n  sequor man ~/.local/share/man/man1 && man sequor-run")]
+    Man {
+        /// The folder for them
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
     /// Check the project, or one flow, without running it: all mistakes at once
     #[command(
         after_help = "Examples:\n  sequor validate\n  sequor validate salesforce/account_sync --format json"
@@ -67,7 +82,7 @@ pub enum Command {
     Validate(Validate),
     /// Show what `run` would do: stages, reasons, and which requests change something outside
     #[command(
-        after_help = "Examples:\n  sequor plan orders\n  sequor plan orders --format mermaid > plan.mmd\n  sequor plan orders --format dot | dot -Tsvg > plan.svg\n  sequor plan orders --estimate"
+        after_help = "Examples:\n  sequor plan orders\n  sequor plan orders --format svg > plan.svg\n  sequor plan orders --format mermaid > plan.mmd\n  sequor plan orders --estimate"
     )]
     Plan(Plan),
     /// Run a flow
@@ -206,6 +221,9 @@ pub struct Plan {
 pub enum PlanFormat {
     Text,
     Json,
+    /// A picture
+    Svg,
+    /// For Graphviz
     Dot,
     Mermaid,
 }

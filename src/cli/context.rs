@@ -2,15 +2,16 @@
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use indexmap::IndexMap;
 use sequor_planner::{Diagnostic, ProjectFiles, Severity};
+use tokio_util::sync::CancellationToken;
 
 use super::args::Global;
 use crate::engine::{Location, Project};
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::ErrorReport;
+use crate::event::{ErrorReport, RunReport};
 use crate::report::{SourceText, count, render};
 use crate::value::Value;
 
@@ -24,6 +25,10 @@ pub struct Context {
     pub color_out: bool,
     /// Whether standard error is a terminal that can move its cursor.
     pub terminal: bool,
+    /// Stops runs in order, where another program says when; none: signals do.
+    pub stop: Option<CancellationToken>,
+    /// The report of the run, once it is over.
+    pub report: OnceLock<RunReport>,
 }
 
 impl Context {
@@ -51,6 +56,8 @@ impl Context {
             color: terminal && !set("NO_COLOR"),
             color_out: std::io::stdout().is_terminal() && !dumb && !set("NO_COLOR"),
             terminal: terminal && !set("CI"),
+            stop: None,
+            report: OnceLock::new(),
         }
     }
 

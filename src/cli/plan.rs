@@ -44,6 +44,7 @@ pub fn plan(context: &Context, args: &args::Plan) -> Result<Exit> {
     let plan = &compiled.plan.without_secrets();
     match args.format {
         PlanFormat::Text => out(explain::text(plan).trim_end()),
+        PlanFormat::Svg => out(explain::svg(plan).trim_end()),
         PlanFormat::Dot => out(explain::dot(plan).trim_end()),
         PlanFormat::Mermaid => out(explain::mermaid(plan).trim_end()),
         PlanFormat::Json => {

@@ -2,11 +2,10 @@
 
 use arrow::util::pretty::pretty_format_batches;
 use futures::StreamExt;
-use sequor_planner::Diagnostics;
 
 use super::args;
 use super::context::Context;
-use crate::engine::Session;
+use crate::engine::{CompileError, Session};
 use crate::error::{Exit, Result};
 
 /// Rows shown at most: a look, not an export.
@@ -15,15 +14,16 @@ const MAX_ROWS: usize = 10_000;
 /// Runs a query and prints its rows.
 pub fn query(context: &Context, args: &args::Query) -> Result<Exit> {
     let project = context.project()?;
-    let mut d = Diagnostics::default();
-    let loaded = project.load(Default::default(), &mut d)?;
-    let Some(loaded) = loaded.filter(|_| !d.has_errors()) else {
-        context.show(&d.into_sorted(), &project.files);
-        return Ok(Exit::Wrong);
-    };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let loaded = loaded.connected().await?;
+        let loaded = match project.ready(Default::default()).await {
+            Ok(loaded) => loaded,
+            Err(CompileError::Error(error)) => return Err(error),
+            Err(CompileError::Findings(found)) => {
+                context.show(&found, &project.files);
+                return Ok(Exit::Wrong);
+            }
+        };
         let mut session = Session::new(&loaded);
         let mut rows = session.query(&args.source, &args.sql).await?;
         let mut batches = Vec::new();

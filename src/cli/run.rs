@@ -203,8 +203,14 @@ async fn tell(
     source: SourceText,
     grace: Duration,
 ) -> Result<Exit> {
-    let cancel = CancellationToken::new();
-    stop_at_interrupt(cancel.clone(), grace)?;
+    let cancel = match &context.stop {
+        Some(stop) => stop.clone(),
+        None => {
+            let cancel = CancellationToken::new();
+            stop_at_interrupt(cancel.clone(), grace)?;
+            cancel
+        }
+    };
     let mut run = match session.cancel(cancel).start(compiled).await {
         Ok(run) => run,
         Err(error) => {
@@ -215,5 +221,9 @@ async fn tell(
     if let Some(events) = run.events() {
         show(events, style, context.color, source).await;
     }
-    Ok(run.wait().await?.status.exit())
+    let report = run.wait().await?;
+    let exit = report.status.exit();
+    // A command runs one flow.
+    let _ = context.report.set(report);
+    Ok(exit)
 }

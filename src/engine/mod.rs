@@ -1,6 +1,7 @@
 //! The front door: a project is opened, a flow of it compiled, a session of it runs the plan.
 //! The documentation of the crate has an example.
 
+mod check;
 mod compile;
 mod dry_report;
 mod dry_run;
@@ -12,6 +13,7 @@ mod plan_file;
 mod project;
 mod registry;
 mod resume;
+mod rows_of;
 mod run;
 mod session;
 mod signals;
@@ -26,6 +28,7 @@ pub use crate::exec::{
 pub use crate::expr::Evaluator;
 pub use crate::stand_in::{GivenRows, Keeps, of_file as table_of_file};
 pub use crate::state::{Entry, Journal, Progress, RunRecord, RunState, StepRecord, Store, Wanted};
+pub use check::Checked;
 pub use compile::{CompileError, CompileOptions, Compiled, Loaded, check_jinja2};
 pub use dry_run::{Copied, DryOptions, DryRun, GivenTable, TestSetup};
 pub use needed_tables::read_first;
@@ -33,6 +36,7 @@ pub use plan_file::PlanFile;
 pub use project::{Location, Project};
 pub use registry::{Files, Opening};
 pub use resume::{ResumeOptions, Resumed};
+pub use rows_of::rows_of;
 pub use run::RunHandle;
 pub use session::Session;
 pub use signals::stop_at_interrupt;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use sequor_planner::did_you_mean;
+use sequor_planner::ops::WriteMode;
 use sequor_planner::plan::{Action, Plan};
 use tokio_util::sync::CancellationToken;
 
@@ -19,7 +20,7 @@ use super::turns::{Tell, Waiting};
 use crate::batch::bounds::check_digits;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{ErrorReport, RunStatus};
-use crate::exec::{Events, InDoubt, Listener, Opener, Preview};
+use crate::exec::{Events, InDoubt, Listener, Opener, Preview, load_rows, named_table};
 use crate::expr::Evaluator;
 use crate::sources::database::{Database, Rows};
 
@@ -274,6 +275,11 @@ impl Session {
     /// # Errors
     /// No such source, an API, a database that can't be opened.
     pub async fn database(&mut self, source: &str) -> Result<Arc<dyn Database>> {
+        self.options.files_exist = true;
+        self.open_database(source).await
+    }
+
+    async fn open_database(&mut self, source: &str) -> Result<Arc<dyn Database>> {
         if source == HISTORY {
             let database = self.loaded.history_database().await?;
             self.open.push(database.clone());
@@ -293,7 +299,6 @@ impl Session {
             let message = format!("source `{source}` is an API, and a database is needed here");
             return Err(Error::new(ErrorKind::Project, message));
         }
-        self.options.files_exist = true;
         let parts = Parts::new(&self.loaded, 1, &self.options, Remembered::default())?;
         let database = parts.databases.get(source, &parts.scope()).await?;
         self.open.push(database.clone());
@@ -313,14 +318,39 @@ impl Session {
     /// As [`Session::database`], and what the database says.
     pub async fn query(&mut self, source: &str, sql: &str) -> Result<Rows> {
         let rows = self.database(source).await?.query(sql).await?;
-        // What is shown or written elsewhere must be what the database has.
-        let batches = rows.batches.map(|batch| {
-            let batch = batch?;
-            check_digits(&batch).map(|()| batch)
-        });
-        Ok(Rows {
-            schema: rows.schema,
-            batches: batches.boxed(),
-        })
+        Ok(checked(rows))
+    }
+
+    /// Returns the rows of a table, named as a flow names it, streamed.
+    ///
+    /// # Errors
+    /// As [`Session::query`].
+    pub async fn table(&mut self, source: &str, name: &str) -> Result<Rows> {
+        let database = self.database(source).await?;
+        let rows = database.scan(&named_table(&*database, None, None, name)?).await?;
+        Ok(checked(rows))
+    }
+
+    /// Loads rows into a table, named as a flow names it: all of them or none. How many they are.
+    ///
+    /// # Errors
+    /// As [`Session::database`]; columns that tables can't hold, a key that is none of them, what the database says.
+    pub async fn load(&mut self, source: &str, name: &str, mode: &WriteMode, rows: Rows) -> Result<u64> {
+        self.options.files_exist = false;
+        let database = self.open_database(source).await?;
+        let target = named_table(&*database, None, None, name)?;
+        load_rows(&*database, &target, mode, rows).await
+    }
+}
+
+/// Rows that are shown or written elsewhere: what the database has, to the last digit.
+fn checked(rows: Rows) -> Rows {
+    let batches = rows.batches.map(|batch| {
+        let batch = batch?;
+        check_digits(&batch).map(|()| batch)
+    });
+    Rows {
+        schema: rows.schema,
+        batches: batches.boxed(),
     }
 }

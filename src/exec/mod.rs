@@ -29,6 +29,7 @@ pub use databases::{Databases, Opener};
 pub use dry::Dry;
 pub use event::{Events, Listener};
 pub use keep::Keeper;
+pub use load::ready::load as load_rows;
 pub use run::{InDoubt, Run, execute};
 pub use scope::Scope;
 pub use script::{Answers, Asked, Script};

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use chrono::{Datelike, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Timelike};
 use indexmap::IndexMap;
 use pyo3::exceptions::PyTypeError;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{
-    PyBool, PyBytes, PyDate, PyDateAccess, PyDateTime, PyDelta, PyDeltaAccess, PyDict, PyFloat, PyInt,
-    PyList, PyNone, PyString, PyTime, PyTimeAccess, PyTuple, PyTzInfo,
+    PyBool, PyBytes, PyDate, PyDateTime, PyDelta, PyDict, PyFloat, PyInt, PyList, PyNone, PyString, PyTime,
+    PyTuple, PyTzInfo,
 };
 
 use super::bridge::PyRow;
@@ -160,11 +161,7 @@ pub fn from_python(object: &Bound<'_, PyAny>) -> PyResult<Value> {
         _ => {}
     }
     if let Ok(delta) = object.cast::<PyDelta>() {
-        let days = TimeDelta::days(delta.get_days().into());
-        let seconds = TimeDelta::seconds(delta.get_seconds().into());
-        return Ok(Value::Duration(
-            days + seconds + TimeDelta::microseconds(delta.get_microseconds().into()),
-        ));
+        return span(delta).map(Value::Duration);
     }
     // Any other mapping or iterable: generators, dict views, sets, Headers.
     if object.hasattr("keys")? && object.hasattr("__getitem__")? {
@@ -209,15 +206,37 @@ fn pairs(dict: &Bound<'_, PyDict>) -> PyResult<Value> {
         .map(|pairs| Value::Pairs(Arc::new(pairs)))
 }
 
-fn date(d: &impl PyDateAccess) -> PyResult<NaiveDate> {
-    NaiveDate::from_ymd_opt(d.get_year(), d.get_month().into(), d.get_day().into())
-        .ok_or_else(|| PyTypeError::new_err("not a date"))
+// By their attributes: the interface of C that all versions of Python share has no others.
+
+fn date(d: &Bound<'_, PyAny>) -> PyResult<NaiveDate> {
+    let py = d.py();
+    let (month, day) = (d.getattr(intern!(py, "month"))?, d.getattr(intern!(py, "day"))?);
+    NaiveDate::from_ymd_opt(
+        d.getattr(intern!(py, "year"))?.extract()?,
+        month.extract()?,
+        day.extract()?,
+    )
+    .ok_or_else(|| PyTypeError::new_err("not a date"))
 }
 
-fn clock(t: &impl PyTimeAccess) -> PyResult<NaiveTime> {
-    let (h, m, s) = (t.get_hour().into(), t.get_minute().into(), t.get_second().into());
-    NaiveTime::from_hms_micro_opt(h, m, s, t.get_microsecond())
-        .ok_or_else(|| PyTypeError::new_err("not a time"))
+fn clock(t: &Bound<'_, PyAny>) -> PyResult<NaiveTime> {
+    let py = t.py();
+    let part = |name: &Bound<'_, PyString>| -> PyResult<u32> { t.getattr(name)?.extract() };
+    NaiveTime::from_hms_micro_opt(
+        part(intern!(py, "hour"))?,
+        part(intern!(py, "minute"))?,
+        part(intern!(py, "second"))?,
+        part(intern!(py, "microsecond"))?,
+    )
+    .ok_or_else(|| PyTypeError::new_err("not a time"))
+}
+
+fn span(delta: &Bound<'_, PyAny>) -> PyResult<TimeDelta> {
+    let py = delta.py();
+    let part = |name: &Bound<'_, PyString>| -> PyResult<i64> { delta.getattr(name)?.extract() };
+    let (days, seconds) = (part(intern!(py, "days"))?, part(intern!(py, "seconds"))?);
+    let micros = part(intern!(py, "microseconds"))?;
+    Ok(TimeDelta::days(days) + TimeDelta::seconds(seconds) + TimeDelta::microseconds(micros))
 }
 
 fn moment(t: &Bound<'_, PyDateTime>) -> PyResult<Value> {
@@ -233,9 +252,8 @@ fn moment(t: &Bound<'_, PyDateTime>) -> PyResult<Value> {
     if t.call_method0("utcoffset")?.is_none() {
         return Ok(Value::Timestamp(NaiveDateTime::new(date(t)?, clock(t)?)));
     }
-    let offset = t.call_method0("utcoffset")?;
-    let offset = offset.cast::<PyDelta>()?;
-    let seconds = offset.get_days() * 86_400 + offset.get_seconds();
+    let offset = span(&t.call_method0("utcoffset")?)?.num_seconds();
+    let seconds = i32::try_from(offset).map_err(|_| PyTypeError::new_err("not a zone"))?;
     let naive = NaiveDateTime::new(date(t)?, clock(t)?);
     let zone = FixedOffset::east_opt(seconds).ok_or_else(|| PyTypeError::new_err("not a zone"))?;
     let moment = naive

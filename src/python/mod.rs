@@ -16,6 +16,7 @@ mod start;
 mod start;
 
 pub use call::Call;
+pub use convert::{from_python, to_python};
 pub use interpreter::{Interpreter as Python, Visit};
 pub use parser::{NamedTable, Parsed, ParserTables};
 pub use rows::OnFull;

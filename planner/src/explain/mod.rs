@@ -1,9 +1,11 @@
-//! The plan, shown: as text, DOT and Mermaid. Its JSON form is the plan's own.
+//! The plan, shown: as text, SVG, DOT and Mermaid. Its JSON form is the plan's own.
 
 mod diagram;
+mod svg;
 mod text;
 
 pub use diagram::{dot, mermaid};
+pub use svg::svg;
 pub use text::text;
 
 use std::collections::BTreeSet;

@@ -9,6 +9,7 @@ mod filling;
 pub mod frozen;
 mod given;
 mod loader;
+pub mod ready;
 pub mod rows;
 pub mod sink;
 pub mod table;

@@ -2,24 +2,22 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, SchemaRef};
 use async_trait::async_trait;
 use futures::StreamExt;
 use sequor_planner::ops::Transform;
 
-use crate::batch::plain::conformed;
-use crate::batch::types::{Logical, arrow_schema, sql_name};
-use crate::error::{Error, ErrorKind, Result};
+use crate::batch::types::arrow_schema;
+use crate::error::Result;
 use crate::exec::context::StepContext;
 use crate::exec::load::appends::{self, Appended};
-use crate::exec::load::columns::{ColumnSpec, typed};
+use crate::exec::load::columns::typed;
+use crate::exec::load::ready::{specs_of, write};
 use crate::exec::load::write_mode;
 use crate::local;
-use crate::sources::database::{Database, Rows, TableName};
+use crate::sources::database::{Database, TableName};
 use crate::sources::key::upsert_key;
 use crate::sources::landing::duplicate_keys_error;
 use crate::sources::sql::column_list;
-use crate::sources::transaction::Load;
 use sequor_planner::ops::WriteMode;
 
 /// Databases as a step sees them.
@@ -52,12 +50,7 @@ pub async fn transform(
     let database = context.database(own).await?;
     let mut mode = write_mode(&step.write_mode, &*database);
     let rows = local::query(query, own, &sources).await?;
-    let specs: Vec<ColumnSpec> = rows
-        .schema
-        .fields()
-        .iter()
-        .map(|field| Ok(ColumnSpec::new(field.name(), type_name(field)?)))
-        .collect::<Result<_>>()?;
+    let specs = specs_of(&rows.schema)?;
     let columns = typed(&*database, &specs)?;
     if let WriteMode::Upsert(_) = &mode {
         let key = upsert_key(&mut mode, columns.iter().map(|c| c.name.as_str()))?;
@@ -95,18 +88,6 @@ pub async fn transform(
     }
 }
 
-/// Writes the rows. How many they are.
-async fn write(load: &mut Load, rows: Rows, schema: &SchemaRef) -> Result<u64> {
-    let mut batches = rows.batches;
-    let mut count = 0;
-    while let Some(batch) = batches.next().await {
-        let batch = conformed(&batch?, schema)?;
-        count += batch.num_rows() as u64;
-        load.write(batch).await?;
-    }
-    Ok(count)
-}
-
 /// # Errors
 /// Rows of the query with the same key: which would count is not known.
 async fn refuse_duplicate_keys(query: &str, own: &str, sources: &InSight<'_>, key: &[&str]) -> Result<()> {
@@ -121,20 +102,4 @@ async fn refuse_duplicate_keys(query: &str, own: &str, sources: &InSight<'_>, ke
         }
     }
     Ok(())
-}
-
-/// A type for the column of a result, by a name that every database here understands.
-fn type_name(field: &Field) -> Result<String> {
-    match (field.data_type(), Logical::of(field)) {
-        (_, Logical::Array) => Ok("jsonb".to_string()),
-        (DataType::List(_) | DataType::Struct(_) | DataType::Map(..), _) => {
-            let message = format!(
-                "column `{}` of the query is a {}, which tables can't hold",
-                field.name(),
-                field.data_type()
-            );
-            Err(Error::new(ErrorKind::Sql, message).help("cast it, for example to text"))
-        }
-        _ => Ok(sql_name(field)),
-    }
 }

@@ -1,0 +1,7 @@
+"""``python -m sequor_engine`` is the program ``sequor``."""
+
+import sys
+
+from ._cli import main
+
+sys.exit(main())

@@ -1,0 +1,64 @@
+"""The command line, for Python programs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from . import _engine
+from ._results import RunResult, result_of
+
+
+@dataclass(frozen=True)
+class RunnerResult:
+    """What a command came to."""
+
+    success: bool
+    """Whether it would exit with 0."""
+    exit_code: int
+    """0 done, 1 the flow failed, 2 the project or the command line is wrong, 130 interrupted."""
+    result: RunResult | None
+    """What a run did; None of other commands, and where none began."""
+
+
+class Runner:
+    """Runs commands as ``sequor`` does, in this process; they print on standard output and standard error.
+
+    Example:
+        >>> Runner().invoke(["--project-dir", folder, "validate"]).success
+        True
+    """
+
+    def invoke(self, args: Sequence[str]) -> RunnerResult:
+        """Runs a command. Ctrl-C stops a run in order.
+
+        Args:
+            args: The words of the command line behind ``sequor``.
+        """
+        if isinstance(args, str):
+            raise TypeError(f"a list of words is needed, and not the text {args!r}")
+        stop = _engine.Stop()
+        came: list[tuple[int, str | None] | BaseException] = []
+
+        def work() -> None:
+            try:
+                came.append(_engine.invoke(["sequor", *args], stop))
+            except BaseException as error:
+                came.append(error)
+
+        worker = threading.Thread(target=work, name="sequor", daemon=True)
+        worker.start()
+        try:
+            worker.join()
+        except BaseException:
+            stop.stop()
+            # A second one ends the wait.
+            worker.join()
+            raise
+        ended = came[0]
+        if isinstance(ended, BaseException):
+            raise ended
+        code, report = ended
+        result = None if report is None else result_of(report, None, None)
+        return RunnerResult(code == 0, code, result)
