@@ -14,12 +14,13 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from airflow.exceptions import AirflowException, AirflowFailException
 from sequor_engine import Project, ProjectError, SequorError, Stop
 
 try:
     from airflow.sdk import BaseOperator
-except ImportError:  # Airflow 2
+    from airflow.sdk.exceptions import AirflowException, AirflowFailException
+except ImportError:  # before Airflow 3.1
+    from airflow.exceptions import AirflowException, AirflowFailException
     from airflow.models import BaseOperator
 
 log = logging.getLogger(__name__)

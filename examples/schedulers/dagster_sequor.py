@@ -3,8 +3,6 @@
     defs = Definitions(assets=[flow_assets("/opt/flows/shop", "orders")])
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Any
 

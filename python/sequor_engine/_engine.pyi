@@ -2,6 +2,8 @@ from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from typing import Any, Final, final
 
+__all__ = ["Engine", "Rows", "Stop", "__version__", "invoke", "main"]
+
 __version__: Final[str]
 
 @final

@@ -15,7 +15,7 @@ import pytest
 
 from sequor_engine import Project, ProjectError, SequorError
 
-ROWS = [{"id": 1, "name": "Ada", "score": 1.5}, {"id": 2, "name": None, "score": None}]
+ROWS: list[dict[str, Any]] = [{"id": 1, "name": "Ada", "score": 1.5}, {"id": 2, "name": None, "score": None}]
 
 
 @pytest.fixture
@@ -30,12 +30,13 @@ def test_each_library_reads_rows(filled: Project) -> None:
     assert filled.query("stage", sql).to_pylist() == ROWS
     assert pyarrow.table(filled.query("stage", sql)).to_pylist() == ROWS
     assert polars.DataFrame(filled.query("stage", sql)).to_dicts() == ROWS
-    frame = pandas.DataFrame.from_arrow(filled.query("stage", sql))
+    frame = pandas.DataFrame.from_arrow(filled.query("stage", sql))  # type: ignore[attr-defined]
     assert frame["id"].tolist() == [1, 2] and frame["name"][0] == "Ada"
     rows = pyarrow.table(filled.table("stage", "people"))
     assert rows.num_rows == 2
     reader = pyarrow.RecordBatchReader.from_stream(filled.table("stage", "people"))
-    assert duckdb.sql("select sum(id) from reader").fetchall() == [(3,)]
+    found = duckdb.sql("select sum(id) from reader")
+    assert found is not None and found.fetchall() == [(3,)]
 
 
 def test_rows_are_read_once(filled: Project) -> None:
