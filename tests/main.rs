@@ -4,6 +4,7 @@
 
 mod batch;
 mod contract;
+mod docs;
 mod engine;
 mod flows;
 mod language;

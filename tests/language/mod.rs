@@ -65,7 +65,9 @@ fn corpus() {
         }
     });
     if updating() {
-        std::fs::write(folder().join("README.md"), page::render(&self::cases())).expect("the page");
+        for (name, text) in page::render(&self::cases()) {
+            std::fs::write(pages().join(name), text).expect("the page");
+        }
     }
     let mut failures = failures.into_inner().expect("no panic");
     failures.sort();
@@ -76,6 +78,11 @@ fn corpus() {
         cases.len(),
         failures.join("\n\n")
     );
+}
+
+/// Where the pages are.
+fn pages() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/by-example")
 }
 
 /// A new database of a kind.
@@ -136,16 +143,16 @@ fn difference(expected: &str, got: &str) -> String {
 }
 
 #[test]
-fn the_page_shows_the_corpus() {
-    let path = folder().join("README.md");
-    let page = page::render(&cases());
+fn the_pages_show_the_corpus() {
     if updating() {
-        // The test of the cases writes it, when their results are there.
+        // The test of the cases writes them, when their results are there.
         return;
     }
-    let there = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        there == page,
-        "tests/language/README.md is stale: UPDATE_CORPUS=1 cargo test --test it language"
-    );
+    for (name, page) in page::render(&cases()) {
+        let there = std::fs::read_to_string(pages().join(&name)).unwrap_or_default();
+        assert!(
+            there == page,
+            "docs/by-example/{name} is stale: UPDATE_CORPUS=1 cargo test --test it language"
+        );
+    }
 }
