@@ -2,7 +2,7 @@ from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from typing import Any, Final, final
 
-__all__ = ["Engine", "Rows", "Stop", "__version__", "invoke", "main"]
+__all__ = ["Engine", "Rows", "Stop", "__version__", "invoke", "main", "settle"]
 
 __version__: Final[str]
 
@@ -63,3 +63,4 @@ class Stop:
 
 def main(words: Sequence[str]) -> int: ...
 def invoke(words: Sequence[str], stop: Stop) -> tuple[int, str | None]: ...
+def settle() -> bool: ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import json
 import os
 import threading
@@ -15,6 +16,9 @@ from ._engine import Rows, Stop
 from ._plan import Plan
 from ._results import RunResult, result_of
 from .errors import Finding, finding_of
+
+# Python code of a run that was stopped may still be at work when the program ends.
+atexit.register(_engine.settle)
 
 Event = dict[str, Any]
 """One thing that happened, as a line of ``sequor run --format json``."""
@@ -219,7 +223,7 @@ class Project:
                 error = caught
             loop.call_soon_threadsafe(end, result, error)
 
-        threading.Thread(target=work, name=f"sequor {flow}", daemon=True).start()
+        threading.Thread(target=work, name=f"sequor {flow}").start()
         try:
             result = await asyncio.shield(ended)
         except asyncio.CancelledError:
@@ -305,7 +309,25 @@ class Project:
 def _ids(given: Sequence[str]) -> list[str]:
     if isinstance(given, str):
         raise TypeError(f"a list of names is needed, and not the text {given!r}")
+    for name in given:
+        if not isinstance(name, str):
+            raise TypeError(f"a list of names is needed, and {name!r} is none")
     return list(given)
+
+
+def _path(name: str, given: str | os.PathLike[str] | None) -> str | None:
+    if given is None:
+        return None
+    try:
+        return str(os.fspath(given))
+    except TypeError:
+        raise TypeError(f"{name} is a path, and not {given!r}") from None
+
+
+def _count(name: str, given: int) -> int:
+    if isinstance(given, bool) or not isinstance(given, int) or given < 0:
+        raise TypeError(f"{name} is a number of rows, and not {given!r}")
+    return given
 
 
 def _options(
@@ -321,6 +343,19 @@ def _options(
     wait: float | None,
     timeout: float | None,
 ) -> dict[str, Any]:
+    for name, given in (("resume", resume), ("dry_run", dry_run)):
+        if given == "" or not isinstance(given, (bool, str) if name == "resume" else (bool, DryRun)):
+            what = "True, or the id of a run" if name == "resume" else "True, or a DryRun"
+            raise TypeError(f"{name} is {what}, and not {given!r}")
+    for name, seconds in (("wait", wait), ("timeout", timeout)):
+        if seconds is None:
+            continue
+        if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
+            raise TypeError(f"{name} is a number of seconds, and not {seconds!r}")
+        if not 0 <= seconds < 1e9:
+            raise ValueError(f"{name} is a number of seconds from 0 on, and not {seconds!r}")
+    if record is not None and replay is not None:
+        raise ValueError("what is replayed is recorded already: record or replay")
     if force and not resume:
         raise ValueError("force says how a run is gone on with: it needs resume")
     if resume and (select or exclude or in_order or from_step or dry_run):
@@ -329,20 +364,20 @@ def _options(
     return {
         "select": _ids(select),
         "exclude": _ids(exclude),
-        "in_order": in_order,
-        "from_step": from_step,
+        "in_order": bool(in_order),
+        "from_step": None if from_step is None else str(from_step),
         "resume": "" if resume is True else resume or None,
-        "force": force,
-        "record": record,
-        "replay": replay,
+        "force": bool(force),
+        "record": _path("record", record),
+        "replay": _path("replay", replay),
         "wait": wait,
         "timeout": timeout,
         "dry_run": None
         if tried is None
         else {
-            "sample": tried.sample,
-            "fixtures": tried.fixtures,
-            "offline": tried.offline,
-            "diff": tried.diff,
+            "sample": _count("sample", tried.sample),
+            "fixtures": _path("fixtures", tried.fixtures),
+            "offline": bool(tried.offline),
+            "diff": bool(tried.diff),
         },
     }

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from . import _engine
 from ._results import RunResult, result_of
+
+atexit.register(_engine.settle)
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class Runner:
             except BaseException as error:
                 came.append(error)
 
-        worker = threading.Thread(target=work, name="sequor", daemon=True)
+        worker = threading.Thread(target=work, name="sequor")
         worker.start()
         try:
             worker.join()

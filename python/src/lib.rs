@@ -24,7 +24,7 @@ mod _engine {
     #[pymodule_export]
     use super::stop::Stop;
     #[pymodule_export]
-    use super::words::{invoke, main};
+    use super::words::{invoke, main, settle};
 
     use pyo3::prelude::*;
 

@@ -16,7 +16,6 @@ use sequor::python::from_python;
 use sequor::value::Value;
 use sequor_planner::ops::WriteMode;
 use sequor_planner::{PlanOptions, explain};
-use tokio_util::sync::CancellationToken;
 
 use crate::errors::{json, not_compiled, raised};
 use crate::rows::{Rows, given};
@@ -109,7 +108,7 @@ impl Engine {
             checked.map(|checked| checked.found).map_err(|e| raised(&e))
         };
         let runtime = threads()?;
-        let found = wait(py, &runtime, &CancellationToken::new(), work, None);
+        let found = wait(py, &runtime, None, work, None);
         runtime.shutdown_background();
         json(&found?)
     }
@@ -133,7 +132,7 @@ impl Engine {
                 .map_err(|e| not_compiled(&e))
         };
         let runtime = threads()?;
-        let compiled = wait(py, &runtime, &CancellationToken::new(), work, None);
+        let compiled = wait(py, &runtime, None, work, None);
         runtime.shutdown_background();
         let plan = compiled?.plan.without_secrets();
         Ok((json(&plan)?, explain::text(&plan), explain::svg(&plan)))
@@ -190,7 +189,7 @@ impl Engine {
                 .cancel(token);
             session.start(&compiled).await.map_err(|e| raised(&e))
         };
-        let run = wait(py, &runtime, &stop.token, starting, None).and_then(|mut run| {
+        let run = wait(py, &runtime, Some(&stop.token), starting, None).and_then(|mut run| {
             let told = on_event.and_then(|to| {
                 Some(Told {
                     events: run.events()?,
@@ -198,7 +197,7 @@ impl Engine {
                 })
             });
             let ending = async move { run.wait().await.map_err(|e| raised(&e)) };
-            wait(py, &runtime, &stop.token, ending, told)
+            wait(py, &runtime, Some(&stop.token), ending, told)
         });
         let tried = dry_run.map(|dry_run| {
             let looking = async move {
@@ -206,7 +205,7 @@ impl Engine {
                 dry_run.close().await;
                 report.map_err(|e| raised(&e))
             };
-            wait(py, &runtime, &CancellationToken::new(), looking, None)
+            wait(py, &runtime, None, looking, None)
         });
         // A query of Python's that blocks must not keep the process.
         py.detach(|| runtime.shutdown_timeout(Duration::from_millis(100)));
@@ -246,7 +245,7 @@ impl Engine {
             done.map_err(|e| raised(&e))
         };
         let runtime = threads()?;
-        let done = wait(py, &runtime, &CancellationToken::new(), work, None);
+        let done = wait(py, &runtime, None, work, None);
         runtime.shutdown_background();
         done
     }
@@ -296,7 +295,7 @@ impl Engine {
             }
         };
         let runtime = threads()?;
-        let (rows, session) = wait(py, &runtime, &CancellationToken::new(), work, None)?;
+        let (rows, session) = wait(py, &runtime, None, work, None)?;
         Ok(Rows::new(rows, session, runtime))
     }
 }

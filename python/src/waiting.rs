@@ -1,9 +1,11 @@
 //! Waiting for the engine with Python's lock given away, so that other threads go on, signals arrive and events are told.
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use sequor::event::Event;
 use tokio::runtime::{Builder, Runtime};
@@ -23,9 +25,11 @@ pub struct Told {
 
 enum Heard<T> {
     Done(PyResult<T>),
-    Event(Option<Arc<Event>>),
-    Tick,
+    Event(Arc<Event>),
 }
+
+/// How many events wait for a listener before the run waits for it.
+const QUEUE: usize = 64;
 
 /// Creates the threads of one call. They end with it: a process that forks afterwards has none of them.
 ///
@@ -35,63 +39,72 @@ pub fn threads() -> PyResult<Runtime> {
     Ok(Builder::new_multi_thread().enable_all().build()?)
 }
 
-/// Waits for the end of `work`. A signal that raises, or a listener that does, stops it in order, and is raised behind its end; a
-/// second signal is raised at once.
+/// Waits for the end of `work`. A signal that raises ends it at once; where it can be stopped in order, it is, as by a listener that
+/// raises, and that is raised behind its end; a second signal is raised at once.
 ///
 /// # Errors
 /// Those of the work; what was raised meanwhile.
 pub fn wait<T: Send + 'static>(
     py: Python<'_>,
     runtime: &Runtime,
-    stop: &CancellationToken,
+    stop: Option<&CancellationToken>,
     work: impl Future<Output = PyResult<T>> + Send + 'static,
-    mut told: Option<Told>,
+    told: Option<Told>,
 ) -> PyResult<T> {
-    let mut task = runtime.spawn(work);
-    let mut raised: Option<PyErr> = None;
-    loop {
-        let events = told.as_mut().map(|told| &mut told.events);
-        let heard = py.detach(|| {
-            runtime.block_on(async {
-                let next = async {
-                    match events {
-                        Some(events) => events.recv().await,
-                        None => std::future::pending().await,
-                    }
-                };
-                tokio::select! {
-                    biased;
-                    event = next => Heard::Event(event),
-                    done = &mut task => Heard::Done(done.unwrap_or_else(|e| {
-                        Err(pyo3::exceptions::PyRuntimeError::new_err(format!("the engine stopped: {e}")))
-                    })),
-                    () = tokio::time::sleep(TICK) => Heard::Tick,
+    // Not the runtime's own channels and clock: its threads may all be computing.
+    let (send, heard) = sync_channel(QUEUE);
+    let to = told.map(|Told { mut events, to }| {
+        let send = send.clone();
+        runtime.spawn_blocking(move || {
+            while let Some(event) = events.blocking_recv() {
+                if send.send(Heard::Event(event)).is_err() {
+                    return;
                 }
-            })
-        });
-        let of_listener = match heard {
-            Heard::Done(done) => return raised.map_or(done, Err),
-            // All of it was told.
-            Heard::Event(None) => {
-                told = None;
-                continue;
             }
-            Heard::Event(Some(event)) => match &told {
-                Some(told) if raised.is_none() => tell(py, &told.to, &event),
+        });
+        to
+    });
+    let task = runtime.spawn(async move {
+        let done = work.await;
+        // The one who waits may be gone.
+        let _ = send.send(Heard::Done(done));
+    });
+    let heard = Mutex::new(heard);
+    let next = || {
+        heard
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .recv_timeout(TICK)
+    };
+    let (mut done, mut raised) = (None, None);
+    loop {
+        let of_listener = match py.detach(next) {
+            Ok(Heard::Event(event)) => match &to {
+                Some(to) if raised.is_none() => tell(py, to, &event),
                 _ => Ok(()),
             },
-            Heard::Tick => Ok(()),
-        };
-        if let Err(error) = of_listener {
-            stop.cancel();
-            raised = Some(error);
-        }
-        if let Err(error) = py.check_signals() {
-            if raised.is_some() {
-                task.abort();
-                return Err(error);
+            Ok(Heard::Done(ended)) => {
+                done = Some(ended);
+                continue;
             }
-            stop.cancel();
+            Err(RecvTimeoutError::Timeout) => Ok(()),
+            // Behind the end, when all events were told.
+            Err(RecvTimeoutError::Disconnected) => {
+                let stopped = || Err(PyRuntimeError::new_err("the engine stopped without a result"));
+                return raised.map_or_else(|| done.unwrap_or_else(stopped), Err);
+            }
+        };
+        for error in [of_listener.err(), py.check_signals().err()]
+            .into_iter()
+            .flatten()
+        {
+            match stop {
+                Some(stop) if raised.is_none() => stop.cancel(),
+                _ => {
+                    task.abort();
+                    return Err(error);
+                }
+            }
             raised = Some(error);
         }
     }

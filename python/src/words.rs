@@ -1,6 +1,7 @@
 //! The command line: as a program, and for programs.
 
 use std::ffi::OsString;
+use std::time::Duration;
 
 use pyo3::prelude::*;
 
@@ -11,6 +12,12 @@ use crate::stop::Stop;
 #[pyfunction]
 pub fn main(py: Python<'_>, words: Vec<OsString>) -> u8 {
     py.detach(|| sequor::cli::invoke(words, None).exit as u8)
+}
+
+/// Ends Python code of flows that still runs, before the interpreter ends. Whether all of it did, in 10 seconds.
+#[pyfunction]
+pub fn settle(py: Python<'_>) -> bool {
+    sequor::python::settle(py, Duration::from_secs(10))
 }
 
 /// Runs a command in a process that has more to do. What it would exit with, and the report of its run as JSON.

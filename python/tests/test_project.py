@@ -119,8 +119,31 @@ def test_options_that_contradict_each_other_are_refused(project: Project) -> Non
         project.run("orders", force=True)
     with pytest.raises(ValueError, match="resume"):
         project.run("orders", resume=True, select=["fetch_orders"])
-    with pytest.raises(ValueError, match="seconds"):
+    with pytest.raises(ValueError, match="timeout is a number of seconds"):
         project.run("orders", timeout=-1)
+    with pytest.raises(ValueError, match="record or replay"):
+        project.run("orders", record="a", replay=REPLAY)
+    wrong: dict[str, Any]
+    for wrong in (
+        {"resume": ""},
+        {"resume": 7},
+        {"dry_run": "yes"},
+        {"dry_run": DryRun(sample=-1)},
+        {"timeout": "10m"},
+        {"replay": 7},
+        {"select": [7]},
+    ):
+        with pytest.raises(TypeError, match="and not|is none"):
+            project.run("orders", **wrong)
+
+
+def test_data_without_an_end_is_refused(project: Project) -> None:
+    endless: list[Any] = []
+    endless.append(endless)
+    with pytest.raises(ValueError, match="holds itself"):
+        project.run("orders", vars={"q": endless})
+    with pytest.raises(TypeError, match="column `a`.*holds itself"):
+        project.load("stage", "deep", [{"a": endless}])
 
 
 def test_a_listener_that_raises_stops_the_run(slow: Project) -> None:

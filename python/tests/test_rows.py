@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import datetime
 import decimal
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy
 import pandas
 import polars
 import pyarrow
@@ -110,7 +112,7 @@ def test_values_keep_their_kinds(project: Project, folder: Path) -> None:
 
 
 def test_what_is_no_rows_is_refused(project: Project) -> None:
-    with pytest.raises(SequorError, match="a number and a string"):
+    with pytest.raises(SequorError, match="an integer and a string"):
         project.load("stage", "people", [{"id": 1}, {"id": "x"}])
     with pytest.raises(TypeError, match="list of dictionaries"):
         project.load("stage", "people", [1, 2])  # type: ignore[list-item]
@@ -143,3 +145,96 @@ def test_no_rows_are_no_change_and_a_replacement_needs_columns(filled: Project) 
     assert filled.table("stage", "people").to_pylist() == []
     with pytest.raises(SequorError, match="no columns"):
         filled.load("stage", "people", [])
+
+
+def test_rows_go_from_table_to_table(filled: Project) -> None:
+    assert filled.load("stage", "copy", filled.table("stage", "people")) == 2
+    reader = pyarrow.RecordBatchReader.from_stream(filled.query("stage", "select * from copy"))
+    assert filled.load("stage", "again", reader) == 2
+    schema = pyarrow.schema([("n", pyarrow.int64())])
+
+    def asks() -> Any:
+        for row in filled.query("stage", "select count(*) as n from again").to_pylist():
+            yield pyarrow.record_batch({"n": pyarrow.array([row["n"]], pyarrow.int64())}, schema=schema)
+
+    assert filled.load("stage", "counts", pyarrow.RecordBatchReader.from_batches(schema, asks())) == 1
+    assert filled.table("stage", "counts").to_pylist() == [{"n": 2}]
+
+
+def test_threads_that_share_a_reader_take_turns(project: Project) -> None:
+    project.load("stage", "big", pyarrow.table({"i": pyarrow.array(range(200_000))}))
+    reader = pyarrow.RecordBatchReader.from_stream(project.table("stage", "big"))
+
+    def read(_: int) -> int:
+        count = 0
+        while True:
+            try:
+                count += reader.read_next_batch().num_rows
+            except StopIteration:
+                return count
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(read, range(4))) == 200_000
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"id": 1.5},
+        {"id": decimal.Decimal("1.9")},
+        {"truth": 7},
+        {"day": datetime.datetime(2024, 5, 6, 15)},
+        {"exact": decimal.Decimal("1.19")},
+        {"moment": datetime.datetime(2024, 5, 6, 15, tzinfo=datetime.timezone.utc)},
+    ],
+)
+@pytest.mark.parametrize("mode", ["append", "upsert"])
+def test_values_that_would_change_are_refused(project: Project, row: dict[str, Any], mode: str) -> None:
+    first = {
+        "key": 1,
+        "id": 1,
+        "truth": True,
+        "day": datetime.date(2024, 5, 6),
+        "exact": decimal.Decimal("1.2"),
+        "moment": datetime.datetime(2024, 5, 6),
+    }
+    project.load("stage", "kinds", [first])
+    key = ["key"] if mode == "upsert" else []
+    with pytest.raises(SequorError, match=next(iter(row))):
+        project.load("stage", "kinds", [{"key": 1, **row}], write_mode=mode, primary_key=key)
+    assert project.table("stage", "kinds").to_pylist() == [first]
+    # What is the same value is taken, whatever its type.
+    fits = [{"key": 2, "id": 2.0, "exact": 3}]
+    assert project.load("stage", "kinds", fits, write_mode=mode, primary_key=key) == 1
+
+
+def test_values_of_libraries(project: Project) -> None:
+    rows = [{"n": numpy.int64(7), "f": numpy.float64(0.5), "t": pandas.NaT, "m": pandas.NA}]
+    assert project.load("stage", "odd", rows) == 1
+    assert project.table("stage", "odd").to_pylist() == [{"n": 7, "f": 0.5, "t": None, "m": None}]
+    with pytest.raises(SequorError, match="column `a`.*JSON"):
+        project.load("stage", "odd", [{"a": {"k": float("nan")}}])
+    with pytest.raises(SequorError, match="a float, and|floats, and"):
+        project.load("stage", "odd", [{"a": 2**53 + 1}, {"a": 0.5}])
+    with pytest.raises(SequorError, match="timestamp without a zone and a timestamp with a zone"):
+        moment = datetime.datetime(2024, 5, 6)
+        project.load("stage", "odd", [{"a": moment}, {"a": moment.replace(tzinfo=datetime.timezone.utc)}])
+    for table in (
+        pyarrow.table({"n": pyarrow.array([2**64 - 1], pyarrow.uint64())}),
+        pyarrow.table({"t": pyarrow.Array.from_buffers(pyarrow.string(), 1, [None, pyarrow.py_buffer(b"\0\0\0\0\1\0\0\0"), pyarrow.py_buffer(b"\xff")])}),
+    ):
+        with pytest.raises(SequorError) as raised:
+            project.load("stage", "odd", table)
+        assert raised.value.code != "SQ1099", raised.value
+    with pytest.raises(KeyError, match="mine"):
+        project.load("stage", "odd", raising())
+
+
+def raising() -> Any:
+    yield {"a": 1}
+    raise KeyError("mine")
+
+
+def test_the_history_is_not_written(project: Project) -> None:
+    with pytest.raises(ProjectError, match="history"):
+        project.load("_sequor", "runs", ROWS)

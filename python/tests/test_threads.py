@@ -116,3 +116,52 @@ def test_a_process_that_forks_runs_flows_in_both(project: Project) -> None:
             os._exit(code)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert project.run("orders", replay=REPLAY).ok
+
+
+def test_an_interrupt_ends_a_query(folder: Path) -> None:
+    script = """
+from sequor_engine import Project
+project = Project(".")
+project.load("stage", "big", [{"i": n} for n in range(100_000)])
+print("asks", flush=True)
+project.query("stage", "select count(*) as c from big a, big b where a.i * b.i % 7 = 3").to_pylist()
+"""
+    process = subprocess.Popen([sys.executable, "-c", script], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None and process.stdout.readline() == "asks\n"
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=20)
+    assert "KeyboardInterrupt" in told and process.returncode in (-signal.SIGINT, 130), told
+
+
+def test_a_program_ends_in_order_behind_a_run_that_was_stopped(folder: Path) -> None:
+    (folder / "flows/busy.yaml").write_text(
+        "- op: set_variable\n  set_expression: |\n    import time\n    for _ in range(100): time.sleep(0.1)\n    return {'a': 1}\n"
+    )
+    script = """
+import threading
+from sequor_engine import Project, Stop
+stop = Stop()
+threading.Timer(0.7, stop.stop).start()
+print(Project(".").run("busy", stop=stop).status)
+"""
+    for _ in range(4):
+        ran = subprocess.run([sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, timeout=60)
+        assert (ran.returncode, ran.stdout, ran.stderr) == (0, "interrupted\n", ""), ran
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_rows_are_read_where_they_were_asked_for(project: Project) -> None:
+    project.load("stage", "people", [{"id": 1}])
+    rows = project.table("stage", "people")
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            rows.to_pylist()
+        except ValueError as error:
+            code = 0 if "forked" in str(error) else 2
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert rows.to_pylist() == [{"id": 1}]

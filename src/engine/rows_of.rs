@@ -62,25 +62,31 @@ enum Kind {
 }
 
 fn kind_of(name: &str, values: &[&Value]) -> Result<Kind> {
-    let mut found: Option<(Kind, &Value)> = None;
+    let mut found: Option<Kind> = None;
     for value in values {
         let Some(kind) = of_value(name, value)? else {
             continue;
         };
         found = Some(match found {
-            None => (kind, value),
-            Some((before, first)) => match both(before, kind) {
-                Some(kind) => (kind, first),
-                None => {
-                    let message = format!("column `{name}` has {} and {}", first.kind(), value.kind());
-                    return Err(Error::new(ErrorKind::Data, message)
-                        .help("give all of its values one type: str(value) makes a text"));
-                }
-            },
+            None => kind,
+            Some(before) => both(before, kind).ok_or_else(|| {
+                let message = format!("column `{name}` has {} and {}", before.name(), kind.name());
+                Error::new(ErrorKind::Data, message)
+                    .help("give all of its values one type: str(value) makes a text")
+            })?,
         });
     }
+    // A whole number beyond 53 bits would be another one as a float.
+    if found == Some(Kind::Float)
+        && let Some(whole) = values
+            .iter()
+            .find(|value| matches!(value, Value::Int(n) if n.unsigned_abs() > EXACT))
+    {
+        let message = format!("column `{name}` has floats, and {} is none", whole.to_text());
+        return Err(Error::new(ErrorKind::Data, message).help("give all of its values as decimal.Decimal"));
+    }
     // Nothing but nulls is a text.
-    Ok(found.map_or(Kind::Text, |(kind, _)| kind))
+    Ok(found.unwrap_or(Kind::Text))
 }
 
 fn of_value(name: &str, value: &Value) -> Result<Option<Kind>> {
@@ -108,6 +114,9 @@ fn of_value(name: &str, value: &Value) -> Result<Option<Kind>> {
     }))
 }
 
+/// Whole numbers that a float has exactly: up to 2 to the power of 53.
+const EXACT: u64 = 1 << 53;
+
 /// The kind that holds values of both.
 fn both(one: Kind, other: Kind) -> Option<Kind> {
     Some(match (one, other) {
@@ -120,6 +129,23 @@ fn both(one: Kind, other: Kind) -> Option<Kind> {
 }
 
 impl Kind {
+    /// What it is, for messages.
+    fn name(self) -> &'static str {
+        match self {
+            Kind::Text => "a string",
+            Kind::Bool => "a boolean",
+            Kind::Int => "an integer",
+            Kind::Float => "a float",
+            Kind::Decimal(_) => "a decimal",
+            Kind::Bytes => "bytes",
+            Kind::Date => "a date",
+            Kind::Time => "a time",
+            Kind::Timestamp => "a timestamp without a zone",
+            Kind::Instant => "a timestamp with a zone",
+            Kind::Json => "an object or a list",
+        }
+    }
+
     fn data_type(self) -> DataType {
         match self {
             Kind::Text | Kind::Json => DataType::Utf8,
@@ -151,17 +177,18 @@ impl Kind {
             });
             return Ok(Arc::new(bytes.collect::<BinaryArray>()));
         }
+        let wrong = |e: &dyn std::fmt::Display| Error::new(ErrorKind::Data, format!("column `{name}`: {e}"));
         let texts = values.iter().map(|value| match value {
-            Value::Null => None,
-            Value::Bool(truth) => Some(truth.to_string()),
-            value => Some(value.to_json_text()),
+            Value::Null => Ok(None),
+            Value::Bool(truth) => Ok(Some(truth.to_string())),
+            value if self == Kind::Json => serde_json::to_string(value).map(Some).map_err(|e| wrong(&e)),
+            value => Ok(Some(value.to_text())),
         });
-        let texts: ArrayRef = Arc::new(texts.collect::<StringArray>());
+        let texts: ArrayRef = Arc::new(texts.collect::<Result<StringArray>>()?);
         let strict = CastOptions {
             safe: false,
             ..CastOptions::default()
         };
-        cast_with_options(&texts, &self.data_type(), &strict)
-            .map_err(|e| Error::new(ErrorKind::Data, format!("column `{name}`: {e}")))
+        cast_with_options(&texts, &self.data_type(), &strict).map_err(|e| wrong(&e))
     }
 }

@@ -336,6 +336,10 @@ impl Session {
     /// # Errors
     /// As [`Session::database`]; columns that tables can't hold, a key that is none of them, what the database says.
     pub async fn load(&mut self, source: &str, name: &str, mode: &WriteMode, rows: Rows) -> Result<u64> {
+        if source == HISTORY {
+            let message = format!("`{HISTORY}` is the project's own history, which only runs write");
+            return Err(Error::new(ErrorKind::Project, message));
+        }
         self.options.files_exist = false;
         let database = self.open_database(source).await?;
         let target = named_table(&*database, None, None, name)?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::{Datelike, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Timelike};
 use indexmap::IndexMap;
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{
@@ -106,6 +106,18 @@ fn timestamp<'py>(
 /// # Errors
 /// Objects that are not data: a function, a set of a class of the user's.
 pub fn from_python(object: &Bound<'_, PyAny>) -> PyResult<Value> {
+    nested(object, MAX_DEPTH)
+}
+
+/// How deep data may be nested: a list that holds itself has no end.
+const MAX_DEPTH: usize = 200;
+
+fn nested(object: &Bound<'_, PyAny>, depth: usize) -> PyResult<Value> {
+    let Some(depth) = depth.checked_sub(1) else {
+        return Err(PyValueError::new_err(format!(
+            "data is nested deeper than {MAX_DEPTH} levels, or holds itself"
+        )));
+    };
     if object.is_instance_of::<PyNone>() {
         return Ok(Value::Null);
     }
@@ -125,21 +137,26 @@ pub fn from_python(object: &Bound<'_, PyAny>) -> PyResult<Value> {
         return Ok(Value::Float(n.value()));
     }
     if let Ok(dict) = object.cast::<PyDict>() {
-        return map(dict);
+        return map(dict, depth);
     }
     if let Ok(list) = object.cast::<PyList>() {
-        let items = list.iter().map(|item| from_python(&item));
+        let items = list.iter().map(|item| nested(&item, depth));
         return items.collect::<PyResult<Vec<_>>>().map(Value::list);
     }
     if let Ok(tuple) = object.cast::<PyTuple>() {
-        let items = tuple.iter().map(|item| from_python(&item));
+        let items = tuple.iter().map(|item| nested(&item, depth));
         return items.collect::<PyResult<Vec<_>>>().map(Value::list);
     }
     if let Ok(row) = object.cast::<PyRow>() {
-        return map(&row.get().to_dict(object.py())?);
+        return map(&row.get().to_dict(object.py())?, depth);
     }
     if let Ok(bytes) = object.cast::<PyBytes>() {
         return Ok(Value::Bytes(bytes.as_bytes().into()));
+    }
+    let kind = object.get_type();
+    // What pandas has for a value that is not there; the first is an instance of `datetime`.
+    if matches!(kind.name()?.to_str()?, "NaTType" | "NAType") {
+        return Ok(Value::Null);
     }
     if let Ok(t) = object.cast::<PyDateTime>() {
         return moment(t);
@@ -150,7 +167,6 @@ pub fn from_python(object: &Bound<'_, PyAny>) -> PyResult<Value> {
     if let Ok(t) = object.cast::<PyTime>() {
         return clock(t).map(Value::Time);
     }
-    let kind = object.get_type();
     match kind.name()?.to_str()? {
         "Decimal" => return Ok(Value::Number(object.str()?.to_str()?.into())),
         "UUID" => {
@@ -163,14 +179,22 @@ pub fn from_python(object: &Bound<'_, PyAny>) -> PyResult<Value> {
     if let Ok(delta) = object.cast::<PyDelta>() {
         return span(delta).map(Value::Duration);
     }
+    // A single value of numpy's.
+    if object.hasattr("dtype")?
+        && object
+            .getattr("shape")
+            .is_ok_and(|shape| shape.len().is_ok_and(|n| n == 0))
+    {
+        return nested(&object.call_method0("item")?, depth);
+    }
     // Any other mapping or iterable: generators, dict views, sets, Headers.
     if object.hasattr("keys")? && object.hasattr("__getitem__")? {
         let dict = PyDict::new(object.py());
         dict.update(object.cast::<pyo3::types::PyMapping>()?)?;
-        return map(&dict);
+        return map(&dict, depth);
     }
     if let Ok(items) = object.try_iter() {
-        let items = items.map(|item| from_python(&item?));
+        let items = items.map(|item| nested(&item?, depth));
         return items.collect::<PyResult<Vec<_>>>().map(Value::list);
     }
     Err(PyTypeError::new_err(format!(
@@ -179,20 +203,20 @@ pub fn from_python(object: &Bound<'_, PyAny>) -> PyResult<Value> {
     )))
 }
 
-fn map(dict: &Bound<'_, PyDict>) -> PyResult<Value> {
+fn map(dict: &Bound<'_, PyDict>, depth: usize) -> PyResult<Value> {
     let mut entries = IndexMap::with_capacity(dict.len());
     for (key, value) in dict.iter() {
         let Ok(key) = key.cast::<PyString>() else {
-            return pairs(dict);
+            return pairs(dict, depth);
         };
-        entries.insert(key.to_str()?.to_string(), from_python(&value)?);
+        entries.insert(key.to_str()?.to_string(), nested(&value, depth)?);
     }
     Ok(Value::Map(Arc::new(entries)))
 }
 
 /// A map with keys that are no text.
-fn pairs(dict: &Bound<'_, PyDict>) -> PyResult<Value> {
-    let key = |key: &Bound<'_, PyAny>| match from_python(key) {
+fn pairs(dict: &Bound<'_, PyDict>, depth: usize) -> PyResult<Value> {
+    let key = |key: &Bound<'_, PyAny>| match nested(key, depth) {
         Ok(Value::List(_) | Value::Map(_) | Value::Pairs(_)) | Err(_) => {
             Ok(Value::text(key.str()?.to_str()?))
         }
@@ -200,7 +224,7 @@ fn pairs(dict: &Bound<'_, PyDict>) -> PyResult<Value> {
     };
     let pairs = dict
         .iter()
-        .map(|(name, value)| Ok((key(&name)?, from_python(&value)?)));
+        .map(|(name, value)| Ok((key(&name)?, nested(&value, depth)?)));
     pairs
         .collect::<PyResult<Vec<_>>>()
         .map(|pairs| Value::Pairs(Arc::new(pairs)))

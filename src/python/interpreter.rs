@@ -1,8 +1,11 @@
 //! The thread that owns the interpreter. Others send it work and wait without blocking.
 
 use std::cell::Cell;
+use std::ffi::c_ulong;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::{Duration, Instant};
 
+use pyo3::types::PyAnyMethods;
 use tokio::sync::oneshot;
 
 use super::session::Session;
@@ -98,8 +101,10 @@ fn work(jobs: &mpsc::Receiver<Job>, broken: &Mutex<Option<Error>>) {
             return;
         }
     };
+    let thread = pyo3::Python::attach(ident).ok();
     while let Ok(job) = jobs.recv() {
         pyo3::Python::attach(|py| {
+            let _working = thread.map(Working::begin);
             job(&mut Visit {
                 py,
                 session: &mut session,
@@ -107,3 +112,57 @@ fn work(jobs: &mpsc::Receiver<Job>, broken: &Mutex<Option<Error>>) {
         });
     }
 }
+
+/// Threads that are in the middle of Python code, by Python's numbers of them. The process has one interpreter, so that this is
+/// of the process, too.
+static WORKING: Mutex<Vec<c_ulong>> = Mutex::new(Vec::new());
+
+/// A visit under way.
+struct Working(c_ulong);
+
+impl Working {
+    /// Notes a visit.
+    fn begin(thread: c_ulong) -> Working {
+        WORKING
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(thread);
+        Working(thread)
+    }
+}
+
+/// Python's number of this thread.
+fn ident(py: pyo3::Python<'_>) -> pyo3::PyResult<c_ulong> {
+    py.import("threading")?.call_method0("get_ident")?.extract()
+}
+
+impl Drop for Working {
+    fn drop(&mut self) {
+        let mut working = WORKING.lock().unwrap_or_else(PoisonError::into_inner);
+        working.retain(|thread| *thread != self.0);
+    }
+}
+
+/// Ends Python code of ours that still runs: an interpreter that ends under it breaks down. Whether all of it ended in time.
+#[allow(unsafe_code)]
+pub fn settle(py: pyo3::Python<'_>, patience: Duration) -> bool {
+    let until = Instant::now() + patience;
+    loop {
+        let working = WORKING.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if working.is_empty() {
+            return true;
+        }
+        if Instant::now() > until {
+            return false;
+        }
+        for thread in working {
+            let exit = py.get_type::<pyo3::exceptions::PySystemExit>();
+            // SAFETY: Python's lock is held; a thread that is gone is not found, and nothing is done.
+            unsafe { pyo3::ffi::PyThreadState_SetAsyncExc(thread as _, exit.as_ptr()) };
+        }
+        py.detach(|| std::thread::sleep(TICK));
+    }
+}
+
+/// How often [`settle`] looks.
+const TICK: Duration = Duration::from_millis(10);

@@ -17,6 +17,6 @@ mod start;
 
 pub use call::Call;
 pub use convert::{from_python, to_python};
-pub use interpreter::{Interpreter as Python, Visit};
+pub use interpreter::{Interpreter as Python, Visit, settle};
 pub use parser::{NamedTable, Parsed, ParserTables};
 pub use rows::OnFull;

@@ -3,8 +3,26 @@
 mod blocks;
 mod links;
 mod reference;
+mod shell;
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// What a command that is good prints.
+fn sequor(words: &[&str]) -> String {
+    let ran = Command::new(env!("CARGO_BIN_EXE_sequor"))
+        .args(words)
+        .env("COLUMNS", "100")
+        .env_remove("RUST_BACKTRACE")
+        .output()
+        .unwrap();
+    assert!(
+        ran.status.success(),
+        "{words:?}: {}",
+        String::from_utf8_lossy(&ran.stderr)
+    );
+    String::from_utf8(ran.stdout).unwrap()
+}
 
 /// The folder of the pages.
 fn folder() -> PathBuf {

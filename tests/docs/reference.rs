@@ -1,24 +1,10 @@
 //! Pages that are made of the program: its keys, commands and codes.
 
 use std::fmt::Write;
-use std::process::Command;
 
 use serde_json::Value;
 
-fn sequor(words: &[&str]) -> String {
-    let ran = Command::new(env!("CARGO_BIN_EXE_sequor"))
-        .args(words)
-        .env("COLUMNS", "100")
-        .env_remove("RUST_BACKTRACE")
-        .output()
-        .unwrap();
-    assert!(
-        ran.status.success(),
-        "{words:?}: {}",
-        String::from_utf8_lossy(&ran.stderr)
-    );
-    String::from_utf8(ran.stdout).unwrap()
-}
+use super::sequor;
 
 /// Compares a page with what it has to be, or writes it.
 fn compare(name: &str, page: &str) {

@@ -186,7 +186,7 @@ fn what_is_wrong_is_told() {
     );
     project
         .sequor(&["run", "main"])
-        .fails(1, &["column `l` of the query is a", "cast it"]);
+        .fails(1, &["column `l` is a", "cast it"]);
     project.write("flows/main.yaml", &flow("stage", "  engine: cloud\n", "select 1"));
     project.sequor(&["validate"]).fails(2, &["engine", "local"]);
 }

@@ -1,6 +1,10 @@
 //! Rows that are Arrow batches already, of a query or of another program, on their way into a table.
 
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::compute::kernels::cmp::not_distinct;
+use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::util::display::array_value_to_string;
 use futures::StreamExt;
 use sequor_planner::ops::WriteMode;
 
@@ -29,16 +33,84 @@ pub async fn load(database: &dyn Database, target: &TableName, mode: &WriteMode,
         };
     }
     let mut mode = write_mode(mode, database);
-    let columns = typed(database, &specs_of(&rows.schema)?)?;
+    let mut columns = typed(database, &specs_of(&rows.schema)?)?;
+    if mode != WriteMode::Replace {
+        // What is added has the types of what is there.
+        for there in database.columns(target).await?.unwrap_or_default() {
+            if let Some(column) = columns.iter_mut().find(|column| column.name == there.name) {
+                column.column_type = there.column_type;
+            }
+        }
+    }
     if let WriteMode::Upsert(_) = &mode {
         upsert_key(&mut mode, columns.iter().map(|c| c.name.as_str()))?;
     }
     let mut load = database.begin_load(target, &columns, mode).await?;
-    match write(&mut load, rows, &arrow_schema(&columns)).await {
+    let schema = arrow_schema(&columns);
+    let exact = schema.clone();
+    let batches = rows.batches.map(move |batch| exactly(&batch?, &exact)).boxed();
+    let rows = Rows {
+        schema: schema.clone(),
+        batches,
+    };
+    match write(&mut load, rows, &schema).await {
         Ok(_) => load.commit().await,
         Err(error) => {
             load.abort().await;
             Err(error)
+        }
+    }
+}
+
+/// A batch in the types of a table's columns, each value as it was: what would be cut, rounded or moved is refused.
+fn exactly(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
+    let mut columns = Vec::with_capacity(batch.num_columns());
+    for ((column, from), to) in batch
+        .columns()
+        .iter()
+        .zip(batch.schema().fields())
+        .zip(schema.fields())
+    {
+        let cast = exact(column, to.data_type()).map_err(|why| {
+            let message = format!("column `{}`: {why}", to.name());
+            Error::new(ErrorKind::Value, message).help(format!(
+                "the table has {} there, and the rows {}: cast them before",
+                sql_name(to),
+                sql_name(from)
+            ))
+        })?;
+        columns.push(cast);
+    }
+    Ok(RecordBatch::try_new(schema.clone(), columns)?)
+}
+
+fn exact(column: &ArrayRef, to: &DataType) -> Result<ArrayRef, String> {
+    let from = column.data_type();
+    if from == to {
+        return Ok(column.clone());
+    }
+    let strict = CastOptions {
+        safe: false,
+        ..CastOptions::default()
+    };
+    let cast =
+        |column: &ArrayRef, to: &DataType| cast_with_options(column, to, &strict).map_err(|e| e.to_string());
+    let zone = |kind: &DataType| matches!(kind, DataType::Timestamp(_, Some(_)));
+    if from.is_temporal() && to.is_temporal() && zone(from) != zone(to) {
+        return Err("a moment and the clock of a place are not the same".to_string());
+    }
+    let made = cast(column, to)?;
+    // A float has as many digits as its column keeps; a text is what the value is written as.
+    if (from.is_floating() && to.is_floating()) || to.is_string() {
+        return Ok(made);
+    }
+    let back = cast(&made, from)?;
+    let same = not_distinct(column, &back).map_err(|e| e.to_string())?;
+    match (0..same.len()).find(|row| !same.value(*row)) {
+        None => Ok(made),
+        Some(row) => {
+            let value = array_value_to_string(column, row).unwrap_or_default();
+            Err(format!("{value} would be another value there"))
         }
     }
 }
