@@ -15,7 +15,7 @@ use url::Url;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The header by which a server knows a request again
-/// (https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/).
+/// (<https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/>).
 pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 /// A request ready to be sent.

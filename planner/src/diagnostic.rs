@@ -152,7 +152,7 @@ impl Diagnostic {
     }
 
     /// Returns the diagnostic as an annotation of GitHub Actions
-    /// (https://docs.github.com/actions/reference/workflow-commands-for-github-actions).
+    /// (<https://docs.github.com/actions/reference/workflow-commands-for-github-actions>).
     pub fn github(&self) -> String {
         let data = |text: &str| text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
         let property = |text: &str| data(text).replace(':', "%3A").replace(',', "%2C");

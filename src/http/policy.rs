@@ -29,7 +29,7 @@ pub struct Policy {
     pub initial: Duration,
     pub max: Duration,
     pub jitter: bool,
-    /// Statuses worth another attempt; none given: those of [`STATUSES`].
+    /// Statuses worth another attempt; none given: those of `STATUSES`.
     pub statuses: Option<Vec<u16>>,
     pub on_timeout: bool,
     pub on_connect: bool,

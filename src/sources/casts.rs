@@ -44,7 +44,7 @@ impl VisitorMut for Casts {
 }
 
 /// MySQL casts to few types, and a decimal of it has no fraction unless it says so:
-/// https://dev.mysql.com/doc/refman/8.4/en/cast-functions.html#function_cast
+/// <https://dev.mysql.com/doc/refman/8.4/en/cast-functions.html#function_cast>
 fn mysql(to: &DataType) -> DataType {
     use DataType as T;
     match to {

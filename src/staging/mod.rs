@@ -1,9 +1,9 @@
 //! The embedded database: DataFusion's SQL over Delta tables kept in a folder, no server needed.
 //!
 //! A table is one Delta table in `<root>/<namespace>/<table>/`, so any Delta reader can open it. Every change, whatever
-//! statement asked for it, goes one way: a stream of batches is written to Parquet files ([`writer`]) that nobody sees,
-//! then one commit ([`commit`]) swaps them in. Every statement reads the newest version of each table it names, and
-//! the same version throughout ([`catalog`]).
+//! statement asked for it, goes one way: a stream of batches is written to Parquet files (`writer`) that nobody sees,
+//! then one commit (`commit`) swaps them in. Every statement reads the newest version of each table it names, and
+//! the same version throughout (`catalog`).
 
 mod alter;
 mod catalog;

@@ -1,7 +1,7 @@
 //! What outlives a run: its history, what it needs to be gone on with, variables, tokens, locks. It is kept in a SQLite file of
 //! the project's state folder, or in a PostgreSQL database that machines without a disk share.
 //!
-//! [`Home`] is what both places can do; everything else is written once, over it.
+//! `Home` is what both places can do; everything else is written once, over it.
 
 mod chunks;
 mod cipher;

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::explain::summary;
 use crate::plan::{Plan, Region, Step};
 
-/// Returns the plan in Graphviz' language (https://graphviz.org/doc/info/lang.html).
+/// Returns the plan in Graphviz' language (<https://graphviz.org/doc/info/lang.html>).
 pub fn dot(plan: &Plan) -> String {
     let mut out = format!(
         "digraph {} {{\n  rankdir=LR;\n  node [shape=box, fontname=\"sans-serif\"];\n",
@@ -48,7 +48,7 @@ pub fn dot(plan: &Plan) -> String {
     out
 }
 
-/// Returns the plan as a Mermaid flowchart (https://mermaid.js.org/syntax/flowchart.html).
+/// Returns the plan as a Mermaid flowchart (<https://mermaid.js.org/syntax/flowchart.html>).
 pub fn mermaid(plan: &Plan) -> String {
     let mut out = String::from("flowchart LR\n");
     each(&plan.root, &mut |line| match line {

@@ -1,4 +1,4 @@
-//! The plan as a picture: SVG (https://www.w3.org/TR/SVG11/), stages from left to right, the steps of one below each other, what is
+//! The plan as a picture: SVG (<https://www.w3.org/TR/SVG11/>), stages from left to right, the steps of one below each other, what is
 //! inside of a step in its box. The reasons of an arrow are its tooltip.
 
 use std::fmt::Write;

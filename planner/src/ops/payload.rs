@@ -182,7 +182,7 @@ pub(super) fn read(keys: &Keys<'_>, d: &mut Diagnostics) -> Payload {
     }
 }
 
-/// Returns the charset of a label, as the web knows it (https://encoding.spec.whatwg.org) or as Python spells it.
+/// Returns the charset of a label, as the web knows it (<https://encoding.spec.whatwg.org>) or as Python spells it.
 pub fn charset(label: &str) -> Option<&'static encoding_rs::Encoding> {
     let plain: String = label.chars().filter(char::is_ascii_alphanumeric).collect();
     let labels = [label.replace('_', "-"), plain];

@@ -190,7 +190,7 @@ fn float(text: &str, version: Version) -> Option<Scalar> {
     })
 }
 
-/// A date, or a date and a time: https://yaml.org/type/timestamp.html
+/// A date, or a date and a time: <https://yaml.org/type/timestamp.html>
 ///
 /// ruamel.yaml remembers a `T` between them, and writes it when it prints the value.
 fn moment(text: &str, version: Version) -> Option<Scalar> {

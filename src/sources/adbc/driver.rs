@@ -9,7 +9,7 @@ use adbc_driver_manager::{ManagedDatabase, ManagedDriver};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Loads a driver: by the absolute path of its library or manifest, or by its name, which the folders for drivers are
-/// searched for (https://arrow.apache.org/adbc/current/format/driver_manifests.html). `entrypoint`: its first function,
+/// searched for (<https://arrow.apache.org/adbc/current/format/driver_manifests.html>). `entrypoint`: its first function,
 /// where it is not the one of its name.
 pub fn load(driver: impl AsRef<OsStr>, entrypoint: Option<&str>) -> Result<ManagedDriver> {
     let driver = driver.as_ref();

@@ -1,4 +1,4 @@
-//! Databases by ADBC (https://arrow.apache.org/adbc): a driver is a shared library, rows are Arrow on both sides.
+//! Databases by ADBC (<https://arrow.apache.org/adbc>): a driver is a shared library, rows are Arrow on both sides.
 
 mod connect;
 mod connections;

@@ -14,7 +14,7 @@ pub fn explain(error: &sqlx::Error) -> Error {
     })
 }
 
-/// Numbers of errors: https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html
+/// Numbers of errors: <https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html>
 fn server(mysql: &MySqlDatabaseError) -> Error {
     let kind = match mysql.number() {
         1044 | 1045 | 1142 | 1143 | 1227 => ErrorKind::Unauthorized,

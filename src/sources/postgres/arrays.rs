@@ -1,4 +1,4 @@
-//! Arrays as PostgreSQL writes them: https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO
+//! Arrays as PostgreSQL writes them: <https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO>
 
 use std::sync::Arc;
 

@@ -41,7 +41,7 @@ fn json_type(column: &Column) -> Option<PostgresType> {
 }
 
 /// What the bytes of a COPY begin with, and end with
-/// (https://www.postgresql.org/docs/current/sql-copy.html#id-1.9.3.55.9.4).
+/// (<https://www.postgresql.org/docs/current/sql-copy.html#id-1.9.3.55.9.4>).
 pub const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 pub const END: &[u8] = &[0xff, 0xff];
 

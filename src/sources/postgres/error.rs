@@ -15,7 +15,7 @@ pub fn explain(error: &sqlx::Error) -> Error {
     })
 }
 
-/// Classes of SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html
+/// Classes of SQLSTATE: <https://www.postgresql.org/docs/current/errcodes-appendix.html>
 fn server(pg: &PgDatabaseError) -> Error {
     let code = pg.code();
     let kind = match code {

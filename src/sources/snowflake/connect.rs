@@ -1,5 +1,5 @@
 //! How an account is reached: the driver's options
-//! (https://arrow.apache.org/adbc/current/driver/snowflake.html#client-options).
+//! (<https://arrow.apache.org/adbc/current/driver/snowflake.html#client-options>).
 
 use std::sync::Arc;
 

@@ -17,7 +17,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::sources::adbc::{Connection, Connections};
 
 /// A file is sent at this size: a few hundred of them load at the same time
-/// (https://docs.snowflake.com/en/user-guide/data-load-considerations-prepare).
+/// (<https://docs.snowflake.com/en/user-guide/data-load-considerations-prepare>).
 const FILE_SIZE: usize = 100 * 1024 * 1024;
 
 /// The column that tells the order of rows.

@@ -10,7 +10,7 @@ pub fn explain(error: &sqlx::Error) -> Error {
     failure::explain(error, reported)
 }
 
-/// Result codes: https://www.sqlite.org/rescode.html
+/// Result codes: <https://www.sqlite.org/rescode.html>
 fn reported(error: &dyn DatabaseError) -> Error {
     let message = error.message().to_string();
     // An extended code has the primary one in its last byte.

@@ -21,7 +21,7 @@ use sequor_planner::ops::WriteMode;
 
 /// Rows of one statement.
 const ROWS: usize = 500;
-/// Parameters that a statement may have: https://www.sqlite.org/limits.html#max_variable_number
+/// Parameters that a statement may have: <https://www.sqlite.org/limits.html#max_variable_number>
 const PARAMETERS: usize = 32_766;
 /// About how many bytes a statement's parameters have.
 const BYTES: usize = 4 * 1024 * 1024;

@@ -1,5 +1,5 @@
 //! Declared types. SQLite keeps any name, and takes from it how values are stored:
-//! https://www.sqlite.org/datatype3.html#determination_of_column_affinity
+//! <https://www.sqlite.org/datatype3.html#determination_of_column_affinity>
 
 use arrow::datatypes::DataType;
 
