@@ -1,6 +1,7 @@
 # Sourced by the README's commands: what they need besides Rust, git and a C compiler.
 #
 #   . tests/setup.sh python            the Python library that sequor links with
+#   . tests/setup.sh venv              virtualenvs, for the Python package, which needs Python 3.10 or newer
 #   . tests/setup.sh python postgres   and a PostgreSQL server's programs, for the tests
 #   . tests/setup.sh mysql             a MariaDB server's programs
 #   . tests/setup.sh drivers           the libraries of DuckDB and of ADBC drivers, beside the builds
@@ -28,6 +29,10 @@ have_postgres() {
 
 have_mysql() {
   command -v mariadbd >/dev/null || [ -x /usr/sbin/mariadbd ] || [ -x /usr/local/sbin/mariadbd ]
+}
+
+have_venv() {
+  python3 -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 10))' 2>/dev/null
 }
 
 python_version() { python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])'; }
@@ -78,6 +83,7 @@ command -v make >/dev/null || install_packages make
 for need in "$@"; do
   case "$need" in
     python) have_python || install_packages python3 libpython3-dev ;;
+    venv) have_venv || install_packages python3-venv ;;
     postgres) have_postgres || install_packages postgresql ;;
     mysql) have_mysql || install_packages mariadb-server ;;
     drivers) drivers ;;
