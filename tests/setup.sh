@@ -6,6 +6,7 @@
 #   . tests/setup.sh mysql             a MariaDB server's programs
 #   . tests/setup.sh drivers           the libraries of DuckDB and of ADBC drivers, beside the builds
 #   . tests/setup.sh jinja2            Python's Jinja2, beside the builds
+#   . tests/setup.sh deny              cargo-deny, beside the builds
 #   . tests/setup.sh fakesnow          a server that speaks Snowflake's protocol, beside the builds
 
 # Builds are kept in one folder outside the checkout, unless cargo is told otherwise.
@@ -29,6 +30,13 @@ have_postgres() {
 
 have_mysql() {
   command -v mariadbd >/dev/null || [ -x /usr/sbin/mariadbd ] || [ -x /usr/local/sbin/mariadbd ]
+}
+
+# The version that the file deny.toml is written for.
+deny() {
+  local version=0.20.2
+  [ "$("$CARGO_TARGET_DIR/tools/bin/cargo-deny" --version 2>/dev/null)" = "cargo-deny $version" ] ||
+    cargo install --quiet --locked --debug --root "$CARGO_TARGET_DIR/tools" "cargo-deny@$version" >&2
 }
 
 have_venv() {
@@ -89,5 +97,6 @@ for need in "$@"; do
     drivers) drivers ;;
     jinja2) jinja2 ;;
     fakesnow) fakesnow ;;
+    deny) deny ;;
   esac
 done
