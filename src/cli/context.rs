@@ -35,6 +35,9 @@ impl Context {
     /// Reads options and the process's environment.
     pub fn new(global: &Global) -> Context {
         let set = |name: &str| std::env::var_os(name).is_some_and(|v| !v.is_empty());
+        // https://bixense.com/clicolors, https://no-color.org
+        let forced = std::env::var("CLICOLOR_FORCE").is_ok_and(|v| !v.is_empty() && v != "0");
+        let colored = |terminal: bool| (terminal || forced) && !set("NO_COLOR");
         let dumb = std::env::var("TERM").is_ok_and(|t| t == "dumb");
         let terminal = std::io::stderr().is_terminal() && !dumb;
         let user = || std::env::var_os("HOME").or_else(|| std::env::var_os("USERPROFILE"));
@@ -52,9 +55,8 @@ impl Context {
                 env: global.env.clone(),
             },
             quiet: global.quiet,
-            // https://no-color.org
-            color: terminal && !set("NO_COLOR"),
-            color_out: std::io::stdout().is_terminal() && !dumb && !set("NO_COLOR"),
+            color: colored(terminal),
+            color_out: colored(std::io::stdout().is_terminal() && !dumb),
             terminal: terminal && !set("CI"),
             stop: None,
             report: OnceLock::new(),

@@ -20,6 +20,16 @@ const TASKS: &[(&str, &[&str])] = &[
     ("This program", &["completions", "man", "version", "help"]),
 ];
 
+/// What the program reads of its environment.
+const VARIABLES: &str = "\
+Environment variables:
+  SEQUOR_ENV        the environment, where --env does not name one
+  SEQUOR_LOG        what the log file gets, like debug or sequor=trace
+  SEQUOR_MEMORY     how much memory queries here may take, like 4GB
+  SEQUOR_STATE_KEY  what kept tokens are encrypted by, in place of a key in the home folder
+  NO_COLOR          no colours
+  CLICOLOR_FORCE    colours, though it is no terminal that they go to: logs of CI";
+
 /// Returns the definition of the command line.
 pub fn definition() -> Command {
     let mut command = Args::command();
@@ -38,7 +48,7 @@ pub fn definition() -> Command {
         tasks.push('\n');
     }
     Args::command().help_template(format!(
-        "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{tasks}Options:\n{{options}}\n\n\
+        "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{tasks}Options:\n{{options}}\n\n{VARIABLES}\n\n\
          Help on a command, with examples: sequor help COMMAND"
     ))
 }

@@ -176,7 +176,7 @@ async fn executed(plan: &Plan, run: &Arc<Run>, timeout: Option<Duration>) -> Res
             run.cancel.cancel();
             let _ = tokio::time::timeout(run.grace + GRACE, &mut executing).await;
             let shown = humantime::format_duration(timeout.unwrap_or_default());
-            let message = format!("the run took longer than its --timeout of {shown}");
+            let message = format!("the run took longer than its timeout of {shown}");
             Err(Error::new(ErrorKind::Limit, message).help("go on with it: --resume; or allow it more"))
         }
         () = run.cancel.cancelled() => {

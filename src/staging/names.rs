@@ -13,6 +13,9 @@ pub const DEFAULT_NAMESPACE: &str = "main";
 /// The namespace of tables that live as long as one statement.
 pub const SCRATCH_NAMESPACE: &str = "sequor_scratch";
 
+/// How many bytes the name of a folder has at most: NAME_MAX of Linux and macOS.
+const LONGEST: usize = 255;
+
 /// The catalog's name in SQL, for those who write all three parts.
 pub const CATALOG: &str = "staging";
 
@@ -38,6 +41,15 @@ impl TableId {
         let namespace = namespace.unwrap_or(DEFAULT_NAMESPACE);
         if table.is_empty() || namespace.is_empty() {
             return Err(Error::new(ErrorKind::Sql, "a table's name can't be empty"));
+        }
+        for name in [namespace, table] {
+            let length = encode(name).len();
+            if length > LONGEST {
+                let message = format!("the name `{name}` is too long for a table of staging");
+                return Err(Error::new(ErrorKind::Sql, message).help(format!(
+                    "its folder keeps {LONGEST} letters, digits, `_` and `-`, of which each other byte of a name takes 3, and it would have {length}"
+                )));
+            }
         }
         Ok(TableId {
             namespace: namespace.to_string(),
@@ -134,6 +146,14 @@ pub fn decode(folder: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_is_no_longer_than_that_of_a_folder() {
+        let of = |name: &str| TableId::new(None, None, name);
+        assert!(of(&"a".repeat(255)).is_ok());
+        assert!(of(&"a".repeat(256)).is_err());
+        assert!(of(&"é".repeat(43)).is_err());
+    }
 
     #[test]
     fn any_name_comes_back_from_its_folder() {

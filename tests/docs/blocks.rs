@@ -30,14 +30,14 @@ const IGNORED: &[&str] = &[
 ];
 
 #[derive(Debug)]
-struct Block {
+pub struct Block {
     /// The word behind the fence, and what follows it.
-    kind: String,
-    text: String,
+    pub kind: String,
+    pub text: String,
     line: usize,
 }
 
-fn blocks(page: &str) -> Vec<Block> {
+pub fn blocks(page: &str) -> Vec<Block> {
     let mut found: Vec<Block> = Vec::new();
     let mut open = false;
     for (at, line) in page.lines().enumerate() {

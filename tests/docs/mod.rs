@@ -1,6 +1,7 @@
 //! The pages of `docs/`: what they show is run, what they link to is there, and what is made of the code is up to date.
 
 mod blocks;
+mod examples;
 mod links;
 mod reference;
 mod shell;

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
+use super::examples::Examples;
 use super::sequor;
 
 /// Compares a page with what it has to be, or writes it.
@@ -92,6 +93,7 @@ fn add_kinds(schema: &Value, headings: &[&str], kinds: &mut Vec<String>) {
 
 fn word(kind: &str) -> String {
     match kind {
+        "array" => "list",
         "string" => "text",
         "object" => "map",
         "boolean" => "true or false",
@@ -114,10 +116,12 @@ fn keys() {
     let schema: Value = serde_json::from_str(&sequor(&["schema"])).unwrap();
     let mut page = String::from(
         "# Keys\n\nEach kind of file, step and part of one, with its keys. A key that is marked † may be computed by Python, as \
-         `key_expression`; the texts of most keys may hold Jinja. What a key is when it is left out is said where that is not: \
-         nothing.\n\nThis page is made from the definitions that read the files. `sequor schema` prints them for editors.\n",
+         `key_expression`; the texts of most keys may hold Jinja. The column \
+         \"left out\" says what holds where a key is not written, and is empty where that is nothing. The examples stand in flows that tests run.\n\nThis page is made from the definitions that read the files. `sequor schema` prints them for editors.\n",
     );
     let definitions = schema["definitions"].as_object().unwrap();
+    let examples = Examples::read(&schema);
+    let mut without: Vec<String> = Vec::new();
     let with_keys: Vec<_> = definitions
         .iter()
         .filter_map(|(name, definition)| {
@@ -140,7 +144,7 @@ fn keys() {
             .flatten()
             .filter_map(Value::as_str)
             .collect();
-        page.push_str("| key | value | what it is for |\n|---|---|---|\n");
+        page.push_str("| key | value | left out | what it is for |\n|---|---|---|---|\n");
         for (key, value) in properties {
             let plain = key.strip_suffix("_expression");
             if plain.is_some_and(|plain| properties.contains_key(plain)) {
@@ -148,20 +152,44 @@ fn keys() {
             }
             let computed = properties.contains_key(&format!("{key}_expression"));
             let about = value["description"].as_str().unwrap_or_default();
+            let (about, left_out) = match about.split_once(" Left out: ") {
+                Some((about, left_out)) => (about, left_out.trim_end_matches('.')),
+                None => (about, ""),
+            };
+            let kind = kind(value, &headings).replace('|', "\\|");
+            let example = match examples.of(name, key) {
+                Some(example) => format!(" Example: `{example}`"),
+                None => {
+                    // What has keys of its own shows them there.
+                    if !(kind.contains("](#") || ["map", "steps"].contains(&kind.as_str())) {
+                        without.push(format!("{name}.{key}"));
+                    }
+                    String::new()
+                }
+            };
             let _ = writeln!(
                 page,
-                "| `{key}`{}{} | {} | {} |",
+                "| `{key}`{}{} | {} | {} | {}{} |",
                 if computed { " †" } else { "" },
                 if needed.contains(&key.as_str()) {
                     " (needed)"
                 } else {
                     ""
                 },
-                kind(value, &headings).replace('|', "\\|"),
-                about.replace('|', "\\|").replace('\n', " ")
+                match kind.as_str() {
+                    "" => "any value",
+                    kind => kind,
+                },
+                left_out.replace('|', "\\|"),
+                about.replace('|', "\\|").replace('\n', " "),
+                example,
             );
         }
     }
+    assert!(
+        without.is_empty(),
+        "keys without an example, see tests/docs/examples.rs: {without:?}"
+    );
     compare("keys.md", &page);
 }
 
@@ -172,7 +200,7 @@ fn commands() {
         "# Commands\n\nThis page is made from the program's own help.\n\n```text\n{}```\n",
         trimmed(&help)
     );
-    for line in help.lines() {
+    for line in help.lines().take_while(|line| *line != "Options:") {
         let Some(name) = line.strip_prefix("  ").and_then(|line| line.split("  ").next()) else {
             continue;
         };
@@ -217,4 +245,20 @@ fn the_picture_of_a_plan() {
         "../images/plan.svg",
         &sequor(&["--project-dir", starter, "plan", "orders", "--format", "svg"]),
     );
+}
+
+#[test]
+fn the_picture_of_a_terminal() {
+    let starter = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/starter");
+    let command = "run orders --dry-run --offline --replay recordings/orders";
+    let ran = std::process::Command::new(env!("CARGO_BIN_EXE_sequor"))
+        .args(command.split(' '))
+        .current_dir(starter)
+        .env("CLICOLOR_FORCE", "1")
+        .env_remove("NO_COLOR")
+        .output()
+        .unwrap();
+    let shown = format!("$ sequor {command}\n{}", String::from_utf8(ran.stdout).unwrap());
+    let picture = anstyle_svg::Term::new().render_svg(&shown);
+    compare("../images/terminal.svg", &picture);
 }

@@ -153,7 +153,7 @@ fn time_limits_of_steps_and_runs_are_obeyed() {
     project.write("flows/main.yaml", &flow(""));
     project
         .sequor(&["run", "main", "--timeout", "300ms"])
-        .fails(1, &["SQ1017", "took longer than its --timeout of 300ms"]);
+        .fails(1, &["SQ1017", "took longer than its timeout of 300ms"]);
     let listed = project.sequor(&["runs", "--limit", "1"]).stdout;
     assert!(listed.contains("failed") && listed.contains("SQ1017"), "{listed}");
 }

@@ -45,8 +45,8 @@ pub static COLUMNS: Shape = Shape {
         Key::new(
             "columns",
             Form::Columns,
-            "Names and types, a map or a list of {name, type}; in place of a type also {type, path, value, format}. Left out: names and types come from the data.",
-        ),
+            "Names and types, a map or a list of {name, type}; in place of a type also {type, path, value, format}.",
+        ).default("names and types come from the data"),
         Key::new("model", Form::Map(&MODEL), "The long form of `columns`.").or_python(),
     ],
 };

@@ -40,12 +40,12 @@ pub static COMMON: Shape = Shape {
             Form::Duration,
             "How long the step may take, the steps inside it included; then it is stopped and has failed.",
         ),
-        Key::new("enabled", Form::Flag, "`false` leaves the step out.").planned(),
+        Key::new("enabled", Form::Flag, "`false` leaves the step out.").default("`true`").planned(),
         Key::new(
             "on_error",
             Form::Choice(&["stop", "continue", "reject", "split"]),
-            "What a failure of the step means: `stop` (default) fails the flow, `continue` reports it and goes on; `reject`, with one request per row, keeps the rows whose request failed in the table `<id>_rejects`; `split`, with a `batch_size`, halves a batch that failed down to the guilty rows and rejects those.",
-        )
+            "What a failure of the step means: `stop` fails the flow, `continue` reports it and goes on; `reject`, with one request per row, keeps the rows whose request failed in the table `<id>_rejects`; `split`, with a `batch_size`, halves a batch that failed down to the guilty rows and rejects those.",
+        ).default("`stop`")
         .planned(),
     ],
 };

@@ -157,7 +157,7 @@ static REQUEST: Shape = Shape {
         )
         .required()
         .filled(),
-        Key::new("method", Form::Method, "The HTTP method; GET when left out."),
+        Key::new("method", Form::Method, "The HTTP method.").default("`GET`"),
         Key::new(
             "path_parameters",
             Form::Entries,
@@ -180,8 +180,8 @@ static REQUEST: Shape = Shape {
                 "multipart_form_data",
                 "binary",
             ]),
-            "How the body is written; json when left out.",
-        )
+            "How the body is written.",
+        ).default("`json`")
         .deferred(),
         Key::new(
             "pagination",
@@ -201,8 +201,8 @@ static REQUEST: Shape = Shape {
         Key::new(
             "idempotent",
             Form::Flag,
-            "Whether sending the request twice is the same as sending it once, so that a run that is gone on with may send it again. Left out, its method says so (PUT, DELETE, PATCH), or its `idempotency_key`.",
-        ),
+            "Whether sending the request twice is the same as sending it once, so that a run that is gone on with may send it again.",
+        ).default("as its method says (PUT, DELETE and PATCH are), or `idempotency_key`"),
         Key::new(
             "idempotency_key",
             Form::Text,
@@ -236,13 +236,13 @@ pub(super) const OPERATION: Operation = Operation {
             Key::new(
                 "max_rejects",
                 Form::Rejects,
-                "How many rows may be rejected: a number, or a part of all rows like `5%`; the step fails where there are more. Left out: any number.",
-            ),
+                "How many rows may be rejected: a number, or a part of all rows like `5%`; the step fails where there are more.",
+            ).default("any number"),
             Key::new(
                 "checkpoint",
                 Form::Flag,
                 "`false`: nothing is kept of the step while it runs, neither a copy of its rows nor pages, and a run that ends in it can't be gone on with.",
-            ),
+            ).default("`true`"),
             Key::new(
                 "mock",
                 Form::Map(&MOCK),

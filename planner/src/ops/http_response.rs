@@ -138,8 +138,8 @@ static RESPONSE_TABLE: Shape = Shape {
         Key::new(
             "schema",
             Form::Choice(&["evolve", "freeze", "discard"]),
-            "What becomes of fields that the table has no column for: `evolve`: it gets one; `freeze`: the step fails; `discard`: they are left out. `discard` when columns are declared, else `evolve`.",
-        ),
+            "What becomes of fields that the table has no column for: `evolve`: it gets one; `freeze`: the step fails; `discard`: they are left out.",
+        ).default("`discard` where columns are declared, else `evolve`"),
     ],
 };
 
@@ -151,13 +151,13 @@ pub(super) static RESPONSE: Shape = Shape {
         Key::new(
             "success_status",
             Form::Statuses,
-            "HTTP statuses that are a success; any 2xx when left out.",
-        ),
+            "HTTP statuses that are a success.",
+        ).default("any 2xx"),
         Key::new(
             "format",
             Form::Choice(&["json", "jsonl", "csv", "xml"]),
-            "How the rows of `data_path` are written; as the content type says when left out.",
-        ),
+            "How the rows of `data_path` are written.",
+        ).default("as the content type says"),
         Key::new(
             "rules",
             Form::List(&RULE),

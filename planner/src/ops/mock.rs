@@ -16,8 +16,9 @@ pub static MOCK: Shape = Shape {
         Key::new(
             "status",
             Form::Statuses,
-            "Its status; 200 when left out. One that is no success fails the request, as the real one would.",
-        ),
+            "Its status. One that is no success fails the request, as the real one would.",
+        )
+        .default("`200`"),
         Key::new("headers", Form::Entries, "Its headers."),
         Key::new(
             "json",

@@ -106,15 +106,15 @@ static CSV: Shape = Shape {
         Key::new(
             "delimiter",
             Form::Name,
-            "What stands between values; `\\t` for a tab. When left out: comma, semicolon, tab or bar, whichever is in the first line most.",
-        )
+            "What stands between values; `\\t` for a tab.",
+        ).default("comma, semicolon, tab or bar, whichever is in the first line most")
         .deferred(),
-        Key::new("quote", Form::Name, "What values are quoted by; `\"` when left out.").deferred(),
+        Key::new("quote", Form::Name, "What values are quoted by.").default("`\"`").deferred(),
         Key::new(
             "escape",
             Form::Name,
-            "What stands before a quote inside quotes, like `\\`; a second quote when left out.",
-        )
+            "What stands before a quote inside quotes, like `\\`.",
+        ).default("a second quote")
         .deferred(),
         Key::new(
             "header",
@@ -135,8 +135,8 @@ pub(super) static PAYLOAD: Shape = Shape {
         Key::new(
             "compression",
             Form::Choice(&["auto", "gzip", "zip", "none"]),
-            "Whether the body is a packed file; `auto` when left out: its first bytes say so. The packing of the transfer is undone in any case.",
-        ),
+            "Whether the body is a packed file; `auto`: its first bytes say so. The packing of the transfer is undone in any case.",
+        ).default("`auto`"),
         Key::new(
             "encoding",
             Form::Name,
@@ -146,8 +146,8 @@ pub(super) static PAYLOAD: Shape = Shape {
         Key::new(
             "invalid_text",
             Form::Choice(&["fail", "replace", "strip"]),
-            "What becomes of NUL and of halves of characters, which no database holds; `fail` when left out.",
-        ),
+            "What becomes of NUL and of halves of characters, which no database holds.",
+        ).default("`fail`"),
         Key::new("csv", Form::Map(&CSV), "How CSV is written."),
     ],
 };

@@ -41,8 +41,8 @@ pub static RESHAPE: Shape = Shape {
         Key::new(
             "names",
             Form::Choice(&["as_given", "snake_case"]),
-            "What columns that come from the data are called: `as_given` (default), or `snake_case`: `createdAt` becomes `created_at`.",
-        ),
+            "What columns that come from the data are called: `as_given`, or `snake_case`: `createdAt` becomes `created_at`.",
+        ).default("`as_given`"),
         Key::new(
             "flatten",
             Form::Map(&FLATTEN),
@@ -56,16 +56,13 @@ static FLATTEN: Shape = Shape {
     doc: "How objects in the rows become columns.",
     with: &[],
     keys: &[
-        Key::new(
-            "separator",
-            Form::Label,
-            "What stands between the names, `_` when left out.",
-        ),
+        Key::new("separator", Form::Label, "What stands between the names.").default("`_`"),
         Key::new(
             "max_depth",
             Form::Count,
-            "How many objects deep, 2 when left out; what is deeper stays JSON.",
-        ),
+            "How many objects deep; what is deeper stays JSON.",
+        )
+        .default("`2`"),
     ],
 };
 

@@ -74,8 +74,8 @@ pub(super) const OPERATION: Operation = Operation {
             Key::new(
                 "engine",
                 Form::Choice(&["warehouse", "local"]),
-                "What runs the query: `warehouse`, the database of the target; `local`, DataFusion, where tables of other sources are named `source.table`. When left out, `local` if the query names such a table.",
-            ),
+                "What runs the query: `warehouse`, the database of the target; `local`, DataFusion, where tables of other sources are named `source.table`.",
+            ).default("`local` if the query names such a table, else `warehouse`"),
         ],
     },
     read: |keys, d| {

@@ -48,8 +48,8 @@ pub static WRITE_MODE: Shape = Shape {
         Key::new(
             "write_mode",
             Form::Choice(&["create", "replace", "append", "upsert"]),
-            "`create` (default) or `replace`: the table becomes exactly these rows; `append`: they are added; `upsert`: they take the place of rows with the same `primary_key`.",
-        )
+            "`create` or `replace`: the table becomes exactly these rows; `append`: they are added; `upsert`: they take the place of rows with the same `primary_key`.",
+        ).default("`create`")
         .deferred(),
         Key::new(
             "primary_key",

@@ -3,6 +3,7 @@
 mod rules;
 
 use std::collections::HashMap;
+use std::fmt::Write;
 
 use serde_json::{Map, Value as Json, json};
 
@@ -176,10 +177,13 @@ impl Definitions {
                     if let Some(reference) = value.remove("$ref") {
                         value.insert("allOf".into(), json!([{"$ref": reference}]));
                     }
-                    let doc = match python {
-                        true => format!("{} (Python)", key.doc),
-                        false => key.doc.to_string(),
-                    };
+                    let mut doc = key.doc.to_string();
+                    if python {
+                        doc.push_str(" (Python)");
+                    }
+                    if let Some(default) = key.default {
+                        let _ = write!(doc, " {LEFT_OUT}{default}.");
+                    }
                     value.insert("description".into(), doc.into());
                 }
                 properties.insert(spelling, value);
@@ -374,5 +378,7 @@ impl Definitions {
     }
 }
 
+/// What stands before a key's default in its description.
+const LEFT_OUT: &str = "Left out: ";
 /// What every template holds.
 const TEMPLATE: &str = "\\{\\{|\\{%|\\{#";

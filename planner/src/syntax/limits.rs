@@ -125,13 +125,10 @@ static RATE_LIMIT: Shape = Shape {
         Key::new(
             "per",
             Form::Duration,
-            "In which time: second (when left out), minute, hour, day, or like 500ms, 10s, 5m.",
-        ),
-        Key::new(
-            "burst",
-            Form::Whole,
-            "How many may go at once after a pause; 1 when left out.",
-        ),
+            "In which time: second, minute, hour, day, or like 500ms, 10s, 5m.",
+        )
+        .default("`second`"),
+        Key::new("burst", Form::Whole, "How many may go at once after a pause.").default("`1`"),
     ],
 };
 
@@ -143,15 +140,12 @@ static BACKOFF: Shape = Shape {
         Key::new(
             "type",
             Form::Choice(&["exponential", "linear", "constant"]),
-            "How the waits grow; exponential when left out.",
-        ),
-        Key::new("initial", Form::Duration, "The first wait; 200ms when left out."),
-        Key::new("max", Form::Duration, "The longest wait; 30s when left out."),
-        Key::new(
-            "jitter",
-            Form::Flag,
-            "Whether waits vary at random; true when left out.",
-        ),
+            "How the waits grow.",
+        )
+        .default("`exponential`"),
+        Key::new("initial", Form::Duration, "The first wait.").default("`200ms`"),
+        Key::new("max", Form::Duration, "The longest wait.").default("`30s`"),
+        Key::new("jitter", Form::Flag, "Whether waits vary at random.").default("`true`"),
     ],
 };
 
@@ -163,30 +157,30 @@ static RETRY: Shape = Shape {
         Key::new(
             "max_attempts",
             Form::Whole,
-            "How often a request is tried at most; 3 when left out, 1 tries it once. What an API puts off by a 429 is no attempt.",
-        ),
+            "How often a request is tried at most; 1 tries it once. What an API puts off by a 429 is no attempt.",
+        ).default("`3`"),
         Key::new(
             "max_wait",
             Form::Duration,
-            "The longest single wait that an API may ask for; 1h when left out. What asks for more fails at once, and says when to run again.",
-        ),
+            "The longest single wait that an API may ask for. What asks for more fails at once, and says when to run again.",
+        ).default("`1h`"),
         Key::new(
             "max_elapsed",
             Form::Duration,
-            "How long one request may take, its waits included; 2h when left out.",
-        ),
+            "How long one request may take, its waits included.",
+        ).default("`2h`"),
         Key::new("backoff", Form::Map(&BACKOFF), "The waits between attempts."),
         Key::new(
             "statuses",
             Form::Statuses,
-            "Statuses worth another attempt; 408, 425 and all of 5xx but 501 and 505 when left out. A 429 is waited for in any case.",
-        )
+            "Statuses worth another attempt. A 429 is waited for in any case.",
+        ).default("408, 425 and all of 5xx but 501 and 505")
         .deferred(),
         Key::new(
             "on",
             Form::Words(&["timeout", "connect"]),
-            "What else is worth one; both when left out.",
-        ),
+            "What else is worth one.",
+        ).default("both"),
         Key::new(
             "non_idempotent",
             Form::Flag,
@@ -204,18 +198,21 @@ pub static LIMITS: Shape = Shape {
         Key::new(
             "timeout",
             Form::Duration,
-            "How long an API may be silent: while connecting (30s at most), before its answer and within; 5m when left out.",
-        ),
+            "How long an API may be silent: while connecting (30s at most), before its answer and within.",
+        )
+        .default("`5m`"),
         Key::new(
             "total_timeout",
             Form::Duration,
-            "How long the whole of a request may take, its body included; no limit when left out.",
-        ),
+            "How long the whole of a request may take, its body included.",
+        )
+        .default("no limit"),
         Key::new(
             "concurrency",
             Form::Concurrency,
-            "Requests at the same time, 16 when left out; `auto` finds out how many the API allows.",
-        ),
+            "Requests at the same time; `auto` finds out how many the API allows.",
+        )
+        .default("`16`"),
         Key::new(
             "rate_limit",
             Form::Map(&RATE_LIMIT),
@@ -235,16 +232,13 @@ pub static REQUEST_LIMITS: Shape = Shape {
     doc: "What the request does differently from its source.",
     with: &[],
     keys: &[
-        Key::new(
-            "timeout",
-            Form::Duration,
-            "How long the API may be silent; the source's when left out.",
-        ),
+        Key::new("timeout", Form::Duration, "How long the API may be silent.").default("the source's"),
         Key::new(
             "total_timeout",
             Form::Duration,
-            "How long the whole of the request may take; the source's when left out.",
-        ),
+            "How long the whole of the request may take.",
+        )
+        .default("the source's"),
         Key::new(
             "concurrency",
             Form::Concurrency,

@@ -76,8 +76,9 @@ pub static NETWORK: Shape = Shape {
         Key::new(
             "max_response_size",
             Form::Size,
-            "How large a response may be, unpacked: bytes, or like 64MB; 256MB when left out.",
-        ),
+            "How large a response may be, unpacked: bytes, or like 64MB.",
+        )
+        .default("`256MB`"),
     ],
 };
 

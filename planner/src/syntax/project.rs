@@ -38,8 +38,8 @@ pub static PROJECT: Shape = Shape {
         Key::new(
             "order",
             Form::Choice(&["flow", "relaxed"]),
-            "`flow` (default): steps whose work can't be held back keep their place among the others. `relaxed`: every step waits for what its data asks for alone, as with `after: []`.",
-        )
+            "`flow`: steps whose work can't be held back keep their place among the others. `relaxed`: every step waits for what its data asks for alone, as with `after: []`.",
+        ).default("`flow`")
         .planned(),
         Key::new(
             "state",

@@ -25,6 +25,8 @@ pub struct Key {
     pub deferred: bool,
     /// Whether empty text counts as missing.
     pub filled: bool,
+    /// What holds where it is left out, as Markdown.
+    pub default: Option<&'static str>,
     pub doc: &'static str,
 }
 
@@ -129,7 +131,19 @@ impl Key {
             python,
             deferred,
             filled: false,
+            default: match form {
+                Form::Flag => Some("`false`"),
+                _ => None,
+            },
             doc,
+        }
+    }
+
+    /// Returns the same key, and what holds where it is left out, as Markdown.
+    pub const fn default(self, default: &'static str) -> Key {
+        Key {
+            default: Some(default),
+            ..self
         }
     }
 

@@ -52,28 +52,33 @@ pub static STATE: Shape = Shape {
         Key::new(
             "source",
             Form::Name,
-            "A source of type postgres that holds the state, for machines that keep no disk; left out: a SQLite file in the project's state folder.",
-        ),
+            "A source of type postgres that holds the state, for machines that keep no disk.",
+        )
+        .default("a SQLite file in the project's state folder"),
         Key::new(
             "namespace",
             Form::Name,
-            "The schema there, `sequor` when left out. It is made when it is missing.",
-        ),
+            "The schema there. It is made when it is missing.",
+        )
+        .default("`sequor`"),
         Key::new(
             "max_disk",
             Form::Size,
-            "How much a run may keep so that it can be gone on with: bytes, or like 5GB; 20 GB when left out.",
-        ),
+            "How much a run may keep so that it can be gone on with: bytes, or like 5GB.",
+        )
+        .default("20 GB"),
         Key::new(
             "keep_for",
             Form::Duration,
-            "How long a run that is over is remembered; 90 days when left out.",
-        ),
+            "How long a run that is over is remembered.",
+        )
+        .default("90 days"),
         Key::new(
             "keep_runs",
             Form::Whole,
-            "How many runs that are over are remembered; 1000 when left out.",
-        ),
+            "How many runs that are over are remembered.",
+        )
+        .default("`1000`"),
     ],
 };
 

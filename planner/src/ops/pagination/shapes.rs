@@ -37,13 +37,15 @@ static PARAMETERS: Shape = Shape {
         Key::new(
             "in",
             Form::Choice(&["query", "body", "header"]),
-            "Where the parameters go; query when left out. In a body their names are paths: `variables.after`.",
-        ),
+            "Where the parameters go. In a body their names are paths: `variables.after`.",
+        )
+        .default("`query`"),
         Key::new(
             "inject_on_first_request",
             Form::Flag,
-            "`false`: the first request goes without the parameters. true when left out.",
-        ),
+            "`false`: the first request goes without the parameters.",
+        )
+        .default("`true`"),
     ],
 };
 
@@ -55,8 +57,8 @@ static COUNTED: Shape = Shape {
     keys: &[Key::new(
         "stop_on",
         Form::Choice(&["empty_page", "short_page"]),
-        "What ends the paging: a page without rows, or one with fewer than `size`; empty_page when left out. Rows are counted as the API gave them.",
-    )],
+        "What ends the paging: a page without rows, or one with fewer than `size`. Rows are counted as the API gave them.",
+    ).default("`empty_page`")],
 };
 
 /// Every type of pagination.
@@ -68,17 +70,10 @@ pub static PAGINATIONS: &[(&str, &Shape)] = &[
             doc: "Pages have numbers. It ends with an empty page, the last of `total_pages_path`, or as `has_more_path` says.",
             with: &[&COMMON, &PARAMETERS, &COUNTED],
             keys: &[
-                Key::new(
-                    "start",
-                    Form::Count,
-                    "The number of the first page; 1 when left out.",
-                ),
-                Key::new(
-                    "param",
-                    Form::Name,
-                    "The parameter that holds the number; page when left out.",
-                )
-                .deferred(),
+                Key::new("start", Form::Count, "The number of the first page.").default("`1`"),
+                Key::new("param", Form::Name, "The parameter that holds the number.")
+                    .default("`page`")
+                    .deferred(),
                 Key::new("size", Form::Whole, "How many rows a page has."),
                 Key::new(
                     "size_param",
@@ -101,24 +96,14 @@ pub static PAGINATIONS: &[(&str, &Shape)] = &[
             doc: "Rows have positions; the next page begins behind the rows that came. It ends with an empty page, at the total of `total_path`, or as `has_more_path` says.",
             with: &[&COMMON, &PARAMETERS, &COUNTED],
             keys: &[
-                Key::new(
-                    "start",
-                    Form::Count,
-                    "The position of the first row; 0 when left out.",
-                ),
+                Key::new("start", Form::Count, "The position of the first row.").default("`0`"),
                 Key::new("size", Form::Whole, "How many rows a page has.").required(),
-                Key::new(
-                    "param",
-                    Form::Name,
-                    "The parameter that holds the position; offset when left out.",
-                )
-                .deferred(),
-                Key::new(
-                    "size_param",
-                    Form::Name,
-                    "The parameter that holds the size; limit when left out.",
-                )
-                .deferred(),
+                Key::new("param", Form::Name, "The parameter that holds the position.")
+                    .default("`offset`")
+                    .deferred(),
+                Key::new("size_param", Form::Name, "The parameter that holds the size.")
+                    .default("`limit`")
+                    .deferred(),
                 Key::new(
                     "total_path",
                     Form::Path,
@@ -149,12 +134,9 @@ pub static PAGINATIONS: &[(&str, &Shape)] = &[
                     Form::Code,
                     "The mark by Python, of `response`; None or empty when there is no next page.",
                 ),
-                Key::new(
-                    "param",
-                    Form::Name,
-                    "The parameter that holds it; cursor when left out.",
-                )
-                .deferred(),
+                Key::new("param", Form::Name, "The parameter that holds it.")
+                    .default("`cursor`")
+                    .deferred(),
             ],
         },
     ),

@@ -94,8 +94,9 @@ pub(super) static SIGNED: Shape = Shape {
         Key::new(
             "expires_in",
             Form::Duration,
-            "How long a token lives, 5 minutes when left out; then another is signed.",
-        ),
+            "How long a token lives; then another is signed.",
+        )
+        .default("5 minutes"),
     ],
 };
 

@@ -87,7 +87,7 @@ pub static AUTH: &[(&str, &Shape)] = &[
             with: &[&AUTH_TYPE],
             keys: &[
                 Key::new("username", Form::Text, "The user.").required(),
-                Key::new("password", Form::Text, "The password; empty when left out."),
+                Key::new("password", Form::Text, "The password.").default("empty"),
             ],
         },
     ),
@@ -109,11 +109,7 @@ pub static AUTH: &[(&str, &Shape)] = &[
             keys: &[
                 Key::new("key_name", Form::Text, "The name of the header or parameter.").required(),
                 Key::new("key_value", Form::Text, "The key.").required(),
-                Key::new(
-                    "add_to",
-                    Form::Choice(&["header", "query"]),
-                    "Where it goes; header when left out.",
-                ),
+                Key::new("add_to", Form::Choice(&["header", "query"]), "Where it goes.").default("`header`"),
             ],
         },
     ),
@@ -146,8 +142,9 @@ pub static AUTH: &[(&str, &Shape)] = &[
                 Key::new(
                     "signature_method",
                     Form::Choice(&["HMAC-SHA1", "HMAC-SHA256"]),
-                    "How requests are signed; HMAC-SHA1 when left out.",
-                ),
+                    "How requests are signed.",
+                )
+                .default("`HMAC-SHA1`"),
                 Key::new(
                     "realm",
                     Form::Text,

@@ -96,8 +96,8 @@ pub(super) static OAUTH2: Shape = Shape {
         Key::new(
             "client_auth",
             Form::Choice(&["body", "basic"]),
-            "How the client shows who it is: in the body, or by basic auth; in the body when left out, with `grant_type: password` in both.",
-        ),
+            "How the client shows who it is: in the body, or by basic auth.",
+        ).default("in the body; with `grant_type: password` in both"),
         Key::new("audience", Form::Text, "Whom the token is for."),
         Key::new("resource", Form::Text, "What the token is for (RFC 8707)."),
         Key::new(
@@ -108,8 +108,8 @@ pub(super) static OAUTH2: Shape = Shape {
         Key::new(
             "token_path",
             Form::Path,
-            "Where the token is in the answer; access_token when left out.",
-        ),
+            "Where the token is in the answer.",
+        ).default("`access_token`"),
     ],
 };
 

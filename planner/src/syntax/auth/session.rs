@@ -43,7 +43,7 @@ static LOGIN: Shape = Shape {
             "The whole url, or a path from `/` that is joined to `base_url`.",
         )
         .required(),
-        Key::new("method", Form::Text, "The HTTP method; POST when left out."),
+        Key::new("method", Form::Text, "The HTTP method.").default("`POST`"),
         Key::new("headers", Form::Entries, "Headers of the login alone."),
         Key::new("body", Form::Value, "The body, written as JSON."),
     ],
@@ -57,11 +57,7 @@ pub(super) static SESSION: Shape = Shape {
     keys: &[
         Key::new("login", Form::Map(&LOGIN), "The request that gives a token.").required(),
         Key::new("token_path", Form::Path, "Where the token is in the answer.").required(),
-        Key::new(
-            "expires_in",
-            Form::Duration,
-            "How long a token lives; until it is refused when left out.",
-        ),
+        Key::new("expires_in", Form::Duration, "How long a token lives.").default("until it is refused"),
         Key::new(
             "expires_in_path",
             Form::Path,
@@ -70,13 +66,10 @@ pub(super) static SESSION: Shape = Shape {
         Key::new(
             "add_to",
             Form::Choice(&["header", "query"]),
-            "Where the token goes; header when left out.",
-        ),
-        Key::new(
-            "key_name",
-            Form::Text,
-            "The name of the header or parameter; Authorization when left out.",
-        ),
+            "Where the token goes.",
+        )
+        .default("`header`"),
+        Key::new("key_name", Form::Text, "The name of the header or parameter.").default("`Authorization`"),
         Key::new(
             "prefix",
             Form::Text,

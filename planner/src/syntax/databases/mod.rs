@@ -121,8 +121,8 @@ static NAMES: Shape = Shape {
     keys: &[Key::new(
         "identifiers",
         Form::Text,
-        "quoted: names of tables and columns are kept as they are written. folded (the default): they are what they would be in SQL without quotes.",
-    )],
+        "quoted: names of tables and columns are kept as they are written. folded: they are what they would be in SQL without quotes.",
+    ).default("folded")],
 };
 
 /// The keys of a server's login.
