@@ -10,8 +10,12 @@ use crate::stop::Stop;
 
 /// Runs the program, with the words of its command line; the first is its name. What the process is to exit with.
 #[pyfunction]
-pub fn main(py: Python<'_>, words: Vec<OsString>) -> u8 {
-    py.detach(|| sequor::cli::invoke(words, None).exit as u8)
+pub fn main(py: Python<'_>, words: Vec<OsString>) -> PyResult<u8> {
+    // The engine hears signals by itself; Python's own handler would wait for a moment that does not come. This is what the
+    // module `signal` is made of: loading that one would take as long as the rest of Python's part in the start.
+    let signals = py.import("_signal")?;
+    signals.call_method1("signal", (signals.getattr("SIGINT")?, signals.getattr("SIG_DFL")?))?;
+    Ok(py.detach(|| sequor::cli::invoke(words, None).exit as u8))
 }
 
 /// Ends Python code of flows that still runs, before the interpreter ends. Whether all of it did, in 10 seconds.
