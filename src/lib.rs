@@ -47,6 +47,7 @@ pub mod exec;
 pub mod expr;
 /// Asking APIs: sending, limits, retries, authentication, paging, recordings.
 pub mod http;
+mod incremental;
 /// Queries over tables of several sources.
 mod local;
 /// The Python interpreter.

@@ -7,6 +7,7 @@ mod contract;
 mod docs;
 mod engine;
 mod flows;
+mod incremental;
 mod language;
 mod resume;
 mod same;

@@ -49,6 +49,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
         &["batch", "error", "exchange", "python", "value", "world"],
     ),
     ("sources", &["batch", "error", "secret"]),
+    ("incremental", &["batch", "error", "sources", "value"]),
     ("staging", &["batch", "error", "sources"]),
     ("local", &["batch", "error", "sources", "staging"]),
     ("event", &["error"]),
@@ -66,7 +67,29 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ),
     (
         "exec/load",
-        &["batch", "error", "exec", "python", "sources", "state", "value"],
+        &[
+            "batch",
+            "error",
+            "exec",
+            "incremental",
+            "python",
+            "sources",
+            "state",
+            "value",
+        ],
+    ),
+    (
+        "exec/incremental",
+        &[
+            "batch",
+            "error",
+            "exec",
+            "exec/load",
+            "incremental",
+            "sources",
+            "value",
+            "world",
+        ],
     ),
     (
         "exec/request",
@@ -78,6 +101,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "exec",
             "exec/load",
             "http",
+            "incremental",
             "python",
             "secret",
             "state",
@@ -92,9 +116,11 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "error",
             "event",
             "exec",
+            "exec/incremental",
             "exec/load",
             "exec/request",
             "http",
+            "incremental",
             "local",
             "sources",
             "state",
@@ -150,7 +176,7 @@ fn imported(text: &str) -> Vec<String> {
                 .strip_prefix("exec::")
                 .map(|_| names.next().unwrap_or_default());
             found.push(match inner {
-                Some(inner @ ("load" | "request" | "steps")) => format!("exec/{inner}"),
+                Some(inner @ ("incremental" | "load" | "request" | "steps")) => format!("exec/{inner}"),
                 _ => first,
             });
         }

@@ -2,8 +2,8 @@
 
 use crate::effects::{Effects, FlowScope, Resource};
 use crate::expr::{EachProp, Prop, Returned, Uses, has_template};
-use crate::ops::{HttpRequest, TableDefaults, TableRef, VariableScope, VariableSet};
-use crate::plan::{FanOut, HttpStep};
+use crate::ops::{HttpRequest, TableDefaults, TableRef, VariableScope, VariableSet, WINDOW};
+use crate::plan::{Asks, FanOut, HttpStep};
 use crate::syntax::{Concurrency, HttpSource};
 
 /// Adds the request's effects to `effects` and decides its fan-out.
@@ -27,6 +27,7 @@ pub fn plan(
         effects.read_uses(&variable.value.uses(), outer);
     }
     bound.extend(request.init.iter().map(|v| v.name.clone()));
+    bound.extend(request.request.incremental.iter().map(|_| WINDOW.to_string()));
     let scope = &FlowScope {
         bound: &bound,
         ..*outer
@@ -111,16 +112,41 @@ pub fn plan(
         row_variables.extend(set.iter().flatten().filter(of_row).cloned());
         row_variables.dedup();
     }
+    let mut row_columns = row.and_then(|row| used.rows.of(row));
+    if let (Some(columns), Some(incremental)) = (&mut row_columns, &request.request.incremental) {
+        columns.extend(incremental.partition.iter().cloned());
+    }
     HttpStep {
         request: request.clone(),
+        asks: asks(request, &asked),
         pages_at_once: pages_at_once(request, source),
         fan_out: fan_out(request, source, &asked, &uses, set, paging),
         any_status,
         rejects,
         row_variables,
-        row_columns: row.and_then(|row| used.rows.of(row)),
+        row_columns,
         estimated_requests: None,
     }
+}
+
+/// Returns which ends of its range an incremental request asks for, and whose state it keeps.
+fn asks(request: &HttpRequest, asked: &Uses) -> Option<Asks> {
+    let incremental = request.request.incremental.as_ref()?;
+    let of_window = asked.rows.of(WINDOW);
+    let reads = |end: &str| {
+        asked.variables.contains(WINDOW) && of_window.as_ref().is_none_or(|read| read.contains(end))
+    };
+    let row = request.for_each.as_ref().map(|rows| rows.variable.as_str());
+    let partition = match (row, incremental.partition.as_slice()) {
+        (None, _) => None,
+        (Some(row), []) => asked.rows.of(row),
+        (Some(_), named) => Some(named.iter().cloned().collect()),
+    };
+    Some(Asks {
+        start: incremental.start_param.is_some() || reads("start"),
+        end: incremental.end_param.is_some() || reads("end"),
+        partition,
+    })
 }
 
 /// Returns what evaluating the request uses.

@@ -14,7 +14,10 @@ pub fn main(py: Python<'_>, words: Vec<OsString>) -> PyResult<u8> {
     // The engine hears signals by itself; Python's own handler would wait for a moment that does not come. This is what the
     // module `signal` is made of: loading that one would take as long as the rest of Python's part in the start.
     let signals = py.import("_signal")?;
-    signals.call_method1("signal", (signals.getattr("SIGINT")?, signals.getattr("SIG_DFL")?))?;
+    signals.call_method1(
+        "signal",
+        (signals.getattr("SIGINT")?, signals.getattr("SIG_DFL")?),
+    )?;
     Ok(py.detach(|| sequor::cli::invoke(words, None).exit as u8))
 }
 

@@ -162,6 +162,11 @@ impl BatchBuilder {
         std::mem::take(&mut self.unparsed)
     }
 
+    /// Returns how many rows were built, those of batches that were taken included.
+    pub fn total(&self) -> u64 {
+        self.before + self.rows as u64
+    }
+
     /// Returns the position of a column. `guess`, tried first, makes rows of the same shape cheap.
     pub fn column(&self, name: &str, guess: usize) -> Option<usize> {
         match self.columns.get(guess) {

@@ -3,7 +3,7 @@
 pub mod bounds;
 pub mod builder;
 pub mod cell;
-mod clock;
+pub mod clock;
 pub mod column;
 pub mod compact;
 mod csv;

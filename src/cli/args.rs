@@ -145,6 +145,14 @@ pub enum Command {
         after_help = "Examples:\n  sequor query stage 'select * from customer_metrics'\n  sequor query _sequor 'select flow, status, started from runs'   # the project's own history"
     )]
     Query(Query),
+    /// How far incremental steps got: look at it, or forget it
+    #[command(
+        after_help = "Examples:\n  sequor state list orders\n  sequor state reset orders fetch     # the next run begins at `initial`"
+    )]
+    State {
+        #[command(subcommand)]
+        command: StateCommand,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -307,4 +315,26 @@ pub struct Query {
     /// The query
     #[arg(allow_hyphen_values = true)]
     pub sql: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum StateCommand {
+    /// Show what each step has covered, by table and partition
+    List {
+        /// The flow
+        flow: String,
+        /// How it is written: a table, or one JSON object a line
+        #[arg(long, value_enum, default_value_t = RunFormat::Text)]
+        format: RunFormat,
+    },
+    /// Forget it: the next run begins at `initial`; rows that are there stay
+    Reset {
+        /// The flow
+        flow: String,
+        /// Only this step
+        step: Option<String>,
+        /// Only this partition, as `list` shows it
+        #[arg(long, value_name = "PARTITION", requires = "step")]
+        partition: Option<String>,
+    },
 }

@@ -16,7 +16,7 @@ const TASKS: &[(&str, &[&str])] = &[
         &["validate", "plan", "test", "explain", "schema"],
     ),
     ("Run", &["run", "retry"]),
-    ("Look back", &["runs", "show", "logs", "query"]),
+    ("Look back", &["runs", "show", "logs", "query", "state"]),
     ("This program", &["completions", "man", "version", "help"]),
 ];
 

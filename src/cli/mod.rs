@@ -18,6 +18,7 @@ mod runs;
 mod schema;
 mod show;
 mod state;
+mod step_states;
 mod templates;
 mod test;
 mod test_args;
@@ -102,5 +103,6 @@ fn command(context: &Context, command: &Command) -> Result<Exit> {
         Command::Retry(args) => retry::retry(context, args),
         Command::Logs(args) => logs::logs(context, args),
         Command::Query(args) => query::query(context, args),
+        Command::State { command } => step_states::state(context, command),
     }
 }

@@ -110,7 +110,8 @@ async fn run_compiled(
         .timeout(args.timeout)
         .from_step(args.from_step.clone())
         .wait(args.wait, Some(Box::new(crate::report::err)))
-        .in_doubt(InDoubtArg::meant(args.in_doubt));
+        .in_doubt(InDoubtArg::meant(args.in_doubt))
+        .keep_state(args.keep_state);
     let dry_run = dry_run(args)?;
     let session = session.dry_run(dry_run.clone());
     for notice in &compiled.loaded.notices {

@@ -62,6 +62,9 @@ pub struct Run {
     /// What becomes of rows that may have been sent when the run ended, and must not be sent twice [default: stop]
     #[arg(long, value_enum, value_name = "WHAT")]
     pub in_doubt: Option<InDoubtArg>,
+    /// Incremental steps whose request was changed go on from where they are
+    #[arg(long)]
+    pub keep_state: bool,
     /// How long the run may take; then it is stopped in order, and has failed
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub timeout: Option<std::time::Duration>,

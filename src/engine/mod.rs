@@ -19,6 +19,7 @@ mod session;
 mod signals;
 mod stand_ins;
 mod state;
+mod step_states;
 mod turns;
 mod untried;
 
@@ -40,4 +41,5 @@ pub use rows_of::rows_of;
 pub use run::RunHandle;
 pub use session::Session;
 pub use signals::stop_at_interrupt;
+pub use step_states::StepState;
 pub use untried::untried;

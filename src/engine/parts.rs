@@ -179,6 +179,7 @@ impl Parts {
             files: kept.files,
             retries_rejected: kept.retries_rejected,
             in_doubt: options.in_doubt,
+            keeps_state: options.keeps_state,
             grace: options.grace,
             state: kept.state,
             journal: kept.journal,

@@ -53,6 +53,8 @@ pub(super) struct Options {
     pub interpreter: Option<Arc<Evaluator>>,
     /// What is done with rows that may have been sent by an earlier attempt.
     pub in_doubt: InDoubt,
+    /// Whether incremental steps go on from their states though their requests are others now.
+    pub keeps_state: bool,
     /// None: it is no dry run.
     pub dry_run: Option<Arc<DryRun>>,
     /// How long requests under way get to end in order.
@@ -74,6 +76,7 @@ impl Default for Options {
             databases: None,
             interpreter: None,
             in_doubt: InDoubt::default(),
+            keeps_state: false,
             dry_run: None,
             grace: GRACE,
             timeout: None,
@@ -160,6 +163,12 @@ impl Session {
     /// Says what is done with rows that may have been sent by an earlier attempt at the run.
     pub fn in_doubt(mut self, in_doubt: InDoubt) -> Session {
         self.options.in_doubt = in_doubt;
+        self
+    }
+
+    /// Says whether incremental steps go on from their states though their requests are others now.
+    pub fn keep_state(mut self, keep: bool) -> Session {
+        self.options.keeps_state = keep;
         self
     }
 

@@ -64,6 +64,8 @@ pub struct Run {
     pub retries_rejected: bool,
     /// What is done with rows that may have been sent by an earlier attempt.
     pub in_doubt: InDoubt,
+    /// Whether incremental steps go on from their states though their requests are others now.
+    pub keeps_state: bool,
     /// How long requests under way get to end in order after the run was told to stop.
     pub grace: Duration,
     /// What it carries out.

@@ -170,6 +170,12 @@ pub trait Database: Send + Sync {
         Ok(())
     }
 
+    /// Returns how often loads that were bound by `scope` ([`LoadTransaction::bind`]) were committed to a table, none of them:
+    /// nothing; none where a transaction is seen all at once, so that nobody has to know.
+    async fn bound(&self, _table: &TableName, _scope: &str) -> Result<Option<Option<i64>>> {
+        Ok(None)
+    }
+
     /// Starts loads that become visible together.
     async fn begin_loads(&self) -> Result<Box<dyn LoadTransaction>>;
 

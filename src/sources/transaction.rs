@@ -21,6 +21,10 @@ pub trait LoadTransaction: Send {
     /// Adds a batch to a table; its schema is that of the columns ([`crate::batch::types::arrow_schema`]).
     async fn write(&mut self, table: usize, batch: RecordBatch) -> Result<()>;
 
+    /// Binds a table's rows to those of another table of this transaction, whose rows say `generation`: where each table is
+    /// committed by itself, those count only when the table's own commit has come to that generation.
+    fn bind(&mut self, _table: usize, _scope: &str, _generation: i64) {}
+
     /// Makes the rows visible, all at once; of the tables in `skipped`, none. The numbers of rows loaded, by table.
     async fn commit(self: Box<Self>, skipped: &[usize]) -> Result<Vec<u64>>;
 

@@ -5,7 +5,7 @@ use deltalake_core::kernel::engine::arrow_conversion::TryIntoKernel;
 use deltalake_core::kernel::transaction::{
     CommitBuilder, CommitProperties, TableReference, TransactionError,
 };
-use deltalake_core::kernel::{Action, MetadataExt, Protocol, StructType, new_metadata};
+use deltalake_core::kernel::{Action, MetadataExt, Protocol, StructType, Transaction, new_metadata};
 use deltalake_core::protocol::{DeltaOperation, SaveMode};
 use deltalake_core::{DeltaTable, DeltaTableError};
 use futures::{StreamExt, TryStreamExt};
@@ -52,10 +52,28 @@ pub enum Outcome {
 pub async fn commit(
     tables: &Tables,
     id: &TableId,
-    _lock: &WriteLock,
+    lock: &WriteLock,
     change: Change,
     schema: &SchemaRef,
     written: Option<Written>,
+) -> Result<Outcome> {
+    commit_bound(tables, id, lock, change, (schema, written), &[]).await
+}
+
+/// What a commit says of rows in other tables: whose, and up to which generation they count.
+pub type Bound = (String, i64);
+
+/// As [`commit`]; with it, rows in other tables come to count.
+///
+/// # Errors
+/// As [`commit`].
+pub async fn commit_bound(
+    tables: &Tables,
+    id: &TableId,
+    _lock: &WriteLock,
+    change: Change,
+    (schema, written): (&SchemaRef, Option<Written>),
+    bound: &[Bound],
 ) -> Result<Outcome> {
     let files = written.as_ref().map(|w| w.files.clone());
     let files = files.unwrap_or_default();
@@ -72,7 +90,7 @@ pub async fn commit(
         };
         let mut actions = actions;
         actions.extend(files.iter().cloned().map(Action::Add));
-        if actions.is_empty() {
+        if actions.is_empty() && bound.is_empty() {
             return Ok(Outcome::Done);
         }
         let operation = DeltaOperation::Write {
@@ -88,7 +106,10 @@ pub async fn commit(
         let reference = state.map(|state| state as &dyn TableReference);
         // No retries of Delta's own: they would check for conflicts where here the later commit simply wins, with
         // its actions made anew from the table as it is then.
-        let properties = CommitProperties::default().with_max_retries(0);
+        let mut properties = CommitProperties::default().with_max_retries(0);
+        for (scope, generation) in bound {
+            properties = properties.with_application_transaction(Transaction::new(scope, *generation));
+        }
         let result = CommitBuilder::from(properties)
             .with_actions(actions)
             .build(reference, tables.store(id)?, operation)
@@ -110,6 +131,17 @@ pub async fn commit(
     }
     let message = format!("table `{id}` is changed by others all the time");
     Err(Error::new(ErrorKind::Sql, message))
+}
+
+/// Returns the generation up to which rows in other tables count; none where no commit says it.
+///
+/// # Errors
+/// As reading the log.
+pub async fn bound(table: &DeltaTable, scope: &str) -> Result<Option<i64>> {
+    let state = table.snapshot().map_err(error::delta)?;
+    let log_store = table.log_store();
+    let version = state.snapshot().transaction_version(log_store.as_ref(), scope);
+    version.await.map_err(error::delta)
 }
 
 /// Whether another commit took the version that this one wanted.

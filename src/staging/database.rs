@@ -246,6 +246,13 @@ impl Database for Staging {
         parts.join(".")
     }
 
+    async fn bound(&self, table: &TableName, scope: &str) -> Result<Option<Option<i64>>> {
+        match self.tables.open(&TableId::of(table)?).await? {
+            None => Ok(Some(None)),
+            Some(table) => super::commit::bound(&table, scope).await.map(Some),
+        }
+    }
+
     async fn session(&self) -> Result<Box<dyn Session + '_>> {
         Ok(Box::new(Statements(self)))
     }

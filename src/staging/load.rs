@@ -4,7 +4,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 
-use super::commit::{Change, commit, current_schema};
+use super::commit::{Bound, Change, commit_bound, current_schema};
 use super::convert::Mapping;
 use super::database::Staging;
 use super::names::TableId;
@@ -26,6 +26,8 @@ use sequor_planner::ops::WriteMode;
 pub struct StagingLoads {
     db: Staging,
     tables: Vec<Loading>,
+    /// What the commit of a table says of others.
+    bound: Vec<(usize, Bound)>,
 }
 
 enum Loading {
@@ -54,6 +56,7 @@ impl StagingLoads {
         StagingLoads {
             db: db.clone(),
             tables: Vec::new(),
+            bound: Vec::new(),
         }
     }
 }
@@ -109,8 +112,16 @@ impl LoadTransaction for StagingLoads {
         }
     }
 
+    fn bind(&mut self, table: usize, scope: &str, generation: i64) {
+        self.bound.push((table, (scope.to_string(), generation)));
+    }
+
     async fn commit(self: Box<Self>, skipped: &[usize]) -> Result<Vec<u64>> {
-        let StagingLoads { db, tables } = *self;
+        let StagingLoads { db, tables, bound } = *self;
+        let bound_of = |at: usize| -> Vec<Bound> {
+            let own = bound.iter().filter(|(table, _)| *table == at);
+            own.map(|(_, bound)| bound.clone()).collect()
+        };
         let mut ready = Vec::with_capacity(tables.len());
         let mut failed = None;
         for (at, loading) in tables.into_iter().enumerate() {
@@ -132,10 +143,15 @@ impl LoadTransaction for StagingLoads {
             .into_iter()
             .enumerate()
             .partition(|(_, ready)| matches!(ready, Ready::Upsert(_)));
-        for (at, ready) in merged.into_iter().chain(written) {
+        // Rows that count only by the commit of a table are there before it.
+        let (bound, free): (Vec<_>, Vec<_>) = merged
+            .into_iter()
+            .chain(written)
+            .partition(|(at, _)| !bound_of(*at).is_empty());
+        for (at, ready) in free.into_iter().chain(bound) {
             match failed {
                 Some(_) => ready.discard(&db).await,
-                None => match ready.commit(&db).await {
+                None => match ready.commit(&db, &bound_of(at)).await {
                     Ok(count) => rows[at] = count,
                     Err(error) => failed = Some(error),
                 },
@@ -183,17 +199,18 @@ impl Ready {
         }
     }
 
-    async fn commit(self, db: &Staging) -> Result<u64> {
+    async fn commit(self, db: &Staging, bound: &[Bound]) -> Result<u64> {
         match self {
             Ready::Skipped => Ok(0),
             Ready::Rows(id, change, schema, written) => {
                 let (rows, lock) = (written.rows, db.tables.lock(&id).await);
-                let committed = commit(&db.tables, &id, &lock, change, &schema, Some(written)).await;
+                let change = commit_bound(&db.tables, &id, &lock, change, (&schema, Some(written)), bound);
+                let committed = change.await;
                 committed.map_err(about_id(&id)).map(|_| rows)
             }
             Ready::Upsert(upsert) => {
                 let about = about_id(upsert.id());
-                upsert.commit(db).await.map_err(about)
+                upsert.commit(db, bound).await.map_err(about)
             }
         }
     }

@@ -3,7 +3,7 @@
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, SchemaRef};
 
-use super::commit::{Change, Outcome, commit, current_schema};
+use super::commit::{Bound, Change, Outcome, commit_bound, current_schema};
 use super::convert::Mapping;
 use super::database::Staging;
 use super::names::{TableId, quote};
@@ -88,10 +88,10 @@ impl ReadyUpsert {
     }
 
     /// Makes the rows visible. How many they are.
-    pub async fn commit(self, db: &Staging) -> Result<u64> {
+    pub async fn commit(self, db: &Staging, bound: &[Bound]) -> Result<u64> {
         let ReadyUpsert { upsert, scratch } = self;
         let rows = scratch.rows;
-        let merged = upsert.merge(db, &scratch).await;
+        let merged = upsert.merge(db, &scratch, bound).await;
         scratch.remove(db).await;
         merged.map(|()| rows)
     }
@@ -113,7 +113,7 @@ pub async fn query(db: &Staging, sql: &str, id: TableId, mut mode: WriteMode) ->
     let merged = async {
         upsert.refuse_duplicate_keys(db, &scratch).await?;
         upsert.refuse_nulls(db, &scratch).await?;
-        upsert.merge(db, &scratch).await
+        upsert.merge(db, &scratch, &[]).await
     };
     let merged = merged.await;
     scratch.remove(db).await;
@@ -158,7 +158,7 @@ impl Upsert {
         Ok(())
     }
 
-    async fn merge(&self, db: &Staging, scratch: &Scratch) -> Result<()> {
+    async fn merge(&self, db: &Staging, scratch: &Scratch, bound: &[Bound]) -> Result<()> {
         let lock = db.tables.lock(&self.id).await;
         for _ in 0..ATTEMPTS {
             let there = db.tables.open(&self.id).await?;
@@ -183,7 +183,15 @@ impl Upsert {
             let mapping = Mapping::by_position(schema.clone());
             let query = db.plan(parse(&sql)?).await?;
             let written = db.write_files(query, &self.id, schema.clone(), mapping).await?;
-            let outcome = commit(&db.tables, &self.id, &lock, change, &schema, Some(written)).await?;
+            let outcome = commit_bound(
+                &db.tables,
+                &self.id,
+                &lock,
+                change,
+                (&schema, Some(written)),
+                bound,
+            )
+            .await?;
             if outcome == Outcome::Done {
                 return Ok(());
             }

@@ -72,6 +72,7 @@ const MORE: &[(&str, &str)] = &[
     ("", "target_namespace: shop"),
     ("", "columns_database: analytics"),
     ("", "columns_namespace: shop"),
+    ("incremental", "table: orders"),
     ("", r#"conditions: [{condition: "{{ var('full') }}", steps: []}]"#),
 ];
 

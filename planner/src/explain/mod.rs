@@ -100,6 +100,12 @@ fn notes(step: &Step) -> Vec<String> {
                 notes.push(format!("pages: {many}, when the first tells how many there are"));
             }
             notes.extend(http.row_columns.as_ref().map(columns));
+            if let (Some(incremental), Some(asks)) = (&http.request.request.incremental, &http.asks) {
+                notes.push(incremental.in_words());
+                if !asks.start {
+                    notes.push("everything is fetched, only new rows are kept".into());
+                }
+            }
             if let Some(requests) = http.estimated_requests {
                 let least = if http.has_pages() { "at least" } else { "about" };
                 let noun = if requests == 1 { "request" } else { "requests" };

@@ -1,12 +1,19 @@
 //! A value in one line, for people.
 
 use super::Prop;
+use crate::syntax::TYPED;
 
 impl Prop {
     /// Returns the value in one line, cut where it is long.
     pub fn in_short(&self) -> String {
         let text = match self {
             Prop::Literal(serde_json::Value::String(text)) => text.clone(),
+            Prop::Literal(serde_json::Value::Object(typed)) if typed.contains_key(TYPED) => {
+                match typed.get("value") {
+                    Some(serde_json::Value::String(text)) => text.clone(),
+                    other => other.map_or_else(String::new, ToString::to_string),
+                }
+            }
             Prop::Literal(json) => json.to_string(),
             Prop::Jinja {
                 code, python: true, ..

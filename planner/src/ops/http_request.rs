@@ -6,10 +6,12 @@ use super::Operation;
 use super::body::{BODY_FORMATS, BodyFormat, check_body};
 use super::common::{COMMON, FlowAction};
 use super::http_response::{self, RESPONSE, ResponseSpec};
+use super::incremental::{self, Incremental};
 use super::method::check_method;
 use super::mock::{MOCK, Mock, read_mock};
-use super::pagination::{self, PAGINATIONS, Pagination, ParameterPlace};
+use super::pagination::{self, Pagination, ParameterPlace};
 use super::rejects::read_max_rejects;
+use super::request_keys::REQUEST;
 use super::rows::{self, ROWS, RowsOf};
 use super::rules::RuleAction;
 use super::set_variable::{VariableScope, VariableSet, variables_of};
@@ -18,8 +20,8 @@ use crate::diagnostic::Diagnostics;
 use crate::expr::Prop;
 use crate::span::Place;
 use crate::syntax::{
-    Concurrency, Form, Key, Keys, MaxRejects, Node, REQUEST_LIMITS, RateLimitSpec, RetrySpec, Shape,
-    read_concurrency, read_rate_limit, read_retry,
+    Concurrency, Form, Key, Keys, MaxRejects, Node, RateLimitSpec, RetrySpec, Shape, read_concurrency,
+    read_rate_limit, read_retry,
 };
 
 /// The request as the flow says it.
@@ -64,6 +66,9 @@ pub struct RequestSpec {
     pub retry: Option<RetrySpec>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pagination: Option<Pagination>,
+    /// How it asks only for what is new.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incremental: Option<Incremental>,
     /// Whether it asks only for what has changed since the last run.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub conditional: bool,
@@ -137,83 +142,6 @@ static FOR_EACH: Shape = Shape {
         Form::Whole,
         "One request for so many rows: the variable is a list of rows.",
     )],
-};
-
-static REQUEST: Shape = Shape {
-    what: "a request",
-    doc: "The HTTP request. It is evaluated once for each row; from page to page only what `pagination` sets changes, and `while` evaluates it anew.",
-    with: &[&REQUEST_LIMITS],
-    keys: &[
-        Key::new(
-            "source",
-            Form::Name,
-            "The http source: its auth, variables, headers and limits.",
-        )
-        .deferred(),
-        Key::new(
-            "url",
-            Form::Text,
-            "The whole url, or a path from `/` that is joined to the source's `base_url`.",
-        )
-        .required()
-        .filled(),
-        Key::new("method", Form::Method, "The HTTP method.").default("`GET`"),
-        Key::new(
-            "path_parameters",
-            Form::Entries,
-            "What stands for `{name}` in the url: each value is one segment of the path, encoded.",
-        ),
-        Key::new(
-            "parameters",
-            Form::Entries,
-            "The query string; null entries are left out.",
-        )
-        .or("params"),
-        Key::new("headers", Form::Entries, "Headers; null entries are left out."),
-        Key::new(
-            "body_format",
-            Form::Choice(&[
-                "json",
-                "form_urlencoded",
-                "text",
-                "xml",
-                "multipart_form_data",
-                "binary",
-            ]),
-            "How the body is written.",
-        ).default("`json`")
-        .deferred(),
-        Key::new(
-            "pagination",
-            Form::OneOf(PAGINATIONS),
-            "How the API gives its rows page by page, instead of `while`.",
-        ),
-        Key::new(
-            "conditional",
-            Form::Flag,
-            "`true`: the marks of the last run (`ETag`, `Last-Modified`) are sent along; where the API answers 304, nothing has changed and the tables stay as they are.",
-        ),
-        Key::new(
-            "safe",
-            Form::Flag,
-            "`true`: the request changes nothing at the other side, though its method is none of GET, HEAD and OPTIONS (a search by POST, a query).",
-        ),
-        Key::new(
-            "idempotent",
-            Form::Flag,
-            "Whether sending the request twice is the same as sending it once, so that a run that is gone on with may send it again.",
-        ).default("as its method says (PUT, DELETE and PATCH are), or `idempotency_key`"),
-        Key::new(
-            "idempotency_key",
-            Form::Text,
-            "Sent as `Idempotency-Key`, the same in every attempt; `true` makes one up for each request. With it a POST may be sent again.",
-        ),
-        Key::new(
-            "body",
-            Form::Value,
-            "The body. In it, a string that renders to exactly `__NULL__` becomes null.",
-        ),
-    ],
 };
 
 pub(super) const OPERATION: Operation = Operation {
@@ -326,19 +254,23 @@ fn read(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<FlowAction> {
         d.error(Code::BadValue, rule.place.clone(), message)
             .help("leave it out: without a batch the rule rejects its one row");
     }
-    Some(FlowAction::HttpRequest(Box::new(HttpRequest {
+    let request = request?;
+    let read = HttpRequest {
         init: init.unwrap_or_default(),
         for_each: match for_each {
             None => None,
             Some(read) => Some(read?),
         },
-        request: request?,
+        // Its state says how far it got: another attempt goes on from there.
+        streams: keys.flag("checkpoint", d) == Some(false) || request.incremental.is_some(),
+        request,
         response: response?,
         max_rejects: read_max_rejects(keys, d),
         mock: read_mock(keys, d),
-        streams: keys.flag("checkpoint", d) == Some(false),
         place: keys.place().clone(),
-    })))
+    };
+    incremental::check(&read, d);
+    Some(FlowAction::HttpRequest(Box::new(read)))
 }
 
 /// Whether there is a request per batch of rows, also where only the run knows how many.
@@ -367,6 +299,10 @@ fn read_request(node: &Node, d: &mut Diagnostics) -> Option<RequestSpec> {
         check_body(body, body_format, place, d);
     }
     let pagination = match keys.node("pagination").map(|node| pagination::read(node, d)) {
+        None => None,
+        Some(read) => Some(read?),
+    };
+    let incremental = match keys.node("incremental").map(|node| incremental::read(node, d)) {
         None => None,
         Some(read) => Some(read?),
     };
@@ -407,6 +343,7 @@ fn read_request(node: &Node, d: &mut Diagnostics) -> Option<RequestSpec> {
         rate_limit: read_rate_limit(&keys, d),
         retry: read_retry(&keys, d),
         pagination,
+        incremental,
         conditional: keys.flag("conditional", d).unwrap_or_default(),
         safe: keys.flag("safe", d).unwrap_or_default(),
         idempotent: keys.flag("idempotent", d),

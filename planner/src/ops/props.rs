@@ -14,7 +14,7 @@ each_prop! {
     VariableSet { value; name, scope, many }
     Rule { when, rows, message; status, action, place }
     RequestSpec {
-        url, method, path_parameters, parameters, headers, body, idempotency_key, pagination;
+        url, method, path_parameters, parameters, headers, body, idempotency_key, pagination, incremental;
         source, source_place, url_place, body_format, timeout, total_timeout, concurrency, rate_limit, retry, conditional, safe, idempotent
     }
     HttpRequest { init, for_each, request, response, mock; max_rejects, streams, place }

@@ -366,6 +366,9 @@ pub struct HttpStep {
     /// How many pages are asked for at the same time, once a response says how many there are; none: one by one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pages_at_once: Option<Concurrency>,
+    /// What an incremental request asks for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asks: Option<Asks>,
     /// Whether any status is a success: the step's own expressions look at it, and none is declared.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub any_status: bool,
@@ -382,6 +385,16 @@ impl HttpStep {
     pub fn has_pages(&self) -> bool {
         self.request.request.pagination.is_some() || self.request.asks_again()
     }
+}
+
+/// Which ends of its range an incremental request asks for, and whose state it keeps.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Asks {
+    pub start: bool,
+    pub end: bool,
+    /// The columns of the for_each's rows that tell whose state it is; none: the whole row, or no for_each.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partition: Option<BTreeSet<String>>,
 }
 
 /// How the requests of a step follow each other.

@@ -131,6 +131,7 @@ impl Resolver<'_> {
         if let Some(table) = request.for_each.as_ref().and_then(RowsOf::table) {
             self.check_columns(table, planned.row_columns.as_ref());
         }
+        self.check_incremental(step, &planned, frame);
         self.check_url(request, source.map(|s| s.base_url.is_some()));
         let asked = http_effects::request_uses(request, source);
         self.check_paging(request, &asked, &request.request.url_place);

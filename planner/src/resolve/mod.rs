@@ -4,6 +4,7 @@ mod actions;
 mod calls;
 mod checks;
 mod frame;
+mod incremental;
 mod long_names;
 mod lookup;
 mod steps;

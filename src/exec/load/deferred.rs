@@ -16,6 +16,7 @@ use crate::exec::load::filling::{Beginning, Filling};
 use crate::exec::load::table::Defaults;
 use crate::exec::load::unparsed::{self, Batch};
 use crate::exec::tables::named_table;
+use crate::incremental::Tracker;
 use crate::python::NamedTable;
 use crate::sources::database::{Database, TableName};
 use crate::sources::key::upsert_key;
@@ -32,6 +33,8 @@ pub struct DeferredLoad {
     pub schema: SchemaPolicy,
     pub mode: WriteMode,
     pub place: Place,
+    /// What looks at its rows.
+    pub tracker: Option<Arc<Tracker>>,
 }
 
 impl DeferredLoad {
@@ -93,6 +96,7 @@ impl DeferredLoad {
             database,
             mode,
             place: defaults.place.clone(),
+            tracker: None,
         })
     }
 
@@ -181,6 +185,7 @@ pub async fn load(
         mode,
         place: deferred.place.clone(),
         emitter: context.emitter(),
+        tracker: deferred.tracker.clone(),
     };
     let table = filling.add_known(beginning).await?;
     let name = deferred.table.table.as_str();

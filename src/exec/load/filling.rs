@@ -13,6 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::exec::event::Emitter;
 use crate::exec::load::columns::named_as_there;
 use crate::exec::load::unparsed::{self, Batch};
+use crate::incremental::{StateRows, Tracker};
 use crate::sources::database::{Database, TableName};
 use crate::sources::transaction::LoadTransaction;
 
@@ -39,6 +40,8 @@ pub struct Beginning {
     pub place: Place,
     /// Where warnings go.
     pub emitter: Emitter,
+    /// What looks at its rows.
+    pub tracker: Option<Arc<Tracker>>,
 }
 
 impl Filling {
@@ -97,11 +100,35 @@ impl Filling {
     /// Adds rows that are read.
     pub async fn load(&mut self, table: usize, rows: RecordBatch) -> Result<()> {
         let to = self.tables.get_mut(table).ok_or_else(unknown)?;
+        let rows = match &to.beginning.tracker {
+            Some(tracker) => tracker.take(rows).map_err(|e| e.at(&to.beginning.place))?,
+            None => rows,
+        };
         to.rows += rows.num_rows() as u64;
         let rows = to.beginning.named(rows)?;
         let transaction = self.transaction.as_mut().ok_or_else(unknown)?;
         let written = transaction.write(table, rows).await;
         written.map_err(|e| self.placed(table, e))
+    }
+
+    /// Adds the states of tables, which become visible with their rows. All are of one table of states.
+    pub async fn keep_states(&mut self, states: Vec<(usize, StateRows)>) -> Result<()> {
+        let Some(transaction) = &mut self.transaction else {
+            return Ok(());
+        };
+        let mut at = None;
+        for (table, state) in states {
+            let place = match at {
+                Some(place) => place,
+                None => {
+                    let mode = WriteMode::Upsert(state.key.clone());
+                    *at.insert(transaction.add(&state.table, &state.columns, mode).await?)
+                }
+            };
+            transaction.bind(table, &state.scope, state.generation);
+            transaction.write(place, state.rows).await?;
+        }
+        Ok(())
     }
 
     /// Returns how many rows a table has got.

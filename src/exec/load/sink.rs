@@ -1,7 +1,7 @@
 //! The pipeline from rows to tables: builders fill batches, a task per table loads them meanwhile. Tables whose columns
 //! come from the data wait aside until all rows are there.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use sequor_planner::ops::{HttpRequest, TableRef, WriteMode};
 
@@ -17,6 +17,7 @@ use crate::exec::load::filling::Filling;
 use crate::exec::load::loader::{Loaded, Loaders, Sender, joined};
 use crate::exec::load::table::Defaults;
 use crate::exec::load::target::{Loading, Target, appended, loading, target};
+use crate::incremental::{KeepsState, StateRows};
 use crate::python::{NamedTable, OnFull, ParserTables};
 use crate::sources::database::TableName;
 
@@ -27,6 +28,8 @@ pub struct Sink {
     context: StepContext,
     /// The table whose rows are not counted: they are not the response's.
     apart: Option<usize>,
+    /// How far its tables got, where that is kept.
+    states: Option<Arc<dyn KeepsState>>,
 }
 
 /// The tables of a sink.
@@ -42,14 +45,20 @@ pub struct Tables {
 
 impl Sink {
     /// Begins the loads. Nothing is seen by others before [`Sink::commit`].
-    pub async fn begin(context: &StepContext, request: &HttpRequest) -> Result<Sink> {
+    pub async fn begin(
+        context: &StepContext,
+        request: &HttpRequest,
+        states: Option<Arc<dyn KeepsState>>,
+    ) -> Result<Sink> {
         let mut targets = Vec::with_capacity(request.response.tables.len());
         let mut loaders = Loaders::default();
-        for table in &request.response.tables {
+        for (at, table) in request.response.tables.iter().enumerate() {
             let specs = declared(context, table).await?;
-            targets.push(target(context, &mut loaders, table, specs).await?);
+            let tracker = states.as_ref().and_then(|states| states.tracker(at));
+            targets.push(target(context, &mut loaders, table, specs, tracker).await?);
         }
-        Sink::of(context, request, targets, loaders).await
+        let sink = Sink::of(context, request, targets, loaders).await?;
+        Ok(Sink { states, ..sink })
     }
 
     /// Keeps the rows for [`Sink::aside`]: nothing is loaded.
@@ -57,7 +66,7 @@ impl Sink {
         let mut targets = Vec::with_capacity(request.response.tables.len());
         let mut loaders = Loaders::default();
         for table in &request.response.tables {
-            targets.push(target(context, &mut loaders, table, None).await?);
+            targets.push(target(context, &mut loaders, table, None, None).await?);
         }
         Sink::of(context, request, targets, loaders).await
     }
@@ -80,6 +89,7 @@ impl Sink {
             }),
             context: context.clone(),
             apart: None,
+            states: None,
         })
     }
 
@@ -99,13 +109,22 @@ impl Sink {
             (&table.source, name),
             specs.collect(),
             mode,
-            &table.place,
+            (&table.place, None),
         )
         .await?;
         tables.targets.push(target);
         let at = tables.targets.len() - 1;
         self.apart = Some(at);
         Ok(at)
+    }
+
+    /// As [`Sink::fill`], with rows for the row `of` of the for_each.
+    pub fn fill_of<T>(&self, of: u64, f: impl FnOnce(&mut Tables) -> Result<T>) -> Result<(T, Filled)> {
+        self.fill(|tables| {
+            let filled = f(tables)?;
+            tables.targets.iter().for_each(|target| target.note(of));
+            Ok(filled)
+        })
     }
 
     /// Fills tables, synchronously. Batches that got full are to be sent.
@@ -199,12 +218,15 @@ impl Sink {
             rest
         };
         self.send(rest).await?;
-        let context = self.context;
+        let (context, keeps) = (self.context, self.states);
         context.scope.wait_for_turn().await?;
         let tables = self.tables.into_inner().unwrap_or_else(PoisonError::into_inner);
         // Every load is complete before the first becomes visible.
         let mut fillings = tables.loaders.end().await?;
         let (mut parts, mut skipped) = (Vec::new(), Vec::new());
+        // Where the states of tables are kept, by the load that they are in.
+        let mut states: Vec<(usize, TableName, Vec<(usize, StateRows)>)> = Vec::new();
+        let mut kept = Vec::new();
         for (at, target) in tables.targets.into_iter().enumerate() {
             let loaded = match (&target.loading, wanted(at)) {
                 (Loading::Streaming(loaded), false) => {
@@ -226,9 +248,30 @@ impl Sink {
                 }
                 (loaded, ..) => loaded,
             };
+            if let (Some(keeps), Some(loaded)) = (&keeps, loaded)
+                && let Some(state) = keeps.rows(at)?
+            {
+                kept.push(at);
+                let same = |(loader, table, _): &&mut (usize, TableName, _)| {
+                    *loader == loaded.loader && *table == state.table
+                };
+                match states.iter_mut().find(same) {
+                    Some((.., rows)) => rows.push((loaded.table, state)),
+                    None => states.push((loaded.loader, state.table.clone(), vec![(loaded.table, state)])),
+                }
+            }
             parts.extend(loaded.map(|loaded| (loaded, target.appended)));
         }
-        committed(&context, fillings, parts, skipped).await
+        for (loader, _, rows) in states {
+            if let Some(filling) = fillings.get_mut(loader) {
+                filling.keep_states(rows).await?;
+            }
+        }
+        committed(&context, fillings, parts, skipped).await?;
+        if let Some(keeps) = &keeps {
+            kept.into_iter().for_each(|at| keeps.committed(at));
+        }
+        Ok(())
     }
 }
 
@@ -328,6 +371,7 @@ impl ParserTables for Tables {
         }
         self.targets.push(Target {
             appended: appended(&load.source, &load.database, &load.table, &load.mode),
+            tracker: None,
             name: load.table.table.clone(),
             rows: RowTarget::Open(Spool::default()),
             loading: Loading::Deferred(Box::new(load)),

@@ -18,6 +18,7 @@ use crate::exec::load::given::constants;
 use crate::exec::load::loader::{Loaded, Loaders};
 use crate::exec::load::table::table_name;
 use crate::exec::load::write_mode;
+use crate::incremental::Tracker;
 use crate::sources::database::{Database, TableName};
 
 /// A table that is being filled.
@@ -28,6 +29,23 @@ pub struct Target {
     pub loading: Loading,
     /// The table, where rows are added to it.
     pub appended: Option<Appended>,
+    /// What looks at its rows.
+    pub tracker: Option<Arc<Tracker>>,
+}
+
+impl Target {
+    /// Notes that all rows up to now are of the row `of` of the for_each.
+    pub fn note(&self, of: u64) {
+        if let Some(tracker) = &self.tracker {
+            tracker.note(
+                of,
+                match &self.rows {
+                    RowTarget::Typed(builder) => builder.total(),
+                    RowTarget::Open(spool) => spool.rows(),
+                },
+            );
+        }
+    }
 }
 
 /// How rows get into a table.
@@ -42,6 +60,7 @@ pub async fn target(
     loaders: &mut Loaders,
     table: &ResponseTable,
     specs: Option<Specs>,
+    tracker: Option<Arc<Tracker>>,
 ) -> Result<Target> {
     let schema = table.schema.unwrap_or(match specs {
         Some(_) => SchemaPolicy::Discard,
@@ -54,7 +73,7 @@ pub async fn target(
         // What else the rows have does not matter: they can go on at once.
         Some(specs) if schema == SchemaPolicy::Discard => {
             let into = (table.target.source.as_str(), name);
-            return loading(context, loaders, into, specs, mode, &table.place).await;
+            return loading(context, loaders, into, specs, mode, (&table.place, tracker)).await;
         }
         specs => specs,
     };
@@ -70,7 +89,9 @@ pub async fn target(
             schema,
             mode,
             place: table.place.clone(),
+            tracker: tracker.clone(),
         })),
+        tracker,
         name: name.table,
         rows,
     })
@@ -83,7 +104,7 @@ pub async fn loading(
     (source, name): (&str, TableName),
     specs: Specs,
     mode: WriteMode,
-    place: &Place,
+    (place, tracker): (&Place, Option<Arc<Tracker>>),
 ) -> Result<Target> {
     let database = context.database(source).await?;
     let columns = typed(&*database, &specs).map_err(|e| e.at(place))?;
@@ -101,12 +122,14 @@ pub async fn loading(
         mode,
         place: place.clone(),
         emitter: context.emitter(),
+        tracker: tracker.clone(),
     };
     let loaded = loaders.add(&database, &context.scope, beginning).await?;
     Ok(Target {
         name: table,
         rows,
         appended,
+        tracker,
         loading: Loading::Streaming(loaded),
     })
 }

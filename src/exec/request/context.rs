@@ -3,17 +3,21 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use sequor_planner::ops::WINDOW;
 use sequor_planner::plan::HttpStep;
 
 use super::checkpoint::{Checkpoint, Exchange};
 use super::rejects::Rejects;
 use super::row_order::RowOrder;
+use crate::error::Result;
 use crate::exec::api::Api;
 use crate::exec::context::StepContext;
 use crate::exec::load::sink::Sink;
 use crate::exec::marks::Mark;
+use crate::exec::scope::{Layer, Scope};
 use crate::http::{Auth, Hosts, Limits, Policy};
-use crate::value::Row;
+use crate::incremental::Round;
+use crate::value::{Row, Value};
 
 /// What became of a step's responses: whether its tables change.
 #[derive(Default)]
@@ -81,9 +85,31 @@ pub struct RequestContext {
     pub order: Option<RowOrder>,
     /// Rows that take the place of those of the for_each's table.
     pub records: Option<Vec<Row>>,
+    /// What an incremental step asks for.
+    pub round: Option<Arc<Round>>,
 }
 
 impl RequestContext {
+    /// Returns the scope in which a row is asked for, with the range of an incremental step; none where nothing is left to ask
+    /// for it. `at`: the row's position.
+    ///
+    /// # Errors
+    /// A range that can't be told.
+    pub fn windowed(&self, scope: Scope, at: u64, row: &Value) -> Result<Option<Scope>> {
+        let Some(round) = &self.round else {
+            return Ok(Some(scope));
+        };
+        let window = round.ask((at, row))?;
+        Ok(window.map(|window| scope.with(Layer::one(WINDOW, window))))
+    }
+
+    /// Notes that all that was asked for a row came.
+    pub fn asked(&self, at: u64) {
+        if let Some(round) = &self.round {
+            round.done(at);
+        }
+    }
+
     /// Returns what is said to the API about a row, and what earlier attempts left of it.
     pub fn exchange(&self, row: u64) -> Exchange {
         match &self.checkpoint {

@@ -141,7 +141,7 @@ async fn take(
         }
         _ => {}
     }
-    let taken = response::take(context, scope, own, response.clone()).await;
+    let taken = response::take(context, scope, own, response.clone(), exchange.row).await;
     context.outcome.taken.store(true, Ordering::Relaxed);
     let taken = match (taken, &context.step.run.dry) {
         (taken, Some(dry)) if response.made_up => made_up(context, dry, taken).await?,

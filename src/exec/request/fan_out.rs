@@ -162,7 +162,13 @@ pub async fn run(
 pub async fn single(context: &Arc<RequestContext>, scope: &Scope, own: &Arc<Layer>) -> Result<()> {
     let exchange = Arc::new(context.exchange(0));
     note_skipped(context, &exchange).await?;
-    let asked = converse(context, scope, own, &exchange).await;
+    let Some(scope) = context.windowed(scope.clone(), 0, &Value::Null)? else {
+        return Ok(());
+    };
+    let asked = converse(context, &scope, own, &exchange).await;
+    if asked.is_ok() {
+        context.asked(0);
+    }
     let Some(checkpoint) = context.checkpoint.as_ref().filter(|_| !exchange.is_over()) else {
         return match asked {
             Err(failure) if !failure.is_gap || exchange.is_done() => Err(failure.error),
@@ -202,7 +208,24 @@ fn drains(context: &RequestContext) -> bool {
 }
 
 /// Asks for one row, and notes what became of it.
-async fn one(asking: Asking, row: Value) -> Result<Set> {
+async fn one(mut asking: Asking, row: Value) -> Result<Set> {
+    match asking
+        .context
+        .windowed(asking.scope.clone(), asking.exchange.row, &row)?
+    {
+        Some(scope) => asking.scope = scope,
+        // Nothing is left to be asked.
+        None => {
+            drop(
+                asking
+                    .context
+                    .order
+                    .as_ref()
+                    .map(|order| order.begin(asking.exchange.row)),
+            );
+            return Ok((asking.layer.all(), asking.layer.scopes()));
+        }
+    }
     let (context, exchange) = (&asking.context, &asking.exchange);
     let under = context.order.as_ref().map(|order| order.begin(exchange.row));
     let before = exchange.rejected_before();
@@ -222,6 +245,9 @@ async fn one(asking: Asking, row: Value) -> Result<Set> {
         [] => asking.ask(row.clone()).await,
         again => asking.ask_each(&row, again).await,
     };
+    if asked.is_ok() && exchange.rejections().is_empty() {
+        context.asked(exchange.row);
+    }
     // What it gave is taken: what is noted of it holds up nobody.
     drop(under);
     let Some(checkpoint) = checkpoint.filter(|_| !exchange.is_over()) else {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 use sequor_planner::expr::{PathStep, Prop};
-use sequor_planner::ops::{BodyFormat, DataPath, ParameterPlace};
+use sequor_planner::ops::{BodyFormat, DataPath, ParameterPlace, RequestSpec, WINDOW};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -81,7 +81,7 @@ impl Rendered {
             url,
             method,
             path_parameters,
-            parameters,
+            parameters: ranged(given, scope, parameters)?,
             headers: [source_headers, headers],
             body,
             idempotency_key,
@@ -163,6 +163,49 @@ impl Rendered {
             (key, _) => key.clone(),
         }
     }
+}
+
+/// The parameters of the query, with the range that an incremental request asks for.
+fn ranged(given: &RequestSpec, scope: &Scope, parameters: Option<Value>) -> Result<Option<Value>> {
+    let Some(incremental) = &given.incremental else {
+        return Ok(parameters);
+    };
+    let window = scope.world().variable(WINDOW);
+    let ends = [
+        ("start", &incremental.start_param),
+        ("end", &incremental.end_param),
+    ];
+    let mut more = Vec::new();
+    for (end, param) in ends {
+        if let (Some(name), Some(Value::Map(window))) = (param, &window)
+            && let Some(value) = window.get(end).filter(|value| !matches!(value, Value::Null))
+        {
+            more.push((name.clone(), value.clone()));
+        }
+    }
+    if more.is_empty() {
+        return Ok(parameters);
+    }
+    // The names of parameters are no paths.
+    let given = match parameters {
+        None | Some(Value::Null) => Vec::new(),
+        Some(Value::Map(entries)) => entries
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect(),
+        Some(Value::Row(row)) => row
+            .iter()
+            .map(|(name, value)| (name.to_string(), value))
+            .collect(),
+        Some(other) => {
+            let message = format!(
+                "`parameters` must be a map beside `incremental`, and is {}",
+                other.kind()
+            );
+            return Err(Error::new(ErrorKind::Data, message));
+        }
+    };
+    Ok(Some(Value::map(given.into_iter().chain(more))))
 }
 
 /// A body with the parameters of the paging, whose names are paths.

@@ -30,12 +30,14 @@ pub struct Taken {
     pub read: Vec<Option<Listed>>,
 }
 
-/// Takes a response: all its rows are on their way to the tables when this returns.
+/// Takes a response to what was asked for the row `of` of the for_each: all its rows are on their way to the tables when this
+/// returns.
 pub async fn take(
     context: &Arc<RequestContext>,
     scope: &Scope,
     own: &Arc<Layer>,
     response: Arc<Response>,
+    of: u64,
 ) -> Result<Taken> {
     let given = &context.http.request.response;
     let mut rows = (!given.tables.is_empty() || given.parser.is_some()).then_some(0);
@@ -47,7 +49,7 @@ pub async fn take(
     if !given.tables.is_empty() && blank {
         read = vec![Some(Listed::default()); given.tables.len()];
     } else if !given.tables.is_empty() {
-        let (listed, filled) = native_rows(context, &response, &values)?;
+        let (listed, filled) = native_rows(context, &response, &values, of)?;
         read = listed;
         rows = rows.max(read.iter().flatten().map(|listed| listed.rows).max());
         context.sink.send(filled).await?;
@@ -59,7 +61,7 @@ pub async fn take(
             .any(|t| t.data.is_some() && native(t).is_none());
     let mut parsed = Parsed::default();
     if python_tables || given.parser.is_some() {
-        let (found, filled) = python_rows(context, &world, &response, values).await?;
+        let (found, filled) = python_rows(context, &world, &response, values, of).await?;
         parsed = found;
         rows = rows.max(Some(parsed.rows));
         context.sink.send(filled).await?;
@@ -197,10 +199,11 @@ fn native_rows(
     context: &RequestContext,
     response: &Response,
     values: &[Vec<GivenValue>],
+    of: u64,
 ) -> Result<(Vec<Option<Listed>>, Filled)> {
     let given = &context.http.request.response;
     let text = response.utf8()?;
-    context.sink.fill(|tables| {
+    context.sink.fill_of(of, |tables| {
         tables.give(values)?;
         let mut read = vec![None; given.tables.len()];
         for (at, table) in given.tables.iter().enumerate() {
@@ -238,6 +241,7 @@ async fn python_rows(
     world: &Arc<dyn World>,
     response: &Arc<Response>,
     values: Vec<Vec<GivenValue>>,
+    of: u64,
 ) -> Result<(Parsed, Filled)> {
     let (context, world, response) = (context.clone(), world.clone(), response.clone());
     let evaluator = context.step.run.evaluator.clone();
@@ -247,7 +251,7 @@ async fn python_rows(
         .visit(move |visit| {
             let mut call = Call::new(visit, &world, Some(&response));
             let given = &context.http.request.response;
-            context.sink.fill(|tables| {
+            context.sink.fill_of(of, |tables| {
                 tables.give(&values)?;
                 if let Some(parser @ Prop::Python { code, .. }) = &given.parser {
                     let text = evaluator.python_text(parser, &world, &mut call)?;

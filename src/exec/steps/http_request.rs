@@ -11,6 +11,7 @@ use sequor_planner::plan::{FanOut, HttpStep};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::api::Api;
 use crate::exec::context::StepContext;
+use crate::exec::incremental::{Keeps, Sync};
 use crate::exec::load::sink::Sink;
 use crate::exec::load::table::table_name;
 use crate::exec::reject_tables::RejectTable;
@@ -22,6 +23,7 @@ use crate::exec::request::{credentials, fan_out, named_hosts};
 use crate::exec::scope::{Layer, Scope};
 use crate::exec::turn::Variable;
 use crate::exec::variables;
+use crate::incremental::KeepsState;
 use crate::value::{Row, Value};
 
 /// Where the rows of responses go.
@@ -49,6 +51,7 @@ pub async fn begin(
     http: &HttpStep,
     destination: Destination,
     records: Option<Vec<Row>>,
+    keeps: Option<Arc<Keeps>>,
 ) -> Result<Begun> {
     let run = &step.run;
     let api = run
@@ -65,8 +68,10 @@ pub async fn begin(
     let before = missing();
     let (auth, base_url) = credentials::evaluate(&inside, &api).await?;
     let unsendable = missing() > before || run.dry.as_ref().is_some_and(|dry| dry.offline);
+    let round = keeps.as_ref().map(|keeps| keeps.round.clone());
+    let states = keeps.map(|keeps| -> Arc<dyn KeepsState> { keeps });
     let mut sink = match destination {
-        Destination::Tables => Sink::begin(&inside, &http.request).await?,
+        Destination::Tables => Sink::begin(&inside, &http.request, states).await?,
         Destination::Aside => Sink::begin_aside(&inside, &http.request).await?,
     };
     let rejects = match (&http.rejects, destination) {
@@ -120,6 +125,7 @@ pub async fn begin(
         },
         records,
         checkpoint,
+        round,
     });
     Ok(Begun {
         context,
@@ -131,12 +137,33 @@ pub async fn begin(
 
 /// Runs the step. `records`: rows that take the place of those of its table.
 pub async fn run(step: &StepContext, http: &HttpStep, records: Option<Vec<Row>>) -> Result<()> {
+    let Some(sync) = Sync::begin(step, http).await? else {
+        return once(step, http, records, None).await;
+    };
+    // Each window is a load of its own.
+    for number in 0.. {
+        let keeps = Arc::new(sync.clone().round(number));
+        once(step, http, records.clone(), Some(keeps.clone())).await?;
+        if !keeps.round.has_more() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Asks for every row once. `keeps`: the round of an incremental step.
+async fn once(
+    step: &StepContext,
+    http: &HttpStep,
+    records: Option<Vec<Row>>,
+    keeps: Option<Arc<Keeps>>,
+) -> Result<()> {
     let Begun {
         context,
         scope,
         own,
         init,
-    } = begin(step, http, Destination::Tables, records).await?;
+    } = begin(step, http, Destination::Tables, records, keeps).await?;
     let asked = match &http.fan_out {
         FanOut::Single => fan_out::single(&context, &scope, &own).await,
         FanOut::Concurrent { .. } | FanOut::Sequential { .. } => {

@@ -17,6 +17,7 @@ use crate::batch::types::{BareDecimal, column_type};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::EventKind;
 use crate::exec::context::StepContext;
+use crate::exec::incremental::Sync;
 use crate::exec::request::ask::{Part, ask};
 use crate::exec::request::checkpoint::Exchange;
 use crate::exec::request::fan_out;
@@ -75,9 +76,13 @@ async fn show(
     mode: PreviewMode,
 ) -> Result<()> {
     let given = records.is_some();
-    let begun = http_request::begin(step, http, Destination::Aside, records).await?;
+    let keeps = Sync::begin(step, http).await?.map(|sync| Arc::new(sync.round(0)));
+    let begun = http_request::begin(step, http, Destination::Aside, records, keeps).await?;
     let Some(rows) = &http.request.for_each else {
-        return show_one(&begun, &begun.scope, &begun.own, mode).await;
+        return match begun.context.windowed(begun.scope.clone(), 0, &Value::Null)? {
+            Some(scope) => show_one(&begun, &scope, &begun.own, mode).await,
+            None => Ok(()),
+        };
     };
     let (table, batches) = fan_out::source(&begun.context, rows, &begun.scope).await?;
     // A look at one request is enough.
@@ -85,10 +90,14 @@ async fn show(
     let mut values = fan_out::values(batches, rows.batch_size).take(most).enumerate();
     while let Some((at, value)) = values.next().await {
         let own = Layer::new(begun.init.clone());
+        let value = value?;
         let scope = begun
             .scope
-            .with(Layer::one(&rows.variable, value?))
+            .with(Layer::one(&rows.variable, value.clone()))
             .with(own.clone());
+        let Some(scope) = begun.context.windowed(scope, at as u64, &value)? else {
+            continue;
+        };
         let shown = show_one(&begun, &scope, &own, mode).await;
         shown.map_err(|e| e.context(format!("row {} of `{table}` ({})", at + 1, rows.variable)))?;
     }
@@ -120,7 +129,7 @@ async fn show_one(begun: &Begun, scope: &Scope, own: &Arc<Layer>, mode: PreviewM
     if verdict == Verdict::Skip {
         return Ok(());
     }
-    let taken = response::take(context, scope, own, answer).await?;
+    let taken = response::take(context, scope, own, answer, 0).await?;
     let mut shown = Map::from_iter([("tables".to_string(), tables(begun)?)]);
     let variables = variables(begun, own);
     if !variables.is_empty() {

@@ -1,0 +1,364 @@
+//! `incremental`: a request asks only for what is new since the last run.
+
+use serde::{Deserialize, Serialize};
+
+use super::columns::Columns;
+use super::http_response::ResponseSpec;
+use super::write_mode::WriteMode;
+use super::{ColumnSpec, ColumnValue, HttpRequest, ResponseTable, TimeFormat};
+use crate::codes::Code;
+use crate::diagnostic::{Diagnostics, did_you_mean};
+use crate::expr::{Prop, each_prop, has_template};
+use crate::span::Place;
+use crate::syntax::data_path::{self, DataPath};
+use crate::syntax::{Form, Key, Keys, Node, Shape};
+
+/// The variable that holds the range that is asked for.
+pub const WINDOW: &str = "window";
+
+/// How a request asks only for what is new.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Incremental {
+    /// The column that says how new a row is.
+    pub cursor: String,
+    /// From where the first run asks; none: from the beginning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initial: Option<Prop>,
+    /// The parameter of the query that takes the start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_param: Option<String>,
+    /// The parameter of the query that takes the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_param: Option<String>,
+    /// How start and end are written; none: ISO 8601, or as the cursor is where it is no time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<TimeFormat>,
+    /// How far before the last end a run asks again: seconds, or a number where the cursor is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lookback: Option<f64>,
+    /// How many seconds before the start of the step the end lies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delay: Option<f64>,
+    /// How much is asked for at a time: seconds, or a number where the cursor is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<f64>,
+    /// What becomes of rows without a cursor.
+    #[serde(default, skip_serializing_if = "OnMissing::is_include")]
+    pub on_missing: OnMissing,
+    /// The columns of the `for_each`'s rows that tell whose state it is; empty: those that the request reads.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub partition: Vec<String>,
+    /// The table that has the cursor, where several are filled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<String>,
+    #[serde(skip)]
+    pub place: Place,
+}
+
+/// What becomes of rows that have no cursor.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnMissing {
+    #[default]
+    Include,
+    Exclude,
+    Fail,
+}
+
+impl OnMissing {
+    fn is_include(&self) -> bool {
+        *self == OnMissing::Include
+    }
+}
+
+const ON_MISSING: [(&str, OnMissing); 3] = [
+    ("include", OnMissing::Include),
+    ("exclude", OnMissing::Exclude),
+    ("fail", OnMissing::Fail),
+];
+
+each_prop! { Incremental { initial; cursor, start_param, end_param, format, lookback, delay, window, on_missing, partition, table, place } }
+
+pub(super) static INCREMENTAL: Shape = Shape {
+    what: "`incremental`",
+    doc: "What makes a request ask only for rows that are new since the last run. How far it got is kept beside the rows, and committed with them.",
+    with: &[],
+    keys: &[
+        Key::new(
+            "cursor",
+            Form::Path,
+            "The column that says how new a row is, or its path in the row: a time, a date, a number that grows, or a text that sorts.",
+        )
+        .required(),
+        Key::new(
+            "initial",
+            Form::Text,
+            "From where the first run asks, like `2024-01-01`.",
+        )
+        .default("everything"),
+        Key::new(
+            "start_param",
+            Form::Name,
+            "The parameter of the query that takes the start. Elsewhere the start is `{{ var('window')['start'] }}`.",
+        )
+        .deferred(),
+        Key::new(
+            "end_param",
+            Form::Name,
+            "The parameter of the query that takes the end. Elsewhere the end is `{{ var('window')['end'] }}`.",
+        )
+        .deferred(),
+        Key::new(
+            "format",
+            Form::Name,
+            "How start and end are written: `iso8601`, `unix` (seconds since 1970), `unix_ms`, or a pattern of strftime like `%Y-%m-%dT%H:%M:%SZ`, with other text around it where the API wants that.",
+        )
+        .deferred()
+        .default("`iso8601`; as they are where the cursor is no time"),
+        Key::new(
+            "lookback",
+            Form::Duration,
+            "How far before the end of the last run it asks again, for rows that come late: a time, or a number where the cursor is one. It widens what is asked, and not what is kept.",
+        )
+        .default("nothing"),
+        Key::new(
+            "delay",
+            Form::Duration,
+            "How long before the start of the step the end lies: what is younger comes with a later run.",
+        )
+        .default("nothing"),
+        Key::new(
+            "window",
+            Form::Duration,
+            "How much is asked for at a time, each of it committed with its state: a time, or a number where the cursor is one.",
+        )
+        .default("all at once"),
+        Key::new(
+            "on_missing",
+            Form::Choice(&["include", "exclude", "fail"]),
+            "What becomes of a row without a cursor: it is loaded, left out, or the step fails.",
+        )
+        .default("`include`"),
+        Key::new(
+            "partition",
+            Form::Ids,
+            "With a `for_each`: the columns of its rows that tell whose state it is.",
+        )
+        .default("those that the request reads"),
+        Key::new(
+            "table",
+            Form::Name,
+            "The table that has the cursor, where the response fills several: the others have its range.",
+        )
+        .deferred()
+        .default("the first that has such a column"),
+    ],
+};
+
+/// Reads `incremental`.
+pub(super) fn read(node: &Node, d: &mut Diagnostics) -> Option<Incremental> {
+    let keys = Keys::new(node, &INCREMENTAL, d)?;
+    let name = |key: &str, d: &mut Diagnostics| keys.name(key, d).map(|(name, _)| name);
+    // What only the run knows comes as it is written.
+    let format = name("format", d).filter(|text| !has_template(text));
+    let format = format.and_then(|text| {
+        let read = TimeFormat::read(text.trim());
+        read.map_err(|why| {
+            d.error(Code::BadValue, keys.place_of("format").cloned(), why)
+                .help("use unix, unix_ms, iso8601, or a pattern of strftime like `%Y-%m-%d %H:%M:%S`");
+        })
+        .ok()
+    });
+    let partition = keys.texts("partition", "names of columns", d);
+    data_path::read(&keys, "cursor", d)?;
+    let incremental = Incremental {
+        cursor: keys.label("cursor", d)?.trim().to_string(),
+        initial: keys.prop("initial", d),
+        start_param: name("start_param", d),
+        end_param: name("end_param", d),
+        format,
+        lookback: keys.duration("lookback", d),
+        delay: keys.duration("delay", d),
+        window: keys.duration("window", d),
+        on_missing: keys.pick("on_missing", &ON_MISSING, d).unwrap_or_default(),
+        partition: partition.into_iter().map(|(name, _)| name).collect(),
+        table: name("table", d),
+        place: keys.place().clone(),
+    };
+    Some(incremental)
+}
+
+impl Incremental {
+    /// Returns what it does, in a line of the plan.
+    pub fn in_words(&self) -> String {
+        let mut words = format!("asks for what is new by {}", self.cursor);
+        if let Some(initial) = &self.initial {
+            words.push_str(&format!(", at first from {}", initial.in_short()));
+        }
+        let span = |seconds: f64| match chrono::Duration::try_milliseconds((seconds * 1000.0) as i64) {
+            Some(span) => in_words(span),
+            None => seconds.to_string(),
+        };
+        if let Some(window) = self.window {
+            words.push_str(&format!(", {} at a time", span(window)));
+        }
+        if let Some(lookback) = self.lookback {
+            words.push_str(&format!(", {} back", span(lookback)));
+        }
+        if let Some(delay) = self.delay {
+            words.push_str(&format!(", up to {} ago", span(delay)));
+        }
+        words
+    }
+}
+
+/// A time in the largest unit that it is whole in.
+fn in_words(span: chrono::Duration) -> String {
+    let units = [
+        (86_400_000, "d"),
+        (3_600_000, "h"),
+        (60_000, "m"),
+        (1000, "s"),
+        (1, "ms"),
+    ];
+    let millis = span.num_milliseconds();
+    let unit = units.iter().find(|(unit, _)| millis % unit == 0);
+    unit.map_or_else(String::new, |(unit, name)| format!("{}{name}", millis / unit))
+}
+
+/// Returns the column of a table that a cursor names, by its name or its path in the row; none where columns are declared
+/// and none of them is it. Where columns come from the data, it is taken to be there.
+pub fn cursor_column<'c>(table: &'c ResponseTable, cursor: &'c str) -> Option<&'c str> {
+    let columns = match &table.columns {
+        Columns::Declared(columns) => columns,
+        Columns::Inferred | Columns::Computed(_) => return Some(cursor),
+    };
+    let named = |column: &&ColumnSpec| column.name.eq_ignore_ascii_case(cursor);
+    let path = DataPath::read(cursor).ok();
+    let at = |column: &&ColumnSpec| match (&column.value, &path) {
+        (Some(ColumnValue::Path(own)), Some(path)) => own == path,
+        _ => false,
+    };
+    let mut columns = columns.iter();
+    let found = columns.clone().find(named).or_else(|| columns.find(at));
+    found.map(|column| column.name.as_str())
+}
+
+/// Reports what an incremental request can't be.
+pub(super) fn check(request: &HttpRequest, d: &mut Diagnostics) {
+    let Some(incremental) = &request.request.incremental else {
+        return;
+    };
+    // What only the run knows is looked at when the step starts.
+    if d.deferred.as_ref().is_some_and(|keys| !keys.is_empty()) {
+        return;
+    }
+    let place = || incremental.place.clone();
+    if !request.is_read() {
+        d.error(
+            Code::BadValue,
+            place(),
+            "`incremental` is for requests that only read: a window may be asked for again",
+        )
+        .help("add `safe: true` where the API changes nothing, as with a search by POST");
+    }
+    if request.request.conditional {
+        d.error(
+            Code::BothForms,
+            place(),
+            "both `incremental` and `conditional` are given",
+        )
+        .help("keep `incremental`: where nothing is new, it loads nothing");
+    }
+    if request
+        .for_each
+        .as_ref()
+        .is_some_and(|rows| rows.batch_size.is_some())
+    {
+        d.error(
+            Code::BadValue,
+            place(),
+            "`incremental` keeps how far each row got, and with `batch_size` several share a request",
+        )
+        .help("leave `batch_size` out");
+    }
+    if !incremental.partition.is_empty() && request.for_each.is_none() {
+        d.error(
+            Code::BadValue,
+            place(),
+            "`partition` is for requests with a `for_each`",
+        )
+        .help("leave it out: there is one state");
+    }
+    check_tables(&request.response, incremental, d);
+}
+
+fn check_tables(response: &ResponseSpec, incremental: &Incremental, d: &mut Diagnostics) {
+    if response.tables.is_empty() {
+        d.error(
+            Code::MissingKey,
+            incremental.place.clone(),
+            "`incremental` needs `response.tables`: how far it got is kept beside a table",
+        )
+        .help("declare the table that the rows go to");
+        return;
+    }
+    for table in &response.tables {
+        if !matches!(table.write_mode, WriteMode::Upsert(_)) {
+            let message = format!(
+                "{} by `incremental` would have only what is new: it needs `write_mode: upsert`",
+                table.target.in_short()
+            );
+            d.error(Code::BadValue, table.place.clone(), message)
+                .help("add `write_mode: upsert` and the `primary_key`");
+        }
+    }
+    let names = || {
+        response
+            .tables
+            .iter()
+            .filter_map(|table| table.target.table.as_text())
+    };
+    let computed = response
+        .tables
+        .iter()
+        .any(|table| table.target.table.as_text().is_none());
+    if let Some(named) = incremental.table.as_ref().filter(|_| !computed)
+        && !names().any(|name| name.eq_ignore_ascii_case(named))
+    {
+        let message = format!("`incremental.table` is `{named}`, which is none of the response's tables");
+        d.error(Code::BadValue, incremental.place.clone(), message)
+            .maybe_help(did_you_mean(named, "tables", names()));
+    } else if !computed && lead(response, incremental).is_none() {
+        let message = format!("no column is the cursor `{}`", incremental.cursor);
+        let columns = response.tables.iter().flat_map(|table| match &table.columns {
+            Columns::Declared(columns) => columns.iter().map(|column| column.name.as_str()).collect(),
+            _ => Vec::new(),
+        });
+        let columns: Vec<&str> = columns.collect();
+        let near = did_you_mean(&incremental.cursor, "columns", columns.iter().copied());
+        let help = near.unwrap_or_else(|| {
+            format!(
+                "declare one: `updated: {{type: timestamptz, path: {}}}`",
+                incremental.cursor
+            )
+        });
+        d.error(Code::BadValue, incremental.place.clone(), message)
+            .help(help);
+    }
+}
+
+/// Returns the position of the table that has the cursor, and the column's name.
+pub fn lead<'r>(response: &'r ResponseSpec, incremental: &'r Incremental) -> Option<(usize, &'r str)> {
+    let is_named = |table: &ResponseTable| match (&incremental.table, table.target.table.as_text()) {
+        (None, _) => true,
+        (Some(named), Some(name)) => name.eq_ignore_ascii_case(named),
+        (Some(_), None) => false,
+    };
+    let mut tables = response
+        .tables
+        .iter()
+        .enumerate()
+        .filter(|(_, table)| is_named(table));
+    tables.find_map(|(at, table)| Some((at, cursor_column(table, &incremental.cursor)?)))
+}

@@ -1,0 +1,255 @@
+//! How far a step got, kept beside the rows of each of its tables: the table `_sequor_state` of the same schema.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Int64Type};
+use futures::StreamExt;
+use sha2::{Digest, Sha256};
+
+use crate::batch::types::arrow_schema;
+use crate::error::{Error, ErrorKind, Result};
+use crate::exec::load::columns::{ColumnSpec, typed};
+use crate::incremental::{Kind, Known, Ranges, StateRows};
+use crate::sources::database::{Database, TableName};
+
+/// The table that holds states.
+pub const STATE_TABLE: &str = "_sequor_state";
+
+/// Its columns. `id` tells rows apart: a digest of all that follows up to `part`; `scope` is one without `part`.
+const COLUMNS: [(&str, &str); 12] = [
+    ("id", "varchar(64)"),
+    ("scope", "varchar(64)"),
+    ("project", "text"),
+    ("flow", "text"),
+    ("step", "text"),
+    ("target", "text"),
+    ("part", "text"),
+    ("covered", "text"),
+    ("before", "text"),
+    ("generation", "bigint"),
+    ("definition", "varchar(64)"),
+    ("updated_at", "text"),
+];
+
+/// Whose state it is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Owner {
+    pub project: String,
+    pub flow: String,
+    pub step: String,
+}
+
+/// The state of one table of a step.
+pub struct TableState {
+    pub database: Arc<dyn Database>,
+    /// The table with the rows.
+    pub target: TableName,
+    owner: Owner,
+    /// What is covered, by part.
+    pub known: Known,
+    /// How often it was committed, where the rows' own commits count that.
+    generation: i64,
+    /// The definitions that rows of it were written by.
+    pub definitions: Vec<String>,
+}
+
+impl TableState {
+    /// Reads what is kept of a table; what is kept of one that is gone is forgotten.
+    ///
+    /// # Errors
+    /// The database's; a state of another kind of cursor.
+    pub async fn read(
+        database: Arc<dyn Database>,
+        target: TableName,
+        owner: Owner,
+        kind: Option<Kind>,
+    ) -> Result<TableState> {
+        let mut state = TableState {
+            database,
+            target,
+            owner,
+            known: HashMap::new(),
+            generation: 0,
+            definitions: Vec::new(),
+        };
+        let database = state.database.clone();
+        let table = state.table();
+        if database.columns(&table).await?.is_none() {
+            return Ok(state);
+        }
+        let scope = state.scope();
+        let bound = database.bound(&state.target, &scope).await?;
+        // Of a table that is gone, or was made anew since, nothing is known.
+        if bound == Some(None) || database.columns(&state.target).await?.is_none() {
+            state.forget(None).await?;
+            return Ok(state);
+        }
+        state.generation = bound.flatten().unwrap_or(0);
+        let name = |name: &str| database.quote(&database.fold(name));
+        let wanted = ["part", "covered", "before", "generation", "definition"].map(name);
+        let sql = format!(
+            "SELECT {} FROM {} WHERE {} = '{scope}'",
+            wanted.join(", "),
+            database.quoted(&table),
+            name("scope")
+        );
+        let mut rows = database.query(&sql).await?.batches;
+        while let Some(batch) = rows.next().await {
+            let batch = batch?;
+            let text = |at: usize| -> Result<ArrayRef> { Ok(cast(batch.column(at), &DataType::Utf8)?) };
+            let (parts, covered, before, definitions) = (text(0)?, text(1)?, text(2)?, text(4)?);
+            let generations = cast(batch.column(3), &DataType::Int64)?;
+            let generations = generations.as_primitive::<Int64Type>();
+            for row in 0..batch.num_rows() {
+                let value = |column: &ArrayRef| column.as_string::<i32>().value(row).to_string();
+                // What was written and not committed with its rows does not count.
+                let ahead = generations.value(row) - state.generation;
+                let text = match ahead {
+                    _ if bound.is_none() || ahead <= 0 => value(&covered),
+                    1 => value(&before),
+                    _ => continue,
+                };
+                let kind = kind.unwrap_or_else(|| kind_like(&text));
+                let ranges = Ranges::read(&text, kind).ok_or_else(|| {
+                    let message = format!(
+                        "what is kept of `{}` is of another kind of cursor: {text}",
+                        state.target
+                    );
+                    Error::new(ErrorKind::Data, message)
+                        .help("sequor state reset forgets it: all is asked for again")
+                })?;
+                state.known.insert(value(&parts), ranges);
+                let definition = value(&definitions);
+                if !state.definitions.contains(&definition) {
+                    state.definitions.push(definition);
+                }
+            }
+        }
+        Ok(state)
+    }
+
+    /// Returns the table that holds it.
+    pub fn table(&self) -> TableName {
+        TableName {
+            table: self.database.fold(STATE_TABLE),
+            ..self.target.clone()
+        }
+    }
+
+    /// Returns what tells it from others of its table, in hexadecimal.
+    pub fn scope(&self) -> String {
+        digest(&[
+            &self.owner.project,
+            &self.owner.flow,
+            &self.owner.step,
+            &self.target.table,
+        ])
+    }
+
+    /// Forgets what is kept: of one part, or all of it.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn forget(&mut self, part: Option<&str>) -> Result<u64> {
+        let scope = self.scope();
+        let name = |name: &str| self.database.quote(&self.database.fold(name));
+        let which = match part {
+            None => format!("{} = '{scope}'", name("scope")),
+            Some(part) => format!("{} = '{}'", name("id"), digest(&[&scope, part])),
+        };
+        let delete = format!(
+            "DELETE FROM {} WHERE {which}",
+            self.database.quoted(&self.table())
+        );
+        let count = self.database.execute(&delete).await?;
+        self.known
+            .retain(|known, _| part.is_some_and(|part| part != known));
+        Ok(count.unwrap_or_default())
+    }
+
+    /// Takes another definition for that of the rows that are kept.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn redefine(&mut self, definition: &str) -> Result<()> {
+        let name = |name: &str| self.database.quote(&self.database.fold(name));
+        let update = format!(
+            "UPDATE {} SET {} = '{definition}' WHERE {} = '{}'",
+            self.database.quoted(&self.table()),
+            name("definition"),
+            name("scope"),
+            self.scope()
+        );
+        self.database.execute(&update).await?;
+        self.definitions = vec![definition.to_string()];
+        Ok(())
+    }
+
+    /// Returns the rows of what is covered now, to be committed with those of the table.
+    ///
+    /// # Errors
+    /// As typing its columns.
+    pub fn rows(&self, covered: &Known, definition: &str, now: &str) -> Result<StateRows> {
+        let specs: Vec<ColumnSpec> = COLUMNS
+            .iter()
+            .map(|(name, sql)| ColumnSpec::new(*name, *sql))
+            .collect();
+        let columns = typed(&*self.database, &specs)?;
+        let (scope, owner, generation) = (self.scope(), &self.owner, self.generation + 1);
+        let mut parts: Vec<(&String, &Ranges)> = covered.iter().collect();
+        parts.sort_by_key(|(part, _)| *part);
+        let nothing = Ranges::default();
+        let texts = |f: &dyn Fn(&str, &Ranges) -> String| -> ArrayRef {
+            Arc::new(StringArray::from_iter_values(
+                parts.iter().map(|(part, ranges)| f(part, ranges)),
+            ))
+        };
+        let arrays: Vec<ArrayRef> = vec![
+            texts(&|part, _| digest(&[&scope, part])),
+            texts(&|_, _| scope.clone()),
+            texts(&|_, _| owner.project.clone()),
+            texts(&|_, _| owner.flow.clone()),
+            texts(&|_, _| owner.step.clone()),
+            texts(&|_, _| self.target.table.clone()),
+            texts(&|part, _| part.to_string()),
+            texts(&|_, ranges| ranges.to_json()),
+            texts(&|part, _| self.known.get(part).unwrap_or(&nothing).to_json()),
+            Arc::new(Int64Array::from(vec![generation; parts.len()])),
+            texts(&|_, _| definition.to_string()),
+            texts(&|_, _| now.to_string()),
+        ];
+        Ok(StateRows {
+            table: self.table(),
+            key: vec![columns[0].name.clone()],
+            rows: RecordBatch::try_new(arrow_schema(&columns), arrays)?,
+            columns,
+            scope,
+            generation,
+        })
+    }
+
+    /// Notes that what is covered was committed.
+    pub fn committed(&mut self, covered: Known) {
+        self.generation += 1;
+        self.known.extend(covered);
+    }
+}
+
+/// What the positions of a state look like.
+fn kind_like(covered: &str) -> Kind {
+    let pairs: Vec<(Option<String>, String)> = serde_json::from_str(covered).unwrap_or_default();
+    pairs.first().map_or(Kind::Text, |(_, to)| Kind::like(to))
+}
+
+/// A digest of texts, in hexadecimal.
+pub fn digest(texts: &[&str]) -> String {
+    let mut digest = Sha256::new();
+    for text in texts {
+        digest.update((text.len() as u64).to_le_bytes());
+        digest.update(text.as_bytes());
+    }
+    format!("{:x}", digest.finalize())
+}

@@ -1,0 +1,16 @@
+//! What is new: positions, the ranges that are covered, and the windows that are asked for. It knows of rows and tables, and of no step.
+
+mod keeps;
+mod position;
+mod ranges;
+mod round;
+mod settings;
+mod tracker;
+mod windows;
+
+pub use keeps::{KeepsState, StateRows};
+pub use position::Kind;
+pub use ranges::Ranges;
+pub use round::{Known, Round};
+pub use settings::Settings;
+pub use tracker::{Tracker, kind_of};

@@ -1,0 +1,65 @@
+//! The settings of an incremental step, evaluated.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sequor_planner::ops::Incremental;
+use sequor_planner::plan::Asks;
+
+use super::position::{Kind, Position};
+use crate::error::{Error, ErrorKind, Result};
+use crate::value::Value;
+
+/// What an incremental step asks by.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// What the flow says.
+    pub given: Incremental,
+    pub initial: Option<Position>,
+    pub asks: Asks,
+    /// When the step started.
+    pub now: DateTime<Utc>,
+}
+
+impl Settings {
+    /// Returns where a range ends at most: when the step started, less `delay`; none where the cursor is no time.
+    pub fn end(&self, kind: Kind) -> Option<Position> {
+        let micros = (self.given.delay.unwrap_or(0.0) * 1_000_000.0).round() as i64;
+        let end = self.now.checked_sub_signed(TimeDelta::microseconds(micros))?;
+        kind.at(end)
+    }
+
+    /// Returns whose state it is that a row stands for, as text.
+    ///
+    /// # Errors
+    /// A row that is no data.
+    pub fn partition_of(&self, row: &Value) -> Result<String> {
+        let wrong = |e: serde_json::Error| Error::new(ErrorKind::Data, e.to_string());
+        match (row, &self.asks.partition) {
+            (Value::Null, _) => Ok(String::new()),
+            (Value::Row(row), Some(columns)) => {
+                let mut found: Vec<(String, Value)> = row
+                    .iter()
+                    .filter(|(name, _)| columns.iter().any(|column| column.eq_ignore_ascii_case(name)))
+                    .map(|(name, value)| (name.to_string(), value))
+                    .collect();
+                found.sort_by(|a, b| a.0.cmp(&b.0));
+                match found.as_slice() {
+                    [(_, value)] => serde_json::to_string(value).map_err(wrong),
+                    _ => serde_json::to_string(&Value::map(found)).map_err(wrong),
+                }
+            }
+            (value, _) => serde_json::to_string(value).map_err(wrong),
+        }
+    }
+}
+
+impl Kind {
+    /// Returns what its values are called.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Time => "times",
+            Kind::Date => "dates",
+            Kind::Number | Kind::Epoch(_) => "whole numbers",
+            Kind::Text => "texts",
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Rows on their way into a table, looked at: whose they are, how new they are, and whether they are kept.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arrow::array::{BooleanArray, RecordBatch};
+use arrow::compute::filter_record_batch;
+use arrow::datatypes::DataType;
+use sequor_planner::ops::{Incremental, OnMissing};
+
+use super::position::{Kind, Positions};
+use super::round::Round;
+use crate::error::{Error, ErrorKind, Result};
+
+/// Looks at the rows of one table.
+pub struct Tracker {
+    round: Arc<Round>,
+    /// The cursor's column, as the flow names it.
+    column: String,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// The rows of a request, one after the other: whose they are, and the number of the row behind the last.
+    segments: Vec<(u64, u64)>,
+    /// How many segments are done.
+    done: usize,
+    /// How many rows were looked at.
+    rows: u64,
+}
+
+impl Tracker {
+    /// Returns one for the table with the cursor.
+    pub fn new(round: &Arc<Round>, column: &str) -> Tracker {
+        Tracker {
+            round: round.clone(),
+            column: column.to_string(),
+            state: Mutex::default(),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that all rows up to now, of which there are `rows`, are of the row `of` of the for_each.
+    pub fn note(&self, of: u64, rows: u64) {
+        let mut state = self.state();
+        let before = state.segments.last().map_or(0, |(_, end)| *end);
+        if rows > before {
+            state.segments.push((of, rows));
+        }
+    }
+
+    /// Returns the rows that are kept of the next ones in the order of [`Tracker::note`].
+    ///
+    /// # Errors
+    /// A cursor that is no position, or missing where it may not be.
+    pub fn take(&self, batch: RecordBatch) -> Result<RecordBatch> {
+        let schema = batch.schema();
+        let found = schema
+            .fields()
+            .iter()
+            .position(|field| field.name().eq_ignore_ascii_case(&self.column));
+        let column = found.map(|at| batch.column(at));
+        let Some(positions) = column.and_then(Positions::of) else {
+            return Err(match column {
+                None => Error::new(
+                    ErrorKind::Data,
+                    format!("no row has the cursor `{}`", self.column),
+                )
+                .help("`incremental.cursor` names the column that says how new a row is"),
+                Some(column) => {
+                    let message = format!("the cursor `{}` is a {}", self.column, column.data_type());
+                    Error::new(ErrorKind::Data, message)
+                        .help("a cursor is a time, a date, a whole number, or a text that sorts: give its column such a type")
+                }
+            });
+        };
+        if let Some(column) = column {
+            self.round.settle_kind(column.data_type())?;
+        }
+        let mut kept: Option<Vec<bool>> = None;
+        let mut state = self.state();
+        let mut at = 0;
+        while at < batch.num_rows() {
+            let (of, end) = match state.segments.get(state.done) {
+                Some(segment) => *segment,
+                None => return Err(Error::new(ErrorKind::Internal, "rows of nobody")),
+            };
+            let rest = usize::try_from(end - state.rows).unwrap_or(usize::MAX);
+            let to = batch.num_rows().min(at + rest);
+            let from = self.round.kept_from(of);
+            let (mut most, missing) = positions.largest(at, to);
+            if missing && self.round.settings.given.on_missing == OnMissing::Fail {
+                let message = format!("a row has no cursor `{}`", self.column);
+                return Err(Error::new(ErrorKind::Data, message).help(
+                    "load such rows by `on_missing: include`, or leave them out by `on_missing: exclude`",
+                ));
+            }
+            let excludes = missing && self.round.settings.given.on_missing == OnMissing::Exclude;
+            if from.is_some() || excludes {
+                let mask = kept.get_or_insert_with(|| vec![true; batch.num_rows()]);
+                for (row, keep) in mask.iter_mut().enumerate().take(to).skip(at) {
+                    *keep = positions.within(row, from.as_ref(), None).unwrap_or(!excludes);
+                }
+            }
+            if from.is_some() && most < from {
+                most = None;
+            }
+            if let Some(most) = most {
+                self.round.saw(of, most);
+            }
+            state.rows += (to - at) as u64;
+            if state.rows == end {
+                state.done += 1;
+            }
+            at = to;
+        }
+        // What is done is not looked at again.
+        let done = std::mem::take(&mut state.done);
+        state.segments.drain(..done);
+        match kept {
+            None => Ok(batch),
+            Some(kept) => Ok(filter_record_batch(&batch, &BooleanArray::from(kept))?),
+        }
+    }
+}
+
+/// Returns what a column's values are as positions.
+///
+/// # Errors
+/// A column whose values are none.
+pub fn kind_of(column: &DataType, given: &Incremental) -> Result<Kind> {
+    Kind::of(column, given.format.as_ref()).map_err(|kind| {
+        let message = format!("the cursor `{}` is a {kind}", given.cursor);
+        Error::new(ErrorKind::Data, message).help(
+            "a cursor is a time, a date, a whole number, or a text that sorts: give its column such a type",
+        )
+    })
+}
