@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use sequor_planner::plan::{Action, Plan};
+
 use super::args::{self, InDoubtArg, RunFormat};
 use super::context::{Context, overrides};
 use super::{compile, log};
 use crate::engine::{
-    Compiled, DryOptions, DryRun, Keeps, Preview, PreviewMode, ResumeOptions, Resumed, Session, records,
-    stop_at_interrupt,
+    Between, Compiled, DryOptions, DryRun, Keeps, Preview, PreviewMode, ResumeOptions, Resumed, Session,
+    records, stop_at_interrupt,
 };
 use crate::error::{Error, ErrorKind, Exit, Result};
 use crate::event::EVENT_VERSION;
@@ -33,6 +35,35 @@ pub fn run(context: &Context, args: &args::Run) -> Result<Exit> {
     // A query of Python's that blocks must not keep the process.
     runtime.shutdown_timeout(Duration::from_millis(100));
     exit
+}
+
+/// The range that incremental steps ask for.
+///
+/// # Errors
+/// Options that mean nothing to the flow.
+fn incremental_range(args: &args::Run, plan: &Plan) -> Result<Option<Between>> {
+    let given = [
+        ("--from", args.from.is_some()),
+        ("--until", args.until.is_some()),
+        ("--keep-state", args.keep_state),
+    ];
+    let mut incremental = false;
+    plan.root.each(&mut |step| {
+        incremental |= matches!(&step.action, Action::Http(http) if http.asks.is_some());
+    });
+    if let Some((option, _)) = given.iter().find(|(_, given)| *given && !incremental) {
+        let message = format!(
+            "{option} is for incremental steps, and the flow {} has none",
+            plan.flow
+        );
+        return Err(
+            Error::new(ErrorKind::Project, message).help("a step is incremental by `request.incremental`")
+        );
+    }
+    Ok((args.from.is_some() || args.until.is_some()).then(|| Between {
+        from: args.from.clone(),
+        until: args.until.clone(),
+    }))
 }
 
 /// What is run, and the run that is gone on with; none, after showing why, where there are mistakes.
@@ -101,6 +132,7 @@ async fn run_compiled(
         (RunFormat::Text, Some(_)) => Style::Quiet,
         (format, _) => style(context, format),
     };
+    let range = incremental_range(args, &compiled.plan)?;
     let session = Session::new(&compiled.loaded)
         .record(args.record.clone())
         .replay(args.replay.clone())
@@ -111,7 +143,8 @@ async fn run_compiled(
         .from_step(args.from_step.clone())
         .wait(args.wait, Some(Box::new(crate::report::err)))
         .in_doubt(InDoubtArg::meant(args.in_doubt))
-        .keep_state(args.keep_state);
+        .keep_state(args.keep_state)
+        .range(range);
     let dry_run = dry_run(args)?;
     let session = session.dry_run(dry_run.clone());
     for notice in &compiled.loaded.notices {

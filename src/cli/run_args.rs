@@ -62,6 +62,12 @@ pub struct Run {
     /// What becomes of rows that may have been sent when the run ended, and must not be sent twice [default: stop]
     #[arg(long, value_enum, value_name = "WHAT")]
     pub in_doubt: Option<InDoubtArg>,
+    /// Incremental steps ask from there, whatever they have covered: a time, a date, a number, as the cursor is
+    #[arg(long, value_name = "CURSOR")]
+    pub from: Option<String>,
+    /// Incremental steps ask up to there
+    #[arg(long, value_name = "CURSOR")]
+    pub until: Option<String>,
     /// Incremental steps whose request was changed go on from where they are
     #[arg(long)]
     pub keep_state: bool,

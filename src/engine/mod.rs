@@ -24,7 +24,8 @@ mod turns;
 mod untried;
 
 pub use crate::exec::{
-    Answers, Asked, InDoubt, Listener, Opener, Preview, PreviewMode, Script, collect, named_table, records,
+    Answers, Asked, Between, InDoubt, Listener, Opener, Preview, PreviewMode, Script, collect, named_table,
+    records,
 };
 pub use crate::expr::Evaluator;
 pub use crate::stand_in::{GivenRows, Keeps, of_file as table_of_file};

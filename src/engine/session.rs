@@ -20,7 +20,7 @@ use super::turns::{Tell, Waiting};
 use crate::batch::bounds::check_digits;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{ErrorReport, RunStatus};
-use crate::exec::{Events, InDoubt, Listener, Opener, Preview, load_rows, named_table};
+use crate::exec::{Between, Events, InDoubt, Listener, Opener, Preview, load_rows, named_table};
 use crate::expr::Evaluator;
 use crate::sources::database::{Database, Rows};
 
@@ -55,6 +55,8 @@ pub(super) struct Options {
     pub in_doubt: InDoubt,
     /// Whether incremental steps go on from their states though their requests are others now.
     pub keeps_state: bool,
+    /// The range that incremental steps ask for, whatever they have covered.
+    pub range: Option<Between>,
     /// None: it is no dry run.
     pub dry_run: Option<Arc<DryRun>>,
     /// How long requests under way get to end in order.
@@ -77,6 +79,7 @@ impl Default for Options {
             interpreter: None,
             in_doubt: InDoubt::default(),
             keeps_state: false,
+            range: None,
             dry_run: None,
             grace: GRACE,
             timeout: None,
@@ -169,6 +172,12 @@ impl Session {
     /// Says whether incremental steps go on from their states though their requests are others now.
     pub fn keep_state(mut self, keep: bool) -> Session {
         self.options.keeps_state = keep;
+        self
+    }
+
+    /// Says which range incremental steps ask for, whatever they have covered; none: what is new.
+    pub fn range(mut self, range: Option<Between>) -> Session {
+        self.options.range = range;
         self
     }
 

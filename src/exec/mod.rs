@@ -32,7 +32,7 @@ pub use event::{Events, Listener};
 pub use incremental::{Owner, TableState};
 pub use keep::Keeper;
 pub use load::ready::load as load_rows;
-pub use run::{InDoubt, Run, execute};
+pub use run::{Between, InDoubt, Run, execute};
 pub use scope::Scope;
 pub use script::{Answers, Asked, Script};
 pub use steps::preview::{Preview, PreviewMode, records};

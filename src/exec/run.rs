@@ -45,6 +45,13 @@ pub enum InDoubt {
     Skip,
 }
 
+/// A range of cursors, as it was written.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Between {
+    pub from: Option<String>,
+    pub until: Option<String>,
+}
+
 /// What the steps of a run share.
 pub struct Run {
     pub operations: Arc<dyn Operations>,
@@ -66,6 +73,8 @@ pub struct Run {
     pub in_doubt: InDoubt,
     /// Whether incremental steps go on from their states though their requests are others now.
     pub keeps_state: bool,
+    /// The range that incremental steps ask for, whatever they have covered; none: what is new.
+    pub range: Option<Between>,
     /// How long requests under way get to end in order after the run was told to stop.
     pub grace: Duration,
     /// What it carries out.

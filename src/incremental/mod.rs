@@ -9,7 +9,7 @@ mod tracker;
 mod windows;
 
 pub use keeps::{KeepsState, StateRows};
-pub use position::Kind;
+pub use position::{Kind, Position};
 pub use ranges::Ranges;
 pub use round::{Known, Round};
 pub use settings::Settings;

@@ -208,8 +208,7 @@ impl std::fmt::Display for Position {
 
 /// The positions in a column of a batch.
 pub enum Positions<'a> {
-    /// With so many microseconds in a unit.
-    Times(&'a arrow::array::PrimitiveArray<TimestampMicrosecondType>),
+    Times(arrow::array::PrimitiveArray<TimestampMicrosecondType>),
     Dates(&'a arrow::array::PrimitiveArray<Date32Type>),
     Numbers(arrow::array::PrimitiveArray<Int64Type>),
     Decimals(&'a arrow::array::PrimitiveArray<Decimal128Type>),
@@ -220,7 +219,7 @@ impl<'a> Positions<'a> {
     /// Looks at a column; none where its values are no positions.
     pub fn of(column: &'a ArrayRef) -> Option<Positions<'a>> {
         Some(match column.data_type() {
-            DataType::Timestamp(TimeUnit::Microsecond, _) => Positions::Times(column.as_primitive()),
+            DataType::Timestamp(TimeUnit::Microsecond, _) => Positions::Times(column.as_primitive().clone()),
             DataType::Date32 => Positions::Dates(column.as_primitive()),
             DataType::Int64 => Positions::Numbers(column.as_primitive().clone()),
             DataType::Int32 => Positions::Numbers(column.as_primitive::<Int32Type>().unary(i64::from)),
@@ -231,6 +230,25 @@ impl<'a> Positions<'a> {
             DataType::Utf8 => Positions::Texts(column.as_string()),
             _ => return None,
         })
+    }
+
+    /// The positions of texts that are times, or dates.
+    ///
+    /// # Errors
+    /// A text that is none.
+    pub fn as_times(self, kind: Kind) -> Result<Positions<'a>, String> {
+        let (Positions::Texts(texts), Kind::Time | Kind::Date) = (&self, kind) else {
+            return Ok(self);
+        };
+        let time = |text: Option<&str>| match text {
+            None => Ok(None),
+            Some(text) => match kind.read(text) {
+                Some(Position::Time(micros)) => Ok(Some(micros)),
+                _ => Err(text.to_string()),
+            },
+        };
+        let times = texts.iter().map(time).collect::<Result<_, String>>();
+        times.map(Positions::Times)
     }
 
     /// The largest between two rows, and whether there is a null among them.

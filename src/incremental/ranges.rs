@@ -66,7 +66,7 @@ impl Ranges {
             }
             at = Some(end.clone());
         }
-        if !to.is_some_and(|to| at.as_ref().is_some_and(|at| at > to)) {
+        if to.is_none_or(|to| at.as_ref().is_none_or(|at| at <= to)) {
             gaps.push((at, to.cloned()));
         }
         gaps

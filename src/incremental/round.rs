@@ -39,6 +39,8 @@ struct Asked {
     seen: Option<Position>,
     /// Whether all of it came.
     done: bool,
+    /// Whether it is known that some of it did not.
+    lacks: bool,
 }
 
 impl Round {
@@ -71,6 +73,8 @@ impl Round {
         let found = kind_of(column, &self.settings.given)?;
         let mut kind = self.kind.lock().unwrap_or_else(PoisonError::into_inner);
         match *kind {
+            // Texts may be times: of columns that come from the data.
+            Some(Kind::Time | Kind::Date) if found == Kind::Text => Ok(()),
             Some(known) if known != found => {
                 let message = format!(
                     "the cursor `{}` is a {column}, and `initial` or what is kept of earlier runs is none",
@@ -94,7 +98,11 @@ impl Round {
     pub fn ask(&self, (at, row): (u64, &Value)) -> Result<Option<Value>> {
         let partition = self.settings.partition_of(row)?;
         let nothing = Ranges::default();
-        let covered = self.known.get(&partition).unwrap_or(&nothing);
+        let covered = match self.settings.range {
+            None => self.known.get(&partition).unwrap_or(&nothing),
+            // It is asked for again.
+            Some(_) => &nothing,
+        };
         let kind = self.kind().unwrap_or(Kind::Text);
         let windows = windows(&self.settings, kind, covered)?;
         if windows.len() > self.number + 1 {
@@ -117,6 +125,7 @@ impl Round {
             window,
             seen: None,
             done: false,
+            lacks: false,
         };
         self.asked().insert(at, asked);
         Ok(Some(value))
@@ -144,6 +153,13 @@ impl Round {
         }
     }
 
+    /// Notes that some of what was asked for a row did not come: it is asked for again.
+    pub fn lacks(&self, of: u64) {
+        if let Some(asked) = self.asked().get_mut(&of) {
+            asked.lacks = true;
+        }
+    }
+
     /// Tells whether another round asks for more.
     pub fn has_more(&self) -> bool {
         self.more.load(Ordering::Relaxed)
@@ -153,7 +169,7 @@ impl Round {
     pub fn covered(&self, before: &Known) -> Known {
         let cap = self.kind().and_then(|kind| self.settings.end(kind));
         let mut covered = Known::new();
-        for asked in self.asked().values().filter(|asked| asked.done) {
+        for asked in self.asked().values().filter(|asked| asked.done && !asked.lacks) {
             let from = asked.window.from.clone();
             // A row of the future says nothing of what comes until then.
             let seen = asked.seen.clone();

@@ -15,6 +15,8 @@ pub struct Settings {
     pub given: Incremental,
     pub initial: Option<Position>,
     pub asks: Asks,
+    /// The range that this run is told to ask for, whatever is covered: its start and its end.
+    pub range: Option<(Option<Position>, Option<Position>)>,
     /// When the step started.
     pub now: DateTime<Utc>,
 }
@@ -24,7 +26,19 @@ impl Settings {
     pub fn end(&self, kind: Kind) -> Option<Position> {
         let micros = (self.given.delay.unwrap_or(0.0) * 1_000_000.0).round() as i64;
         let end = self.now.checked_sub_signed(TimeDelta::microseconds(micros))?;
-        kind.at(end)
+        let end = kind.at(end);
+        match &self.range {
+            Some((_, Some(until))) => Some(end.map_or_else(|| until.clone(), |end| end.min(until.clone()))),
+            _ => end,
+        }
+    }
+
+    /// Returns from where everything is asked for; none: from the first row.
+    pub fn start(&self) -> Option<&Position> {
+        match &self.range {
+            Some((Some(from), _)) => Some(from),
+            _ => self.initial.as_ref(),
+        }
     }
 
     /// Returns whose state it is that a row stands for, as text.

@@ -80,6 +80,16 @@ impl Tracker {
         if let Some(column) = column {
             self.round.settle_kind(column.data_type())?;
         }
+        let positions = positions
+            .as_times(self.round.kind().unwrap_or(Kind::Text))
+            .map_err(|text| {
+                let message = format!(
+                    "the cursor `{}` is `{text}`, which is no time as `initial` is one",
+                    self.column
+                );
+                Error::new(ErrorKind::Data, message)
+                    .help("give its column a type, like timestamptz, and the `format` in which it is written")
+            })?;
         let mut kept: Option<Vec<bool>> = None;
         let mut state = self.state();
         let mut at = 0;

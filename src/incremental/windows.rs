@@ -24,7 +24,7 @@ pub struct Window {
 /// # Errors
 /// An end that nobody knows; more parts than any run asks for.
 pub fn windows(settings: &Settings, kind: Kind, covered: &Ranges) -> Result<Vec<Window>> {
-    let initial = settings.initial.as_ref();
+    let initial = settings.start();
     let back = |from: Option<Position>| {
         let looked = match (&from, settings.given.lookback, covered.is_empty()) {
             (Some(from), Some(span), false) => kind.moved(from, -span),
@@ -157,6 +157,7 @@ mod tests {
                 end: true,
                 partition: None,
             },
+            range: None,
             now: DateTime::from_timestamp(1_704_326_400, 123_456_000).unwrap(),
         }
     }

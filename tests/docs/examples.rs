@@ -228,13 +228,13 @@ fn inline(value: &Value, inside: bool) -> String {
         }
         Value::String(text) => {
             let special = |c: char| "{}[],&*#?|-<>=!%@:\"'".contains(c);
-            let plain = !text.starts_with(special)
-                && !text.contains(": ")
-                && !text.contains(" #")
-                && !(inside && text.contains(['{', '}', '[', ']', ',']))
-                && text.trim() == text
-                && serde_saphyr::from_str::<Value>(text).is_ok_and(|read| read == *value);
-            match plain {
+            let marked = text.starts_with(special)
+                || text.contains(": ")
+                || text.contains(" #")
+                || text.trim() != text;
+            let cut = inside && text.contains(['{', '}', '[', ']', ',']);
+            let same = || serde_saphyr::from_str::<Value>(text).is_ok_and(|read| read == *value);
+            match !marked && !cut && same() {
                 true => text.clone(),
                 false => value.to_string(),
             }

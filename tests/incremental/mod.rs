@@ -1,6 +1,7 @@
 //! `incremental`: only what is new is asked for, and how far it got is committed with the rows.
 
 mod api;
+mod commands;
 mod random;
 
 use indoc::formatdoc;
@@ -257,91 +258,85 @@ fn a_look_at_it_moves_nothing() {
 }
 
 #[test]
-fn what_is_kept_is_shown_and_forgotten() {
+fn what_is_known_to_be_missing_is_asked_for_again() {
     let api = Api::start();
-    api.put(1, "2024-01-05T00:00:00Z", 1);
+    (1..=7).for_each(|id| api.put(id, &format!("2024-01-0{id}T00:00:00Z"), 1));
     let project = project(&api, SQLITE, START);
-    let state = |words: &[&str]| project.sequor(&[&["state"], words].concat());
-    assert!(state(&["list", "main"]).stderr.contains("nothing is kept yet"));
+    let text = flow(
+        START,
+        "    rules: [{when_expression: \"'5' in response.text\", action: stop}]\n",
+    );
+    project.write("flows/main.yaml", &text);
     assert_eq!(project.run("main").code, 0);
-    let listed = state(&["list", "main", "--format", "json"]);
-    assert_eq!(
-        listed.stdout.trim(),
-        r#"{"step":"orders","table":"wh.orders","partition":"","covered":[["2024-01-01T00:00:00Z","2024-01-05T00:00:00Z"]]}"#
-    );
-    state(&["reset", "main", "order"]).fails(2, &["no incremental step `order`"]);
-    assert!(
-        state(&["reset", "main", "orders"])
-            .stderr
-            .contains("1 state forgotten")
-    );
+    assert!(totals(&project).len() < 7);
+    project.write("flows/main.yaml", &flow(START, ""));
     api.asked();
     assert_eq!(project.run("main").code, 0);
     assert_eq!(api.asked(), ["2024-01-01T00:00:00Z.."]);
+    assert_eq!(totals(&project).len(), 7);
 }
 
 #[test]
-fn mistakes_are_told_before_anything_is_asked() {
+fn a_range_is_asked_for_again() {
     let api = Api::start();
-    let project = project(&api, SQLITE, START);
-    for (from, to, says) in [
-        (
-            "write_mode: upsert, primary_key: [id]",
-            "write_mode: append",
-            "it needs `write_mode: upsert`",
-        ),
-        (
-            "cursor: updated_at",
-            "cursor: updated",
-            "no column is the cursor `updated`",
-        ),
-        (
-            "start_param: since",
-            "start_param: since, window: 1d",
-            "does not say where it ends",
-        ),
-        ("  id: orders\n", "", "this one has no `id`"),
-        (
-            "url: /orders",
-            "url: /orders, method: POST",
-            "requests that only read",
-        ),
-        (
-            "url: /orders",
-            "url: /orders, conditional: true",
-            "both `incremental` and `conditional`",
-        ),
-        (
-            "start_param: since",
-            "start_param: since, partition: [id]",
-            "requests with a `for_each`",
-        ),
-        (
-            "start_param: since",
-            "start_param: since, table: other",
-            "none of the response's tables",
-        ),
-        (
-            "start_param: since",
-            "start_param: since, format: often",
-            "is not a format",
-        ),
-    ] {
-        project.write(
-            "flows/main.yaml",
-            &flow(START, "")
-                .replace(from, to)
-                .replace("url: /orders, ", "url: /orders\n    "),
+    (1..=7).for_each(|id| api.put(id, &format!("2024-01-0{id}T00:00:00Z"), 1));
+    let project = project(&api, SQLITE, "start_param: since, end_param: until");
+    assert_eq!(project.run("main").code, 0);
+    // Nobody could know that these have changed.
+    (1..=7).for_each(|id| api.put(id, &format!("2024-01-0{id}T00:00:00Z"), 2));
+    api.asked();
+    let again = ["run", "main", "--from", "2024-01-03", "--until", "2024-01-04"];
+    assert_eq!(project.sequor(&again).code, 0);
+    assert_eq!(api.asked(), ["2024-01-03T00:00:00Z..2024-01-04T00:00:00Z"]);
+    assert_eq!(
+        totals(&project),
+        ["1|1", "2|1", "3|2", "4|2", "5|1", "6|1", "7|1"]
+    );
+    let state = project
+        .sequor(&["state", "list", "main", "--format", "json"])
+        .stdout;
+    assert!(
+        state.contains(r#""covered":[["2024-01-01T00:00:00Z","20"#),
+        "{state}"
+    );
+    project
+        .sequor(&["run", "main", "--from", "soon"])
+        .fails(1, &["the cursor `updated_at` holds times"]);
+}
+
+#[test]
+fn tables_without_the_cursor_have_the_range_of_the_one_that_has_it() {
+    for (name, source) in [("sqlite", SQLITE), ("staging", "type: staging\n")] {
+        let api = Api::start();
+        api.put(1, "2024-01-05T00:00:00Z", 1);
+        let project = project(&api, source, START);
+        let tables = "tables:\n      - {source: wh, table: ids, data_path: data, write_mode: upsert, primary_key: [id], columns: {id: bigint}}\n      - {source: wh, table: orders, data_path: data, write_mode: upsert, primary_key: [id]}";
+        let text = flow(START, "");
+        let (before, _) = text.split_once("tables:").unwrap();
+        project.write("flows/main.yaml", &format!("{before}{tables}\n"));
+        assert_eq!(project.run("main").code, 0, "{name}");
+        api.put(2, "2024-01-06T00:00:00Z", 1);
+        api.asked();
+        assert_eq!(project.run("main").code, 0, "{name}");
+        assert_eq!(api.asked(), ["2024-01-05T00:00:00Z.."], "{name}");
+        assert_eq!(
+            project.rows("wh", "select id from ids order by id"),
+            ["1", "2"],
+            "{name}"
         );
-        project.sequor(&["validate"]).fails(2, &[says]);
+        assert_eq!(totals(&project), ["1|1", "2|1"], "{name}");
+        // One of them is gone: all is asked for, for both.
+        project.write(
+            "flows/drop.yaml",
+            "- {op: execute, source: wh, statement: drop table ids}\n",
+        );
+        assert_eq!(project.run("drop").code, 0, "{name}");
+        assert_eq!(project.run("main").code, 0, "{name}");
+        assert_eq!(api.asked(), ["2024-01-01T00:00:00Z.."], "{name}");
+        assert_eq!(
+            project.rows("wh", "select id from ids order by id"),
+            ["1", "2"],
+            "{name}"
+        );
     }
-    project.write(
-        "flows/main.yaml",
-        &flow("start_param: since", "").replace("initial: 2024-01-01", "initial: soon"),
-    );
-    project.sequor(&["run", "main"]).fails(
-        1,
-        &["`initial` is `soon`, and the cursor `updated_at` holds times"],
-    );
-    assert!(api.asked().is_empty());
 }

@@ -282,6 +282,19 @@ pub(super) fn check(request: &HttpRequest, d: &mut Diagnostics) {
         )
         .help("leave `batch_size` out");
     }
+    if request
+        .request
+        .pagination
+        .as_ref()
+        .is_some_and(|p| p.max_pages.is_some())
+    {
+        d.error(
+            Code::BadValue,
+            place(),
+            "`max_pages` beside `incremental`: rows behind the last page would count as fetched",
+        )
+        .help("leave `max_pages` out; `window` asks for a part at a time");
+    }
     if !incremental.partition.is_empty() && request.for_each.is_none() {
         d.error(
             Code::BadValue,

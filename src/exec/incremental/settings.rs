@@ -5,7 +5,7 @@ use sequor_planner::plan::Asks;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::context::StepContext;
-use crate::incremental::{Kind, Settings};
+use crate::incremental::{Kind, Position, Settings};
 use crate::value::Value;
 use crate::world::World;
 
@@ -26,7 +26,13 @@ pub async fn evaluated(
             value => Some(value.to_text()).filter(|text| !text.trim().is_empty()),
         },
     };
-    let kind = column.or_else(|| initial.as_deref().map(Kind::like));
+    // Texts may be times, as `initial` is one then.
+    let like = initial.as_deref().map(Kind::like);
+    let kind = match (column, like) {
+        (Some(Kind::Text) | None, Some(Kind::Time | Kind::Date)) => Some(Kind::Time),
+        (None, like) => like,
+        (column, _) => column,
+    };
     let initial = match (initial, kind) {
         (Some(text), Some(kind)) => Some(kind.read(&text).ok_or_else(|| {
             let message = format!(
@@ -40,10 +46,36 @@ pub async fn evaluated(
         })?),
         _ => None,
     };
+    let range = match &step.run.range {
+        None => None,
+        Some(between) => {
+            let read = |option: &str, text: &Option<String>| -> Result<Option<Position>> {
+                let Some(text) = text else { return Ok(None) };
+                let kind = kind.unwrap_or_else(|| Kind::like(text));
+                let read = kind.read(text);
+                read.map(Some).ok_or_else(|| {
+                    let message = format!(
+                        "`{option} {text}`: the cursor `{}` holds {}",
+                        given.cursor,
+                        kind.name()
+                    );
+                    Error::new(ErrorKind::Project, message).at(&given.place)
+                })
+            };
+            if between.until.is_some() && !asks.end {
+                let message = "`--until`: the request does not say where it ends";
+                return Err(Error::new(ErrorKind::Project, message)
+                    .help("add `end_param`, or use `{{ var('window')['end'] }}` in the request")
+                    .at(&given.place));
+            }
+            Some((read("--from", &between.from)?, read("--until", &between.until)?))
+        }
+    };
     let settings = Settings {
         given: given.clone(),
         initial,
         asks: asks.clone(),
+        range,
         now: step.scope.now(),
     };
     Ok((settings, kind))

@@ -12,6 +12,7 @@ mod loader;
 pub mod ready;
 pub mod rows;
 pub mod sink;
+mod states;
 pub mod table;
 mod target;
 mod unparsed;

@@ -15,9 +15,10 @@ use crate::exec::load::deferred::{self, DeferredLoad};
 use crate::exec::load::filled::{Filled, never_seen};
 use crate::exec::load::filling::Filling;
 use crate::exec::load::loader::{Loaded, Loaders, Sender, joined};
+use crate::exec::load::states::States;
 use crate::exec::load::table::Defaults;
 use crate::exec::load::target::{Loading, Target, appended, loading, target};
-use crate::incremental::{KeepsState, StateRows};
+use crate::incremental::KeepsState;
 use crate::python::{NamedTable, OnFull, ParserTables};
 use crate::sources::database::TableName;
 
@@ -224,9 +225,7 @@ impl Sink {
         // Every load is complete before the first becomes visible.
         let mut fillings = tables.loaders.end().await?;
         let (mut parts, mut skipped) = (Vec::new(), Vec::new());
-        // Where the states of tables are kept, by the load that they are in.
-        let mut states: Vec<(usize, TableName, Vec<(usize, StateRows)>)> = Vec::new();
-        let mut kept = Vec::new();
+        let mut loads = Vec::new();
         for (at, target) in tables.targets.into_iter().enumerate() {
             let loaded = match (&target.loading, wanted(at)) {
                 (Loading::Streaming(loaded), false) => {
@@ -248,29 +247,21 @@ impl Sink {
                 }
                 (loaded, ..) => loaded,
             };
-            if let (Some(keeps), Some(loaded)) = (&keeps, loaded)
-                && let Some(state) = keeps.rows(at)?
-            {
-                kept.push(at);
-                let same = |(loader, table, _): &&mut (usize, TableName, _)| {
-                    *loader == loaded.loader && *table == state.table
-                };
-                match states.iter_mut().find(same) {
-                    Some((.., rows)) => rows.push((loaded.table, state)),
-                    None => states.push((loaded.loader, state.table.clone(), vec![(loaded.table, state)])),
-                }
-            }
+            loads.extend(loaded.map(|loaded| (at, loaded)));
             parts.extend(loaded.map(|loaded| (loaded, target.appended)));
         }
-        for (loader, _, rows) in states {
-            if let Some(filling) = fillings.get_mut(loader) {
-                filling.keep_states(rows).await?;
+        // All rows are seen.
+        let mut states = States::default();
+        for (at, loaded) in loads {
+            if let Some(keeps) = &keeps
+                && let Some(state) = keeps.rows(at)?
+            {
+                states.add(at, loaded, state);
             }
         }
+        let kept = states.keep(&mut fillings).await?;
         committed(&context, fillings, parts, skipped).await?;
-        if let Some(keeps) = &keeps {
-            kept.into_iter().for_each(|at| keeps.committed(at));
-        }
+        kept.committed(keeps.as_deref());
         Ok(())
     }
 }

@@ -103,6 +103,13 @@ impl RequestContext {
         Ok(window.map(|window| scope.with(Layer::one(WINDOW, window))))
     }
 
+    /// Notes that some of what was asked for a row did not come, and that nobody asks for it now.
+    pub fn lacks(&self, at: u64) {
+        if let Some(round) = &self.round {
+            round.lacks(at);
+        }
+    }
+
     /// Notes that all that was asked for a row came.
     pub fn asked(&self, at: u64) {
         if let Some(round) = &self.round {

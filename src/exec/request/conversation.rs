@@ -135,7 +135,10 @@ async fn take(
         order.turn(exchange.row, response.body.len()).await;
     }
     match verdict {
-        Verdict::Stop => context.stopped.store(true, Ordering::Relaxed),
+        Verdict::Stop => {
+            context.lacks(exchange.row);
+            context.stopped.store(true, Ordering::Relaxed);
+        }
         Verdict::RejectRows(positions, why) => {
             reject_rows(context, scope, exchange, response, &positions, why).await?;
         }
@@ -204,6 +207,9 @@ async fn taken(
         Verdict::Skip => {
             context.outcome.skipped.store(true, Ordering::Relaxed);
             if !(200..300).contains(&response.status) {
+                if pages.number() > 1 {
+                    context.lacks(exchange.row);
+                }
                 let message = format!(
                     "{}: a rule skipped page {} ({}), and the paging ended there: pages behind it were not taken",
                     context.step.id(),
@@ -240,6 +246,9 @@ async fn taken(
     };
     let more = pages.advance(&page, mark).map_err(|e| at_url(context, e))?;
     let missing = if more { None } else { pages.missing(&page) };
+    if missing.is_some() {
+        context.lacks(exchange.row);
+    }
     for warning in pages.take_warnings().into_iter().chain(missing) {
         context
             .step

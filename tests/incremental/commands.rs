@@ -1,0 +1,99 @@
+//! What commands say of incremental steps.
+
+use super::api::Api;
+use super::{SQLITE, START, flow, project};
+
+#[test]
+fn what_is_kept_is_shown_and_forgotten() {
+    let api = Api::start();
+    api.put(1, "2024-01-05T00:00:00Z", 1);
+    let project = project(&api, SQLITE, START);
+    let state = |words: &[&str]| project.sequor(&[&["state"], words].concat());
+    assert!(state(&["list", "main"]).stderr.contains("nothing is kept yet"));
+    assert_eq!(project.run("main").code, 0);
+    let listed = state(&["list", "main", "--format", "json"]);
+    assert_eq!(
+        listed.stdout.trim(),
+        r#"{"step":"orders","table":"wh.orders","partition":"","covered":[["2024-01-01T00:00:00Z","2024-01-05T00:00:00Z"]]}"#
+    );
+    state(&["reset", "main", "order"]).fails(2, &["no incremental step `order`"]);
+    assert!(
+        state(&["reset", "main", "orders"])
+            .stderr
+            .contains("1 state forgotten")
+    );
+    api.asked();
+    assert_eq!(project.run("main").code, 0);
+    assert_eq!(api.asked(), ["2024-01-01T00:00:00Z.."]);
+}
+
+#[test]
+fn mistakes_are_told_before_anything_is_asked() {
+    let api = Api::start();
+    let project = project(&api, SQLITE, START);
+    for (from, to, says) in [
+        (
+            "{type: page_number}",
+            "{type: page_number, max_pages: 3}",
+            "`max_pages` beside `incremental`",
+        ),
+        (
+            "write_mode: upsert, primary_key: [id]",
+            "write_mode: append",
+            "it needs `write_mode: upsert`",
+        ),
+        (
+            "cursor: updated_at",
+            "cursor: updated",
+            "no column is the cursor `updated`",
+        ),
+        (
+            "start_param: since",
+            "start_param: since, window: 1d",
+            "does not say where it ends",
+        ),
+        ("  id: orders\n", "", "this one has no `id`"),
+        (
+            "url: /orders",
+            "url: /orders, method: POST",
+            "requests that only read",
+        ),
+        (
+            "url: /orders",
+            "url: /orders, conditional: true",
+            "both `incremental` and `conditional`",
+        ),
+        (
+            "start_param: since",
+            "start_param: since, partition: [id]",
+            "requests with a `for_each`",
+        ),
+        (
+            "start_param: since",
+            "start_param: since, table: other",
+            "none of the response's tables",
+        ),
+        (
+            "start_param: since",
+            "start_param: since, format: often",
+            "is not a format",
+        ),
+    ] {
+        project.write(
+            "flows/main.yaml",
+            &flow(START, "")
+                .replace(from, to)
+                .replace("url: /orders, ", "url: /orders\n    "),
+        );
+        project.sequor(&["validate"]).fails(2, &[says]);
+    }
+    project.write(
+        "flows/main.yaml",
+        &flow("start_param: since", "").replace("initial: 2024-01-01", "initial: soon"),
+    );
+    project.sequor(&["run", "main"]).fails(
+        1,
+        &["`initial` is `soon`, and the cursor `updated_at` holds times"],
+    );
+    assert!(api.asked().is_empty());
+}
