@@ -9,7 +9,7 @@ use sequor_planner::plan::Action;
 use serde_json::Value as Json;
 
 use super::compile::Compiled;
-use super::parts::{Parts, Remembered};
+use super::parts::Parts;
 use super::session::Session;
 use crate::error::Result;
 use crate::sources::database::TableName;
@@ -38,12 +38,7 @@ impl Session {
                 tables.push((step.id.clone(), asked));
             }
         });
-        let parts = Parts::new(
-            &compiled.loaded,
-            compiled.plan.frames,
-            &self.options,
-            Remembered::default(),
-        )?;
+        let parts = self.look(compiled)?;
         let mut counted = BTreeMap::new();
         for (id, table) in tables {
             let count = match table {
@@ -52,9 +47,7 @@ impl Session {
             };
             counted.extend(count.map(|count| (id, count)));
         }
-        for database in parts.databases.take() {
-            database.close().await;
-        }
+        parts.close().await;
         compiled.plan.root.each_mut(&mut |step| {
             let estimate = counted.get(&step.id).copied();
             if let Action::Http(http) = &mut step.action {

@@ -117,6 +117,13 @@ impl Parts {
         })
     }
 
+    /// Gives back the connections that were opened.
+    pub async fn close(&self) {
+        for database in self.databases.take() {
+            database.close().await;
+        }
+    }
+
     /// Returns the scope outside of all steps. Must be called where the runtime is entered.
     pub fn scope(&self) -> Scope {
         Scope::new(

@@ -363,6 +363,12 @@ impl Session {
         let target = named_table(&*database, None, None, name)?;
         load_rows(&*database, &target, mode, rows).await
     }
+
+    /// Returns the parts for a look at what a plan's steps read and write, outside of a run.
+    pub(super) fn look(&self, compiled: &Compiled) -> Result<Parts> {
+        let frames = compiled.plan.frames;
+        Parts::new(&compiled.loaded, frames, &self.options, Remembered::default())
+    }
 }
 
 /// Rows that are shown or written elsewhere: what the database has, to the last digit.

@@ -6,7 +6,7 @@ use sequor_planner::plan::Action;
 use serde::Serialize;
 
 use super::compile::Compiled;
-use super::parts::{Parts, Remembered};
+use super::parts::Parts;
 use super::session::Session;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::named_table;
@@ -30,8 +30,11 @@ impl Session {
     /// # Errors
     /// As assembling the session; the databases'.
     pub async fn states(&self, compiled: &Compiled) -> Result<Vec<StepState>> {
+        let parts = self.look(compiled)?;
+        let states = self.table_states(&parts, compiled, None).await;
+        parts.close().await;
         let mut found = Vec::new();
-        for (step, source, state) in self.table_states(compiled, None).await? {
+        for (step, source, state) in states? {
             let mut parts: Vec<_> = state.known.iter().collect();
             parts.sort_by_key(|(part, _)| *part);
             found.extend(parts.into_iter().map(|(part, ranges)| {
@@ -59,8 +62,20 @@ impl Session {
         step: Option<&str>,
         partition: Option<&str>,
     ) -> Result<u64> {
+        let parts = self.look(compiled)?;
+        let forgotten = self.forget(&parts, compiled, (step, partition)).await;
+        parts.close().await;
+        forgotten
+    }
+
+    async fn forget(
+        &self,
+        parts: &Parts,
+        compiled: &Compiled,
+        (step, partition): (Option<&str>, Option<&str>),
+    ) -> Result<u64> {
         let mut count = 0;
-        let found = self.table_states(compiled, step).await?;
+        let found = self.table_states(parts, compiled, step).await?;
         if found.is_empty() {
             let message = match step {
                 Some(step) => format!("flow {} has no incremental step `{step}`", compiled.plan.flow),
@@ -86,6 +101,7 @@ impl Session {
     /// The states of tables, with their steps and sources.
     async fn table_states(
         &self,
+        parts: &Parts,
         compiled: &Compiled,
         wanted: Option<&str>,
     ) -> Result<Vec<(String, String, TableState)>> {
@@ -99,16 +115,10 @@ impl Session {
                 tables.extend(targets.map(|table| (step.id.clone(), table.target.clone())));
             }
         });
-        let parts = Parts::new(
-            &compiled.loaded,
-            compiled.plan.frames,
-            &self.options,
-            Remembered::default(),
-        )?;
         let mut states = Vec::new();
         let mut failed = None;
         for (step, table) in tables {
-            match state(&parts, compiled, &step, &table).await {
+            match state(parts, compiled, &step, &table).await {
                 Ok(state) => states.push((step, table.source.clone(), state)),
                 Err(error) => {
                     failed = Some(error);

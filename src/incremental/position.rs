@@ -236,7 +236,7 @@ impl<'a> Positions<'a> {
     ///
     /// # Errors
     /// A text that is none.
-    pub fn as_times(self, kind: Kind) -> Result<Positions<'a>, String> {
+    pub fn into_times(self, kind: Kind) -> Result<Positions<'a>, String> {
         let (Positions::Texts(texts), Kind::Time | Kind::Date) = (&self, kind) else {
             return Ok(self);
         };

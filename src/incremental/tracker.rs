@@ -81,7 +81,7 @@ impl Tracker {
             self.round.settle_kind(column.data_type())?;
         }
         let positions = positions
-            .as_times(self.round.kind().unwrap_or(Kind::Text))
+            .into_times(self.round.kind().unwrap_or(Kind::Text))
             .map_err(|text| {
                 let message = format!(
                     "the cursor `{}` is `{text}`, which is no time as `initial` is one",
