@@ -63,6 +63,10 @@ pub fn plan(
     effects.read_uses(&uses, scope);
     for table in &response.tables {
         let target = table.target.resource(effects, scope);
+        if request.request.incremental.is_some() {
+            // How far it got is beside the table: what others do to that is done before.
+            effects.reads.insert(target.clone());
+        }
         effects.writes.insert(target);
     }
     if response.tables.is_empty()

@@ -119,8 +119,15 @@ fn in_order(plan: &Plan) -> Vec<Access<'_>> {
             // Statements may read what one before them makes: which, they say when they run.
             let is_execute =
                 matches!(&step.action, Action::Plain(plain) if matches!(**plain, Plain::Execute(_)));
+            // What is new is asked for whether the table is there or not.
+            let asks = matches!(&step.action, Action::Http(http) if http.asks.is_some());
             if !is_execute {
-                all.extend(step.reads.iter().map(Access::Reads));
+                let reads = step.reads.iter();
+                all.extend(
+                    reads
+                        .filter(|read| !(asks && step.writes.contains(read)))
+                        .map(Access::Reads),
+                );
             }
             all.extend(step.writes.iter().map(Access::Writes));
         }

@@ -340,3 +340,17 @@ fn tables_without_the_cursor_have_the_range_of_the_one_that_has_it() {
         );
     }
 }
+
+#[test]
+fn what_steps_before_do_to_the_table_is_seen() {
+    let api = Api::start();
+    api.put(1, "2024-01-05T00:00:00Z", 1);
+    let project = project(&api, SQLITE, START);
+    let drop = "- {op: execute, source: wh, statement: drop table if exists orders}\n";
+    project.write("flows/main.yaml", &format!("{drop}{}", flow(START, "")));
+    for _ in 0..3 {
+        assert_eq!(project.run("main").code, 0);
+        assert_eq!(api.asked(), ["2024-01-01T00:00:00Z.."]);
+        assert_eq!(totals(&project), ["1|1"]);
+    }
+}

@@ -245,7 +245,8 @@ async fn one(mut asking: Asking, row: Value) -> Result<Set> {
         [] => asking.ask(row.clone()).await,
         again => asking.ask_each(&row, again).await,
     };
-    if asked.is_ok() && exchange.rejections().is_empty() {
+    // They are taken: an incremental step, which keeps no ledger, needs them here alone.
+    if context.round.is_some() && asked.is_ok() && exchange.rejections().is_empty() {
         context.asked(exchange.row);
     }
     // What it gave is taken: what is noted of it holds up nobody.
