@@ -76,26 +76,34 @@ impl Session {
     ) -> Result<u64> {
         let mut count = 0;
         let found = self.table_states(parts, compiled, step).await?;
-        if found.is_empty() {
-            let message = match step {
-                Some(step) => format!("flow {} has no incremental step `{step}`", compiled.plan.flow),
-                None => format!("flow {} has no incremental step", compiled.plan.flow),
-            };
-            return Err(Error::new(ErrorKind::Project, message)
-                .help("a step is incremental by `request.incremental`"));
-        }
         for (_, _, mut state) in found {
             let known = state.known.len();
+            // A text, as people write it, is known as JSON has it.
+            let quoted = partition.map(|part| serde_json::Value::from(part).to_string());
+            let part = match partition {
+                Some(part) if state.known.contains_key(part) => Some(part),
+                Some(_) => quoted
+                    .as_deref()
+                    .filter(|quoted| state.known.contains_key(*quoted)),
+                None => None,
+            };
             let here = match partition {
                 None => known,
-                Some(part) => usize::from(state.known.contains_key(part)),
+                Some(_) => usize::from(part.is_some()),
             };
             if here > 0 {
-                state.forget(partition).await?;
+                state.forget(part).await?;
             }
             count += here as u64;
         }
-        Ok(count)
+        match partition {
+            Some(partition) if count == 0 => {
+                let message = format!("nothing is kept of a partition `{partition}`");
+                Err(Error::new(ErrorKind::Project, message)
+                    .help(format!("sequor state list {} shows them", compiled.plan.flow)))
+            }
+            _ => Ok(count),
+        }
     }
 
     /// The states of tables, with their steps and sources.
@@ -126,8 +134,20 @@ impl Session {
                 }
             }
         }
-        failed.map_or(Ok(states), Err)
+        match failed {
+            Some(error) => Err(error),
+            None if states.is_empty() => Err(not_incremental(compiled, wanted)),
+            None => Ok(states),
+        }
     }
+}
+
+fn not_incremental(compiled: &Compiled, step: Option<&str>) -> Error {
+    let message = match step {
+        Some(step) => format!("flow {} has no incremental step `{step}`", compiled.plan.flow),
+        None => format!("flow {} has no incremental step", compiled.plan.flow),
+    };
+    Error::new(ErrorKind::Project, message).help("a step is incremental by `request.incremental`")
 }
 
 async fn state(parts: &Parts, compiled: &Compiled, step: &str, table: &TableRef) -> Result<TableState> {

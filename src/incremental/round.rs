@@ -8,7 +8,7 @@ use arrow::datatypes::DataType;
 use indexmap::IndexMap;
 
 use super::position::{Kind, Position};
-use super::ranges::Ranges;
+use super::ranges::{Gap, Ranges};
 use super::settings::Settings;
 use super::tracker::kind_of;
 use super::windows::{Window, windows};
@@ -160,6 +160,11 @@ impl Round {
         }
     }
 
+    /// Tells whether nothing was asked for.
+    pub fn asks_nothing(&self) -> bool {
+        self.asked().is_empty()
+    }
+
     /// Tells whether another round asks for more.
     pub fn has_more(&self) -> bool {
         self.more.load(Ordering::Relaxed)
@@ -168,8 +173,10 @@ impl Round {
     /// Returns what is covered when what came is committed, by whose it is.
     pub fn covered(&self, before: &Known) -> Known {
         let cap = self.kind().and_then(|kind| self.settings.end(kind));
-        let mut covered = Known::new();
-        for asked in self.asked().values().filter(|asked| asked.done && !asked.lacks) {
+        // Rows that share a state have come as far as the one that came least far, and nowhere where one failed.
+        let mut reached: HashMap<&str, Option<Gap>> = HashMap::new();
+        let asked = self.asked();
+        for asked in asked.values() {
             let from = asked.window.from.clone();
             // A row of the future says nothing of what comes until then.
             let seen = asked.seen.clone();
@@ -178,12 +185,21 @@ impl Round {
                 None => seen,
             };
             let to = asked.window.to.clone().or_else(|| seen.max(from.clone()));
-            let ranges = covered
-                .entry(asked.partition.clone())
-                .or_insert_with(|| before.get(&asked.partition).cloned().unwrap_or_default());
+            let own = (asked.done && !asked.lacks).then_some((from, to));
+            let entry = reached.entry(&asked.partition).or_insert_with(|| own.clone());
+            *entry = match (entry.take(), own) {
+                (Some((from, a)), Some((_, b))) => Some((from, a.min(b))),
+                _ => None,
+            };
+        }
+        let mut covered = Known::new();
+        for (partition, range) in reached {
+            let Some((from, to)) = range else { continue };
+            let mut ranges = before.get(partition).cloned().unwrap_or_default();
             if let Some(to) = to {
                 ranges.add((from, to));
             }
+            covered.insert(partition.to_string(), ranges);
         }
         covered
     }

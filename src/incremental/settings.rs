@@ -55,6 +55,16 @@ impl Settings {
                     .filter(|(name, _)| columns.iter().any(|column| column.eq_ignore_ascii_case(name)))
                     .map(|(name, value)| (name.to_string(), value))
                     .collect();
+                let missing =
+                    |column: &&String| !found.iter().any(|(name, _)| name.eq_ignore_ascii_case(column));
+                if let Some(missing) = columns.iter().find(missing) {
+                    let message =
+                        format!("`partition` names `{missing}`, which is no column of the for_each's rows");
+                    let names: Vec<&str> = row.iter().map(|(name, _)| name).collect();
+                    return Err(Error::new(ErrorKind::Project, message)
+                        .help(format!("they have {}", names.join(", ")))
+                        .at(&self.given.place));
+                }
                 found.sort_by(|a, b| a.0.cmp(&b.0));
                 match found.as_slice() {
                     [(_, value)] => serde_json::to_string(value).map_err(wrong),

@@ -2,6 +2,7 @@
 
 mod api;
 mod commands;
+mod partitions;
 mod random;
 
 use indoc::formatdoc;

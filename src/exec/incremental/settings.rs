@@ -33,6 +33,15 @@ pub async fn evaluated(
         (None, like) => like,
         (column, _) => column,
     };
+    if let (Some(Kind::Text), Some(Kind::Number)) = (column, like) {
+        let message = format!(
+            "`initial` is a number, and the cursor `{}` holds texts, of which 10 sorts before 9",
+            given.cursor
+        );
+        return Err(Error::new(ErrorKind::Project, message)
+            .help("give its column the type bigint")
+            .at(&given.place));
+    }
     let initial = match (initial, kind) {
         (Some(text), Some(kind)) => Some(kind.read(&text).ok_or_else(|| {
             let message = format!(
@@ -68,7 +77,14 @@ pub async fn evaluated(
                     .help("add `end_param`, or use `{{ var('window')['end'] }}` in the request")
                     .at(&given.place));
             }
-            Some((read("--from", &between.from)?, read("--until", &between.until)?))
+            let (from, until) = (read("--from", &between.from)?, read("--until", &between.until)?);
+            if let (Some(from), Some(until)) = (&from, &until)
+                && from > until
+            {
+                let message = format!("`--from` is {from}, which lies behind `--until`, {until}");
+                return Err(Error::new(ErrorKind::Project, message).at(&given.place));
+            }
+            Some((from, until))
         }
     };
     let settings = Settings {

@@ -54,10 +54,12 @@ pub struct TableState {
     generation: i64,
     /// The definitions that rows of it were written by.
     pub definitions: Vec<String>,
+    /// Whether it is that of a table that is gone, and counts no more.
+    stale: bool,
 }
 
 impl TableState {
-    /// Reads what is kept of a table; what is kept of one that is gone is forgotten.
+    /// Reads what is kept of a table; what is kept of one that is gone does not count.
     ///
     /// # Errors
     /// The database's; a state of another kind of cursor.
@@ -74,6 +76,7 @@ impl TableState {
             known: HashMap::new(),
             generation: 0,
             definitions: Vec::new(),
+            stale: false,
         };
         let database = state.database.clone();
         let table = state.table();
@@ -84,7 +87,7 @@ impl TableState {
         let bound = database.bound(&state.target, &scope).await?;
         // Of a table that is gone, or was made anew since, nothing is known.
         if bound == Some(None) || database.columns(&state.target).await?.is_none() {
-            state.forget(None).await?;
+            state.stale = true;
             return Ok(state);
         }
         state.generation = bound.flatten().unwrap_or(0);
@@ -147,6 +150,18 @@ impl TableState {
             &self.owner.step,
             &self.target.table,
         ])
+    }
+
+    /// Forgets what does not count any more, before another table of that name is there.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn forget_stale(&mut self) -> Result<()> {
+        if self.stale {
+            self.forget(None).await?;
+            self.stale = false;
+        }
+        Ok(())
     }
 
     /// Forgets what is kept: of one part, or all of it.

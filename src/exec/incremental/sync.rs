@@ -27,11 +27,11 @@ pub struct Sync {
 }
 
 impl Sync {
-    /// Reads the states of a step's tables; none where it is not incremental.
+    /// Reads the states of a step's tables; none where it is not incremental. `is_run`: it is no look at a request.
     ///
     /// # Errors
     /// The databases'; a state that was written by another definition of the step.
-    pub async fn begin(step: &StepContext, http: &HttpStep) -> Result<Option<Arc<Sync>>> {
+    pub async fn begin(step: &StepContext, http: &HttpStep, is_run: bool) -> Result<Option<Arc<Sync>>> {
         let request = &http.request.request;
         let (Some(given), Some(asks)) = (&request.incremental, &http.asks) else {
             return Ok(None);
@@ -70,6 +70,9 @@ impl Sync {
             let name = table_name(step, &table.target).await?;
             let state = TableState::read(database, name, owner.clone(), kind).await;
             let mut state = state.map_err(|e| e.at(&given.place))?;
+            if is_run {
+                state.forget_stale().await?;
+            }
             if state.definitions.iter().any(|known| *known != definition) {
                 if !step.run.keeps_state {
                     let message = format!(
@@ -176,6 +179,7 @@ fn kind_of_state(state: &TableState) -> Option<Kind> {
 fn definition(http: &HttpStep) -> Result<String> {
     let request = &http.request.request;
     let given = request.incremental.as_ref();
+    let tables = http.request.response.tables.iter();
     let text = json!({
         "source": request.source,
         "url": request.url,
@@ -187,6 +191,7 @@ fn definition(http: &HttpStep) -> Result<String> {
         "format": given.map(|given| &given.format),
         "start_param": given.map(|given| &given.start_param),
         "end_param": given.map(|given| &given.end_param),
+        "rows": tables.map(|table| json!([table.data_path, table.listed, table.data])).collect::<Vec<_>>(),
     });
     Ok(digest(&[&text.to_string()]))
 }

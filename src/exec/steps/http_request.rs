@@ -137,13 +137,18 @@ pub async fn begin(
 
 /// Runs the step. `records`: rows that take the place of those of its table.
 pub async fn run(step: &StepContext, http: &HttpStep, records: Option<Vec<Row>>) -> Result<()> {
-    let Some(sync) = Sync::begin(step, http).await? else {
+    let Some(sync) = Sync::begin(step, http, true).await? else {
         return once(step, http, records, None).await;
     };
     // Each window is a load of its own.
     for number in 0.. {
         let keeps = Arc::new(sync.clone().round(number));
         once(step, http, records.clone(), Some(keeps.clone())).await?;
+        if number == 0 && http.request.for_each.is_none() && keeps.round.asks_nothing() {
+            let why = "what is asked for would end before it starts";
+            step.warn(format!("{}: nothing was asked for: {why}", step.id()))
+                .await;
+        }
         if !keeps.round.has_more() {
             break;
         }

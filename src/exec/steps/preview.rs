@@ -76,7 +76,9 @@ async fn show(
     mode: PreviewMode,
 ) -> Result<()> {
     let given = records.is_some();
-    let keeps = Sync::begin(step, http).await?.map(|sync| Arc::new(sync.round(0)));
+    let keeps = Sync::begin(step, http, false)
+        .await?
+        .map(|sync| Arc::new(sync.round(0)));
     let begun = http_request::begin(step, http, Destination::Aside, records, keeps).await?;
     let Some(rows) = &http.request.for_each else {
         return match begun.context.windowed(begun.scope.clone(), 0, &Value::Null)? {
