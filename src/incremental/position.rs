@@ -36,6 +36,16 @@ pub enum Kind {
 const DAY: i64 = 86_400_000_000;
 
 impl Kind {
+    /// Returns what its values are called.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Time => "times",
+            Kind::Date => "dates",
+            Kind::Number | Kind::Epoch(_) => "whole numbers",
+            Kind::Text => "texts",
+        }
+    }
+
     /// Returns what a column holds. `format`: how the API writes times.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! The settings of an incremental step, evaluated.
+//! What an incremental step asks by: its range, and whose state a row stands for.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sequor_planner::ops::Incremental;
@@ -72,18 +72,6 @@ impl Settings {
                 }
             }
             (value, _) => serde_json::to_string(value).map_err(wrong),
-        }
-    }
-}
-
-impl Kind {
-    /// Returns what its values are called.
-    pub fn name(self) -> &'static str {
-        match self {
-            Kind::Time => "times",
-            Kind::Date => "dates",
-            Kind::Number | Kind::Epoch(_) => "whole numbers",
-            Kind::Text => "texts",
         }
     }
 }

@@ -35,7 +35,7 @@ const COLUMNS: [(&str, &str); 12] = [
 ];
 
 /// Whose state it is.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone)]
 pub struct Owner {
     pub project: String,
     pub flow: String,
@@ -168,7 +168,7 @@ impl TableState {
     ///
     /// # Errors
     /// The database's.
-    pub async fn forget(&mut self, part: Option<&str>) -> Result<u64> {
+    pub async fn forget(&mut self, part: Option<&str>) -> Result<()> {
         let scope = self.scope();
         let name = |name: &str| self.database.quote(&self.database.fold(name));
         let which = match part {
@@ -179,10 +179,10 @@ impl TableState {
             "DELETE FROM {} WHERE {which}",
             self.database.quoted(&self.table())
         );
-        let count = self.database.execute(&delete).await?;
+        self.database.execute(&delete).await?;
         self.known
             .retain(|known, _| part.is_some_and(|part| part != known));
-        Ok(count.unwrap_or_default())
+        Ok(())
     }
 
     /// Takes another definition for that of the rows that are kept.

@@ -208,26 +208,18 @@ fn drains(context: &RequestContext) -> bool {
 }
 
 /// Asks for one row, and notes what became of it.
-async fn one(mut asking: Asking, row: Value) -> Result<Set> {
-    match asking
-        .context
-        .windowed(asking.scope.clone(), asking.exchange.row, &row)?
-    {
-        Some(scope) => asking.scope = scope,
+async fn one(asking: Asking, row: Value) -> Result<Set> {
+    let context = &asking.context.clone();
+    let under = context
+        .order
+        .as_ref()
+        .map(|order| order.begin(asking.exchange.row));
+    let Some(scope) = context.windowed(asking.scope, asking.exchange.row, &row)? else {
         // Nothing is left to be asked.
-        None => {
-            drop(
-                asking
-                    .context
-                    .order
-                    .as_ref()
-                    .map(|order| order.begin(asking.exchange.row)),
-            );
-            return Ok((asking.layer.all(), asking.layer.scopes()));
-        }
-    }
-    let (context, exchange) = (&asking.context, &asking.exchange);
-    let under = context.order.as_ref().map(|order| order.begin(exchange.row));
+        return Ok((asking.layer.all(), asking.layer.scopes()));
+    };
+    let asking = Asking { scope, ..asking };
+    let exchange = &asking.exchange;
     let before = exchange.rejected_before();
     if let Some(rejects) = &context.rejects {
         for rejection in before {
