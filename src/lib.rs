@@ -29,6 +29,7 @@
 
 /// Arrow batches: types of columns, and rows from JSON, CSV and XML.
 pub mod batch;
+mod changes;
 /// The command line.
 pub mod cli;
 /// Looking at what a project needs.

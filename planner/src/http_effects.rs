@@ -1,16 +1,20 @@
 //! What an http_request reads and writes, and how its requests may follow each other.
 
+use std::collections::BTreeSet;
+
 use crate::effects::{Effects, FlowScope, Resource};
 use crate::expr::{EachProp, Prop, Returned, Uses, has_template};
-use crate::ops::{HttpRequest, TableDefaults, TableRef, VariableScope, VariableSet, WINDOW};
-use crate::plan::{Asks, FanOut, HttpStep};
+use crate::ops::{
+    CHANGE, HttpRequest, KEPT_RESPONSE, TableDefaults, TableRef, VariableScope, VariableSet, WINDOW,
+};
+use crate::plan::{Asks, FanOut, HttpStep, Synced};
 use crate::syntax::{Concurrency, HttpSource};
 
 /// Adds the request's effects to `effects` and decides its fan-out.
 pub fn plan(
     request: &HttpRequest,
     source: Option<&HttpSource>,
-    rejects: Option<TableRef>,
+    (rejects, snapshot): (Option<TableRef>, Option<TableRef>),
     scope: &FlowScope<'_>,
     effects: &mut Effects,
 ) -> HttpStep {
@@ -28,6 +32,9 @@ pub fn plan(
     }
     bound.extend(request.init.iter().map(|v| v.name.clone()));
     bound.extend(request.request.incremental.iter().map(|_| WINDOW.to_string()));
+    if snapshot.is_some() {
+        bound.extend([CHANGE, KEPT_RESPONSE].map(str::to_string));
+    }
     let scope = &FlowScope {
         bound: &bound,
         ..*outer
@@ -78,6 +85,11 @@ pub fn plan(
         let target = rejects.resource(effects, outer);
         effects.writes.insert(target);
     }
+    if let Some(snapshot) = &snapshot {
+        let target = snapshot.resource(effects, outer);
+        effects.reads.insert(target.clone());
+        effects.writes.insert(target);
+    }
     write_variables(request, outer, effects);
     let api = api(request);
     // Cookies of one step are for those behind it: they go in their order.
@@ -120,8 +132,27 @@ pub fn plan(
     if let (Some(columns), Some(incremental)) = (&mut row_columns, &request.request.incremental) {
         columns.extend(incremental.partition.iter().cloned());
     }
+    let synced = snapshot.map(|snapshot| Synced {
+        columns: compared(request, &asked),
+        snapshot,
+    });
+    if let Some(synced) = &synced {
+        // What was sent is kept whole: a removed row has it.
+        let changes = request.for_each.iter().flat_map(|rows| &rows.changes);
+        let key = changes.flat_map(|changes| changes.key.iter().cloned());
+        row_columns = match (row_columns, &synced.columns) {
+            (Some(read), Some(compared)) => Some(
+                read.into_iter()
+                    .chain(compared.iter().cloned())
+                    .chain(key)
+                    .collect(),
+            ),
+            _ => None,
+        };
+    }
     HttpStep {
         request: request.clone(),
+        synced,
         asks: asks(request, &asked),
         pages_at_once: pages_at_once(request, source),
         fan_out: fan_out(request, source, &asked, &uses, set, paging),
@@ -130,6 +161,17 @@ pub fn plan(
         row_variables,
         row_columns,
         estimated_requests: None,
+    }
+}
+
+/// Returns the columns that are compared where only changed rows are sent; none: all.
+fn compared(request: &HttpRequest, asked: &Uses) -> Option<BTreeSet<String>> {
+    let rows = request.for_each.as_ref()?;
+    match rows.changes.as_ref().map(|changes| changes.columns.as_slice()) {
+        // Nobody sees into the list that a batch is.
+        None | Some([]) if rows.batch_size.is_some() => None,
+        None | Some([]) => asked.rows.of(&rows.variable),
+        Some(named) => Some(named.iter().cloned().collect()),
     }
 }
 

@@ -18,6 +18,7 @@ mod runs;
 mod schema;
 mod show;
 mod state;
+mod step_options;
 mod step_states;
 mod templates;
 mod test;

@@ -6,14 +6,12 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use sequor_planner::plan::{Action, Plan};
-
 use super::args::{self, InDoubtArg, RunFormat};
 use super::context::{Context, overrides};
-use super::{compile, log};
+use super::{compile, log, step_options};
 use crate::engine::{
-    Between, Compiled, DryOptions, DryRun, Keeps, Preview, PreviewMode, ResumeOptions, Resumed, Session,
-    records, stop_at_interrupt,
+    Compiled, DryOptions, DryRun, Keeps, Preview, PreviewMode, ResumeOptions, Resumed, Session, records,
+    stop_at_interrupt,
 };
 use crate::error::{Error, ErrorKind, Exit, Result};
 use crate::event::EVENT_VERSION;
@@ -37,45 +35,14 @@ pub fn run(context: &Context, args: &args::Run) -> Result<Exit> {
     exit
 }
 
-/// The range that incremental steps ask for.
-///
-/// # Errors
-/// Options that mean nothing to the flow.
-fn incremental_range(args: &args::Run, plan: &Plan) -> Result<Option<Between>> {
-    let given = [
-        ("--from", args.from.is_some()),
-        ("--until", args.until.is_some()),
-        ("--keep-state", args.keep_state),
-    ];
-    let mut incremental = false;
-    plan.root.each(&mut |step| {
-        incremental |= matches!(&step.action, Action::Http(http) if http.asks.is_some());
-    });
-    if let Some((option, _)) = given.iter().find(|(_, given)| *given && !incremental) {
-        let message = format!(
-            "{option} is for incremental steps, and the flow {} has none",
-            plan.flow
-        );
-        return Err(
-            Error::new(ErrorKind::Project, message).help("a step is incremental by `request.incremental`")
-        );
-    }
-    Ok((args.from.is_some() || args.until.is_some()).then(|| Between {
-        from: args.from.clone(),
-        until: args.until.clone(),
-    }))
-}
-
 /// What is run, and the run that is gone on with; none, after showing why, where there are mistakes.
 async fn compiled(context: &Context, args: &args::Run) -> Result<Option<(Compiled, Option<Resumed>)>> {
     // Clap wants a flow where there is no file.
     let flow = args.flow.as_deref().unwrap_or_default();
     let goes_on = args.resume.is_some() || args.retry_failed;
-    for (option, given) in [("--force", args.force), ("--in-doubt", args.in_doubt.is_some())] {
-        if given && !goes_on {
-            let message = format!("{option} says how a run is gone on with: it needs --resume");
-            return Err(Error::new(ErrorKind::Project, message));
-        }
+    if args.force && !goes_on {
+        let message = "--force says how a run is gone on with: it needs --resume";
+        return Err(Error::new(ErrorKind::Project, message));
     }
     if goes_on {
         let options = ResumeOptions {
@@ -132,7 +99,7 @@ async fn run_compiled(
         (RunFormat::Text, Some(_)) => Style::Quiet,
         (format, _) => style(context, format),
     };
-    let range = incremental_range(args, &compiled.plan)?;
+    step_options::check(args, &compiled.plan)?;
     let session = Session::new(&compiled.loaded)
         .record(args.record.clone())
         .replay(args.replay.clone())
@@ -144,7 +111,8 @@ async fn run_compiled(
         .wait(args.wait, Some(Box::new(crate::report::err)))
         .in_doubt(InDoubtArg::meant(args.in_doubt))
         .keep_state(args.keep_state)
-        .range(range);
+        .resend(step_options::resends(args))
+        .range(step_options::range(args));
     let dry_run = dry_run(args)?;
     let session = session.dry_run(dry_run.clone());
     for notice in &compiled.loaded.notices {

@@ -71,6 +71,12 @@ pub struct Run {
     /// Incremental steps whose request was changed go on from where they are
     #[arg(long)]
     pub keep_state: bool,
+    /// Steps that send only changes send every row
+    #[arg(long)]
+    pub full: bool,
+    /// Steps that send only changes send rows again that another request has sent, and those in doubt
+    #[arg(long)]
+    pub resend: bool,
     /// How long the run may take; then it is stopped in order, and has failed
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub timeout: Option<std::time::Duration>,

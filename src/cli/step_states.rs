@@ -1,11 +1,11 @@
-//! `sequor state`: how far incremental steps got.
+//! `sequor state`: how far incremental steps got, and what steps have sent that send only changes.
 
 use super::args::{RunFormat, StateCommand};
 use super::compile;
 use super::context::Context;
-use crate::engine::{CompileOptions, Session, StepState};
+use crate::engine::{CompileOptions, Session, StepSent, StepState};
 use crate::error::{Error, ErrorKind, Exit, Result};
-use crate::report::{Table, count, err, out};
+use crate::report::{Table, count, err, grouped, out};
 
 /// Shows how far the incremental steps of a flow got, or forgets it.
 pub fn state(context: &Context, command: &StateCommand) -> Result<Exit> {
@@ -19,7 +19,8 @@ pub fn state(context: &Context, command: &StateCommand) -> Result<Exit> {
         let session = Session::new(&compiled.loaded);
         match command {
             StateCommand::List { format, .. } => {
-                list(&session.states(&compiled).await?, *format, context.color_out)?
+                let (states, sent) = (session.states(&compiled).await?, session.sent(&compiled).await?);
+                list((&states, &sent), *format, context.color_out)?
             }
             StateCommand::Reset { step, partition, .. } => {
                 let forgotten = session.forget_states(&compiled, step.as_deref(), partition.as_deref());
@@ -36,27 +37,49 @@ pub fn state(context: &Context, command: &StateCommand) -> Result<Exit> {
     })
 }
 
-fn list(states: &[StepState], format: RunFormat, color: bool) -> Result<()> {
+fn list((states, sent): (&[StepState], &[StepSent]), format: RunFormat, color: bool) -> Result<()> {
+    let wrong = |e: serde_json::Error| Error::new(ErrorKind::Internal, e.to_string());
     match format {
         RunFormat::Json => {
             for state in states {
-                let line = serde_json::to_string(state);
-                out(line.map_err(|e| Error::new(ErrorKind::Internal, e.to_string()))?);
+                out(serde_json::to_string(state).map_err(wrong)?);
+            }
+            for sent in sent {
+                out(serde_json::to_string(sent).map_err(wrong)?);
             }
         }
-        RunFormat::Text if states.is_empty() => err("nothing is kept yet: the next run begins at `initial`"),
+        RunFormat::Text if states.is_empty() && sent.is_empty() => {
+            err("nothing is kept yet: the next run begins anew")
+        }
         RunFormat::Text => {
             let rows: Vec<Vec<String>> = states.iter().map(row).collect();
-            let table = Table {
-                header: &["Step", "Table", "Partition", "Covered"],
-                rows: &rows,
-                status: 4,
-                right_from: 4,
-            };
-            out(table.render(color));
+            table(&["Step", "Table", "Partition", "Covered"], &rows, color);
+            let rows: Vec<Vec<String>> = sent.iter().map(sent_row).collect();
+            table(&["Step", "Table", "Rows sent", "In doubt"], &rows, color);
         }
     }
     Ok(())
+}
+
+fn table(header: &[&str], rows: &[Vec<String>], color: bool) {
+    if !rows.is_empty() {
+        let table = Table {
+            header,
+            rows,
+            status: 4,
+            right_from: if header.contains(&"In doubt") { 2 } else { 4 },
+        };
+        out(table.render(color));
+    }
+}
+
+fn sent_row(sent: &StepSent) -> Vec<String> {
+    vec![
+        sent.step.clone(),
+        sent.table.clone(),
+        grouped(sent.rows),
+        grouped(sent.in_doubt),
+    ]
 }
 
 fn row(state: &StepState) -> Vec<String> {

@@ -24,8 +24,8 @@ mod turns;
 mod untried;
 
 pub use crate::exec::{
-    Answers, Asked, Between, InDoubt, Listener, Opener, Preview, PreviewMode, Script, collect, named_table,
-    records,
+    Answers, Asked, Between, InDoubt, Listener, Opener, Preview, PreviewMode, Resends, Script, collect,
+    named_table, records,
 };
 pub use crate::expr::Evaluator;
 pub use crate::stand_in::{GivenRows, Keeps, of_file as table_of_file};
@@ -42,5 +42,5 @@ pub use rows_of::rows_of;
 pub use run::RunHandle;
 pub use session::Session;
 pub use signals::stop_at_interrupt;
-pub use step_states::StepState;
+pub use step_states::{StepSent, StepState};
 pub use untried::untried;

@@ -20,7 +20,7 @@ use super::turns::{Tell, Waiting};
 use crate::batch::bounds::check_digits;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{ErrorReport, RunStatus};
-use crate::exec::{Between, Events, InDoubt, Listener, Opener, Preview, load_rows, named_table};
+use crate::exec::{Between, Events, InDoubt, Listener, Opener, Preview, Resends, load_rows, named_table};
 use crate::expr::Evaluator;
 use crate::sources::database::{Database, Rows};
 
@@ -55,6 +55,8 @@ pub(super) struct Options {
     pub in_doubt: InDoubt,
     /// Whether incremental steps go on from their states though their requests are others now.
     pub keeps_state: bool,
+    /// Which rows are sent again that steps which send only changes have sent before.
+    pub resends: Resends,
     /// The range that incremental steps ask for, whatever they have covered.
     pub range: Option<Between>,
     /// None: it is no dry run.
@@ -79,6 +81,7 @@ impl Default for Options {
             interpreter: None,
             in_doubt: InDoubt::default(),
             keeps_state: false,
+            resends: Resends::default(),
             range: None,
             dry_run: None,
             grace: GRACE,
@@ -172,6 +175,12 @@ impl Session {
     /// Says whether incremental steps go on from their states though their requests are others now.
     pub fn keep_state(mut self, keep: bool) -> Session {
         self.options.keeps_state = keep;
+        self
+    }
+
+    /// Says which rows are sent again that steps which send only changes have sent before.
+    pub fn resend(mut self, resends: Resends) -> Session {
+        self.options.resends = resends;
         self
     }
 

@@ -1,5 +1,7 @@
 //! How far incremental steps got: looked at, and forgotten.
 
+use std::sync::Arc;
+
 use sequor_planner::expr::Prop;
 use sequor_planner::ops::TableRef;
 use sequor_planner::plan::Action;
@@ -8,9 +10,22 @@ use serde::Serialize;
 use super::compile::Compiled;
 use super::parts::Parts;
 use super::session::Session;
+use crate::changes::Kept;
 use crate::error::{Error, ErrorKind, Result};
-use crate::exec::named_table;
-use crate::exec::{Owner, TableState};
+use crate::exec::{Owner, TableState, named_table, scope_of};
+use crate::sources::database::{Database, TableName};
+
+/// What a step that sends only changes has sent.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct StepSent {
+    pub step: String,
+    /// The table of what was sent, with its source.
+    pub table: String,
+    /// Rows that the API has.
+    pub rows: u64,
+    /// Rows of them of which nobody knows whether they were sent.
+    pub in_doubt: u64,
+}
 
 /// What one part of a step has covered in one of its tables.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -30,6 +45,7 @@ impl Session {
     /// # Errors
     /// As assembling the session; the databases'.
     pub async fn states(&self, compiled: &Compiled) -> Result<Vec<StepState>> {
+        keeps_state(compiled, None)?;
         let parts = self.look(compiled)?;
         let states = self.table_states(&parts, compiled, None).await;
         parts.close().await;
@@ -74,7 +90,11 @@ impl Session {
         compiled: &Compiled,
         (step, partition): (Option<&str>, Option<&str>),
     ) -> Result<u64> {
-        let mut count = 0;
+        keeps_state(compiled, step)?;
+        let mut count = match partition {
+            None => self.forget_sent(parts, compiled, step).await?,
+            Some(_) => 0,
+        };
         let found = self.table_states(parts, compiled, step).await?;
         for (_, _, mut state) in found {
             let known = state.known.len();
@@ -136,23 +156,109 @@ impl Session {
         }
         match failed {
             Some(error) => Err(error),
-            None if states.is_empty() => Err(not_incremental(compiled, wanted)),
             None => Ok(states),
         }
     }
+
+    /// Returns what steps of a flow that send only changes have sent, in the order of the flow.
+    ///
+    /// # Errors
+    /// As [`Session::states`].
+    pub async fn sent(&self, compiled: &Compiled) -> Result<Vec<StepSent>> {
+        let parts = self.look(compiled)?;
+        let mut all = Ok(Vec::new());
+        for (step, source, table) in snapshots(compiled, None) {
+            let found = async {
+                let (database, name) = found(&parts, &step, &table).await?;
+                let scope = scope_of(&compiled.plan.project, &compiled.plan.flow, &step);
+                let kept = Kept::new(database, name, scope);
+                let table = format!("{source}.{}", kept.table);
+                let sent = kept.count().await?;
+                Ok(sent.map(|(rows, in_doubt)| StepSent {
+                    step: step.clone(),
+                    table,
+                    rows,
+                    in_doubt,
+                }))
+            };
+            match (found.await, &mut all) {
+                (Ok(sent), Ok(all)) => all.extend(sent),
+                (Err(error), _) => {
+                    all = Err(error);
+                    break;
+                }
+                _ => {}
+            }
+        }
+        parts.close().await;
+        all
+    }
+
+    /// Forgets what steps of a flow that send only changes have sent. How many steps.
+    async fn forget_sent(&self, parts: &Parts, compiled: &Compiled, step: Option<&str>) -> Result<u64> {
+        let mut count = 0;
+        for (step, _, table) in snapshots(compiled, step) {
+            let (database, name) = found(parts, &step, &table).await?;
+            let scope = scope_of(&compiled.plan.project, &compiled.plan.flow, &step);
+            count += u64::from(Kept::new(database, name, scope).forget().await?);
+        }
+        Ok(count)
+    }
 }
 
-fn not_incremental(compiled: &Compiled, step: Option<&str>) -> Error {
-    let message = match step {
-        Some(step) => format!("flow {} has no incremental step `{step}`", compiled.plan.flow),
-        None => format!("flow {} has no incremental step", compiled.plan.flow),
+/// The tables of what steps have sent, with the steps and their sources.
+fn snapshots(compiled: &Compiled, wanted: Option<&str>) -> Vec<(String, String, TableRef)> {
+    let mut tables = Vec::new();
+    compiled.plan.root.each(&mut |step| {
+        if let Action::Http(http) = &step.action
+            && let Some(synced) = &http.synced
+            && wanted.is_none_or(|wanted| wanted == step.id)
+        {
+            tables.push((
+                step.id.clone(),
+                synced.snapshot.source.clone(),
+                synced.snapshot.clone(),
+            ));
+        }
+    });
+    tables
+}
+
+/// # Errors
+/// No step of the flow, or not this one, keeps a state.
+fn keeps_state(compiled: &Compiled, wanted: Option<&str>) -> Result<()> {
+    let mut keeps = false;
+    compiled.plan.root.each(&mut |step| {
+        if let Action::Http(http) = &step.action {
+            let is_one = http.asks.is_some() || http.synced.is_some();
+            keeps |= is_one && wanted.is_none_or(|wanted| wanted == step.id);
+        }
+    });
+    if keeps {
+        return Ok(());
+    }
+    let flow = &compiled.plan.flow;
+    let message = match wanted {
+        Some(step) => format!("flow {flow} has no step `{step}` that keeps a state"),
+        None => format!("flow {flow} has no step that keeps a state"),
     };
-    Error::new(ErrorKind::Project, message).help("a step is incremental by `request.incremental`")
+    Err(Error::new(ErrorKind::Project, message)
+        .help("a step keeps one by `request.incremental`, or by `for_each.changes`"))
 }
 
 async fn state(parts: &Parts, compiled: &Compiled, step: &str, table: &TableRef) -> Result<TableState> {
-    let scope = parts.scope();
-    let database = parts.databases.get(&table.source, &scope).await?;
+    let (database, name) = found(parts, step, table).await?;
+    let owner = Owner {
+        project: compiled.plan.project.clone(),
+        flow: compiled.plan.flow.clone(),
+        step: step.to_string(),
+    };
+    TableState::read(database, name, owner, None).await
+}
+
+/// A table whose name is known, and its database.
+async fn found(parts: &Parts, step: &str, table: &TableRef) -> Result<(Arc<dyn Database>, TableName)> {
+    let database = parts.databases.get(&table.source, &parts.scope()).await?;
     let text = |prop: &Option<Prop>| prop.as_ref().map(|prop| prop.as_text().map(str::to_string));
     let known = (
         text(&table.database),
@@ -164,17 +270,12 @@ async fn state(parts: &Parts, compiled: &Compiled, step: &str, table: &TableRef)
             (known.0.flatten(), known.1.flatten(), name)
         }
         _ => {
-            let message = format!("which table step {step} fills is only known when it runs");
+            let message = format!("where step {step} keeps its state is only known when it runs");
             return Err(Error::new(ErrorKind::Project, message)
-                .help("its state is in the table _sequor_state beside it")
+                .help("it is in the table _sequor_state beside the one that it fills, or in that of `changes.snapshot`")
                 .at(&table.place));
         }
     };
     let name = named_table(&*database, database_name, namespace, name)?;
-    let owner = Owner {
-        project: compiled.plan.project.clone(),
-        flow: compiled.plan.flow.clone(),
-        step: step.to_string(),
-    };
-    TableState::read(database, name, owner, None).await
+    Ok((database, name))
 }

@@ -1,6 +1,7 @@
 //! What a run tells about itself, as data: events while it goes, and a report at its end. Both are read back as they were
 //! written.
 
+mod changes;
 mod count;
 mod doctor;
 mod dry_run;
@@ -14,6 +15,7 @@ use sequor_planner::Place;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub use changes::ChangeCounts;
 pub use count::{count, grouped};
 pub use doctor::{Check, CheckStatus};
 pub use dry_run::{
@@ -75,6 +77,11 @@ pub enum EventKind {
     },
     Warning {
         text: String,
+    },
+    /// How many rows of a step have changed since it sent them: before the first is sent.
+    Changes {
+        #[serde(flatten)]
+        counts: ChangeCounts,
     },
     StepFinished {
         op: String,

@@ -1,9 +1,11 @@
 //! The report of a run: what each step did, put together from the events.
 
+use std::collections::HashMap;
+
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::{ErrorReport, Event, EventKind, StepStatus, Totals};
+use super::{ChangeCounts, ErrorReport, Event, EventKind, StepStatus, Totals};
 use crate::error::Exit;
 
 /// How a run ended, and what its steps did.
@@ -62,15 +64,25 @@ pub struct StepReport {
     pub seconds: f64,
     /// How often it ran.
     pub runs: u64,
+    /// How many of its rows had changed since it sent them, where it sends only those.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changes: Option<ChangeCounts>,
 }
 
 /// Adds up what steps did.
 #[derive(Debug, Default)]
-pub struct Tally(IndexMap<String, StepReport>);
+pub struct Tally {
+    steps: IndexMap<String, StepReport>,
+    /// Of steps that work.
+    changes: HashMap<String, ChangeCounts>,
+}
 
 impl Tally {
     /// Adds what an event tells.
     pub fn add(&mut self, event: &Event) {
+        if let (Some(step), EventKind::Changes { counts }) = (&event.step, &event.kind) {
+            self.changes.insert(step.clone(), *counts);
+        }
         let (
             Some(step),
             EventKind::StepFinished {
@@ -84,14 +96,18 @@ impl Tally {
         else {
             return;
         };
-        let line = self.0.entry(step.clone()).or_insert_with(|| StepReport {
+        let line = self.steps.entry(step.clone()).or_insert_with(|| StepReport {
             step: step.clone(),
             op: op.clone(),
             status: *status,
             totals: Totals::default(),
             seconds: 0.0,
             runs: 0,
+            changes: None,
         });
+        if let Some(counts) = self.changes.remove(step) {
+            line.changes = Some(counts);
+        }
         if line.status == StepStatus::Done {
             line.status = *status;
         }
@@ -102,6 +118,6 @@ impl Tally {
 
     /// Returns the steps so far.
     pub fn steps(&self) -> Vec<StepReport> {
-        self.0.values().cloned().collect()
+        self.steps.values().cloned().collect()
     }
 }

@@ -3,6 +3,7 @@
 
 mod api;
 mod apis;
+mod changes;
 mod conditions;
 mod context;
 mod databases;
@@ -26,13 +27,14 @@ mod unfold;
 mod variables;
 
 pub use apis::{Apis, Transports};
+pub use changes::scope_of;
 pub use databases::{Databases, Opener};
 pub use dry::Dry;
 pub use event::{Events, Listener};
 pub use incremental::{Owner, TableState};
 pub use keep::Keeper;
 pub use load::ready::load as load_rows;
-pub use run::{Between, InDoubt, Run, execute};
+pub use run::{Between, InDoubt, Resends, Run, execute};
 pub use scope::Scope;
 pub use script::{Answers, Asked, Script};
 pub use steps::preview::{Preview, PreviewMode, records};

@@ -45,6 +45,15 @@ pub enum InDoubt {
     Skip,
 }
 
+/// Which rows are sent again that steps which send only changes have sent before.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Resends {
+    /// Every row.
+    pub full: bool,
+    /// Rows that another request has sent, and those in doubt.
+    pub others: bool,
+}
+
 /// A range of cursors, as it was written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Between {
@@ -73,6 +82,8 @@ pub struct Run {
     pub in_doubt: InDoubt,
     /// Whether incremental steps go on from their states though their requests are others now.
     pub keeps_state: bool,
+    /// Which rows are sent again.
+    pub resends: Resends,
     /// The range that incremental steps ask for, whatever they have covered; none: what is new.
     pub range: Option<Between>,
     /// How long requests under way get to end in order after the run was told to stop.

@@ -50,6 +50,11 @@ pub fn line(event: &Event, color: bool, quiet: bool, source: &SourceText) -> Opt
             let title = title.as_ref().map(|t| format!("  {t}")).unwrap_or_default();
             err(format!("{} {step} [{op}]{title}", paint("start  ", "36", color)))
         }
+        EventKind::Changes { counts } if !quiet => err(format!(
+            "{} {step}: {}",
+            paint("changes", "36", color),
+            counts.in_words()
+        )),
         EventKind::StepFinished {
             depth,
             status,

@@ -106,6 +106,22 @@ fn notes(step: &Step) -> Vec<String> {
                     notes.push("everything is fetched, only new rows are kept".into());
                 }
             }
+            let changes = http
+                .request
+                .for_each
+                .as_ref()
+                .and_then(|rows| rows.changes.as_ref());
+            if let (Some(changes), Some(synced)) = (changes, &http.synced) {
+                notes.push(changes.in_words(&synced.snapshot));
+                notes.push(match &synced.columns {
+                    Some(columns) if !columns.is_empty() => {
+                        let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+                        format!("compared: {}", columns.join(", "))
+                    }
+                    Some(_) => "compared: the key alone".to_string(),
+                    None => "compared: all columns".to_string(),
+                });
+            }
             if let Some(requests) = http.estimated_requests {
                 let least = if http.has_pages() { "at least" } else { "about" };
                 let noun = if requests == 1 { "request" } else { "requests" };

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Operation;
 use super::body::{BODY_FORMATS, BodyFormat, check_body};
+use super::changes::{self, CHANGES};
 use super::common::{COMMON, FlowAction};
 use super::http_response::{self, RESPONSE, ResponseSpec};
 use super::incremental::{self, Incremental};
@@ -20,7 +21,7 @@ use crate::diagnostic::Diagnostics;
 use crate::expr::Prop;
 use crate::span::Place;
 use crate::syntax::{
-    Concurrency, Form, Key, Keys, MaxRejects, Node, RateLimitSpec, RetrySpec, Shape, read_concurrency,
+    Concurrency, Form, Key, Keys, MostRows, Node, RateLimitSpec, RetrySpec, Shape, read_concurrency,
     read_rate_limit, read_retry,
 };
 
@@ -92,7 +93,7 @@ pub struct HttpRequest {
     pub response: ResponseSpec,
     /// How many rows may be rejected before the step fails; none: any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_rejects: Option<MaxRejects>,
+    pub max_rejects: Option<MostRows>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mock: Option<Mock>,
     /// Whether nothing is kept to go on with: its rows are streamed, and a run that ends in it can't be gone on with.
@@ -137,11 +138,18 @@ static FOR_EACH: Shape = Shape {
     what: "a for_each",
     doc: "One request per row of a table, or per batch of rows.",
     with: &[&ROWS],
-    keys: &[Key::new(
-        "batch_size",
-        Form::Whole,
-        "One request for so many rows: the variable is a list of rows.",
-    )],
+    keys: &[
+        Key::new(
+            "batch_size",
+            Form::Whole,
+            "One request for so many rows: the variable is a list of rows.",
+        ),
+        Key::new(
+            "changes",
+            Form::Map(&CHANGES),
+            "Only rows that were added, changed or removed since they were sent.",
+        ),
+    ],
 };
 
 pub(super) const OPERATION: Operation = Operation {
@@ -202,8 +210,13 @@ fn read(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<FlowAction> {
     let for_each = keys.node("for_each").map(|node| {
         let keys = Keys::new(node, &FOR_EACH, d)?;
         let batch_size = keys.whole("batch_size", d);
+        let changes = match keys.node("changes") {
+            Some(node) => Some(changes::read(node, d)?),
+            None => None,
+        };
         Some(RowsOf {
             batch_size,
+            changes,
             ..rows::read(&keys, d)?
         })
     });
@@ -270,6 +283,7 @@ fn read(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<FlowAction> {
         place: keys.place().clone(),
     };
     incremental::check(&read, d);
+    changes::check(&read, d);
     Some(FlowAction::HttpRequest(Box::new(read)))
 }
 

@@ -7,6 +7,7 @@ mod columns;
 mod common;
 mod control;
 
+mod changes;
 mod deferred;
 mod execute;
 mod http_request;
@@ -36,6 +37,7 @@ use crate::syntax::{Keys, Node, Shape, Value, tagged};
 
 pub use crate::syntax::DataPath;
 pub use body::BodyFormat;
+pub use changes::{CHANGE, Change, Changes, KEPT_RESPONSE};
 pub use column_value::{ColumnValue, TimeFormat};
 pub use columns::{COLUMN, COLUMN_OPTIONS, COLUMN_TYPE, ColumnSpec, Columns, is_column_type};
 pub use common::{COMMON, FlowAction, FlowStep, OnError, each_step};

@@ -9,7 +9,7 @@ use super::{
 use crate::expr::{each_prop, each_prop_of_variants};
 
 each_prop! {
-    RowsOf { from; variable, batch_size }
+    RowsOf { from, changes; variable, batch_size }
     RowQuery { query; source, place }
     VariableSet { value; name, scope, many }
     Rule { when, rows, message; status, action, place }

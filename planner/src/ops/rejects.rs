@@ -7,7 +7,7 @@ use crate::codes::Code;
 use crate::diagnostic::Diagnostics;
 use crate::expr::Prop;
 use crate::name_limit::NameLimit;
-use crate::syntax::{Keys, MaxRejects};
+use crate::syntax::{Keys, MostRows};
 
 /// What every database keeps of a name: PostgreSQL keeps the least.
 const LONGEST: NameLimit = NameLimit::Bytes(63);
@@ -20,8 +20,8 @@ fn table_of(step: &str) -> String {
 }
 
 /// Reads how many rows may be rejected.
-pub(super) fn read_max_rejects(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<MaxRejects> {
-    let most = keys.rejects("max_rejects", d)?;
+pub(super) fn read_max_rejects(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<MostRows> {
+    let most = keys.most_rows("max_rejects", d)?;
     if !keys.has("for_each") {
         let place = keys.place_of("max_rejects").cloned();
         let message = "`max_rejects` counts rows: it belongs to an http_request with `for_each`";

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::changes::Changes;
 use super::table::TableRef;
 use crate::codes::Code;
 use crate::diagnostic::Diagnostics;
@@ -22,6 +23,9 @@ pub struct RowsOf {
     /// So many rows at once: the variable holds a list of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch_size: Option<u64>,
+    /// Only rows that have changed since they were sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changes: Option<Changes>,
 }
 
 /// Where the rows come from.
@@ -194,6 +198,7 @@ pub fn read(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<RowsOf> {
             from: RowSource::Values(values?),
             variable: variable?.0,
             batch_size: None,
+            changes: None,
         });
     }
     let Some((source, place)) = source else {
@@ -219,5 +224,6 @@ pub fn read(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<RowsOf> {
         from,
         variable: variable?.0,
         batch_size: None,
+        changes: None,
     })
 }

@@ -245,6 +245,8 @@ pub(crate) struct Written {
     pub bound: Vec<String>,
     /// Sources that are one server.
     pub servers: Arc<Servers>,
+    /// The flow that is run.
+    pub flow: String,
 }
 
 fn is_stop(on_error: &OnError) -> bool {
@@ -369,6 +371,9 @@ pub struct HttpStep {
     /// What an incremental request asks for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asks: Option<Asks>,
+    /// What a step that sends only changed rows compares, and with what.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub synced: Option<Synced>,
     /// Whether any status is a success: the step's own expressions look at it, and none is declared.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub any_status: bool,
@@ -395,6 +400,16 @@ pub struct Asks {
     /// The columns of the for_each's rows that tell whose state it is; none: the whole row, or no for_each.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub partition: Option<BTreeSet<String>>,
+}
+
+/// What a step that sends only changed rows compares, and with what.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Synced {
+    /// The columns that are compared, save for those of the key; none: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub columns: Option<BTreeSet<String>>,
+    /// The table of what was sent.
+    pub snapshot: TableRef,
 }
 
 /// How the requests of a step follow each other.

@@ -9,6 +9,7 @@ impl EachProp for Action {
             Action::Http(http) => {
                 http.request.each_prop(f);
                 http.rejects.each_prop(f);
+                http.synced.iter().for_each(|synced| synced.snapshot.each_prop(f));
             }
             Action::Plain(plain) => plain.each_prop(f),
             Action::If { branches, .. } => branches.iter().for_each(|b| f(&b.condition)),
@@ -24,6 +25,9 @@ impl EachProp for Action {
             Action::Http(http) => {
                 http.request.each_prop_mut(f);
                 http.rejects.each_prop_mut(f);
+                http.synced
+                    .iter_mut()
+                    .for_each(|synced| synced.snapshot.each_prop_mut(f));
             }
             Action::Plain(plain) => plain.each_prop_mut(f),
             Action::If { branches, .. } => branches.iter_mut().for_each(|b| f(&mut b.condition)),

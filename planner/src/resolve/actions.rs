@@ -126,12 +126,21 @@ impl Resolver<'_> {
                 .error(Code::BadValue, step.place.clone(), message)
                 .help("add `on_error: reject` (`split` with a `batch_size`), or leave `max_rejects` out");
         }
+        let snapshot = request
+            .for_each
+            .as_ref()
+            .and_then(|rows| rows.snapshot(&self.root, id));
+        if let Some(table) = &snapshot {
+            self.database(table);
+        }
         let frame_scope = scope(frame, self.names);
-        let planned = http_effects::plan(request, source, rejects, &frame_scope, &mut found.effects);
+        let tables = (rejects, snapshot);
+        let planned = http_effects::plan(request, source, tables, &frame_scope, &mut found.effects);
         if let Some(table) = request.for_each.as_ref().and_then(RowsOf::table) {
             self.check_columns(table, planned.row_columns.as_ref());
         }
         self.check_incremental(step, &planned, frame);
+        self.check_changes(step, &planned, frame);
         self.check_url(request, source.map(|s| s.base_url.is_some()));
         let asked = http_effects::request_uses(request, source);
         self.check_paging(request, &asked, &request.request.url_place);

@@ -99,12 +99,14 @@ impl Resolver<'_> {
                 locals: frame.locals.clone(),
                 bound: frame.bound.clone(),
                 servers: self.names.servers.clone(),
+                flow: self.root.clone(),
             })),
         }))
     }
 
     /// Returns the action of a step that is planned again, its keys known. `id` and `frame`: as it was planned before.
     pub fn unfold(&mut self, step: &FlowStep, around: &Written, id: &str, frame: usize) -> Action {
+        self.root.clone_from(&around.flow);
         let mut frame = Frame {
             id: frame,
             locals: around.locals.clone(),

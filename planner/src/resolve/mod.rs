@@ -2,6 +2,7 @@
 
 mod actions;
 mod calls;
+mod changes;
 mod checks;
 mod frame;
 mod incremental;

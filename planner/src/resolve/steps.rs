@@ -49,6 +49,8 @@ pub struct Resolver<'a> {
     pub(super) first_frame: usize,
     /// Unknown sources already told, with the line: a step may name one several times.
     pub(super) unknown: BTreeSet<(String, usize)>,
+    /// The flow that is run.
+    pub(super) root: String,
     /// Flows that are part of the plan.
     pub visited: BTreeSet<String>,
     /// Flows being inlined, outermost first, each with how many conditions and loops stood around its call.
@@ -83,6 +85,7 @@ impl<'a> Resolver<'a> {
             frames: first_frame,
             first_frame,
             unknown: BTreeSet::new(),
+            root: String::new(),
             visited: BTreeSet::new(),
             calls: Vec::new(),
             conditional: 0,
@@ -99,6 +102,7 @@ impl<'a> Resolver<'a> {
         let Some(steps) = self.names.flows.get(name) else {
             return Region::default();
         };
+        self.root = name.to_string();
         let mut frame = self.frame(steps, None, String::new());
         self.visited.insert(name.to_string());
         // Run by itself, the flow gets no parameters; that is not what it is written for.

@@ -9,10 +9,11 @@ mod hidden;
 mod keys;
 mod limits;
 mod maps;
+mod most_rows;
 mod network;
 mod project;
 mod props;
-mod rejects;
+
 mod scalars;
 mod shape;
 mod slips;
@@ -39,11 +40,11 @@ pub use limits::{
     read_rate_limit, read_retry, read_statuses,
 };
 pub use maps::{both_forms, bytes_of, map, tagged};
+pub use most_rows::MostRows;
 pub use network::{Network, Tls};
 pub use project::{
     DEFAULT_ENV, ENVIRONMENT, PROJECT, Project, read_default_env, read_environment, read_project,
 };
-pub use rejects::MaxRejects;
 pub use scalars::plain_scalar as plain;
 pub use shape::{EXPRESSION, Form, Key, Shape};
 pub use source::{FLOW, HttpSource, Source, SourceKind, read_flow, read_source};

@@ -56,11 +56,7 @@ impl Checkpoint {
             return Ok(None);
         }
         let key = step.scope.key(step.id());
-        let noting = match (may_be_repeated(http), takes_more_than_success(http)) {
-            (true, _) => Noting::Grouped,
-            (false, true) => Noting::AtOnce,
-            (false, false) => Noting::Jotted,
-        };
+        let noting = noting(http);
         // What the rows that were done gave is in its tables.
         let adds = step.run.retries_rejected && adds_up(http);
         let ledger = Ledger::open(files, &key, noting, adds).await?;
@@ -78,6 +74,30 @@ impl Checkpoint {
             retries_rejected: step.run.retries_rejected || request.max_rejects.is_some(),
             doubts: Mutex::default(),
             in_doubt: step.run.in_doubt,
+        }))
+    }
+
+    /// Opens what is kept of a sending of a step that sends only changes; none where nothing is. What becomes of rows in doubt is
+    /// for its snapshot to say.
+    ///
+    /// # Errors
+    /// A state that can't be read or written.
+    pub async fn of_sending(http: &HttpStep, files: Option<&RunFiles>) -> Result<Option<Checkpoint>> {
+        let Some(files) = files else {
+            return Ok(None);
+        };
+        let key = "sending".to_string();
+        let ledger = Ledger::open(files, &key, noting(http), false).await?;
+        Ok(Some(Checkpoint {
+            ledger,
+            files: files.clone(),
+            key,
+            keeps_responses: takes_more_than_success(http),
+            adds: false,
+            skipped: AtomicU64::new(0),
+            retries_rejected: false,
+            doubts: Mutex::default(),
+            in_doubt: InDoubt::Stop,
         }))
     }
 
@@ -127,6 +147,15 @@ impl Checkpoint {
 fn adds_up(http: &HttpStep) -> bool {
     let mut tables = http.request.response.tables.iter();
     tables.any(|table| table.write_mode == WriteMode::Append)
+}
+
+/// When it is noted what became of a row.
+fn noting(http: &HttpStep) -> Noting {
+    match (may_be_repeated(http), takes_more_than_success(http)) {
+        (true, _) => Noting::Grouped,
+        (false, true) => Noting::AtOnce,
+        (false, false) => Noting::Jotted,
+    }
 }
 
 /// Whether all requests of a step may be sent again when nobody knows what became of them, as far as is known before they are
@@ -188,6 +217,17 @@ fn takes_more_than_success(http: &HttpStep) -> bool {
         || !response.variables.is_empty()
         || !response.rules.is_empty()
         || response.parser.is_some()
+        || keeps_answers(http)
+}
+
+/// Whether something of each answer is kept beside what was sent.
+fn keeps_answers(http: &HttpStep) -> bool {
+    let changes = http
+        .request
+        .for_each
+        .as_ref()
+        .and_then(|rows| rows.changes.as_ref());
+    changes.is_some_and(|changes| changes.keep_response.is_some())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -226,6 +266,8 @@ pub struct Exchange {
     again: Vec<Rejection>,
     /// The part of a batch that is asked for; 0: all of it.
     part: AtomicU64,
+    /// What tells it from all others, where only changes are sent.
+    pub identity: Option<String>,
     rejections: Mutex<Vec<Rejection>>,
 }
 

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sequor_planner::ops::WINDOW;
+use sequor_planner::ops::{CHANGE, Change, KEPT_RESPONSE, WINDOW};
 use sequor_planner::plan::HttpStep;
 
 use super::checkpoint::{Checkpoint, Exchange};
@@ -11,6 +11,7 @@ use super::rejects::Rejects;
 use super::row_order::RowOrder;
 use crate::error::Result;
 use crate::exec::api::Api;
+use crate::exec::changes::{Item, Pass};
 use crate::exec::context::StepContext;
 use crate::exec::load::sink::Sink;
 use crate::exec::marks::Mark;
@@ -85,6 +86,8 @@ pub struct RequestContext {
     pub order: Option<RowOrder>,
     /// Rows that take the place of those of the for_each's table.
     pub records: Option<Vec<Row>>,
+    /// What a step that sends only changes is sending.
+    pub pass: Option<Arc<Pass>>,
     /// What an incremental step asks for.
     pub round: Option<Arc<Round>>,
 }
@@ -103,6 +106,21 @@ impl RequestContext {
         Ok(window.map(|window| scope.with(Layer::one(WINDOW, window))))
     }
 
+    /// Returns the scope in which an item is sent, with what became of it where only changes are.
+    pub fn changed(&self, scope: Scope, item: &Item) -> Scope {
+        if self.http.synced.is_none() {
+            return scope;
+        }
+        // A row that a look is given is a new one.
+        let (change, kept) = match &item.part {
+            Some(part) => (&*part.change, part.kept.clone()),
+            None => (Change::Added.name(), Value::Null),
+        };
+        scope
+            .with(Layer::one(CHANGE, Value::text(change)))
+            .with(Layer::one(KEPT_RESPONSE, kept))
+    }
+
     /// Notes that some of what was asked for a row did not come, and that nobody asks for it now.
     pub fn lacks(&self, at: u64) {
         if let Some(round) = &self.round {
@@ -115,6 +133,20 @@ impl RequestContext {
         if let Some(round) = &self.round {
             round.done(at);
         }
+    }
+
+    /// Returns what is said to the API about an item, and what earlier attempts left of it.
+    ///
+    /// # Errors
+    /// A row that is no data.
+    pub fn exchange_about(&self, row: u64, item: &Item) -> Result<Exchange> {
+        let mut exchange = self.exchange(row);
+        if let Some(pass) = &self.pass {
+            if self.http.request.request.idempotency_key.is_some() {
+                exchange.identity = pass.identity(item)?;
+            }
+        }
+        Ok(exchange)
     }
 
     /// Returns what is said to the API about a row, and what earlier attempts left of it.

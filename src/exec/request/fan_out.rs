@@ -11,6 +11,7 @@ use sequor_planner::plan::FanOut;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::exec::changes::Item;
 use crate::exec::load::frozen::{self, Given};
 use crate::exec::load::rows;
 use crate::exec::request::ask::Failure;
@@ -21,7 +22,7 @@ use crate::exec::request::rejects::Rejects;
 use crate::exec::request::row_order::AHEAD;
 use crate::exec::request::split::Asking;
 use crate::exec::scope::{Layer, Scope};
-use crate::state::Outcome;
+use crate::state::{Outcome, Rejection};
 use crate::value::Row;
 use crate::value::Value;
 
@@ -42,7 +43,7 @@ pub async fn run(
         FanOut::Concurrent { concurrency } => concurrency.most(),
         _ => 1,
     };
-    let (table, batches) = source(context, rows, scope).await?;
+    let (table, items) = items(context, rows, scope).await?;
     let begun = match &context.order {
         Some(_) => concurrency * AHEAD,
         None => concurrency,
@@ -52,28 +53,28 @@ pub async fn run(
     // Set when a row failed, or the run was told to stop: no other is begun.
     let closing = Arc::new(AtomicBool::new(false));
     let (is_closing, stopping) = (closing.clone(), context.clone());
-    let conversations = values(batches, rows.batch_size)
+    let conversations = items
         .take_while(move |_| {
             let stopped = stopping.stopped.load(Ordering::Relaxed) || is_closing.load(Ordering::Relaxed);
             std::future::ready(!stopped)
         })
         .enumerate()
-        .map(|(number, row)| {
+        .map(|(number, item)| {
             let layer = if each_own {
                 Layer::new(init.clone())
             } else {
                 own.clone()
             };
-            let row = row.map(|row| {
+            let row = item.and_then(|item| {
                 let asking = Asking {
                     context: context.clone(),
-                    scope: scope.clone(),
+                    scope: context.changed(scope.clone(), &item),
                     layer,
                     variable: rows.variable.clone(),
-                    exchange: Arc::new(context.exchange(number as u64)),
+                    exchange: Arc::new(context.exchange_about(number as u64, &item)?),
                 };
                 // A task of its own, so that rows use all cores; dropped, it stops.
-                AbortOnDropHandle::new(tokio::spawn(one(asking, row)))
+                Ok(AbortOnDropHandle::new(tokio::spawn(one(asking, item))))
             });
             let table = table.to_string();
             async move {
@@ -108,6 +109,9 @@ pub async fn run(
             None => break,
             Some(Ok(ended)) => {
                 all += 1;
+                if let Some(pass) = &context.pass {
+                    pass.flush_when_due().await?;
+                }
                 ended
             }
             Some(Err(error)) => {
@@ -208,13 +212,23 @@ fn drains(context: &RequestContext) -> bool {
 }
 
 /// Asks for one row, and notes what became of it.
-async fn one(asking: Asking, row: Value) -> Result<Set> {
+async fn one(asking: Asking, item: Item) -> Result<Set> {
     let context = &asking.context.clone();
+    let row = &item.value;
     let under = context
         .order
         .as_ref()
         .map(|order| order.begin(asking.exchange.row));
-    let Some(scope) = context.windowed(asking.scope, asking.exchange.row, &row)? else {
+    if let Some(pass) = context.pass.as_ref().filter(|pass| pass.replays)
+        && !asking.exchange.is_over()
+    {
+        // What was not sent then is among what is sent now.
+        if asking.exchange.is_in_doubt() {
+            pass.in_doubt(&item);
+        }
+        return Ok((asking.layer.all(), asking.layer.scopes()));
+    }
+    let Some(scope) = context.windowed(asking.scope, asking.exchange.row, row)? else {
         // Nothing is left to be asked.
         return Ok((asking.layer.all(), asking.layer.scopes()));
     };
@@ -229,13 +243,21 @@ async fn one(asking: Asking, row: Value) -> Result<Set> {
     let set = |layer: &Layer| (layer.all(), layer.scopes());
     let checkpoint = context.checkpoint.as_ref();
     note_skipped(context, exchange).await?;
+    let sent = |rejections: &[Rejection]| {
+        if let Some(pass) = &context.pass {
+            pass.sent(&item, rejections);
+        }
+    };
+    if exchange.is_over() {
+        sent(before);
+    }
     if exchange.is_over() && checkpoint.is_some_and(|checkpoint| !checkpoint.keeps_responses) {
         return Ok(set(&asking.layer));
     }
-    let again = exchange.rejected_rows(&row);
+    let again = exchange.rejected_rows(row);
     let asked = match again.as_slice() {
         [] => asking.ask(row.clone()).await,
-        again => asking.ask_each(&row, again).await,
+        again => asking.ask_each(row, again).await,
     };
     // They are taken: an incremental step, which keeps no ledger, needs them here alone.
     if context.round.is_some() && asked.is_ok() && exchange.rejections().is_empty() {
@@ -247,16 +269,22 @@ async fn one(asking: Asking, row: Value) -> Result<Set> {
         let is_in_its_tables = |failure: &Failure| failure.is_gap && checkpoint.is_some_and(|c| c.adds);
         return match asked {
             Err(failure) if is_in_its_tables(&failure) => Ok(set(&asking.layer)),
-            Ok(()) => enough(context).map(|()| set(&asking.layer)),
+            Ok(()) => {
+                if !exchange.is_over() {
+                    sent(&exchange.rejections());
+                }
+                enough(context).map(|()| set(&asking.layer))
+            }
             Err(failure) => Err(failure.error),
         };
     };
     let rejections = exchange.rejections();
+    let sent_but = asked.is_ok().then(|| rejections.clone());
     let outcome = match &asked {
         Ok(()) if rejections.is_empty() => Outcome::Done,
         Ok(()) => Outcome::Rejected(rejections),
         Err(failure) if failure.error.kind() == ErrorKind::InDoubt => {
-            checkpoint.doubt(exchange.row, &row);
+            checkpoint.doubt(exchange.row, row);
             return Ok(set(&asking.layer));
         }
         // Of a batch in parts some may have been carried out.
@@ -269,6 +297,9 @@ async fn one(asking: Asking, row: Value) -> Result<Set> {
         }
     };
     checkpoint.ledger.note(exchange.row, outcome).await?;
+    if let Some(rejections) = sent_but {
+        sent(&rejections);
+    }
     match asked {
         Ok(()) => enough(context).map(|()| set(&asking.layer)),
         Err(failure) => Err(failure.error),
@@ -296,8 +327,29 @@ impl Failure {
 /// Rows, by chunks.
 type Chunks = BoxStream<'static, Result<BoxStream<'static, Result<Value>>>>;
 
+/// Returns what is asked for, one after the other, and what messages call the rows.
+///
+/// # Errors
+/// As finding the rows.
+pub async fn items(context: &RequestContext, wanted: &RowsOf, scope: &Scope) -> Result<(String, Items)> {
+    if let Some(pass) = &context.pass {
+        let what = if pass.replays {
+            "what was sent before"
+        } else {
+            "what has changed"
+        };
+        return Ok((what.to_string(), pass.items(wanted.batch_size).await?));
+    }
+    let (name, rows) = source(context, wanted, scope).await?;
+    let values = values(rows, wanted.batch_size);
+    Ok((name, values.map_ok(Item::from).boxed()))
+}
+
+/// What is asked for.
+pub type Items = BoxStream<'static, Result<Item>>;
+
 /// Returns what the step's variable holds, one after the other: a row each, or lists of so many rows.
-pub fn values(rows: Chunks, batch_size: Option<u64>) -> BoxStream<'static, Result<Value>> {
+fn values(rows: Chunks, batch_size: Option<u64>) -> BoxStream<'static, Result<Value>> {
     let rows = rows.try_flatten();
     match batch_size {
         None => rows.boxed(),
@@ -309,7 +361,7 @@ pub fn values(rows: Chunks, batch_size: Option<u64>) -> BoxStream<'static, Resul
 }
 
 /// Returns the rows to ask for, and what messages call them.
-pub async fn source(context: &RequestContext, wanted: &RowsOf, scope: &Scope) -> Result<(String, Chunks)> {
+async fn source(context: &RequestContext, wanted: &RowsOf, scope: &Scope) -> Result<(String, Chunks)> {
     let listed = |values: Vec<Value>| {
         let values = stream::iter(values.into_iter().map(Ok)).boxed();
         stream::once(async { Ok(values) }).boxed()

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sequor_planner::syntax::MaxRejects;
+use sequor_planner::syntax::MostRows;
 
 use crate::batch::cell::Cell;
 use crate::batch::target::RowTarget;
@@ -41,7 +41,7 @@ pub struct Rejects {
     pub last: Mutex<String>,
     pub counters: Arc<Counters>,
     /// How many may be; none: any number.
-    pub most: Option<MaxRejects>,
+    pub most: Option<MostRows>,
     /// What is rejected, one and many.
     pub what: (&'static str, &'static str),
 }
@@ -84,7 +84,7 @@ impl Rejects {
     /// More rows were rejected than may be.
     pub fn enough(&self) -> Result<()> {
         match self.most {
-            Some(MaxRejects::Rows(most)) if self.count.load(Ordering::Relaxed) > most => {
+            Some(MostRows::Rows(most)) if self.count.load(Ordering::Relaxed) > most => {
                 Err(self.too_many(&format!("more than {most}"), most))
             }
             _ => Ok(()),
@@ -111,7 +111,7 @@ impl Rejects {
     pub fn check(&self, all: u64) -> Result<()> {
         let count = self.count.load(Ordering::Relaxed);
         match self.most {
-            Some(MaxRejects::Percent(most)) if count as f64 > all as f64 * most / 100.0 => {
+            Some(MostRows::Percent(most)) if count as f64 > all as f64 * most / 100.0 => {
                 Err(self.too_many(&format!("more than {most} %: {count} of {all}"), all))
             }
             _ => Ok(()),

@@ -147,21 +147,25 @@ impl Rendered {
 }
 
 impl Rendered {
-    /// The idempotency key. One that is made up is the same in each attempt at the run.
+    /// The idempotency key. One that is made up is the same in each attempt at the run; where only changes are sent, at the row.
     fn key(&self, context: &RequestContext, exchange: &Exchange, what: &str) -> Option<Value> {
-        match (&self.idempotency_key, &context.checkpoint) {
-            (Some(Value::Bool(true)), Some(checkpoint)) => {
-                let (run, place) = (context.step.run.id, exchange.place(what));
-                let text = format!("{run} {} {} {place}", checkpoint.key, exchange.row);
-                let digest = Sha256::digest(text.as_bytes());
-                let mut bytes = [0; 16];
-                bytes.copy_from_slice(&digest[..16]);
-                Some(Value::text(
-                    uuid::Builder::from_custom_bytes(bytes).into_uuid().to_string(),
-                ))
+        let place = exchange.place(what);
+        let text = match (&self.idempotency_key, &exchange.identity, &context.checkpoint) {
+            (Some(Value::Bool(true)), Some(identity), _) => format!("{identity} {place}"),
+            (Some(Value::Bool(true)), None, Some(checkpoint)) => {
+                format!(
+                    "{} {} {} {place}",
+                    context.step.run.id, checkpoint.key, exchange.row
+                )
             }
-            (key, _) => key.clone(),
-        }
+            (key, ..) => return key.clone(),
+        };
+        let digest = Sha256::digest(text.as_bytes());
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&digest[..16]);
+        Some(Value::text(
+            uuid::Builder::from_custom_bytes(bytes).into_uuid().to_string(),
+        ))
     }
 }
 

@@ -79,22 +79,24 @@ async fn show(
     let keeps = Sync::begin(step, http, false)
         .await?
         .map(|sync| Arc::new(sync.round(0)));
-    let begun = http_request::begin(step, http, Destination::Aside, records, keeps).await?;
+    let begun = http_request::begin(step, http, Destination::Aside, records, (keeps, None)).await?;
     let Some(rows) = &http.request.for_each else {
         return match begun.context.windowed(begun.scope.clone(), 0, &Value::Null)? {
             Some(scope) => show_one(&begun, &scope, &begun.own, mode).await,
             None => Ok(()),
         };
     };
-    let (table, batches) = fan_out::source(&begun.context, rows, &begun.scope).await?;
+    let (table, items) = fan_out::items(&begun.context, rows, &begun.scope).await?;
     // A look at one request is enough.
     let most = if given { usize::MAX } else { 1 };
-    let mut values = fan_out::values(batches, rows.batch_size).take(most).enumerate();
-    while let Some((at, value)) = values.next().await {
+    let mut items = items.take(most).enumerate();
+    while let Some((at, item)) = items.next().await {
         let own = Layer::new(begun.init.clone());
-        let value = value?;
+        let item = item?;
+        let value = item.value.clone();
         let scope = begun
-            .scope
+            .context
+            .changed(begun.scope.clone(), &item)
             .with(Layer::one(&rows.variable, value.clone()))
             .with(own.clone());
         let Some(scope) = begun.context.windowed(scope, at as u64, &value)? else {

@@ -87,6 +87,22 @@ impl RunFiles {
         format!("{}{digest}/", self.folder)
     }
 
+    /// Returns those of a sending that outlives its run: the next one goes on with it, whichever that is.
+    pub fn of_sending(&self, id: Uuid) -> RunFiles {
+        RunFiles {
+            folder: RunFiles::folder(&id.to_string()).into(),
+            ..self.clone()
+        }
+    }
+
+    /// Removes all that is kept there.
+    ///
+    /// # Errors
+    /// What can't be removed.
+    pub async fn forget_all(&self) -> Result<()> {
+        self.chunks.remove(&self.folder).await
+    }
+
     /// Notes that the rows of all responses that are kept of a step are in their tables.
     ///
     /// # Errors

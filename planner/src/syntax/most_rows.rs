@@ -1,4 +1,4 @@
-//! How many rows may be rejected: a number, or a part of all.
+//! How many rows something may befall: a number, or a part of all.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,18 +6,18 @@ use super::Keys;
 use super::tree::Scalar;
 use crate::diagnostic::Diagnostics;
 
-/// How many rows may be rejected.
+/// How many rows something may befall.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum MaxRejects {
+pub enum MostRows {
     Rows(u64),
     /// Of a hundred rows.
     Percent(f64),
 }
 
 impl Keys<'_> {
-    /// Returns how many rows may be rejected, known when planning.
-    pub fn rejects(&self, name: &str, d: &mut Diagnostics) -> Option<MaxRejects> {
+    /// Returns a number of rows or a part of them, known when planning.
+    pub fn most_rows(&self, name: &str, d: &mut Diagnostics) -> Option<MostRows> {
         let help = "a whole number from 0, or text like 5% or 0.1%";
         self.measured(
             name,
@@ -25,7 +25,7 @@ impl Keys<'_> {
             help,
             d,
             |value| match value {
-                Scalar::Number(n) => n.as_u64().map(MaxRejects::Rows),
+                Scalar::Number(n) => n.as_u64().map(MostRows::Rows),
                 Scalar::Text { text, .. } => percent(text),
                 _ => None,
             },
@@ -33,15 +33,15 @@ impl Keys<'_> {
     }
 }
 
-fn percent(text: &str) -> Option<MaxRejects> {
+fn percent(text: &str) -> Option<MostRows> {
     let text = text.trim();
     match text.strip_suffix('%') {
         Some(number) => {
             let number: f64 = number.trim().parse().ok()?;
             (0.0..=100.0)
                 .contains(&number)
-                .then_some(MaxRejects::Percent(number))
+                .then_some(MostRows::Percent(number))
         }
-        None => text.parse().ok().map(MaxRejects::Rows),
+        None => text.parse().ok().map(MostRows::Rows),
     }
 }

@@ -1,0 +1,77 @@
+//! What statements about a snapshot call things.
+
+use std::sync::Arc;
+
+use sequor_planner::Dialect;
+
+use crate::sources::database::{Database, TableName};
+
+/// The names in statements about a snapshot, as SQL.
+pub struct Names {
+    pub dialect: Dialect,
+    /// What stands behind FROM for the rows that are compared.
+    pub rows: String,
+    /// The table of what was sent.
+    pub snapshot: String,
+    /// The table of what is being sent.
+    pub pending: String,
+    /// The table of what is kept of answers.
+    pub answers: String,
+    database: Arc<dyn Database>,
+}
+
+impl Names {
+    /// Returns those of a snapshot. `rows`: what stands behind FROM for the rows.
+    pub fn new(database: &Arc<dyn Database>, snapshot: &TableName, rows: String) -> Names {
+        Names {
+            dialect: database.dialect(),
+            rows,
+            snapshot: database.quoted(snapshot),
+            pending: database.quoted(&beside(&**database, snapshot, "_pending")),
+            answers: database.quoted(&beside(&**database, snapshot, "_answers")),
+            database: database.clone(),
+        }
+    }
+
+    /// Returns the name of a column, quoted.
+    pub fn quote(&self, name: &str) -> String {
+        self.database.quote(name)
+    }
+
+    /// Returns the name of a column that is no user's, as the database has it.
+    pub fn folded(&self, name: &str) -> String {
+        self.database.fold(&format!("_sequor_{name}"))
+    }
+
+    /// Returns the name of a column that is no user's, quoted.
+    pub fn meta(&self, name: &str) -> String {
+        self.database.quote(&self.folded(name))
+    }
+
+    /// Returns the type of a number of rows, as CAST takes it.
+    pub fn integer(&self) -> &'static str {
+        match self.dialect {
+            Dialect::MySql => "SIGNED",
+            _ => "BIGINT",
+        }
+    }
+}
+
+/// Returns the name of a table beside another one.
+pub fn beside(database: &dyn Database, table: &TableName, behind: &str) -> TableName {
+    TableName {
+        table: format!("{}{}", table.table, database.fold(behind)),
+        ..table.clone()
+    }
+}
+
+/// Returns an expression as a text that may become longer: a table made of a constant has no room for others.
+pub fn text(dialect: Dialect, expression: &str) -> String {
+    let sql = match dialect {
+        Dialect::MySql => "CHAR(255)",
+        Dialect::Sqlite => "TEXT",
+        Dialect::Staging => "VARCHAR",
+        _ => "VARCHAR(255)",
+    };
+    format!("CAST({expression} AS {sql})")
+}

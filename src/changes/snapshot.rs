@@ -1,0 +1,423 @@
+//! The table of what was sent, and beside it that of what is being sent.
+
+use std::sync::Arc;
+
+use arrow::array::{Int64Array, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Schema};
+use sequor_planner::ops::WriteMode;
+use uuid::Uuid;
+
+use super::columns::{Compared, Wanted, columns_of};
+use super::comparison::{Comparison, Ended, Sending};
+use super::ended::ranges;
+use super::names::{Names, beside};
+use super::numbers::{number, numbers, rows};
+use crate::batch::column::Column;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::ChangeCounts;
+use crate::sources::database::{Database, Rows, TableName};
+use crate::value::Row;
+
+/// Ranges of rows in one statement: databases limit how long one may be.
+const MOST_RANGES: usize = 200;
+
+/// What a snapshot is of.
+pub struct Of<'o> {
+    /// What stands behind FROM for the rows.
+    pub rows: String,
+    pub wanted: Wanted<'o>,
+    /// Which rows of the table are this step's: a digest.
+    pub scope: String,
+    /// What the request is now: a digest.
+    pub definition: String,
+}
+
+/// The table of what was sent. Cheap to clone.
+#[derive(Clone)]
+pub struct Snapshot {
+    database: Arc<dyn Database>,
+    pub table: TableName,
+    comparison: Arc<Comparison>,
+}
+
+/// What a snapshot knows of rows that were sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sent {
+    pub rows: u64,
+    pub in_doubt: u64,
+    /// Rows that another request has sent.
+    pub by_others: u64,
+    /// Rows with another key.
+    pub other_key: u64,
+}
+
+impl Snapshot {
+    /// Returns the snapshot of some rows; nothing of it is looked at yet.
+    ///
+    /// # Errors
+    /// The database's; columns that the rows do not have.
+    pub async fn of(database: Arc<dyn Database>, table: TableName, of: Of<'_>) -> Result<Snapshot> {
+        let columns = columns_of(&*database, &of.rows, &of.wanted).await?;
+        Ok(Snapshot::with(
+            database,
+            table,
+            (of.rows, columns),
+            (of.scope, of.definition),
+        ))
+    }
+
+    fn with(
+        database: Arc<dyn Database>,
+        table: TableName,
+        (rows, columns): (String, Vec<Compared>),
+        (scope, definition): (String, String),
+    ) -> Snapshot {
+        let comparison = Comparison {
+            names: Names::new(&database, &table, rows),
+            columns,
+            scope,
+            definition,
+        };
+        Snapshot {
+            database,
+            table,
+            comparison: Arc::new(comparison),
+        }
+    }
+
+    /// Returns what an earlier attempt was sending, with its id; none where there is nothing of it.
+    ///
+    /// # Errors
+    /// The database's; a key that is another one by now.
+    pub async fn left(&self) -> Result<Option<(Uuid, Snapshot)>> {
+        let pending = self.pending_table();
+        let Some(there) = self.database.columns(&pending).await? else {
+            return Ok(None);
+        };
+        let names = &self.comparison.names;
+        let own: Vec<String> = ["n", "change", "sent_at", "response", "sync", "at", "definition"]
+            .map(|name| names.folded(name))
+            .to_vec();
+        let id = format!(
+            "SELECT {} AS a FROM {} LIMIT 1",
+            names.meta("sync"),
+            names.pending
+        );
+        let Some(row) = self.rows(&id).await?.into_iter().next() else {
+            return Ok(None);
+        };
+        let id = row.iter().next().map(|(_, id)| id.to_text()).unwrap_or_default();
+        let Ok(id) = id.parse::<Uuid>() else {
+            return Ok(None);
+        };
+        let keys: Vec<&String> = self
+            .comparison
+            .columns
+            .iter()
+            .filter(|column| column.is_key)
+            .map(|column| &column.name)
+            .collect();
+        let columns = there
+            .iter()
+            .filter(|column| !own.contains(&column.name))
+            .map(|column| Compared {
+                name: column.name.clone(),
+                is_text: false,
+                is_key: keys.contains(&&column.name),
+                is_compared: false,
+            });
+        let columns: Vec<Compared> = columns.collect();
+        if columns.iter().filter(|column| column.is_key).count() < keys.len() {
+            return Err(self.other_key());
+        }
+        let left = Snapshot::with(
+            self.database.clone(),
+            self.table.clone(),
+            (names.rows.clone(), columns),
+            (self.comparison.scope.clone(), self.comparison.definition.clone()),
+        );
+        Ok(Some((id, left)))
+    }
+
+    fn pending_table(&self) -> TableName {
+        beside(&*self.database, &self.table, "_pending")
+    }
+
+    fn answers_table(&self) -> TableName {
+        beside(&*self.database, &self.table, "_answers")
+    }
+
+    fn upsert(&self) -> WriteMode {
+        WriteMode::Upsert(self.comparison.key())
+    }
+
+    /// Makes it where it is not there, and gives it the columns that it lacks. `baseline`: when all rows count as sent, where it
+    /// is new and that is wanted. Whether they do.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn make(&self, baseline: Option<&str>) -> Result<bool> {
+        let Some(there) = self.database.columns(&self.table).await? else {
+            let query = match baseline {
+                Some(at) => self.comparison.all_sent(at),
+                None => self.comparison.nothing_sent(),
+            };
+            let made = self.database.transform(&query, &self.table, self.upsert()).await;
+            made.map_err(|e| self.explain(e))?;
+            return Ok(baseline.is_some());
+        };
+        let lacks = |column: &&Compared| !there.iter().any(|known| known.name == column.name);
+        let lacking: Vec<&Compared> = self.comparison.columns.iter().filter(lacks).collect();
+        if !lacking.is_empty() {
+            // A query without rows has columns of the types that the rows have.
+            self.begin_pending("", "").await?;
+            let types = self
+                .database
+                .columns(&self.pending_table())
+                .await?
+                .unwrap_or_default();
+            let added = types
+                .into_iter()
+                .filter(|column| lacking.iter().any(|lacking| lacking.name == column.name));
+            let added: Vec<_> = added.collect();
+            self.database.alter(&self.table, &added, &[]).await?;
+            self.drop_pending().await?;
+        }
+        Ok(false)
+    }
+
+    /// Counts what was sent.
+    ///
+    /// # Errors
+    /// The database's; rows that were sent by another key.
+    pub async fn sent(&self) -> Result<Sent> {
+        let counts = self.numbers(&self.comparison.counted_sent()).await?;
+        let [rows, in_doubt, by_others, other_key] = counts.as_slice() else {
+            return Ok(Sent::default());
+        };
+        if *other_key > 0 {
+            return Err(self.other_key());
+        }
+        Ok(Sent {
+            rows: *rows,
+            in_doubt: *in_doubt,
+            by_others: *by_others,
+            other_key: *other_key,
+        })
+    }
+
+    fn other_key(&self) -> Error {
+        let message = format!(
+            "`changes.key` is another one than that by which `{}` keeps what was sent: which of its rows are these is not known",
+            self.table
+        );
+        Error::new(ErrorKind::Project, message)
+            .help("take the key back, or forget what was sent by `sequor state reset FLOW STEP`: all rows count as added then")
+    }
+
+    /// Sees to it that each row has a key, and no other row has the same. How many rows there are.
+    ///
+    /// # Errors
+    /// Rows without a key, or with the same; the database's.
+    pub async fn check_keys(&self) -> Result<u64> {
+        let counts = self.numbers(&self.comparison.counted_rows()).await?;
+        let (all, nulls) = (
+            counts.first().copied().unwrap_or(0),
+            counts.get(1).copied().unwrap_or(0),
+        );
+        let keys: Vec<&str> = self
+            .comparison
+            .columns
+            .iter()
+            .filter(|column| column.is_key)
+            .map(|column| column.name.as_str())
+            .collect();
+        let keys = keys.join(", ");
+        let help = "nothing was sent: `changes.key` names columns that tell each row from all others";
+        if nulls > 0 {
+            let message = format!("{nulls} of {all} rows have no key ({keys} is null)");
+            return Err(Error::new(ErrorKind::Data, message).help(help));
+        }
+        let same = self.rows(&self.comparison.same_keys()).await?;
+        if !same.is_empty() {
+            let shown = same.iter().map(|row| {
+                let mut values: Vec<String> = row.iter().map(|(_, value)| value.to_text()).collect();
+                let count = values.pop().unwrap_or_default();
+                format!("{} ({count} rows)", values.join(", "))
+            });
+            let message = format!(
+                "several rows have the same key {keys}: {}",
+                shown.collect::<Vec<_>>().join("; ")
+            );
+            return Err(Error::new(ErrorKind::Data, message).help(help));
+        }
+        Ok(all)
+    }
+
+    async fn begin_pending(&self, id: &str, at: &str) -> Result<()> {
+        let nothing = self.comparison.nothing_pending(id, at);
+        let made = self
+            .database
+            .transform(&nothing, &self.pending_table(), WriteMode::Replace)
+            .await;
+        made.map(|_| ()).map_err(|e| self.explain(e))
+    }
+
+    /// Compares, and keeps the rows that are sent. How many they are, of `all`.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn compare(&self, sending: &Sending, (id, at): (Uuid, &str), all: u64) -> Result<ChangeCounts> {
+        let id = id.to_string();
+        self.begin_pending(&id, at).await?;
+        let pending = self.comparison.pending(sending, (&id, at));
+        let compared = self
+            .database
+            .transform(&pending, &self.pending_table(), WriteMode::Append)
+            .await;
+        compared.map_err(|e| {
+            e.context("comparing rows with what was sent").help(
+                "where a column has another type than before: sequor state reset FLOW STEP forgets what was sent",
+            )
+        })?;
+        let names = &self.comparison.names;
+        let (change, pending) = (names.meta("change"), &names.pending);
+        let mut counts = ChangeCounts::default();
+        for row in self
+            .rows(&format!(
+                "SELECT {change} AS a, count(*) AS b FROM {pending} GROUP BY {change}"
+            ))
+            .await?
+        {
+            let values: Vec<String> = row.iter().map(|(_, value)| value.to_text()).collect();
+            let count = values.get(1).map_or(0, |count| number(count));
+            match values.first().map(String::as_str) {
+                Some("added") => counts.added = count,
+                Some("changed") => counts.changed = count,
+                _ => counts.removed = count,
+            }
+        }
+        counts.unchanged = all.saturating_sub(counts.added + counts.changed);
+        Ok(counts)
+    }
+
+    /// Returns the rows to send, and behind their columns: what became of each, when it was sent last, and what was kept of the
+    /// answer.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn items(&self) -> Result<Rows> {
+        self.database.query(&self.comparison.items()).await
+    }
+
+    /// Notes how rows that were being sent ended, by their numbers; with what is kept of their answers.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn end(&self, ended: Ended, numbers: Vec<u64>, answers: Vec<(u64, String)>) -> Result<()> {
+        let kept = !answers.is_empty();
+        if kept {
+            self.keep_answers(answers).await?;
+        }
+        for some in ranges(numbers).chunks(MOST_RANGES) {
+            let query = self.comparison.ended(ended, some, kept);
+            self.database
+                .transform(&query, &self.table, self.upsert())
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn keep_answers(&self, answers: Vec<(u64, String)>) -> Result<()> {
+        let names = &self.comparison.names;
+        let (n, response) = (names.folded("n"), names.folded("response"));
+        let schema = Arc::new(Schema::new(vec![
+            Field::new(n, DataType::Int64, true),
+            Field::new(response, DataType::Utf8, true),
+        ]));
+        let numbers = answers.iter().map(|(n, _)| i64::try_from(*n).unwrap_or(i64::MAX));
+        let batch = RecordBatch::try_new(
+            schema.clone(),
+            vec![
+                Arc::new(Int64Array::from_iter_values(numbers)),
+                Arc::new(StringArray::from_iter_values(
+                    answers.iter().map(|(_, text)| text),
+                )),
+            ],
+        )?;
+        let types = ["bigint", "text"];
+        let columns = schema.fields().iter().zip(types).map(|(field, sql)| {
+            Ok(Column {
+                name: field.name().clone(),
+                column_type: self.database.column_type(sql)?,
+            })
+        });
+        let columns: Vec<Column> = columns.collect::<Result<_>>()?;
+        let mut load = self
+            .database
+            .begin_load(&self.answers_table(), &columns, WriteMode::Replace)
+            .await?;
+        match load.write(batch).await {
+            Ok(()) => load.commit().await.map(|_| ()),
+            Err(error) => {
+                load.abort().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Returns the keys of some rows in doubt, as texts.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn some_in_doubt(&self) -> Result<Vec<String>> {
+        let rows = self.rows(&self.comparison.some_in_doubt()).await?;
+        let text = |row: &Row| {
+            row.iter()
+                .map(|(_, value)| value.to_text())
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        Ok(rows.iter().map(text).collect())
+    }
+
+    /// Takes rows in doubt for sent ones.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn doubts_are_sent(&self) -> Result<()> {
+        self.database
+            .execute(&self.comparison.doubts_are_sent())
+            .await
+            .map(|_| ())
+    }
+
+    /// Forgets what was being sent: it is known how each row ended.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn drop_pending(&self) -> Result<()> {
+        for table in [self.pending_table(), self.answers_table()] {
+            if self.database.columns(&table).await?.is_some() {
+                self.database
+                    .execute(&format!("DROP TABLE {}", self.database.quoted(&table)))
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn explain(&self, error: Error) -> Error {
+        error.context(format!("keeping what was sent in `{}`", self.table)).help(
+            "where the source can only be read, keep it elsewhere: `snapshot: {source: ...}` in `changes`",
+        )
+    }
+
+    async fn rows(&self, sql: &str) -> Result<Vec<Row>> {
+        rows(&*self.database, sql).await
+    }
+
+    async fn numbers(&self, sql: &str) -> Result<Vec<u64>> {
+        numbers(&*self.database, sql).await
+    }
+}

@@ -1,0 +1,63 @@
+//! Options of a run that are for some kinds of steps.
+
+use sequor_planner::plan::{Action, Plan};
+
+use super::args;
+use crate::engine::{Between, Resends};
+use crate::error::{Error, ErrorKind, Result};
+
+/// Refuses options that mean nothing to a flow.
+///
+/// # Errors
+/// Such an option.
+pub fn check(args: &args::Run, plan: &Plan) -> Result<()> {
+    let (mut incremental, mut changes) = (false, false);
+    plan.root.each(&mut |step| {
+        if let Action::Http(http) = &step.action {
+            incremental |= http.asks.is_some();
+            changes |= http.synced.is_some();
+        }
+    });
+    let refused = |options: &[(&str, bool)], what: &str, help: &str| {
+        let given = options.iter().find(|(_, given)| *given);
+        given.map_or(Ok(()), |(option, _)| {
+            let message = format!("{option} is for {what}, and the flow {} has none", plan.flow);
+            Err(Error::new(ErrorKind::Project, message).help(help))
+        })
+    };
+    if !incremental {
+        let options = [
+            ("--from", args.from.is_some()),
+            ("--until", args.until.is_some()),
+            ("--keep-state", args.keep_state),
+        ];
+        let help = "a step is incremental by `request.incremental`";
+        refused(&options, "incremental steps", help)?;
+    }
+    if !changes {
+        let options = [("--full", args.full), ("--resend", args.resend)];
+        let help = "a step sends only changes by `for_each.changes`";
+        refused(&options, "steps that send only changes", help)?;
+    }
+    if args.in_doubt.is_some() && !changes && args.resume.is_none() && !args.retry_failed {
+        let message = "--in-doubt says how a run is gone on with: it needs --resume";
+        return Err(Error::new(ErrorKind::Project, message));
+    }
+    Ok(())
+}
+
+/// Returns the range that incremental steps ask for.
+pub fn range(args: &args::Run) -> Option<Between> {
+    (args.from.is_some() || args.until.is_some()).then(|| Between {
+        from: args.from.clone(),
+        until: args.until.clone(),
+    })
+}
+
+/// Returns which rows are sent again.
+pub fn resends(args: &args::Run) -> Resends {
+    Resends {
+        full: args.full,
+        others: args.resend,
+    }
+}

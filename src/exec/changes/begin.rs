@@ -1,0 +1,301 @@
+//! A step that sends only what has changed, when it begins: what an earlier attempt has sent is known first, and then what is to
+//! be sent.
+
+use chrono::{SecondsFormat, Utc};
+use sequor_planner::ops::{Changes, RowSource, RowsOf, WriteMode};
+use sequor_planner::plan::{HttpStep, Synced};
+use sequor_planner::syntax::MostRows;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::pass::Pass;
+use crate::changes::{Of, Sending, Sent, Snapshot, Wanted, beside};
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::{ChangeCounts, EventKind, count, grouped};
+use crate::exec::context::StepContext;
+use crate::exec::incremental::digest;
+use crate::exec::load::ready::load;
+use crate::exec::load::rows::{Found, found};
+use crate::exec::load::table::{relation, table_name};
+use crate::exec::run::InDoubt;
+use crate::exec::tables::Relation;
+use crate::sources::database::TableName;
+
+/// A step that sends only what has changed.
+pub struct Changed<'s> {
+    step: &'s StepContext,
+    given: &'s Changes,
+    snapshot: Snapshot,
+    scope: String,
+    /// What messages call the rows.
+    name: String,
+    /// A copy of the rows beside the snapshot, where they are in another database.
+    copy: Option<(String, TableName)>,
+}
+
+/// Returns what tells a step's rows in a snapshot from those of others.
+pub fn scope_of(project: &str, flow: &str, step: &str) -> String {
+    digest(&[project, flow, step])
+}
+
+/// Returns the snapshot of a step, and what messages call its rows; none where it sends all rows. `rows`: what stands behind
+/// FROM for them.
+///
+/// # Errors
+/// The databases'; columns that are not there.
+pub async fn snapshot_of(
+    step: &StepContext,
+    http: &HttpStep,
+    (rows, scope): (String, String),
+) -> Result<Option<(Snapshot, TableName)>> {
+    let Some((rows_of, changes, synced)) = parts(http) else {
+        return Ok(None);
+    };
+    let database = step.database(&synced.snapshot.source).await?;
+    let table = table_name(step, &synced.snapshot).await?;
+    let of = Of {
+        rows,
+        wanted: Wanted {
+            key: &changes.key,
+            kept: http.row_columns.as_ref(),
+            compared: synced.columns.as_ref(),
+        },
+        scope,
+        definition: definition(http),
+    };
+    let snapshot = Snapshot::of(database, table.clone(), of).await;
+    let place = rows_of.database().map_or(&changes.place, |(_, place)| place);
+    Ok(Some((snapshot.map_err(|e| e.at(place))?, table)))
+}
+
+fn parts(http: &HttpStep) -> Option<(&RowsOf, &Changes, &Synced)> {
+    let rows = http.request.for_each.as_ref()?;
+    Some((rows, rows.changes.as_ref()?, http.synced.as_ref()?))
+}
+
+impl<'s> Changed<'s> {
+    /// Begins the step; none where it sends all rows.
+    ///
+    /// # Errors
+    /// The databases'; columns that are not there.
+    pub async fn begin(step: &'s StepContext, http: &'s HttpStep) -> Result<Option<Changed<'s>>> {
+        let Some((rows, given, synced)) = parts(http) else {
+            return Ok(None);
+        };
+        let (source, place) = match rows.database() {
+            Some((source, place)) => (source, place),
+            None => return Ok(None),
+        };
+        let (mut from, name) = match &rows.from {
+            RowSource::Table(table) => match relation(step, table).await? {
+                Relation::Table(table) => (step.database(source).await?.quoted(&table), table.to_string()),
+                Relation::Sql(sql) => (format!("({sql}) q"), "the query".to_string()),
+            },
+            RowSource::Query(query) => {
+                let sql = step.value(&query.query).await?.to_text();
+                let sql = sql
+                    .trim()
+                    .trim_end_matches(|c: char| c == ';' || c.is_whitespace());
+                (format!("({sql}\n) q"), "the query".to_string())
+            }
+            RowSource::Values(_) => return Ok(None),
+        };
+        let mut copy = None;
+        if synced.snapshot.source != source {
+            let target = step.database(&synced.snapshot.source).await?;
+            let table = beside(&*target, &table_name(step, &synced.snapshot).await?, "_rows");
+            let Found::Rows(_, rows) = found(step, rows, http.row_columns.as_ref()).await? else {
+                return Ok(None);
+            };
+            load(&*target, &table, &WriteMode::Replace, rows)
+                .await
+                .map_err(|e| e.at(place))?;
+            from = target.quoted(&table);
+            copy = Some((synced.snapshot.source.clone(), table));
+        }
+        let scope = scope_of(&step.run.plan.project, &step.run.plan.flow, step.id());
+        let Some((snapshot, _)) = snapshot_of(step, http, (from, scope.clone())).await? else {
+            return Ok(None);
+        };
+        Ok(Some(Changed {
+            step,
+            given,
+            snapshot,
+            scope,
+            name,
+            copy,
+        }))
+    }
+
+    /// Returns what an earlier attempt was sending when it ended, where something is kept of that.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn unfinished(&self) -> Result<Option<Pass>> {
+        let Some(files) = &self.step.run.files else {
+            return Ok(None);
+        };
+        let Some((id, snapshot)) = self.snapshot.left().await? else {
+            return Ok(None);
+        };
+        let what = (self.scope.clone(), self.given.keep_response.clone());
+        Ok(Some(Pass::new(snapshot, Some(files.of_sending(id)), true, what)))
+    }
+
+    /// Finds what is to be sent, and tells how many rows that is.
+    ///
+    /// # Errors
+    /// The database's; keys that are none; more rows that are gone than may be.
+    pub async fn compare(&self) -> Result<Pass> {
+        let at = Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true);
+        let place = &self.given.place;
+        let all = self
+            .snapshot
+            .check_keys()
+            .await
+            .map_err(|e| e.context(format!("`{}`", self.name)).at(place))?;
+        let is_baseline = self
+            .snapshot
+            .make(self.given.baseline.then_some(at.as_str()))
+            .await?;
+        let run = &self.step.run;
+        if run.in_doubt == InDoubt::Skip {
+            self.snapshot.doubts_are_sent().await?;
+        }
+        let sent = self.snapshot.sent().await.map_err(|e| e.at(place))?;
+        let sending = Sending {
+            changes: self.given.rows.clone(),
+            full: run.resends.full,
+            resend: run.resends.others,
+            in_doubt: run.resends.others || run.in_doubt == InDoubt::Send || run.retries_rejected,
+        };
+        let id = Uuid::now_v7();
+        let counts = self
+            .snapshot
+            .compare(&sending, (id, &at), all)
+            .await
+            .map_err(|e| e.at(place))?;
+        if let Err(error) = self.guard((all, &sent), &counts) {
+            self.snapshot.drop_pending().await?;
+            return Err(error);
+        }
+        self.step.emit(EventKind::Changes { counts }).await;
+        if is_baseline {
+            let text = format!(
+                "{}: {} count as sent (`baseline`), and none is sent",
+                self.step.id(),
+                count(all, "row")
+            );
+            self.step.warn(text).await;
+        }
+        if sent.by_others > 0 && !sending.full && !sending.resend {
+            let text = format!(
+                "{}: {} sent by another request than this one: `sequor run {} --resend` sends them again",
+                self.step.id(),
+                were(sent.by_others),
+                run.plan.flow
+            );
+            self.step.warn(text).await;
+        }
+        let files = run.files.as_ref().map(|files| files.of_sending(id));
+        let what = (self.scope.clone(), self.given.keep_response.clone());
+        Ok(Pass::new(self.snapshot.clone(), files, false, what))
+    }
+
+    /// # Errors
+    /// More rows are gone than may be.
+    fn guard(&self, (all, sent): (u64, &Sent), counts: &ChangeCounts) -> Result<()> {
+        let removed = counts.removed;
+        let (is_too_many, most) = match self.given.max_removed {
+            None => (all == 0 && removed > 0, "that table may not be empty".to_string()),
+            Some(MostRows::Rows(most)) => (removed > most, format!("at most {} may be", grouped(most))),
+            Some(MostRows::Percent(most)) => {
+                let is_more = removed as f64 > sent.rows as f64 * most / 100.0;
+                (is_more, format!("at most {most}% may be (`max_removed`)"))
+            }
+        };
+        if !is_too_many {
+            return Ok(());
+        }
+        let message = format!(
+            "{} of {} that were sent are gone from `{}`, and {most}: nothing was sent",
+            grouped(removed),
+            count(sent.rows, "row"),
+            self.name
+        );
+        let help = match self.given.max_removed {
+            None => "look at what fills it; where all of them are to be removed: `max_removed: 100%`",
+            Some(_) => "look at what fills it; where they are to be removed, raise `max_removed`",
+        };
+        Err(Error::new(ErrorKind::Data, message)
+            .help(help)
+            .at(&self.given.place))
+    }
+
+    /// Forgets what was being sent.
+    ///
+    /// # Errors
+    /// The database's; a state that can't be written.
+    pub async fn end(&self, pass: &Pass) -> Result<()> {
+        pass.forget().await?;
+        self.snapshot.drop_pending().await?;
+        if let Some((source, table)) = &self.copy {
+            let database = self.step.database(source).await?;
+            database
+                .execute(&format!("DROP TABLE {}", database.quoted(table)))
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// # Errors
+    /// Rows that may have been sent, and must not be sent twice.
+    pub async fn none_in_doubt(&self) -> Result<()> {
+        let doubts = self.snapshot.sent().await?.in_doubt;
+        if doubts == 0 {
+            return Ok(());
+        }
+        let some = self.snapshot.some_in_doubt().await?;
+        let keys: Vec<&str> = self.given.key.iter().map(String::as_str).collect();
+        let rows = if doubts == 1 {
+            "1 row"
+        } else {
+            &format!("{} rows", grouped(doubts))
+        };
+        let message = format!(
+            "{rows} may have been sent by a run that ended early, and must not be sent twice ({}: {}{})",
+            keys.join(", "),
+            some.join("; "),
+            if doubts > some.len() as u64 { "; ..." } else { "" }
+        );
+        let flow = &self.step.run.plan.flow;
+        Err(Error::new(ErrorKind::InDoubt, message)
+            .help(format!(
+                "look at the API, and then: sequor run {flow} --in-doubt send (they are sent again) or --in-doubt skip (they count as sent). An `idempotency_key` avoids it"
+            ))
+            .at(&self.given.place))
+    }
+}
+
+fn were(rows: u64) -> String {
+    match rows {
+        1 => "1 row was".to_string(),
+        n => format!("{} rows were", grouped(n)),
+    }
+}
+
+/// A digest of what decides what a request sends of a row, as it is written.
+fn definition(http: &HttpStep) -> String {
+    let request = &http.request.request;
+    let text = json!({
+        "source": request.source,
+        "url": request.url,
+        "method": request.method,
+        "path_parameters": request.path_parameters,
+        "parameters": request.parameters,
+        "headers": request.headers,
+        "body": request.body,
+        "body_format": request.body_format,
+    });
+    digest(&[&text.to_string()])
+}

@@ -1,0 +1,212 @@
+//! One sending: its rows, and how each of them ended.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures::stream::BoxStream;
+use sequor_planner::ops::DataPath;
+
+use super::items::{Item, Part, items};
+use crate::changes::{Ended, Snapshot};
+use crate::error::{Error, ErrorKind, Result};
+use crate::exec::incremental::digest;
+use crate::state::{Rejection, RunFiles};
+use crate::value::Value;
+use crate::value::json::value_of;
+
+/// How long what is known waits until the snapshot has it: the ledger has it at once.
+const PAUSE: Duration = Duration::from_secs(10);
+
+/// Rows that wait for that, at most.
+const MOST: usize = 100_000;
+
+/// Characters of what is kept of an answer, at most.
+const MOST_KEPT: usize = 255;
+
+/// One sending.
+pub struct Pass {
+    pub snapshot: Snapshot,
+    /// Where the ledger is; none where nothing is kept.
+    pub files: Option<RunFiles>,
+    /// Whether it is one of an earlier attempt, of which only is taken what it has done.
+    pub replays: bool,
+    /// What tells the step from others.
+    pub scope: String,
+    /// What is kept of an answer.
+    pub keeps: Option<DataPath>,
+    noted: Mutex<Noted>,
+    /// The snapshot is written by one at a time.
+    writing: tokio::sync::Mutex<()>,
+}
+
+struct Noted {
+    sent: Vec<u64>,
+    in_doubt: Vec<u64>,
+    answers: Vec<(u64, String)>,
+    since: Instant,
+}
+
+impl Noted {
+    fn new() -> Noted {
+        Noted {
+            sent: Vec::new(),
+            in_doubt: Vec::new(),
+            answers: Vec::new(),
+            since: Instant::now(),
+        }
+    }
+}
+
+impl Pass {
+    /// Returns a sending of which nothing is known yet.
+    pub fn new(
+        snapshot: Snapshot,
+        files: Option<RunFiles>,
+        replays: bool,
+        (scope, keeps): (String, Option<DataPath>),
+    ) -> Pass {
+        Pass {
+            snapshot,
+            files,
+            replays,
+            scope,
+            keeps,
+            noted: Mutex::new(Noted::new()),
+            writing: tokio::sync::Mutex::new(()),
+        }
+    }
+
+    fn noted(&self) -> MutexGuard<'_, Noted> {
+        self.noted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns what is sent.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn items(&self, batch_size: Option<u64>) -> Result<BoxStream<'static, Result<Item>>> {
+        Ok(items(self.snapshot.items().await?, batch_size))
+    }
+
+    /// Returns what tells a request from all others: the same in each attempt at it, and another one when the row is sent
+    /// again, later.
+    ///
+    /// # Errors
+    /// A row that is no data.
+    pub fn identity(&self, item: &Item) -> Result<Option<String>> {
+        let Some(part) = &item.part else {
+            return Ok(None);
+        };
+        let row =
+            serde_json::to_string(&item.value).map_err(|e| Error::new(ErrorKind::Data, e.to_string()))?;
+        Ok(Some(digest(&[&self.scope, &part.change, &part.sent_at, &row])))
+    }
+
+    /// Notes that the request of an item has succeeded, save for rows of it that were rejected.
+    pub fn sent(&self, item: &Item, rejections: &[Rejection]) {
+        let Some(part) = &item.part else { return };
+        let sent = sent_rows(&item.value, part, rejections);
+        self.noted().sent.extend(sent);
+    }
+
+    /// Notes that nobody knows of an item whether it was sent.
+    pub fn in_doubt(&self, item: &Item) {
+        if let Some(part) = &item.part {
+            self.noted().in_doubt.extend(part.first..part.first + part.rows);
+        }
+    }
+
+    /// Keeps something of what was answered about a row.
+    ///
+    /// # Errors
+    /// More than can be kept.
+    pub fn answered(&self, number: u64, body: &[u8]) -> Result<()> {
+        let Some(path) = &self.keeps else {
+            return Ok(());
+        };
+        let value = match value_of(body, path) {
+            None | Some(Value::Null) => return Ok(()),
+            Some(value) => value,
+        };
+        let text = serde_json::to_string(&value).map_err(|e| Error::new(ErrorKind::Data, e.to_string()))?;
+        if text.chars().count() > MOST_KEPT {
+            let message = format!(
+                "`keep_response` keeps at most {MOST_KEPT} characters, and `{path}` of the answer has more"
+            );
+            return Err(
+                Error::new(ErrorKind::Data, message).help("name the id alone, like `keep_response: data.id`")
+            );
+        }
+        self.noted().answers.push((number, text));
+        Ok(())
+    }
+
+    /// Writes what is known into the snapshot, from time to time.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn flush_when_due(&self) -> Result<()> {
+        let is_due = {
+            let noted = self.noted();
+            noted.since.elapsed() > PAUSE || noted.sent.len() > MOST
+        };
+        match is_due {
+            true => self.flush().await,
+            false => Ok(()),
+        }
+    }
+
+    /// Writes what is known into the snapshot.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn flush(&self) -> Result<()> {
+        let _alone = self.writing.lock().await;
+        let noted = std::mem::replace(&mut *self.noted(), Noted::new());
+        self.snapshot.end(Ended::Sent, noted.sent, noted.answers).await?;
+        self.snapshot
+            .end(Ended::InDoubt, noted.in_doubt, Vec::new())
+            .await
+    }
+
+    /// Forgets the ledger: the snapshot knows how each row ended.
+    ///
+    /// # Errors
+    /// A state that can't be written.
+    pub async fn forget(&self) -> Result<()> {
+        match &self.files {
+            Some(files) => files.forget_all().await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// The numbers of an item's rows that were not rejected.
+fn sent_rows(value: &Value, part: &Part, rejections: &[Rejection]) -> Vec<u64> {
+    let all = part.first..part.first + part.rows;
+    if rejections.is_empty() {
+        return all.collect();
+    }
+    let Value::List(rows) = value else {
+        return Vec::new();
+    };
+    let text = |value: &Value| serde_json::to_string(value).unwrap_or_default();
+    let mut rejected: Vec<&str> = rejections
+        .iter()
+        .map(|rejection| rejection.data.as_str())
+        .collect();
+    // The whole batch was.
+    if rejected.contains(&text(value).as_str()) {
+        return Vec::new();
+    }
+    let is_sent = |row: &Value| {
+        let text = text(row);
+        let at = rejected.iter().position(|rejected| *rejected == text);
+        at.map(|at| rejected.swap_remove(at)).is_none()
+    };
+    let sent: Vec<bool> = rows.iter().map(is_sent).collect();
+    all.zip(sent)
+        .filter(|(_, sent)| *sent)
+        .map(|(number, _)| number)
+        .collect()
+}

@@ -1,0 +1,32 @@
+//! A step that sends only what has changed.
+
+use std::sync::Arc;
+
+use sequor_planner::plan::HttpStep;
+
+use super::once;
+use crate::error::Result;
+use crate::exec::changes::{Changed, Pass};
+use crate::exec::context::StepContext;
+
+/// Notes what an earlier attempt has sent, and sends what has changed.
+pub async fn run(changed: &Changed<'_>, step: &StepContext, http: &HttpStep) -> Result<()> {
+    step.scope.wait_for_turn().await?;
+    if let Some(pass) = changed.unfinished().await? {
+        let pass = send(step, http, pass).await?;
+        pass.forget().await?;
+    }
+    let pass = send(step, http, changed.compare().await?).await?;
+    changed.end(&pass).await?;
+    changed.none_in_doubt().await
+}
+
+/// Sends rows, and notes which were whatever happens to the others.
+async fn send(step: &StepContext, http: &HttpStep, pass: Pass) -> Result<Arc<Pass>> {
+    let pass = Arc::new(pass);
+    let sent = once(step, http, None, (None, Some(pass.clone()))).await;
+    let noted = pass.flush().await;
+    sent?;
+    noted?;
+    Ok(pass)
+}
