@@ -161,6 +161,7 @@ pub fn plan(
         row_variables,
         row_columns,
         estimated_requests: None,
+        estimated_changes: None,
     }
 }
 

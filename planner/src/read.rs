@@ -96,8 +96,9 @@ impl Compiler {
             check_state(project, &sources, d);
         }
         let mut tables = KnownTables::default();
-        let each = flows.all.values();
-        each.for_each(|steps| views::collect(steps, &sources.all, &mut tables));
+        for (flow, steps) in &flows.all {
+            views::collect(flow, steps, &sources.all, &mut tables);
+        }
         Some(Compiler {
             project: project?,
             constants: constants(&environment, &flows.all),

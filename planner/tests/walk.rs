@@ -61,6 +61,14 @@ const PLAIN: &[(&str, &str)] = &[
     ("incremental", "its parts may be computed"),
     ("incremental/cursor", "a path, read when planning"),
     ("partition", "names of columns, checked before anything runs"),
+    ("changes", "its parts may be computed"),
+    ("changes/key", "names of columns, checked before anything runs"),
+    (
+        "changes/columns",
+        "names of columns, checked before anything runs",
+    ),
+    ("keep_response", "a path, read when planning"),
+    ("snapshot", "its parts may be computed"),
     ("auth", "its parts may be computed"),
     ("tls", "its parts may be computed"),
     ("rules", "their parts may be computed"),
@@ -141,6 +149,13 @@ pub fn examples() -> Vec<(&'static str, Json)> {
     parts.push(("http_request", json!({"op": "http_request", "id": "new", "for_each": {"source": "db", "table": "t", "as": "row"},
         "request": {"source": "shop", "url": "/x", "incremental": {"cursor": "at", "initial": "2024-01-01", "start_param": "since", "end_param": "until", "format": "unix", "lookback": "1h", "delay": 60, "window": "1d", "on_missing": "fail", "partition": ["id"], "table": "u"}},
         "response": {"tables": [{"source": "db", "table": "u", "data_path": "a", "columns": {"id": "text", "at": "timestamp"}, "write_mode": "upsert", "primary_key": ["id"]}]}})));
+    parts.push((
+        "http_request",
+        json!({"op": "http_request", "id": "c",
+            "for_each": {"source": "db", "table": "t", "as": "row", "changes": {"key": ["id"], "rows": ["added", "removed"], "columns": ["name"], "max_removed": "5%", "baseline": true,
+                "keep_response": "id", "snapshot": {"source": "other", "database": "d", "namespace": "n", "table": "s"}}},
+            "request": {"source": "shop", "url": "/x", "method": "PUT", "body": {}}}),
+    ));
     parts.push(("http_request", json!({"op": "http_request", "id": "push", "timeout": 60, "checkpoint": false, "max_rejects": "5%", "on_error": "reject",
         "mock": {"status": 201, "headers": {"a": "b"}, "json": {"id": 1}},
         "for_each": {"source": "db", "table": "t", "as": "row"}, "request": {"source": "shop", "url": "/x", "method": "POST", "idempotent": true}})));

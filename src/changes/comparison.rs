@@ -32,11 +32,15 @@ pub struct Sending {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
     Sent,
+    /// Nobody knows whether they were sent, and they may be sent again: they are, or taken back where they are gone.
+    Unsure,
+    /// Nobody knows whether they were sent, and they must not be sent twice.
     InDoubt,
 }
 
 pub const REMOVED: &str = "removed";
 pub const IN_DOUBT: &str = "in_doubt";
+const UNSURE: &str = "unsure";
 
 impl Comparison {
     fn dialect(&self) -> Dialect {
@@ -247,41 +251,32 @@ impl Comparison {
         let of = |name: &str| format!("t.{}", self.names.meta(name));
         let (status, change) = (of("status"), of("change"));
         let (there, here) = (of("there"), format!("s.{}", self.names.meta("here")));
-        let again = sending.in_doubt;
-        let or_in_doubt = match again {
-            true => format!(" OR ({status} = '{IN_DOUBT}' AND {change} = 'added')"),
-            false => String::new(),
+        let (again, held) = match sending.in_doubt {
+            true => (format!("{status} IN ('{UNSURE}', '{IN_DOUBT}')"), String::new()),
+            false => (
+                format!("{status} = '{UNSURE}'"),
+                format!(" AND {status} <> '{IN_DOUBT}'"),
+            ),
         };
+        // Whether the API has them is not known: most likely what was asked for was done.
+        let made_again = format!("{again} AND {change} <> 'changed'");
         let added =
-            format!("({here} IS NOT NULL AND ({there} IS NULL OR {status} = '{REMOVED}'{or_in_doubt}))");
-        let known = match again {
-            true => format!("{status} <> '{REMOVED}'"),
-            false => format!("{status} <> '{REMOVED}' AND {status} <> '{IN_DOUBT}'"),
-        };
+            format!("({here} IS NOT NULL AND ({there} IS NULL OR {status} = '{REMOVED}' OR ({made_again})))");
+        let known = format!("{status} <> '{REMOVED}'{held}");
         let mut differs: Vec<String> = self
             .columns
             .iter()
-            .filter_map(|column| self.differs(column))
+            .filter_map(|column| Some(format!("({})", self.differs(column)?)))
             .collect();
-        if again {
-            differs.push(format!("{status} = '{IN_DOUBT}'"));
-        }
+        differs.push(again.clone());
         if sending.resend {
             differs.push(format!("{} <> '{}'", of("definition"), self.definition));
         }
-        if sending.full || differs.is_empty() {
-            differs = vec![if sending.full {
-                "1 = 1".into()
-            } else {
-                "1 = 0".into()
-            }];
+        if sending.full {
+            differs = vec!["1 = 1".into()];
         }
-        let not_added = match again {
-            true => format!(" AND NOT ({status} = '{IN_DOUBT}' AND {change} = 'added')"),
-            false => String::new(),
-        };
         let changed = format!(
-            "({here} IS NOT NULL AND {there} IS NOT NULL AND {known}{not_added} AND ({}))",
+            "({here} IS NOT NULL AND {there} IS NOT NULL AND {known} AND NOT ({made_again}) AND ({}))",
             differs.join(" OR ")
         );
         [added, changed, format!("({here} IS NULL AND {known})")]
@@ -299,7 +294,8 @@ impl Comparison {
         Some(match (self.dialect(), column.is_text) {
             (Dialect::MySql, true) => format!("NOT (CAST({a} AS BINARY) <=> CAST({b} AS BINARY))"),
             (Dialect::MySql, false) => format!("NOT ({a} <=> {b})"),
-            (Dialect::Sqlite, _) => format!("{a} IS NOT {b} COLLATE BINARY"),
+            // Whatever order the column sorts in: `NOCASE` takes two texts for one.
+            (Dialect::Sqlite, true) => format!("CAST({a} AS BLOB) IS DISTINCT FROM CAST({b} AS BLOB)"),
             // `json` and others have no equality.
             (Dialect::Postgres, true) => format!("CAST({a} AS text) IS DISTINCT FROM CAST({b} AS text)"),
             (Dialect::Generic, _) => {
@@ -324,8 +320,11 @@ impl Comparison {
                 );
                 text(self.dialect(), &sent)
             }
+            Ended::Unsure => self.literal(UNSURE),
             Ended::InDoubt => self.literal(IN_DOUBT),
         };
+        // What may have been sent is sent again as the same: by its idempotency key the API knows it.
+        let at = of(if ended == Ended::Sent { "at" } else { "sent_at" });
         let (response, join) = match answers && ended == Ended::Sent {
             true => (
                 text(
@@ -346,7 +345,7 @@ impl Comparison {
             (self.literal(&self.key_text()), "key"),
             (of("change"), "change"),
             (status, "status"),
-            (of("at"), "at"),
+            (at, "at"),
             (of("definition"), "definition"),
             (response, "response"),
         ];
@@ -362,6 +361,24 @@ impl Comparison {
             meta.join(", "),
             names.pending,
             which.collect::<Vec<_>>().join(" OR ")
+        )
+    }
+
+    /// Returns the query of how many rows are of which kind.
+    pub fn counted(&self, sending: &Sending) -> String {
+        let change = self.names.meta("change");
+        format!(
+            "SELECT {change} AS a, count(*) AS b FROM ({}) d GROUP BY {change}",
+            self.changes(sending)
+        )
+    }
+
+    /// Returns the query of how many of the rows that are being sent are of which kind.
+    pub fn counted_pending(&self) -> String {
+        let change = self.names.meta("change");
+        format!(
+            "SELECT {change} AS a, count(*) AS b FROM {} GROUP BY {change}",
+            self.names.pending
         )
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
-use sequor_planner::ops::WriteMode;
+use sequor_planner::ops::{Change, WriteMode};
 use uuid::Uuid;
 
 use super::columns::{Compared, Wanted, columns_of};
@@ -254,6 +254,43 @@ impl Snapshot {
         Ok(all)
     }
 
+    /// Counts what would be sent, of `all` rows; nothing is written. `baseline`: whether all rows would count as sent, where
+    /// nothing was.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn estimate(&self, changes: &[Change], baseline: bool, all: u64) -> Result<ChangeCounts> {
+        if self.database.columns(&self.table).await?.is_none() {
+            let sends = !baseline && changes.contains(&Change::Added);
+            return Ok(ChangeCounts {
+                added: if sends { all } else { 0 },
+                unchanged: if sends { 0 } else { all },
+                ..ChangeCounts::default()
+            });
+        }
+        let sending = Sending {
+            changes: changes.to_vec(),
+            ..Sending::default()
+        };
+        self.counted(&self.comparison.counted(&sending), all).await
+    }
+
+    /// How many rows are of which kind, as a query counts them.
+    async fn counted(&self, query: &str, all: u64) -> Result<ChangeCounts> {
+        let mut counts = ChangeCounts::default();
+        for row in self.rows(query).await? {
+            let values: Vec<String> = row.iter().map(|(_, value)| value.to_text()).collect();
+            let count = values.get(1).map_or(0, |count| number(count));
+            match values.first().map(String::as_str) {
+                Some("added") => counts.added = count,
+                Some("changed") => counts.changed = count,
+                _ => counts.removed = count,
+            }
+        }
+        counts.unchanged = all.saturating_sub(counts.added + counts.changed);
+        Ok(counts)
+    }
+
     async fn begin_pending(&self, id: &str, at: &str) -> Result<()> {
         let nothing = self.comparison.nothing_pending(id, at);
         let made = self
@@ -280,25 +317,7 @@ impl Snapshot {
                 "where a column has another type than before: sequor state reset FLOW STEP forgets what was sent",
             )
         })?;
-        let names = &self.comparison.names;
-        let (change, pending) = (names.meta("change"), &names.pending);
-        let mut counts = ChangeCounts::default();
-        for row in self
-            .rows(&format!(
-                "SELECT {change} AS a, count(*) AS b FROM {pending} GROUP BY {change}"
-            ))
-            .await?
-        {
-            let values: Vec<String> = row.iter().map(|(_, value)| value.to_text()).collect();
-            let count = values.get(1).map_or(0, |count| number(count));
-            match values.first().map(String::as_str) {
-                Some("added") => counts.added = count,
-                Some("changed") => counts.changed = count,
-                _ => counts.removed = count,
-            }
-        }
-        counts.unchanged = all.saturating_sub(counts.added + counts.changed);
-        Ok(counts)
+        self.counted(&self.comparison.counted_pending(), all).await
     }
 
     /// Returns the rows to send, and behind their columns: what became of each, when it was sent last, and what was kept of the

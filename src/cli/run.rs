@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use sequor_planner::plan::Plan;
 use tokio_util::sync::CancellationToken;
 
 use super::args::{self, InDoubtArg, RunFormat};
@@ -113,7 +114,7 @@ async fn run_compiled(
         .keep_state(args.keep_state)
         .resend(step_options::resends(args))
         .range(step_options::range(args));
-    let dry_run = dry_run(args)?;
+    let dry_run = dry_run(args, &compiled.plan)?;
     let session = session.dry_run(dry_run.clone());
     for notice in &compiled.loaded.notices {
         crate::report::err(format!("note: {notice}"));
@@ -138,13 +139,16 @@ async fn run_compiled(
 /// Rows of each table that a dry run reads, where nothing is said.
 const SAMPLE: u64 = 1_000;
 
-fn dry_run(args: &args::Run) -> Result<Option<Arc<DryRun>>> {
+fn dry_run(args: &args::Run, plan: &Plan) -> Result<Option<Arc<DryRun>>> {
     if !args.dry_run {
         return Ok(None);
     }
     DryRun::new(DryOptions {
         // What is compared must be whole.
-        sample: args.sample.unwrap_or(if args.diff { u64::MAX } else { SAMPLE }),
+        sample: args.sample.unwrap_or(match args.diff || plan.sends_changes() {
+            true => u64::MAX,
+            false => SAMPLE,
+        }),
         fixtures: args.fixtures.clone(),
         offline: args.offline,
         keeps: Keeps {

@@ -119,8 +119,9 @@ fn in_order(plan: &Plan) -> Vec<Access<'_>> {
             // Statements may read what one before them makes: which, they say when they run.
             let is_execute =
                 matches!(&step.action, Action::Plain(plain) if matches!(**plain, Plain::Execute(_)));
-            // What is new is asked for whether the table is there or not.
-            let asks = matches!(&step.action, Action::Http(http) if http.asks.is_some());
+            // What is new, or has changed, is told whether the table is there or not.
+            let asks =
+                matches!(&step.action, Action::Http(http) if http.asks.is_some() || http.synced.is_some());
             if !is_execute {
                 let reads = step.reads.iter();
                 all.extend(

@@ -276,6 +276,7 @@ fn without_estimates(json: &mut Json) {
     match json {
         Json::Object(entries) => {
             entries.remove("estimated_requests");
+            entries.remove("estimated_changes");
             entries.values_mut().for_each(without_estimates);
         }
         Json::Array(items) => items.iter_mut().for_each(without_estimates),

@@ -1,7 +1,6 @@
 //! What a run tells about itself, as data: events while it goes, and a report at its end. Both are read back as they were
 //! written.
 
-mod changes;
 mod count;
 mod doctor;
 mod dry_run;
@@ -12,10 +11,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use sequor_planner::Place;
+pub use sequor_planner::plan::ChangeCounts;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-pub use changes::ChangeCounts;
 pub use count::{count, grouped};
 pub use doctor::{Check, CheckStatus};
 pub use dry_run::{

@@ -320,11 +320,16 @@ impl Tables {
             Written::Created | Written::Replaced | Written::Dropped
         );
         let change = match known {
+            // What was made in this run and is gone again has changed nothing.
+            Some(Change {
+                how: Written::Created,
+                ..
+            }) if change.how == Written::Dropped => return,
             // What was made in this run stays made.
             Some(Change {
                 how: Written::Created,
                 ..
-            }) if anew && change.how != Written::Dropped => Change {
+            }) if anew => Change {
                 how: Written::Created,
                 ..change
             },

@@ -44,6 +44,10 @@ impl World {
         let body: Json = serde_json::from_str(&asked.body).unwrap_or_default();
         let text = |value: &Json| value.as_str().map_or_else(|| value.to_string(), str::to_string);
         match asked.method.as_str() {
+            "DELETE" if last.starts_with("key-") => {
+                self.contacts.remove(&last["key-".len()..]);
+                (200, json!({}))
+            }
             "DELETE" => {
                 let found = self.contacts.iter().find(|(_, (id, _))| id.to_string() == last);
                 match found.map(|(key, _)| key.clone()) {

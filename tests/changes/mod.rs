@@ -1,12 +1,18 @@
 //! `changes`: only rows that were added, changed or removed since they were sent are sent.
 
 mod api;
+mod endings;
+mod guards;
+mod others;
+mod random;
 
 use indoc::formatdoc;
 
 use crate::support::databases;
 use crate::support::program::Project;
 use api::Api;
+
+const SQLITE: &str = "type: sqlite\nconn_str: sqlite:///test.db\n";
 
 /// A project that sends the table `customers` of the source `wh`. `step`: the keys of the step.
 fn project(api: &Api, source: &str, step: &str) -> Project {

@@ -122,6 +122,9 @@ fn notes(step: &Step) -> Vec<String> {
                     None => "compared: all columns".to_string(),
                 });
             }
+            if let Some(counts) = &http.estimated_changes {
+                notes.push(format!("estimate: {}", counts.in_words()));
+            }
             if let Some(requests) = http.estimated_requests {
                 let least = if http.has_pages() { "at least" } else { "about" };
                 let noun = if requests == 1 { "request" } else { "requests" };

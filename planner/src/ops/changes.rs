@@ -80,6 +80,7 @@ static SNAPSHOT: Shape = Shape {
             Form::Name,
             "The database source: another one, where that of the rows can only be read.",
         )
+        .deferred()
         .default("that of the rows"),
         Key::new(
             "database",

@@ -112,8 +112,8 @@ impl KnownTables {
     }
 }
 
-/// Returns the tables that these steps make.
-pub fn collect(steps: &[FlowStep], sources: &IndexMap<String, Source>, known: &mut KnownTables) {
+/// Returns the tables that the steps of a flow make.
+pub fn collect(flow: &str, steps: &[FlowStep], sources: &IndexMap<String, Source>, known: &mut KnownTables) {
     each_step(steps, &mut |step| {
         // Which source, and which tables, only the run knows.
         let anywhere = |key: &str| matches!(key, "source" | "target_source" | "tables");
@@ -121,11 +121,11 @@ pub fn collect(steps: &[FlowStep], sources: &IndexMap<String, Source>, known: &m
         if keys.any(anywhere) {
             known.opaque.extend(sources.keys().cloned());
         }
-        made_by(step, sources, known);
+        made_by(flow, step, sources, known);
     });
 }
 
-fn made_by(step: &FlowStep, sources: &IndexMap<String, Source>, known: &mut KnownTables) {
+fn made_by(flow: &str, step: &FlowStep, sources: &IndexMap<String, Source>, known: &mut KnownTables) {
     match &step.action {
         FlowAction::HttpRequest(request) => {
             let response = &request.response;
@@ -138,6 +138,9 @@ fn made_by(step: &FlowStep, sources: &IndexMap<String, Source>, known: &mut Know
                 .rejects(step.on_error, name)
                 .iter()
                 .for_each(|table| known.target(table));
+            let rows = request.for_each.as_ref();
+            let snapshot = rows.and_then(|rows| rows.snapshot(flow, name));
+            snapshot.iter().for_each(|table| known.target(table));
         }
         FlowAction::Plain(plain) => {
             if let Some((table, _)) = plain.operation().fills() {

@@ -13,8 +13,11 @@ use crate::servers::Servers;
 use crate::span::Place;
 use crate::syntax::{Concurrency, Source};
 
+mod asks;
 mod props;
 mod shown;
+
+pub use asks::{Asks, ChangeCounts, Synced};
 
 /// The version of the plan's JSON form.
 pub const PLAN_VERSION: u32 = 1;
@@ -64,6 +67,14 @@ impl Plan {
         let sources = plan.sources.iter_mut();
         sources.for_each(|source| source.definition.each_prop_mut(&mut |prop| prop.restore()));
         Ok(plan)
+    }
+
+    /// Tells whether a step sends only rows that have changed since it sent them.
+    pub fn sends_changes(&self) -> bool {
+        let mut sends = false;
+        self.root
+            .each(&mut |step| sends |= matches!(&step.action, Action::Http(http) if http.synced.is_some()));
+        sends
     }
 
     /// Returns the SHA-256 of the plan's JSON, in hexadecimal: two plans with the same digest do the same.
@@ -383,6 +394,9 @@ pub struct HttpStep {
     /// How many requests there will be, when the rows were counted; with paging, how many at least.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub estimated_requests: Option<u64>,
+    /// How many rows have changed since they were sent, when that was counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimated_changes: Option<ChangeCounts>,
 }
 
 impl HttpStep {
@@ -390,26 +404,6 @@ impl HttpStep {
     pub fn has_pages(&self) -> bool {
         self.request.request.pagination.is_some() || self.request.asks_again()
     }
-}
-
-/// Which ends of its range an incremental request asks for, and whose state it keeps.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Asks {
-    pub start: bool,
-    pub end: bool,
-    /// The columns of the for_each's rows that tell whose state it is; none: the whole row, or no for_each.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub partition: Option<BTreeSet<String>>,
-}
-
-/// What a step that sends only changed rows compares, and with what.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Synced {
-    /// The columns that are compared, save for those of the key; none: all.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub columns: Option<BTreeSet<String>>,
-    /// The table of what was sent.
-    pub snapshot: TableRef,
 }
 
 /// How the requests of a step follow each other.

@@ -41,6 +41,7 @@ pub struct Pass {
 
 struct Noted {
     sent: Vec<u64>,
+    unsure: Vec<u64>,
     in_doubt: Vec<u64>,
     answers: Vec<(u64, String)>,
     since: Instant,
@@ -50,6 +51,7 @@ impl Noted {
     fn new() -> Noted {
         Noted {
             sent: Vec::new(),
+            unsure: Vec::new(),
             in_doubt: Vec::new(),
             answers: Vec::new(),
             since: Instant::now(),
@@ -109,11 +111,15 @@ impl Pass {
         self.noted().sent.extend(sent);
     }
 
-    /// Notes that nobody knows of an item whether it was sent.
-    pub fn in_doubt(&self, item: &Item) {
-        if let Some(part) = &item.part {
-            self.noted().in_doubt.extend(part.first..part.first + part.rows);
-        }
+    /// Notes that nobody knows of an item whether it was sent. `again`: whether it may be sent again.
+    pub fn unknown(&self, item: &Item, again: bool) {
+        let Some(part) = &item.part else { return };
+        let mut noted = self.noted();
+        let to = match again {
+            true => &mut noted.unsure,
+            false => &mut noted.in_doubt,
+        };
+        to.extend(part.first..part.first + part.rows);
     }
 
     /// Keeps something of what was answered about a row.
@@ -164,6 +170,7 @@ impl Pass {
         let _alone = self.writing.lock().await;
         let noted = std::mem::replace(&mut *self.noted(), Noted::new());
         self.snapshot.end(Ended::Sent, noted.sent, noted.answers).await?;
+        self.snapshot.end(Ended::Unsure, noted.unsure, Vec::new()).await?;
         self.snapshot
             .end(Ended::InDoubt, noted.in_doubt, Vec::new())
             .await

@@ -167,6 +167,10 @@ async fn before(context: &RequestContext, part: Part<'_>, request: &Request) -> 
     {
         return Ok(Some(kept));
     }
+    if context.pass.as_ref().is_some_and(|pass| pass.replays) && !exchange.is_over() {
+        let message = "it is sent with what has changed, and not before";
+        return Err(Error::new(ErrorKind::InDoubt, message).into());
+    }
     if exchange.is_over() {
         return Err(Failure {
             is_gap: true,
@@ -186,6 +190,8 @@ async fn before(context: &RequestContext, part: Part<'_>, request: &Request) -> 
         );
         return Err(error.into());
     }
+    // What was under way when a run ended counts as sent to a step that takes back what it sent.
+    let again = again && context.pass.is_none();
     checkpoint.ledger.will_send(exchange.row, again).await?;
     Ok(None)
 }

@@ -135,6 +135,13 @@ impl RequestContext {
         }
     }
 
+    /// Tells whether answers about a row are kept of an earlier attempt.
+    pub fn has_answers(&self, row: u64) -> bool {
+        self.checkpoint
+            .as_ref()
+            .is_some_and(|checkpoint| checkpoint.keeps_responses && checkpoint.ledger.has_kept(row))
+    }
+
     /// Returns what is said to the API about an item, and what earlier attempts left of it.
     ///
     /// # Errors

@@ -11,14 +11,15 @@ use sequor_planner::plan::FanOut;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::exec::changes::Item;
+use crate::exec::changes::{Item, Pass};
 use crate::exec::load::frozen::{self, Given};
 use crate::exec::load::rows;
 use crate::exec::request::ask::Failure;
-use crate::exec::request::checkpoint::Exchange;
+use crate::exec::request::checkpoint::{Exchange, may_be_sent_again};
 use crate::exec::request::context::RequestContext;
 use crate::exec::request::conversation::converse;
 use crate::exec::request::rejects::Rejects;
+use crate::exec::request::render::render;
 use crate::exec::request::row_order::AHEAD;
 use crate::exec::request::split::Asking;
 use crate::exec::scope::{Layer, Scope};
@@ -219,13 +220,14 @@ async fn one(asking: Asking, item: Item) -> Result<Set> {
         .order
         .as_ref()
         .map(|order| order.begin(asking.exchange.row));
-    if let Some(pass) = context.pass.as_ref().filter(|pass| pass.replays)
-        && !asking.exchange.is_over()
+    let replays = context
+        .pass
+        .as_deref()
+        .filter(|pass| pass.replays && !asking.exchange.is_over());
+    if let Some(pass) = replays
+        && !context.has_answers(asking.exchange.row)
     {
-        // What was not sent then is among what is sent now.
-        if asking.exchange.is_in_doubt() {
-            pass.in_doubt(&item);
-        }
+        not_known(&asking, pass, &item).await;
         return Ok((asking.layer.all(), asking.layer.scopes()));
     }
     let Some(scope) = context.windowed(asking.scope, asking.exchange.row, row)? else {
@@ -284,7 +286,10 @@ async fn one(asking: Asking, item: Item) -> Result<Set> {
         Ok(()) if rejections.is_empty() => Outcome::Done,
         Ok(()) => Outcome::Rejected(rejections),
         Err(failure) if failure.error.kind() == ErrorKind::InDoubt => {
-            checkpoint.doubt(exchange.row, row);
+            match replays {
+                Some(pass) => not_known(&asking, pass, &item).await,
+                None => checkpoint.doubt(exchange.row, row),
+            }
             return Ok(set(&asking.layer));
         }
         // Of a batch in parts some may have been carried out.
@@ -304,6 +309,21 @@ async fn one(asking: Asking, item: Item) -> Result<Set> {
         Ok(()) => enough(context).map(|()| set(&asking.layer)),
         Err(failure) => Err(failure.error),
     }
+}
+
+/// Notes an item of an earlier attempt of which it is not known whether it was sent. Of others it is known that they were not:
+/// they are among what is sent now.
+async fn not_known(asking: &Asking, pass: &Pass, item: &Item) {
+    if !asking.exchange.is_in_doubt() {
+        return;
+    }
+    let context = &asking.context;
+    let scope = asking
+        .scope
+        .with(Layer::one(&asking.variable, item.value.clone()));
+    let request = render(context, &scope, &asking.exchange, "").await;
+    let again = request.is_ok_and(|request| may_be_sent_again(&request, &context.http.request.request));
+    pass.unknown(item, again);
 }
 
 /// # Errors

@@ -13,7 +13,7 @@ mod response;
 mod rows;
 mod watermark;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::RecordBatch;
@@ -69,6 +69,8 @@ pub struct Ledger {
     jots: Option<String>,
     /// Where the responses of earlier attempts are, by row and place in its conversation: the chunk, and their place in it.
     responses: HashMap<(u64, u64), (u64, usize)>,
+    /// The rows of which there are some.
+    answered: HashSet<u64>,
     /// The responses that were read last: those that follow are asked for next.
     last: Mutex<Option<(u64, RecordBatch)>>,
 }
@@ -103,6 +105,7 @@ impl Ledger {
             }
             at = next;
         }
+        let answered = responses.keys().map(|(row, _)| *row).collect();
         // What a crash left half-written is written over.
         chunks.cut(&file, at).await?;
         let mark = files.name(step, "watermark");
@@ -120,6 +123,7 @@ impl Ledger {
             groups,
             jots: (noting == Noting::Jotted).then_some(mark),
             responses,
+            answered,
             last: Mutex::default(),
         })
     }
@@ -193,6 +197,11 @@ impl Ledger {
     /// What could not be written; more than a run may keep.
     pub async fn keep(&self, row: u64, place: u64, response: &Arc<Response>) -> Result<()> {
         self.groups.response(row, place, response.clone()).await
+    }
+
+    /// Tells whether an earlier attempt kept responses of a row.
+    pub fn has_kept(&self, row: u64) -> bool {
+        self.answered.contains(&row)
     }
 
     /// Returns a response that an earlier attempt kept.

@@ -1,0 +1,123 @@
+//! Runs that end early: what was sent is known, or known to be in doubt.
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use super::api::Api;
+use super::{SQLITE, fill, project};
+use crate::support::program::Project;
+
+/// Makes a contact for each row: twice, where a row is sent twice.
+fn made(more: &str) -> String {
+    format!(
+        "  for_each: {{source: wh, table: customers, as: customer, changes: {{key: [id], rows: [added]}}}}
+  request:
+    source: api
+    method: POST
+    url: /contacts
+    concurrency: 4
+    {more}
+    body: {{id: \"{{{{ var('customer')['id'] }}}}\", name: \"{{{{ var('customer')['name'] }}}}\"}}
+"
+    )
+}
+
+fn rows() -> Vec<(u32, &'static str)> {
+    (1..=40).map(|id| (id, "a")).collect()
+}
+
+/// Runs until the API has made some contacts, and kills the run then.
+fn killed(project: &Project, api: &Api, after: usize) {
+    let mut command = project.command(&["run", "main"]);
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut program = command.spawn().unwrap();
+    let began = Instant::now();
+    while api.change(|world| world.made) < after && began.elapsed() < Duration::from_secs(30) {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    program.kill().unwrap();
+    program.wait().unwrap();
+}
+
+#[test]
+fn rows_in_doubt_are_not_sent_until_somebody_says_so() {
+    let api = Api::start();
+    let project = project(&api, SQLITE, &made("headers: {}"));
+    fill(&project, &rows());
+    api.change(|world| world.delay = Duration::from_millis(40));
+    killed(&project, &api, 12);
+    let ran = project.sequor(&["run", "main"]);
+    ran.fails(1, &["must not be sent twice (id: ", "--in-doubt send"]);
+    let (made, there) = api.change(|world| (world.made, world.contacts.len()));
+    assert_eq!(made, there, "none was made twice");
+    // It is said each time, and the rows stay where they are.
+    api.asked();
+    project
+        .sequor(&["run", "main"])
+        .fails(1, &["must not be sent twice"]);
+    assert_eq!(api.asked().len(), 0);
+    let shown = project.sequor(&["state", "list", "main"]).stdout;
+    assert!(shown.contains("main__push_synced"), "{shown}");
+    let ran = project.sequor(&["run", "main", "--in-doubt", "send"]);
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    assert_eq!(api.contacts().len(), 40);
+    let again = api.asked().len();
+    assert!((1..=4).contains(&again), "{again}");
+    assert_eq!(project.run("main").code, 0);
+    assert_eq!(api.asked().len(), 0);
+}
+
+#[test]
+fn an_idempotency_key_makes_a_crash_harmless() {
+    let api = Api::start();
+    let project = project(&api, SQLITE, &made("idempotency_key: true"));
+    fill(&project, &rows());
+    api.change(|world| world.delay = Duration::from_millis(40));
+    killed(&project, &api, 12);
+    assert_eq!(project.run("main").code, 0);
+    assert_eq!(api.change(|world| world.made), 40);
+    // What was done is not asked again.
+    assert!(api.asked().len() < 40 + 30);
+    assert_eq!(api.contacts().len(), 40);
+}
+
+#[test]
+fn resumed_or_not_a_run_goes_on_where_the_last_one_was() {
+    for again in [&["run", "main", "--resume"][..], &["run", "main"][..]] {
+        let api = Api::start();
+        let step = made("headers: {}").replace("concurrency: 4", "concurrency: 1");
+        let project = project(&api, "type: staging\n", &step);
+        fill(&project, &rows());
+        api.change(|world| world.refuses.insert("31".into()));
+        project.sequor(&["run", "main"]).fails(1, &["422"]);
+        assert_eq!(api.asked().len(), 31);
+        api.change(|world| world.refuses.clear());
+        let ran = project.sequor(again);
+        assert_eq!(ran.code, 0, "{}", ran.all());
+        assert!(
+            ran.all().contains("10 added, 0 changed, 0 removed, 30 unchanged"),
+            "{}",
+            ran.all()
+        );
+        assert_eq!(api.asked().len(), 10);
+        assert_eq!(api.change(|world| world.made), 40);
+    }
+}
+
+#[test]
+fn answers_of_a_run_that_was_killed_are_in_their_table() {
+    let api = Api::start();
+    let step = made("idempotency_key: true")
+        + "  response:
+    tables: [{source: wh, table: made, data_expression: \"[response.json()]\", write_mode: append, columns: {id: bigint}}]
+";
+    let project = project(&api, SQLITE, &step);
+    fill(&project, &rows());
+    api.change(|world| world.delay = Duration::from_millis(40));
+    killed(&project, &api, 12);
+    assert_eq!(project.run("main").code, 0);
+    assert_eq!(
+        project.rows("wh", "select count(*), count(distinct id) from made"),
+        ["40|40"]
+    );
+}

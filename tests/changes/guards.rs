@@ -1,0 +1,202 @@
+//! What is refused before anything is sent, and what is told.
+
+use super::api::Api;
+use super::{SQLITE, each, fill, project};
+
+#[test]
+fn keys_that_are_none_send_nothing() {
+    let api = Api::start();
+    let project = project(&api, SQLITE, &each(""));
+    fill(&project, &[(1, "a"), (1, "b"), (2, "c")]);
+    let run = ["run", "main"];
+    project.sequor(&run).fails(
+        1,
+        &[
+            "several rows have the same key id: 1 (2 rows)",
+            "nothing was sent",
+        ],
+    );
+    project.write(
+        "flows/nulls.yaml",
+        "- {op: execute, source: wh, statement: update customers set id = null where name = 'b'}\n",
+    );
+    assert_eq!(project.run("nulls").code, 0);
+    project
+        .sequor(&run)
+        .fails(1, &["1 of 3 rows have no key (id is null)"]);
+    assert_eq!(api.asked().len(), 0);
+    project.replace("flows/main.yaml", "key: [id]", "key: [idd]");
+    project
+        .sequor(&run)
+        .fails(1, &["the rows have no column `idd`", "id"]);
+}
+
+#[test]
+fn too_many_that_are_gone_send_nothing() {
+    let api = Api::start();
+    let project = project(&api, SQLITE, &each(", max_removed: 20%"));
+    let ten: Vec<(u32, &str)> = (1..=10).map(|id| (id, "a")).collect();
+    fill(&project, &ten);
+    let run = ["run", "main"];
+    assert_eq!(project.run("main").code, 0);
+    api.asked();
+    fill(&project, &ten[..7]);
+    project.sequor(&run).fails(
+        1,
+        &[
+            "3 of 10 rows that were sent are gone from `customers`, and at most 20% may be",
+            "nothing was sent",
+        ],
+    );
+    assert_eq!(api.asked().len(), 0);
+    fill(&project, &ten[..8]);
+    assert_eq!(project.run("main").code, 0);
+    assert_eq!(api.contacts().len(), 8);
+    // An empty table is no reason to remove all.
+    project.replace("flows/main.yaml", ", max_removed: 20%", "");
+    fill(&project, &[]);
+    project
+        .sequor(&run)
+        .fails(1, &["8 of 8 rows", "may not be empty"]);
+    project.replace(
+        "flows/main.yaml",
+        "keep_response: id",
+        "keep_response: id, max_removed: 100%",
+    );
+    assert_eq!(project.run("main").code, 0);
+    assert_eq!(api.contacts().len(), 0);
+}
+
+#[test]
+fn a_baseline_counts_as_sent() {
+    let api = Api::start();
+    let project = project(&api, SQLITE, &each(", baseline: true"));
+    fill(&project, &[(1, "a"), (2, "b")]);
+    let ran = project.run("main");
+    assert_eq!(ran.code, 0);
+    assert!(
+        ran.all().contains("2 rows count as sent (`baseline`)"),
+        "{}",
+        ran.all()
+    );
+    fill(&project, &[(1, "a"), (2, "B"), (3, "c")]);
+    assert_eq!(project.run("main").code, 0);
+    assert_eq!(api.asked(), ["PUT /contacts/2", "PUT /contacts/3"]);
+}
+
+#[test]
+fn what_another_request_sent_is_told_and_sent_again_when_asked_for() {
+    let api = Api::start();
+    let project = project(&api, SQLITE, &each(""));
+    fill(&project, &[(1, "a"), (2, "b")]);
+    assert_eq!(project.run("main").code, 0);
+    project.replace("flows/main.yaml", "body: {name:", "body: {more: 1, name:");
+    fill(&project, &[(1, "a"), (2, "B")]);
+    let ran = project.run("main");
+    assert_eq!(ran.code, 0);
+    assert!(
+        ran.all().contains("2 rows were sent by another request"),
+        "{}",
+        ran.all()
+    );
+    api.asked();
+    let ran = project.sequor(&["run", "main", "--resend"]);
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    assert_eq!(api.asked(), ["PUT /contacts/1"]);
+    let ran = project.run("main");
+    assert!(!ran.all().contains("another request"), "{}", ran.all());
+    assert_eq!(api.asked().len(), 0);
+    assert_eq!(project.sequor(&["run", "main", "--full"]).code, 0);
+    assert_eq!(api.asked(), ["PUT /contacts/1", "PUT /contacts/2"]);
+}
+
+#[test]
+fn a_column_that_the_request_did_not_read_is_new_to_what_was_sent() {
+    let api = Api::start();
+    let project = project(&api, SQLITE, &each("").replace("  on_error: reject\n", ""));
+    fill(&project, &[(1, "a"), (2, "b")]);
+    assert_eq!(project.run("main").code, 0);
+    api.asked();
+    let note = "body: {note: \"{{ var('customer')['note'] }}\", name:";
+    project.replace("flows/main.yaml", "body: {name:", note);
+    assert_eq!(project.run("main").code, 0);
+    assert_eq!(api.asked(), ["PUT /contacts/1", "PUT /contacts/2"]);
+    assert_eq!(project.run("main").code, 0);
+    assert_eq!(api.asked().len(), 0);
+}
+
+#[test]
+fn rejected_rows_come_again() {
+    let api = Api::start();
+    let project = project(&api, SQLITE, &each(""));
+    fill(&project, &[(1, "a"), (2, "b"), (3, "c")]);
+    api.change(|world| world.refuses.insert("2".into()));
+    let ran = project.run("main");
+    assert_eq!(ran.code, 0);
+    assert!(ran.all().contains("1 row was rejected"), "{}", ran.all());
+    api.change(|world| world.refuses.clear());
+    api.asked();
+    assert_eq!(project.run("main").code, 0);
+    assert_eq!(api.asked(), ["PUT /contacts/2"]);
+    assert_eq!(api.contacts(), ["1|a", "2|b", "3|c"]);
+}
+
+#[test]
+fn what_was_sent_is_shown_and_forgotten() {
+    let api = Api::start();
+    let project = project(&api, SQLITE, &each(""));
+    fill(&project, &[(1, "a"), (2, "b")]);
+    let state = |args: &[&str]| project.sequor(&[&["state"], args].concat());
+    assert!(state(&["list", "main"]).stderr.contains("nothing is kept yet"));
+    assert_eq!(project.run("main").code, 0);
+    let shown = state(&["list", "main"]).stdout;
+    assert!(
+        shown.contains("push  wh.main__push_synced          2         0"),
+        "{shown}"
+    );
+    assert!(
+        state(&["reset", "main", "push"])
+            .stderr
+            .contains("1 state forgotten")
+    );
+    api.asked();
+    assert_eq!(project.run("main").code, 0);
+    assert_eq!(api.asked(), ["PUT /contacts/1", "PUT /contacts/2"]);
+    state(&["reset", "main", "none"]).fails(2, &["no step `none` that keeps a state"]);
+}
+
+#[test]
+fn mistakes_are_told_before_a_run() {
+    let api = Api::start();
+    let project = project(&api, SQLITE, &each(""));
+    let validate = |from: &str, to: &str, says: &[&str]| {
+        let before = project.read("flows/main.yaml");
+        project.replace("flows/main.yaml", from, to);
+        project.sequor(&["validate"]).fails(2, says);
+        project.write("flows/main.yaml", &before);
+    };
+    validate("key: [id], ", "", &["`changes` needs `key`"]);
+    validate("key: [id]", "key: []", &["`key` names no column"]);
+    validate(
+        "key: [id]",
+        "key: [id], rows: [add]",
+        &["`add` is not allowed for `rows`", "added"],
+    );
+    validate(
+        "key: [id]",
+        "key: [id], rows: added, max_removed: 5",
+        &["`max_removed` counts removed rows"],
+    );
+    validate("on_error: reject", "checkpoint: false", &["`checkpoint: false`"]);
+    validate("  id: push\n", "", &["has no `id`"]);
+    validate(
+        "keep_response: id}}",
+        "keep_response: id}, batch_size: 5}",
+        &["`keep_response` keeps what is answered about a row"],
+    );
+    project.sequor(&["run", "fill", "--resend"]).fails(2, &[]);
+    fill(&project, &[(1, "a")]);
+    project
+        .sequor(&["run", "fill", "--full"])
+        .fails(2, &["--full is for steps that send only changes"]);
+}
