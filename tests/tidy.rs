@@ -53,6 +53,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("staging", &["batch", "error", "sources"]),
     ("local", &["batch", "error", "sources", "staging"]),
     ("event", &["error"]),
+    ("changes", &["batch", "error", "event", "sources", "value"]),
     (
         "state",
         &["error", "event", "exchange", "http", "secret", "value"],
@@ -92,6 +93,20 @@ const IMPORTS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "exec/changes",
+        &[
+            "changes",
+            "error",
+            "event",
+            "exec",
+            "exec/incremental",
+            "exec/load",
+            "sources",
+            "state",
+            "value",
+        ],
+    ),
+    (
         "exec/request",
         &[
             "batch",
@@ -99,6 +114,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "event",
             "exchange",
             "exec",
+            "exec/changes",
             "exec/load",
             "http",
             "incremental",
@@ -116,6 +132,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "error",
             "event",
             "exec",
+            "exec/changes",
             "exec/incremental",
             "exec/load",
             "exec/request",
@@ -130,8 +147,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     (
         "engine",
         &[
-            "batch", "error", "event", "exec", "expr", "http", "secret", "stand_in", "state", "sources",
-            "staging", "value", "world",
+            "batch", "changes", "error", "event", "exec", "expr", "http", "secret", "stand_in", "state",
+            "sources", "staging", "value", "world",
         ],
     ),
     ("testing", &["engine", "error", "event", "secret", "value"]),
@@ -176,7 +193,9 @@ fn imported(text: &str) -> Vec<String> {
                 .strip_prefix("exec::")
                 .map(|_| names.next().unwrap_or_default());
             found.push(match inner {
-                Some(inner @ ("incremental" | "load" | "request" | "steps")) => format!("exec/{inner}"),
+                Some(inner @ ("changes" | "incremental" | "load" | "request" | "steps")) => {
+                    format!("exec/{inner}")
+                }
                 _ => first,
             });
         }

@@ -40,14 +40,14 @@ pub enum Ended {
 
 pub const REMOVED: &str = "removed";
 pub const IN_DOUBT: &str = "in_doubt";
-const UNSURE: &str = "unsure";
+pub const UNSURE: &str = "unsure";
 
 impl Comparison {
-    fn dialect(&self) -> Dialect {
+    pub(super) fn dialect(&self) -> Dialect {
         self.names.dialect
     }
 
-    fn list(&self, prefix: &str) -> String {
+    pub(super) fn list(&self, prefix: &str) -> String {
         let names = self
             .columns
             .iter()
@@ -55,7 +55,7 @@ impl Comparison {
         names.collect::<Vec<_>>().join(", ")
     }
 
-    fn keys(&self) -> impl Iterator<Item = String> {
+    pub(super) fn keys(&self) -> impl Iterator<Item = String> {
         self.columns
             .iter()
             .filter(|column| column.is_key)
@@ -63,7 +63,7 @@ impl Comparison {
     }
 
     /// What tells rows from each other, in one text.
-    fn key_text(&self) -> String {
+    pub(super) fn key_text(&self) -> String {
         let keys = self.columns.iter().filter(|column| column.is_key);
         keys.map(|column| column.name.as_str())
             .collect::<Vec<_>>()
@@ -78,7 +78,7 @@ impl Comparison {
             .collect()
     }
 
-    fn literal(&self, value: &str) -> String {
+    pub(super) fn literal(&self, value: &str) -> String {
         text(self.dialect(), &format!("'{}'", value.replace('\'', "''")))
     }
 
@@ -164,149 +164,6 @@ impl Comparison {
         )
     }
 
-    /// The rows that are sent, with what became of them.
-    fn changes(&self, sending: &Sending) -> String {
-        let names = &self.names;
-        let here = format!(
-            "(SELECT {}, 1 AS {} FROM {}) s",
-            self.list(""),
-            names.meta("here"),
-            names.rows
-        );
-        let known = ["change", "status", "at", "definition", "response"]
-            .map(|name| names.meta(name))
-            .join(", ");
-        let there = format!(
-            "(SELECT {}, {known}, 1 AS {} FROM {} WHERE {} = '{}') t",
-            self.list(""),
-            names.meta("there"),
-            names.snapshot,
-            names.meta("scope"),
-            self.scope
-        );
-        let same = self
-            .keys()
-            .map(|key| format!("s.{key} = t.{key}"))
-            .collect::<Vec<_>>()
-            .join(" AND ");
-        let wanted = |change: Change| sending.changes.contains(&change);
-        let [added, changed, removed] = self.conditions(sending);
-        let mut of_rows = Vec::new();
-        of_rows.extend(wanted(Change::Added).then(|| added.clone()));
-        of_rows.extend(wanted(Change::Changed).then_some(changed));
-        let select = self.compared(sending, &added);
-        match (wanted(Change::Removed), of_rows.is_empty()) {
-            (false, _) => format!(
-                "{select} FROM {here} LEFT JOIN {there} ON {same} WHERE {}",
-                of_rows.join(" OR ")
-            ),
-            (true, true) => format!("{select} FROM {there} LEFT JOIN {here} ON {same} WHERE {removed}"),
-            // It has no FULL JOIN.
-            (true, false) if self.dialect() == Dialect::MySql => format!(
-                "{select} FROM {here} LEFT JOIN {there} ON {same} WHERE {} UNION ALL {select} FROM {there} LEFT JOIN {here} ON {same} WHERE {removed}",
-                of_rows.join(" OR ")
-            ),
-            (true, false) => format!(
-                "{select} FROM {here} FULL JOIN {there} ON {same} WHERE {} OR {removed}",
-                of_rows.join(" OR ")
-            ),
-        }
-    }
-
-    /// The values of a row: of a removed one, those that were sent.
-    fn compared(&self, sending: &Sending, added: &str) -> String {
-        let names = &self.names;
-        let here = format!("s.{}", names.meta("here"));
-        let values = self.columns.iter().map(|column| {
-            let name = names.quote(&column.name);
-            format!("CASE WHEN {here} IS NULL THEN t.{name} ELSE s.{name} END AS {name}")
-        });
-        let values = values.collect::<Vec<_>>().join(", ");
-        let each = |of: &dyn Fn(Change) -> String| {
-            format!(
-                "CASE WHEN {here} IS NULL THEN {} WHEN {added} THEN {} ELSE {} END",
-                of(Change::Removed),
-                of(Change::Added),
-                of(Change::Changed)
-            )
-        };
-        let change = each(&|change| format!("'{}'", change.name()));
-        let order = each(&|change| {
-            let place = sending.changes.iter().position(|known| *known == change);
-            place.unwrap_or_default().to_string()
-        });
-        let or_nothing = |name: &str| text(self.dialect(), &format!("COALESCE(t.{}, '')", names.meta(name)));
-        let meta = [
-            (text(self.dialect(), &change), "change"),
-            (order, "order"),
-            (or_nothing("at"), "sent_at"),
-            (or_nothing("response"), "response"),
-        ];
-        let meta = meta.map(|(value, name)| format!("{value} AS {}", names.meta(name)));
-        format!("SELECT {values}, {}", meta.join(", "))
-    }
-
-    /// Which rows are added, changed and removed.
-    fn conditions(&self, sending: &Sending) -> [String; 3] {
-        let of = |name: &str| format!("t.{}", self.names.meta(name));
-        let (status, change) = (of("status"), of("change"));
-        let (there, here) = (of("there"), format!("s.{}", self.names.meta("here")));
-        let (again, held) = match sending.in_doubt {
-            true => (format!("{status} IN ('{UNSURE}', '{IN_DOUBT}')"), String::new()),
-            false => (
-                format!("{status} = '{UNSURE}'"),
-                format!(" AND {status} <> '{IN_DOUBT}'"),
-            ),
-        };
-        // Whether the API has them is not known: most likely what was asked for was done.
-        let made_again = format!("{again} AND {change} <> 'changed'");
-        let added =
-            format!("({here} IS NOT NULL AND ({there} IS NULL OR {status} = '{REMOVED}' OR ({made_again})))");
-        let known = format!("{status} <> '{REMOVED}'{held}");
-        let mut differs: Vec<String> = self
-            .columns
-            .iter()
-            .filter_map(|column| Some(format!("({})", self.differs(column)?)))
-            .collect();
-        differs.push(again.clone());
-        if sending.resend {
-            differs.push(format!("{} <> '{}'", of("definition"), self.definition));
-        }
-        if sending.full {
-            differs = vec!["1 = 1".into()];
-        }
-        let changed = format!(
-            "({here} IS NOT NULL AND {there} IS NOT NULL AND {known} AND NOT ({made_again}) AND ({}))",
-            differs.join(" OR ")
-        );
-        [added, changed, format!("({here} IS NULL AND {known})")]
-    }
-
-    /// Tells whether a column is another one than it was; none where it is not compared.
-    fn differs(&self, column: &Compared) -> Option<String> {
-        let name = self.names.quote(&column.name);
-        let (a, b) = (format!("s.{name}"), format!("t.{name}"));
-        // Names that are the same but for their case are one key to some databases, and another text to the API.
-        let folds = matches!(self.dialect(), Dialect::MySql | Dialect::Sqlite);
-        if !(column.is_compared || (column.is_key && column.is_text && folds)) {
-            return None;
-        }
-        Some(match (self.dialect(), column.is_text) {
-            (Dialect::MySql, true) => format!("NOT (CAST({a} AS BINARY) <=> CAST({b} AS BINARY))"),
-            (Dialect::MySql, false) => format!("NOT ({a} <=> {b})"),
-            // Whatever order the column sorts in: `NOCASE` takes two texts for one.
-            (Dialect::Sqlite, true) => format!("CAST({a} AS BLOB) IS DISTINCT FROM CAST({b} AS BLOB)"),
-            // `json` and others have no equality.
-            (Dialect::Postgres, true) => format!("CAST({a} AS text) IS DISTINCT FROM CAST({b} AS text)"),
-            (Dialect::Generic, _) => {
-                format!(
-                    "({a} <> {b} OR ({a} IS NULL AND {b} IS NOT NULL) OR ({a} IS NOT NULL AND {b} IS NULL))"
-                )
-            }
-            _ => format!("{a} IS DISTINCT FROM {b}"),
-        })
-    }
-
     /// Returns the query of the rows that a snapshot gets: those of a sending that ended so, by their numbers. `answers`:
     /// whether something was kept of what they were answered.
     pub fn ended(&self, ended: Ended, ranges: &[(u64, u64)], answers: bool) -> String {
@@ -364,24 +221,6 @@ impl Comparison {
         )
     }
 
-    /// Returns the query of how many rows are of which kind.
-    pub fn counted(&self, sending: &Sending) -> String {
-        let change = self.names.meta("change");
-        format!(
-            "SELECT {change} AS a, count(*) AS b FROM ({}) d GROUP BY {change}",
-            self.changes(sending)
-        )
-    }
-
-    /// Returns the query of how many of the rows that are being sent are of which kind.
-    pub fn counted_pending(&self) -> String {
-        let change = self.names.meta("change");
-        format!(
-            "SELECT {change} AS a, count(*) AS b FROM {} GROUP BY {change}",
-            self.names.pending
-        )
-    }
-
     /// Returns the query of the rows to send, in their order.
     pub fn items(&self) -> String {
         let names = &self.names;
@@ -393,45 +232,6 @@ impl Comparison {
             self.list(""),
             names.pending,
             names.meta("n")
-        )
-    }
-
-    /// Returns the query of how many rows there are, and how many have no key.
-    pub fn counted_rows(&self) -> String {
-        let nulls = self
-            .keys()
-            .map(|key| format!("{key} IS NULL"))
-            .collect::<Vec<_>>()
-            .join(" OR ");
-        format!(
-            "SELECT count(*) AS a, sum(CASE WHEN {nulls} THEN 1 ELSE 0 END) AS b FROM {}",
-            self.names.rows
-        )
-    }
-
-    /// Returns the query of keys that several rows have: some of them, and how many rows each.
-    pub fn same_keys(&self) -> String {
-        let keys = self.keys().collect::<Vec<_>>().join(", ");
-        format!(
-            "SELECT {keys}, count(*) AS {} FROM {} GROUP BY {keys} HAVING count(*) > 1 LIMIT 3",
-            self.names.meta("n"),
-            self.names.rows
-        )
-    }
-
-    /// Returns the query of how many rows the API has, how many of them in doubt, how many another request has
-    /// sent, and how many by another key.
-    pub fn counted_sent(&self) -> String {
-        let names = &self.names;
-        let (status, definition) = (names.meta("status"), names.meta("definition"));
-        format!(
-            "SELECT count(*) AS a, sum(CASE WHEN {status} = '{IN_DOUBT}' THEN 1 ELSE 0 END) AS b, sum(CASE WHEN {definition} <> '{}' THEN 1 ELSE 0 END) AS c, sum(CASE WHEN {} <> {} THEN 1 ELSE 0 END) AS d FROM {} WHERE {} = '{}' AND {status} <> '{REMOVED}'",
-            self.definition,
-            names.meta("key"),
-            self.literal(&self.key_text()),
-            names.snapshot,
-            names.meta("scope"),
-            self.scope
         )
     }
 

@@ -1,16 +1,20 @@
 //! What has changed: rows beside a snapshot of those that were sent, compared by the database that has both. It knows of tables
 //! and queries, and of no step.
 
+mod checks;
 mod columns;
 mod comparison;
+mod counting;
+mod difference;
 mod ended;
 mod kept;
 mod names;
 mod numbers;
 mod snapshot;
 
+pub use checks::Sent;
 pub use columns::Wanted;
 pub use comparison::{Ended, Sending};
 pub use kept::Kept;
 pub use names::beside;
-pub use snapshot::{Of, Sent, Snapshot};
+pub use snapshot::{Of, Snapshot};

@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use arrow::array::{Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
-use sequor_planner::ops::{Change, WriteMode};
+use sequor_planner::Dialect;
+use sequor_planner::ops::WriteMode;
 use uuid::Uuid;
 
 use super::columns::{Compared, Wanted, columns_of};
 use super::comparison::{Comparison, Ended, Sending};
 use super::ended::ranges;
 use super::names::{Names, beside};
-use super::numbers::{number, numbers, rows};
+use super::numbers::{numbers, rows};
 use crate::batch::column::Column;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::ChangeCounts;
@@ -35,20 +36,9 @@ pub struct Of<'o> {
 /// The table of what was sent. Cheap to clone.
 #[derive(Clone)]
 pub struct Snapshot {
-    database: Arc<dyn Database>,
+    pub(super) database: Arc<dyn Database>,
     pub table: TableName,
-    comparison: Arc<Comparison>,
-}
-
-/// What a snapshot knows of rows that were sent.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Sent {
-    pub rows: u64,
-    pub in_doubt: u64,
-    /// Rows that another request has sent.
-    pub by_others: u64,
-    /// Rows with another key.
-    pub other_key: u64,
+    pub(super) comparison: Arc<Comparison>,
 }
 
 impl Snapshot {
@@ -186,109 +176,13 @@ impl Snapshot {
         Ok(false)
     }
 
-    /// Counts what was sent.
-    ///
-    /// # Errors
-    /// The database's; rows that were sent by another key.
-    pub async fn sent(&self) -> Result<Sent> {
-        let counts = self.numbers(&self.comparison.counted_sent()).await?;
-        let [rows, in_doubt, by_others, other_key] = counts.as_slice() else {
-            return Ok(Sent::default());
-        };
-        if *other_key > 0 {
-            return Err(self.other_key());
-        }
-        Ok(Sent {
-            rows: *rows,
-            in_doubt: *in_doubt,
-            by_others: *by_others,
-            other_key: *other_key,
-        })
-    }
-
-    fn other_key(&self) -> Error {
+    pub(super) fn other_key(&self) -> Error {
         let message = format!(
             "`changes.key` is another one than that by which `{}` keeps what was sent: which of its rows are these is not known",
             self.table
         );
         Error::new(ErrorKind::Project, message)
             .help("take the key back, or forget what was sent by `sequor state reset FLOW STEP`: all rows count as added then")
-    }
-
-    /// Sees to it that each row has a key, and no other row has the same. How many rows there are.
-    ///
-    /// # Errors
-    /// Rows without a key, or with the same; the database's.
-    pub async fn check_keys(&self) -> Result<u64> {
-        let counts = self.numbers(&self.comparison.counted_rows()).await?;
-        let (all, nulls) = (
-            counts.first().copied().unwrap_or(0),
-            counts.get(1).copied().unwrap_or(0),
-        );
-        let keys: Vec<&str> = self
-            .comparison
-            .columns
-            .iter()
-            .filter(|column| column.is_key)
-            .map(|column| column.name.as_str())
-            .collect();
-        let keys = keys.join(", ");
-        let help = "nothing was sent: `changes.key` names columns that tell each row from all others";
-        if nulls > 0 {
-            let message = format!("{nulls} of {all} rows have no key ({keys} is null)");
-            return Err(Error::new(ErrorKind::Data, message).help(help));
-        }
-        let same = self.rows(&self.comparison.same_keys()).await?;
-        if !same.is_empty() {
-            let shown = same.iter().map(|row| {
-                let mut values: Vec<String> = row.iter().map(|(_, value)| value.to_text()).collect();
-                let count = values.pop().unwrap_or_default();
-                format!("{} ({count} rows)", values.join(", "))
-            });
-            let message = format!(
-                "several rows have the same key {keys}: {}",
-                shown.collect::<Vec<_>>().join("; ")
-            );
-            return Err(Error::new(ErrorKind::Data, message).help(help));
-        }
-        Ok(all)
-    }
-
-    /// Counts what would be sent, of `all` rows; nothing is written. `baseline`: whether all rows would count as sent, where
-    /// nothing was.
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn estimate(&self, changes: &[Change], baseline: bool, all: u64) -> Result<ChangeCounts> {
-        if self.database.columns(&self.table).await?.is_none() {
-            let sends = !baseline && changes.contains(&Change::Added);
-            return Ok(ChangeCounts {
-                added: if sends { all } else { 0 },
-                unchanged: if sends { 0 } else { all },
-                ..ChangeCounts::default()
-            });
-        }
-        let sending = Sending {
-            changes: changes.to_vec(),
-            ..Sending::default()
-        };
-        self.counted(&self.comparison.counted(&sending), all).await
-    }
-
-    /// How many rows are of which kind, as a query counts them.
-    async fn counted(&self, query: &str, all: u64) -> Result<ChangeCounts> {
-        let mut counts = ChangeCounts::default();
-        for row in self.rows(query).await? {
-            let values: Vec<String> = row.iter().map(|(_, value)| value.to_text()).collect();
-            let count = values.get(1).map_or(0, |count| number(count));
-            match values.first().map(String::as_str) {
-                Some("added") => counts.added = count,
-                Some("changed") => counts.changed = count,
-                _ => counts.removed = count,
-            }
-        }
-        counts.unchanged = all.saturating_sub(counts.added + counts.changed);
-        Ok(counts)
     }
 
     async fn begin_pending(&self, id: &str, at: &str) -> Result<()> {
@@ -306,11 +200,18 @@ impl Snapshot {
     /// The database's.
     pub async fn compare(&self, sending: &Sending, (id, at): (Uuid, &str), all: u64) -> Result<ChangeCounts> {
         let id = id.to_string();
-        self.begin_pending(&id, at).await?;
         let pending = self.comparison.pending(sending, (&id, at));
+        // What is computed has the type of the columns it is computed from; not to these databases.
+        let mode = match self.database.dialect() {
+            Dialect::Sqlite | Dialect::MySql => {
+                self.begin_pending(&id, at).await?;
+                WriteMode::Append
+            }
+            _ => WriteMode::Replace,
+        };
         let compared = self
             .database
-            .transform(&pending, &self.pending_table(), WriteMode::Append)
+            .transform(&pending, &self.pending_table(), mode)
             .await;
         compared.map_err(|e| {
             e.context("comparing rows with what was sent").help(
@@ -432,11 +333,11 @@ impl Snapshot {
         )
     }
 
-    async fn rows(&self, sql: &str) -> Result<Vec<Row>> {
+    pub(super) async fn rows(&self, sql: &str) -> Result<Vec<Row>> {
         rows(&*self.database, sql).await
     }
 
-    async fn numbers(&self, sql: &str) -> Result<Vec<u64>> {
+    pub(super) async fn numbers(&self, sql: &str) -> Result<Vec<u64>> {
         numbers(&*self.database, sql).await
     }
 }

@@ -200,3 +200,20 @@ fn mistakes_are_told_before_a_run() {
         .sequor(&["run", "fill", "--full"])
         .fails(2, &["--full is for steps that send only changes"]);
 }
+
+#[test]
+fn an_answer_without_what_is_kept_is_told() {
+    let api = Api::start();
+    let project = project(
+        &api,
+        SQLITE,
+        &each("").replace("keep_response: id", "keep_response: number"),
+    );
+    fill(&project, &[(1, "a"), (2, "b")]);
+    let ran = project.run("main");
+    assert!(
+        ran.all().contains("the answers to 2 new rows have no `number`"),
+        "{}",
+        ran.all()
+    );
+}

@@ -16,7 +16,7 @@ fn what_is_kept_is_shown_and_forgotten() {
         listed.stdout.trim(),
         r#"{"step":"orders","table":"wh.orders","partition":"","covered":[["2024-01-01T00:00:00Z","2024-01-05T00:00:00Z"]]}"#
     );
-    state(&["reset", "main", "order"]).fails(2, &["no incremental step `order`"]);
+    state(&["reset", "main", "order"]).fails(2, &["no step `order` that keeps a state"]);
     assert!(
         state(&["reset", "main", "orders"])
             .stderr

@@ -1,10 +1,12 @@
 //! One sending: its rows, and how each of them ended.
 
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures::stream::BoxStream;
-use sequor_planner::ops::DataPath;
+use sequor_planner::ops::{Change, DataPath};
 
 use super::items::{Item, Part, items};
 use crate::changes::{Ended, Snapshot};
@@ -35,6 +37,10 @@ pub struct Pass {
     /// What is kept of an answer.
     pub keeps: Option<DataPath>,
     noted: Mutex<Noted>,
+    /// Rows of whose answers something is kept, until they count as sent.
+    answered: Mutex<HashSet<u64>>,
+    /// New rows of whose answers nothing could be kept.
+    unanswered: AtomicU64,
     /// The snapshot is written by one at a time.
     writing: tokio::sync::Mutex<()>,
 }
@@ -74,6 +80,8 @@ impl Pass {
             scope,
             keeps,
             noted: Mutex::new(Noted::new()),
+            answered: Mutex::default(),
+            unanswered: AtomicU64::new(0),
             writing: tokio::sync::Mutex::new(()),
         }
     }
@@ -108,6 +116,11 @@ impl Pass {
     pub fn sent(&self, item: &Item, rejections: &[Rejection]) {
         let Some(part) = &item.part else { return };
         let sent = sent_rows(&item.value, part, rejections);
+        if self.keeps.is_some() && &*part.change == Change::Added.name() {
+            let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
+            let lacking = sent.iter().filter(|row| !answered.remove(row)).count();
+            self.unanswered.fetch_add(lacking as u64, Ordering::Relaxed);
+        }
         self.noted().sent.extend(sent);
     }
 
@@ -143,8 +156,25 @@ impl Pass {
                 Error::new(ErrorKind::Data, message).help("name the id alone, like `keep_response: data.id`")
             );
         }
+        self.answered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(number);
         self.noted().answers.push((number, text));
         Ok(())
+    }
+
+    /// Returns what is reported when all is sent.
+    pub fn warning(&self, step: &str) -> Option<String> {
+        let path = self.keeps.as_ref()?;
+        let rows = match self.unanswered.load(Ordering::Relaxed) {
+            0 => return None,
+            1 => "the answer to 1 new row has".to_string(),
+            n => format!("the answers to {n} new rows have"),
+        };
+        Some(format!(
+            "{step}: {rows} no `{path}`: nothing is kept of them, and `kept_response` is null"
+        ))
     }
 
     /// Writes what is known into the snapshot, from time to time.

@@ -10,6 +10,7 @@ use super::checkpoint::{Checkpoint, Exchange};
 use super::rejects::Rejects;
 use super::row_order::RowOrder;
 use crate::error::Result;
+use crate::exchange::Response;
 use crate::exec::api::Api;
 use crate::exec::changes::{Item, Pass};
 use crate::exec::context::StepContext;
@@ -132,6 +133,17 @@ impl RequestContext {
     pub fn asked(&self, at: u64) {
         if let Some(round) = &self.round {
             round.done(at);
+        }
+    }
+
+    /// Keeps what a step that sends only changes keeps of an answer.
+    ///
+    /// # Errors
+    /// More than can be kept.
+    pub fn answered(&self, row: u64, response: &Response) -> Result<()> {
+        match self.pass.as_ref().filter(|_| !response.made_up) {
+            Some(pass) => pass.answered(row, &response.body),
+            None => Ok(()),
         }
     }
 

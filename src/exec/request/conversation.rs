@@ -144,11 +144,7 @@ async fn take(
         }
         _ => {}
     }
-    if let Some(pass) = &context.pass
-        && !response.made_up
-    {
-        pass.answered(exchange.row, &response.body)?;
-    }
+    context.answered(exchange.row, response)?;
     let taken = response::take(context, scope, own, response.clone(), exchange.row).await;
     context.outcome.taken.store(true, Ordering::Relaxed);
     let taken = match (taken, &context.step.run.dry) {

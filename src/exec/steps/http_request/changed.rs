@@ -16,9 +16,10 @@ pub async fn run(changed: &Changed<'_>, step: &StepContext, http: &HttpStep) -> 
         let pass = send(step, http, pass).await?;
         pass.forget().await?;
     }
-    let pass = send(step, http, changed.compare().await?).await?;
+    let (pass, doubts) = changed.compare().await?;
+    let pass = send(step, http, pass).await?;
     changed.end(&pass).await?;
-    changed.none_in_doubt().await
+    changed.none_in_doubt(doubts).await
 }
 
 /// Sends rows, and notes which were whatever happens to the others.
@@ -28,5 +29,9 @@ async fn send(step: &StepContext, http: &HttpStep, pass: Pass) -> Result<Arc<Pas
     let noted = pass.flush().await;
     sent?;
     noted?;
+    // What a dry run makes up answers nothing.
+    if let Some(warning) = pass.warning(step.id()).filter(|_| step.run.dry.is_none()) {
+        step.warn(warning).await;
+    }
     Ok(pass)
 }

@@ -1,0 +1,116 @@
+//! What is counted before anything is sent: rows, keys, what was sent, what has changed.
+
+use sequor_planner::ops::Change;
+
+use super::comparison::Sending;
+use super::numbers::number;
+use super::snapshot::Snapshot;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::ChangeCounts;
+
+/// What a snapshot knows of rows that were sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sent {
+    pub rows: u64,
+    pub in_doubt: u64,
+    /// Rows that another request has sent.
+    pub by_others: u64,
+    /// Rows with another key.
+    pub other_key: u64,
+}
+
+impl Snapshot {
+    /// Counts what was sent.
+    ///
+    /// # Errors
+    /// The database's; rows that were sent by another key.
+    pub async fn sent(&self) -> Result<Sent> {
+        let counts = self.numbers(&self.comparison.counted_sent()).await?;
+        let [rows, in_doubt, by_others, other_key] = counts.as_slice() else {
+            return Ok(Sent::default());
+        };
+        if *other_key > 0 {
+            return Err(self.other_key());
+        }
+        Ok(Sent {
+            rows: *rows,
+            in_doubt: *in_doubt,
+            by_others: *by_others,
+            other_key: *other_key,
+        })
+    }
+
+    /// Sees to it that each row has a key, and no other row has the same. How many rows there are.
+    ///
+    /// # Errors
+    /// Rows without a key, or with the same; the database's.
+    pub async fn check_keys(&self) -> Result<u64> {
+        let counts = self.numbers(&self.comparison.counted_rows()).await?;
+        let count = |at: usize| counts.get(at).copied().unwrap_or(0);
+        let (all, nulls, same) = (count(0), count(1), count(2));
+        let keys: Vec<&str> = self
+            .comparison
+            .columns
+            .iter()
+            .filter(|column| column.is_key)
+            .map(|column| column.name.as_str())
+            .collect();
+        let keys = keys.join(", ");
+        let help = "nothing was sent: `changes.key` names columns that tell each row from all others";
+        if nulls > 0 {
+            let message = format!("{nulls} of {all} rows have no key ({keys} is null)");
+            return Err(Error::new(ErrorKind::Data, message).help(help));
+        }
+        if same > 0 {
+            let same = self.rows(&self.comparison.same_keys()).await?;
+            let shown = same.iter().map(|row| {
+                let mut values: Vec<String> = row.iter().map(|(_, value)| value.to_text()).collect();
+                let count = values.pop().unwrap_or_default();
+                format!("{} ({count} rows)", values.join(", "))
+            });
+            let message = format!(
+                "several rows have the same key {keys}: {}",
+                shown.collect::<Vec<_>>().join("; ")
+            );
+            return Err(Error::new(ErrorKind::Data, message).help(help));
+        }
+        Ok(all)
+    }
+
+    /// Counts what would be sent, of `all` rows; nothing is written. `baseline`: whether all rows would count as sent, where
+    /// nothing was.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn estimate(&self, changes: &[Change], baseline: bool, all: u64) -> Result<ChangeCounts> {
+        if self.database.columns(&self.table).await?.is_none() {
+            let sends = !baseline && changes.contains(&Change::Added);
+            return Ok(ChangeCounts {
+                added: if sends { all } else { 0 },
+                unchanged: if sends { 0 } else { all },
+                ..ChangeCounts::default()
+            });
+        }
+        let sending = Sending {
+            changes: changes.to_vec(),
+            ..Sending::default()
+        };
+        self.counted(&self.comparison.counted(&sending), all).await
+    }
+
+    /// How many rows are of which kind, as a query counts them.
+    pub(super) async fn counted(&self, query: &str, all: u64) -> Result<ChangeCounts> {
+        let mut counts = ChangeCounts::default();
+        for row in self.rows(query).await? {
+            let values: Vec<String> = row.iter().map(|(_, value)| value.to_text()).collect();
+            let count = values.get(1).map_or(0, |count| number(count));
+            match values.first().map(String::as_str) {
+                Some("added") => counts.added = count,
+                Some("changed") => counts.changed = count,
+                _ => counts.removed = count,
+            }
+        }
+        counts.unchanged = all.saturating_sub(counts.added + counts.changed);
+        Ok(counts)
+    }
+}

@@ -1,0 +1,212 @@
+//! The difference between rows and what was sent of them, as a query.
+
+use sequor_planner::Dialect;
+use sequor_planner::ops::Change;
+
+use super::columns::Compared;
+use super::comparison::{Comparison, IN_DOUBT, REMOVED, Sending, UNSURE};
+use super::names::text;
+
+impl Comparison {
+    /// The rows that are sent, with what became of them.
+    pub(super) fn changes(&self, sending: &Sending) -> String {
+        let names = &self.names;
+        let here = format!(
+            "(SELECT {}, 1 AS {} FROM {}) s",
+            self.list(""),
+            names.meta("here"),
+            names.rows
+        );
+        let known = ["change", "status", "at", "definition", "response"]
+            .map(|name| names.meta(name))
+            .join(", ");
+        let there = format!(
+            "(SELECT {}, {known}, 1 AS {} FROM {} WHERE {} = '{}') t",
+            self.list(""),
+            names.meta("there"),
+            names.snapshot,
+            names.meta("scope"),
+            self.scope
+        );
+        let same = self
+            .keys()
+            .map(|key| format!("s.{key} = t.{key}"))
+            .collect::<Vec<_>>()
+            .join(" AND ");
+        let wanted = |change: Change| sending.changes.contains(&change);
+        let [added, changed, removed] = self.conditions(sending);
+        let mut of_rows = Vec::new();
+        of_rows.extend(wanted(Change::Added).then(|| added.clone()));
+        of_rows.extend(wanted(Change::Changed).then_some(changed));
+        let of_rows = of_rows.join(" OR ");
+        let select = self.compared(sending, &added);
+        let both = |join: &str| format!("{select} FROM {here} {join} JOIN {there} ON {same}");
+        match (wanted(Change::Removed), of_rows.is_empty()) {
+            (false, _) => format!("{} WHERE {of_rows}", both("LEFT")),
+            (true, true) => self.removed(sending, &there),
+            // One pass over both.
+            (true, false)
+                if matches!(
+                    self.dialect(),
+                    Dialect::DuckDb | Dialect::Snowflake | Dialect::Staging
+                ) =>
+            {
+                format!("{} WHERE {of_rows} OR {removed}", both("FULL"))
+            }
+            // MySQL has no FULL JOIN; PostgreSQL computes it by one process alone, SQLite row by row.
+            (true, false) => format!(
+                "{} WHERE {of_rows} UNION ALL {}",
+                both("LEFT"),
+                self.removed(sending, &there)
+            ),
+        }
+    }
+
+    /// The rows that are gone, with what was sent of them.
+    fn removed(&self, sending: &Sending, there: &str) -> String {
+        let names = &self.names;
+        let rows = &names.rows;
+        let keys: Vec<String> = self.keys().collect();
+        let prefixed = |prefix: &str| {
+            keys.iter()
+                .map(|key| format!("{prefix}{key}"))
+                .collect::<Vec<_>>()
+        };
+        let gone = match self.dialect() {
+            // An index of the keys is made for it, whatever the tables have.
+            Dialect::MySql | Dialect::Sqlite => {
+                format!(
+                    "({}) NOT IN (SELECT {} FROM {rows})",
+                    prefixed("t.").join(", "),
+                    keys.join(", ")
+                )
+            }
+            _ => {
+                let same = keys.iter().map(|key| format!("s.{key} = t.{key}"));
+                format!(
+                    "NOT EXISTS (SELECT 1 FROM (SELECT {} FROM {rows}) s WHERE {})",
+                    keys.join(", "),
+                    same.collect::<Vec<_>>().join(" AND ")
+                )
+            }
+        };
+        let change = format!("'{}'", Change::Removed.name());
+        let meta = self.meta(&change, &self.place(sending, Change::Removed));
+        format!(
+            "SELECT {}, {meta} FROM {there} WHERE {} AND {gone}",
+            self.list("t."),
+            self.known(sending)
+        )
+    }
+
+    /// Where rows stand among those that are sent.
+    fn place(&self, sending: &Sending, change: Change) -> String {
+        let place = sending.changes.iter().position(|known| *known == change);
+        place.unwrap_or_default().to_string()
+    }
+
+    /// What stands behind the values of a row.
+    fn meta(&self, change: &str, order: &str) -> String {
+        let names = &self.names;
+        let dialect = self.dialect();
+        let or_nothing = |name: &str| text(dialect, &format!("COALESCE(t.{}, '')", names.meta(name)));
+        let meta = [
+            (text(dialect, change), "change"),
+            (order.to_string(), "order"),
+            (or_nothing("at"), "sent_at"),
+            (or_nothing("response"), "response"),
+        ];
+        let meta = meta.map(|(value, name)| format!("{value} AS {}", names.meta(name)));
+        meta.join(", ")
+    }
+
+    /// The values of a row: of a removed one, those that were sent.
+    fn compared(&self, sending: &Sending, added: &str) -> String {
+        let names = &self.names;
+        let here = format!("s.{}", names.meta("here"));
+        let values = self.columns.iter().map(|column| {
+            let name = names.quote(&column.name);
+            format!("CASE WHEN {here} IS NULL THEN t.{name} ELSE s.{name} END AS {name}")
+        });
+        let values = values.collect::<Vec<_>>().join(", ");
+        let each = |of: &dyn Fn(Change) -> String| {
+            format!(
+                "CASE WHEN {here} IS NULL THEN {} WHEN {added} THEN {} ELSE {} END",
+                of(Change::Removed),
+                of(Change::Added),
+                of(Change::Changed)
+            )
+        };
+        let change = each(&|change| format!("'{}'", change.name()));
+        let order = each(&|change| self.place(sending, change));
+        format!("SELECT {values}, {}", self.meta(&change, &order))
+    }
+
+    /// Which rows of what was sent the API has, as far as they are looked at.
+    fn known(&self, sending: &Sending) -> String {
+        let status = format!("t.{}", self.names.meta("status"));
+        let held = match sending.in_doubt {
+            true => String::new(),
+            false => format!(" AND {status} <> '{IN_DOUBT}'"),
+        };
+        format!("{status} <> '{REMOVED}'{held}")
+    }
+
+    /// Which rows are added, changed and removed.
+    fn conditions(&self, sending: &Sending) -> [String; 3] {
+        let of = |name: &str| format!("t.{}", self.names.meta(name));
+        let (status, change) = (of("status"), of("change"));
+        let (there, here) = (of("there"), format!("s.{}", self.names.meta("here")));
+        let again = match sending.in_doubt {
+            true => format!("{status} IN ('{UNSURE}', '{IN_DOUBT}')"),
+            false => format!("{status} = '{UNSURE}'"),
+        };
+        // Whether the API has them is not known: most likely what was asked for was done.
+        let made_again = format!("{again} AND {change} <> 'changed'");
+        let added =
+            format!("({here} IS NOT NULL AND ({there} IS NULL OR {status} = '{REMOVED}' OR ({made_again})))");
+        let known = self.known(sending);
+        let mut differs: Vec<String> = self
+            .columns
+            .iter()
+            .filter_map(|column| Some(format!("({})", self.differs(column)?)))
+            .collect();
+        differs.push(again.clone());
+        if sending.resend {
+            differs.push(format!("{} <> '{}'", of("definition"), self.definition));
+        }
+        if sending.full {
+            differs = vec!["1 = 1".into()];
+        }
+        let changed = format!(
+            "({here} IS NOT NULL AND {there} IS NOT NULL AND {known} AND NOT ({made_again}) AND ({}))",
+            differs.join(" OR ")
+        );
+        [added, changed, format!("({here} IS NULL AND {known})")]
+    }
+
+    /// Tells whether a column is another one than it was; none where it is not compared.
+    fn differs(&self, column: &Compared) -> Option<String> {
+        let name = self.names.quote(&column.name);
+        let (a, b) = (format!("s.{name}"), format!("t.{name}"));
+        // Names that are the same but for their case are one key to some databases, and another text to the API.
+        let folds = matches!(self.dialect(), Dialect::MySql | Dialect::Sqlite);
+        if !(column.is_compared || (column.is_key && column.is_text && folds)) {
+            return None;
+        }
+        Some(match (self.dialect(), column.is_text) {
+            (Dialect::MySql, true) => format!("NOT (CAST({a} AS BINARY) <=> CAST({b} AS BINARY))"),
+            (Dialect::MySql, false) => format!("NOT ({a} <=> {b})"),
+            // Whatever order the column sorts in: `NOCASE` takes two texts for one.
+            (Dialect::Sqlite, true) => format!("CAST({a} AS BLOB) IS DISTINCT FROM CAST({b} AS BLOB)"),
+            // `json` and others have no equality.
+            (Dialect::Postgres, true) => format!("CAST({a} AS text) IS DISTINCT FROM CAST({b} AS text)"),
+            (Dialect::Generic, _) => {
+                format!(
+                    "({a} <> {b} OR ({a} IS NULL AND {b} IS NOT NULL) OR ({a} IS NOT NULL AND {b} IS NULL))"
+                )
+            }
+            _ => format!("{a} IS DISTINCT FROM {b}"),
+        })
+    }
+}
