@@ -20,6 +20,8 @@ const MORE: &[(&str, &str)] = &[
     ("", r#"no_rows: ["select * from stage.orders where total < 0"]"#),
     ("", "type: text"),
     ("", "key_path: keys/service_account.pem"),
+    ("changes", "columns: [name, revenue]"),
+    ("snapshot", "namespace: sync"),
     ("auth_of_type_oauth2", "expires_in: 1h"),
     ("auth_of_type_session_token", "expires_in: 20m"),
     ("auth_of_type_jwt", "expires_in: 5m"),

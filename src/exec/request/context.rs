@@ -160,10 +160,10 @@ impl RequestContext {
     /// A row that is no data.
     pub fn exchange_about(&self, row: u64, item: &Item) -> Result<Exchange> {
         let mut exchange = self.exchange(row);
-        if let Some(pass) = &self.pass {
-            if self.http.request.request.idempotency_key.is_some() {
-                exchange.identity = pass.identity(item)?;
-            }
+        if let Some(pass) = &self.pass
+            && self.http.request.request.idempotency_key.is_some()
+        {
+            exchange.identity = pass.identity(item)?;
         }
         Ok(exchange)
     }
