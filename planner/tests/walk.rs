@@ -154,7 +154,7 @@ pub fn examples() -> Vec<(&'static str, Json)> {
         json!({"op": "http_request", "id": "c",
             "for_each": {"source": "db", "table": "t", "as": "row", "changes": {"key": ["id"], "rows": ["added", "removed"], "columns": ["name"], "max_removed": "5%", "baseline": true,
                 "keep_response": "id", "snapshot": {"source": "other", "database": "d", "namespace": "n", "table": "s"}}},
-            "request": {"source": "shop", "url": "/x", "method": "PUT", "body": {}}}),
+            "request": {"source": "shop", "url": "/x", "method": "PUT", "parameters": {"gone": "{{ var('change') }}"}, "body": {"gone": "{{ var('change') }}"}}}),
     ));
     parts.push(("http_request", json!({"op": "http_request", "id": "push", "timeout": 60, "checkpoint": false, "max_rejects": "5%", "on_error": "reject",
         "mock": {"status": 201, "headers": {"a": "b"}, "json": {"id": 1}},

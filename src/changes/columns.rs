@@ -63,7 +63,18 @@ pub async fn columns_of(database: &dyn Database, rows: &str, wanted: &Wanted<'_>
     let (kept, compared) = (of(wanted.kept)?, of(wanted.compared)?);
     let each = fields.iter().enumerate();
     let columns = each.filter(|(at, _)| key.contains(at) || kept.contains(at) || compared.contains(at));
+    let columns: Vec<_> = columns.collect();
+    // What is compared is kept in a table, and not every database keeps lists.
+    if let Some((_, field)) = columns.iter().find(|(_, field)| is_list(field.data_type())) {
+        let message = format!(
+            "column `{}` is a list, which can't be compared with what was sent",
+            field.name()
+        );
+        return Err(Error::new(ErrorKind::Data, message)
+            .help("read another column, or make a text of it by a `query`"));
+    }
     Ok(columns
+        .into_iter()
         .map(|(at, field)| Compared {
             name: field.name().clone(),
             is_text: matches!(
@@ -74,4 +85,11 @@ pub async fn columns_of(database: &dyn Database, rows: &str, wanted: &Wanted<'_>
             is_compared: compared.contains(&at) && !key.contains(&at),
         })
         .collect())
+}
+
+fn is_list(kind: &DataType) -> bool {
+    matches!(
+        kind,
+        DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(..) | DataType::Map(..)
+    )
 }

@@ -32,15 +32,12 @@ pub struct Sending {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
     Sent,
-    /// Nobody knows whether they were sent, and they may be sent again: they are, or taken back where they are gone.
-    Unsure,
     /// Nobody knows whether they were sent, and they must not be sent twice.
     InDoubt,
 }
 
 pub const REMOVED: &str = "removed";
 pub const IN_DOUBT: &str = "in_doubt";
-pub const UNSURE: &str = "unsure";
 
 impl Comparison {
     pub(super) fn dialect(&self) -> Dialect {
@@ -177,7 +174,6 @@ impl Comparison {
                 );
                 text(self.dialect(), &sent)
             }
-            Ended::Unsure => self.literal(UNSURE),
             Ended::InDoubt => self.literal(IN_DOUBT),
         };
         // What may have been sent is sent again as the same: by its idempotency key the API knows it.

@@ -4,7 +4,7 @@ use sequor_planner::Dialect;
 use sequor_planner::ops::Change;
 
 use super::columns::Compared;
-use super::comparison::{Comparison, IN_DOUBT, REMOVED, Sending, UNSURE};
+use super::comparison::{Comparison, IN_DOUBT, REMOVED, Sending};
 use super::names::text;
 
 impl Comparison {
@@ -157,29 +157,38 @@ impl Comparison {
         let of = |name: &str| format!("t.{}", self.names.meta(name));
         let (status, change) = (of("status"), of("change"));
         let (there, here) = (of("there"), format!("s.{}", self.names.meta("here")));
-        let again = match sending.in_doubt {
-            true => format!("{status} IN ('{UNSURE}', '{IN_DOUBT}')"),
-            false => format!("{status} = '{UNSURE}'"),
-        };
         // Whether the API has them is not known: most likely what was asked for was done.
-        let made_again = format!("{again} AND {change} <> 'changed'");
-        let added =
-            format!("({here} IS NOT NULL AND ({there} IS NULL OR {status} = '{REMOVED}' OR ({made_again})))");
+        let in_doubt = format!("{status} = '{IN_DOUBT}'");
+        let made_again = match sending.in_doubt {
+            true => format!("({in_doubt} AND {change} <> 'changed')"),
+            false => "1 = 0".to_string(),
+        };
+        let added = match sending.full && !sending.changes.contains(&Change::Changed) {
+            // Every row is sent, and all that are sent are new ones.
+            true => format!("({here} IS NOT NULL AND ({there} IS NULL OR NOT {in_doubt}))"),
+            false => {
+                format!(
+                    "({here} IS NOT NULL AND ({there} IS NULL OR {status} = '{REMOVED}' OR {made_again}))"
+                )
+            }
+        };
         let known = self.known(sending);
         let mut differs: Vec<String> = self
             .columns
             .iter()
             .filter_map(|column| Some(format!("({})", self.differs(column)?)))
             .collect();
-        differs.push(again.clone());
+        if sending.in_doubt {
+            differs.push(in_doubt);
+        }
         if sending.resend {
             differs.push(format!("{} <> '{}'", of("definition"), self.definition));
         }
-        if sending.full {
-            differs = vec!["1 = 1".into()];
+        if sending.full || differs.is_empty() {
+            differs = vec![if sending.full { "1 = 1" } else { "1 = 0" }.to_string()];
         }
         let changed = format!(
-            "({here} IS NOT NULL AND {there} IS NOT NULL AND {known} AND NOT ({made_again}) AND ({}))",
+            "({here} IS NOT NULL AND {there} IS NOT NULL AND {known} AND NOT {made_again} AND ({}))",
             differs.join(" OR ")
         );
         [added, changed, format!("({here} IS NULL AND {known})")]

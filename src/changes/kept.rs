@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::comparison::{IN_DOUBT, REMOVED};
-use super::names::{Names, beside};
+use super::names::{Names, beside, is_own};
 use super::numbers::numbers;
+use crate::batch::column::Column;
 use crate::error::Result;
 use crate::sources::database::{Database, TableName};
 
@@ -54,25 +55,32 @@ impl Kept {
     /// # Errors
     /// The database's.
     pub async fn forget(&self) -> Result<bool> {
-        let others =
-            ["_pending", "_answers", "_rows"].map(|behind| beside(&*self.database, &self.table, behind));
+        let others = ["_pending", "_answers", "_sequor_rows"]
+            .map(|behind| beside(&*self.database, &self.table, behind));
         for table in others {
-            if self.database.columns(&table).await?.is_some() {
+            let there = self.database.columns(&table).await?;
+            let is_own = |columns: &[Column]| {
+                table.table.ends_with(&self.database.fold("_sequor_rows")) || is_own(&*self.database, columns)
+            };
+            if there.is_some_and(|columns| is_own(&columns)) {
                 self.drop(&table).await?;
             }
         }
-        if self.database.columns(&self.table).await?.is_none() {
+        let Some((rows, _)) = self.count().await? else {
             return Ok(false);
-        }
-        let (snapshot, scope) = (&self.names.snapshot, self.names.meta("scope"));
-        let delete = format!("DELETE FROM {snapshot} WHERE {scope} = '{}'", self.scope);
-        self.database.execute(&delete).await?;
-        // Another step may keep its rows there, too.
-        let left = numbers(&*self.database, &format!("SELECT count(*) AS a FROM {snapshot}")).await?;
-        if left.first() == Some(&0) {
-            self.drop(&self.table).await?;
-        }
-        Ok(true)
+        };
+        // When each was sent stays: a row that is sent anew is no repetition of what was sent then.
+        let (snapshot, scope, status) = (
+            &self.names.snapshot,
+            self.names.meta("scope"),
+            self.names.meta("status"),
+        );
+        let forget = format!(
+            "UPDATE {snapshot} SET {status} = '{REMOVED}' WHERE {scope} = '{}'",
+            self.scope
+        );
+        self.database.execute(&forget).await?;
+        Ok(rows > 0)
     }
 
     async fn drop(&self, table: &TableName) -> Result<()> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use sequor_planner::Dialect;
 
+use crate::batch::column::Column;
 use crate::sources::database::{Database, TableName};
 
 /// The names in statements about a snapshot, as SQL.
@@ -63,6 +64,12 @@ pub fn beside(database: &dyn Database, table: &TableName, behind: &str) -> Table
         table: format!("{}{}", table.table, database.fold(behind)),
         ..table.clone()
     }
+}
+
+/// Tells whether a table is one of what was, or is being sent, and nobody else's.
+pub fn is_own(database: &dyn Database, columns: &[Column]) -> bool {
+    let named = |name: &str| columns.iter().any(|column| column.name == database.fold(name));
+    named("_sequor_scope") || named("_sequor_sync") || (named("_sequor_n") && named("_sequor_response"))
 }
 
 /// Returns an expression as a text that may become longer: a table made of a constant has no room for others.

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::columns::{Compared, Wanted, columns_of};
 use super::comparison::{Comparison, Ended, Sending};
 use super::ended::ranges;
-use super::names::{Names, beside};
+use super::names::{Names, beside, is_own};
 use super::numbers::{numbers, rows};
 use crate::batch::column::Column;
 use crate::error::{Error, ErrorKind, Result};
@@ -81,7 +81,8 @@ impl Snapshot {
     /// The database's; a key that is another one by now.
     pub async fn left(&self) -> Result<Option<(Uuid, Snapshot)>> {
         let pending = self.pending_table();
-        let Some(there) = self.database.columns(&pending).await? else {
+        let there = self.database.columns(&pending).await?;
+        let Some(there) = there.filter(|columns| is_own(&*self.database, columns)) else {
             return Ok(None);
         };
         let names = &self.comparison.names;
@@ -141,12 +142,30 @@ impl Snapshot {
         WriteMode::Upsert(self.comparison.key())
     }
 
+    /// Sees to it that no table of others has the name of one that is made.
+    ///
+    /// # Errors
+    /// There is one.
+    async fn check_names(&self) -> Result<()> {
+        for table in [self.table.clone(), self.pending_table(), self.answers_table()] {
+            let there = self.database.columns(&table).await?;
+            if there.is_some_and(|columns| !is_own(&*self.database, &columns)) {
+                let message =
+                    format!("`{table}` is a table of its own, and none of what was sent: nothing was sent");
+                return Err(Error::new(ErrorKind::Project, message)
+                    .help("name another one: `snapshot: {table: ...}` in `changes`"));
+            }
+        }
+        Ok(())
+    }
+
     /// Makes it where it is not there, and gives it the columns that it lacks. `baseline`: when all rows count as sent, where it
     /// is new and that is wanted. Whether they do.
     ///
     /// # Errors
     /// The database's.
     pub async fn make(&self, baseline: Option<&str>) -> Result<bool> {
+        self.check_names().await?;
         let Some(there) = self.database.columns(&self.table).await? else {
             let query = match baseline {
                 Some(at) => self.comparison.all_sent(at),
@@ -215,7 +234,7 @@ impl Snapshot {
             .await;
         compared.map_err(|e| {
             e.context("comparing rows with what was sent").help(
-                "where a column has another type than before: sequor state reset FLOW STEP forgets what was sent",
+                "where a column has another type than before, drop the table of what was sent: all rows count as added then",
             )
         })?;
         self.counted(&self.comparison.counted_pending(), all).await

@@ -77,6 +77,13 @@ pub struct Compiled {
     pub findings: Vec<Diagnostic>,
 }
 
+impl Compiled {
+    /// Returns the names of the project and of the environment in use.
+    pub fn names(&self) -> (&str, Option<&str>) {
+        (&self.plan.project, self.loaded.project.env.as_deref())
+    }
+}
+
 impl Project {
     /// Reads the files of a project into a compiler. `d` gets what is wrong with them; none where nothing can be compiled. What
     /// is kept in a database is not read yet: [`Loaded::connected`].

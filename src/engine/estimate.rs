@@ -113,7 +113,7 @@ async fn changes(parts: &Parts, compiled: &Compiled, id: &str, http: &HttpStep) 
             kept: http.row_columns.as_ref(),
             compared: synced.columns.as_ref(),
         },
-        scope: scope_of(&compiled.plan.project, &compiled.plan.flow, id),
+        scope: scope_of(compiled.names(), &compiled.plan.flow, id),
         definition: String::new(),
     };
     let snapshot = Snapshot::of(database, table, of).await.ok()?;

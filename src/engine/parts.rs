@@ -179,6 +179,7 @@ impl Parts {
         Arc::new(Run {
             operations: Arc::new(options.preview.clone()),
             compiler: loaded.compiler.clone(),
+            environment: loaded.project.env.clone(),
             in_order: plan.in_order,
             plan: plan.clone(),
             dry: options.dry_run.as_ref().map(|dry_run| dry_run.dry.clone()),

@@ -170,7 +170,7 @@ impl Session {
         for (step, source, table) in snapshots(compiled, None) {
             let found = async {
                 let (database, name) = found(&parts, &step, &table).await?;
-                let scope = scope_of(&compiled.plan.project, &compiled.plan.flow, &step);
+                let scope = scope_of(compiled.names(), &compiled.plan.flow, &step);
                 let kept = Kept::new(database, name, scope);
                 let table = format!("{source}.{}", kept.table);
                 let sent = kept.count().await?;
@@ -199,7 +199,7 @@ impl Session {
         let mut count = 0;
         for (step, _, table) in snapshots(compiled, step) {
             let (database, name) = found(parts, &step, &table).await?;
-            let scope = scope_of(&compiled.plan.project, &compiled.plan.flow, &step);
+            let scope = scope_of(compiled.names(), &compiled.plan.flow, &step);
             count += u64::from(Kept::new(database, name, scope).forget().await?);
         }
         Ok(count)

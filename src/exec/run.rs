@@ -68,6 +68,8 @@ pub struct Run {
     pub compiler: Arc<Compiler>,
     /// Whether steps and requests go one by one.
     pub in_order: bool,
+    /// The environment in use.
+    pub environment: Option<String>,
     /// What outlives it; none: a run that is only looked at.
     pub state: Option<Store>,
     /// What a dry run knows; none: it is none.

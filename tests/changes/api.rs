@@ -17,6 +17,8 @@ pub struct World {
     pub contacts: BTreeMap<String, Contact>,
     /// Keys that are refused.
     pub refuses: BTreeSet<String>,
+    /// Keys at which the server fails, when all is done.
+    pub fails: BTreeSet<String>,
     /// Keys that were removed which it never had.
     pub strangers: Vec<String>,
     /// The first answer for an idempotency key.
@@ -81,8 +83,9 @@ impl World {
                 }
                 self.ids += 1;
                 self.made += 1;
+                let fails = self.fails.contains(&key);
                 self.contacts.insert(key, (self.ids, text(&body["name"])));
-                (201, json!({"id": self.ids}))
+                (if fails { 500 } else { 201 }, json!({"id": self.ids}))
             }
         }
     }

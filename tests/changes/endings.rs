@@ -121,3 +121,49 @@ fn answers_of_a_run_that_was_killed_are_in_their_table() {
         ["40|40"]
     );
 }
+
+#[test]
+fn a_row_that_was_under_way_and_has_changed_since_is_made_once() {
+    let api = Api::start();
+    let step = made("idempotency_key: true")
+        .replace("rows: [added]", "rows: [added, changed]")
+        .replace(
+            "method: POST",
+            "method: \"{{ 'POST' if var('change') == 'added' else 'PUT' }}\"",
+        )
+        .replace(
+            "url: /contacts",
+            "url: \"/contacts/{{ '' if var('change') == 'added' else var('customer')['id'] }}\"",
+        );
+    let project = project(&api, SQLITE, &step);
+    fill(&project, &rows());
+    api.change(|world| world.delay = Duration::from_millis(40));
+    killed(&project, &api, 12);
+    let edited: Vec<(u32, &str)> = (1..=40).map(|id| (id, "b")).collect();
+    fill(&project, &edited);
+    let ran = project.run("main");
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    assert!(!ran.all().contains("warning"), "{}", ran.all());
+    assert_eq!(api.change(|world| world.made), 40);
+    assert!(api.contacts().iter().all(|contact| contact.ends_with("|b")));
+}
+
+#[test]
+fn a_row_that_a_failing_server_may_have_taken_is_in_doubt() {
+    let api = Api::start();
+    let step = made("headers: {}") + "  on_error: reject\n";
+    let project = project(&api, SQLITE, &step);
+    fill(&project, &[(1, "a"), (2, "b")]);
+    api.change(|world| world.fails.insert("2".into()));
+    project
+        .sequor(&["run", "main"])
+        .fails(1, &["1 row may have been sent", "(id: 2)"]);
+    api.asked();
+    project
+        .sequor(&["run", "main"])
+        .fails(1, &["1 row may have been sent"]);
+    assert_eq!(api.asked().len(), 0);
+    assert_eq!(project.sequor(&["run", "main", "--in-doubt", "skip"]).code, 0);
+    assert_eq!(project.run("main").code, 0);
+    assert_eq!(api.asked().len(), 0);
+}

@@ -187,6 +187,21 @@ fn mistakes_are_told_before_a_run() {
         "key: [id], rows: added, max_removed: 5",
         &["`max_removed` counts removed rows"],
     );
+    validate(
+        "changes: {key: [id], keep_response: id}",
+        "changes:",
+        &["`changes` needs `key`"],
+    );
+    validate(
+        "key: [id]",
+        "key: [id], rows: []",
+        &["`rows` names nothing that is sent"],
+    );
+    validate(
+        ", keep_response: id",
+        "",
+        &["reads `kept_response`, and nothing is kept"],
+    );
     validate("on_error: reject", "checkpoint: false", &["`checkpoint: false`"]);
     validate("  id: push\n", "", &["has no `id`"]);
     validate(
@@ -216,4 +231,102 @@ fn an_answer_without_what_is_kept_is_told() {
         "{}",
         ran.all()
     );
+}
+
+#[test]
+fn a_request_that_does_not_look_at_what_became_of_a_row_removes_none() {
+    let api = Api::start();
+    let step = each("")
+        .replace("{{ 'DELETE' if var('change') == 'removed' else 'PUT' }}", "PUT")
+        .replace(
+            "{{ var('kept_response') if var('change') == 'removed' else var('customer')['id'] }}",
+            "{{ var('customer')['id'] }}",
+        );
+    let project = project(&api, SQLITE, &step);
+    project.sequor(&["validate"]).fails(
+        2,
+        &[
+            "removed rows would be sent like the others",
+            "rows: [added, changed]",
+        ],
+    );
+}
+
+#[test]
+fn a_step_around_that_has_no_id_is_refused() {
+    let api = Api::start();
+    let project = project(&api, SQLITE, &each(""));
+    project.write("flows/around.yaml", "- {op: run_flow, flow: main}\n");
+    let says = [
+        "the step around it, `run_flow_1`, is named by its place",
+        "add an `id`",
+    ];
+    project.sequor(&["validate"]).fails(2, &says);
+    project.write("flows/around.yaml", "- {op: run_flow, id: sub, flow: main}\n");
+    assert_eq!(project.sequor(&["validate"]).code, 0);
+}
+
+#[test]
+fn a_request_is_the_same_wherever_it_stands() {
+    let api = Api::start();
+    let project = project(&api, SQLITE, &each(""));
+    fill(&project, &[(1, "a")]);
+    assert_eq!(project.run("main").code, 0);
+    project.replace(
+        "flows/main.yaml",
+        "- op: http_request",
+        "# A comment.\n\n- op: http_request",
+    );
+    project.replace("flows/main.yaml", "body: {name:", "body: {  name:");
+    let ran = project.run("main");
+    assert!(!ran.all().contains("another request"), "{}", ran.all());
+    // Where it goes is a part of it, and an environment has a book of its own.
+    project.replace(
+        "sources/api.yaml",
+        &api.server.url,
+        &format!("{}/v2", api.server.url),
+    );
+    let ran = project.run("main");
+    assert!(
+        ran.all().contains("1 row was sent by another request"),
+        "{}",
+        ran.all()
+    );
+}
+
+#[test]
+fn tables_of_others_are_left_alone() {
+    let api = Api::start();
+    let project = project(&api, SQLITE, &each(""));
+    fill(&project, &[(1, "a")]);
+    for table in ["main__push_synced", "main__push_synced_pending"] {
+        let make =
+            format!("- {{op: execute, source: wh, statement: create table {table} as select 1 as x}}\n");
+        project.write("flows/make.yaml", &make);
+        assert_eq!(project.run("make").code, 0);
+        let says = format!("`{table}` is a table of its own");
+        project
+            .sequor(&["run", "main"])
+            .fails(1, &[&says, "nothing was sent"]);
+        assert_eq!(project.rows("wh", &format!("select * from {table}")), ["1"]);
+        project.write(
+            "flows/make.yaml",
+            &format!("- {{op: execute, source: wh, statement: drop table {table}}}\n"),
+        );
+        assert_eq!(project.run("make").code, 0);
+    }
+    assert_eq!(api.asked().len(), 0);
+}
+
+#[test]
+fn a_row_that_is_forgotten_and_sent_anew_has_another_key() {
+    let api = Api::start();
+    let step = each("").replace("request:\n", "request:\n    idempotency_key: true\n");
+    let project = project(&api, SQLITE, &step);
+    fill(&project, &[(1, "a")]);
+    assert_eq!(project.run("main").code, 0);
+    api.change(|world| world.contacts.clear());
+    assert_eq!(project.sequor(&["state", "reset", "main"]).code, 0);
+    assert_eq!(project.run("main").code, 0);
+    assert_eq!(api.contacts(), ["1|a"]);
 }

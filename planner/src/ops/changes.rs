@@ -158,7 +158,13 @@ pub(super) fn read(node: &Node, d: &mut Diagnostics) -> Option<Changes> {
         }
         return None;
     }
-    let named = keys.words("rows", d).unwrap_or_default();
+    let given = keys.words("rows", d);
+    if given.as_ref().is_some_and(Vec::is_empty) {
+        let place = keys.place_of("rows").cloned();
+        d.error(Code::BadValue, place, "`rows` names nothing that is sent")
+            .help("name one or more of added, changed and removed, or leave `rows` out");
+    }
+    let named = given.unwrap_or_default();
     let found = |word: &&str| Change::ALL.into_iter().find(|change| change.name() == *word);
     let mut rows: Vec<Change> = Vec::new();
     for change in named.iter().filter_map(found) {
@@ -277,7 +283,7 @@ impl RowsOf {
 }
 
 /// A name that every database keeps, with room for what is put behind it.
-const LONGEST: NameLimit = NameLimit::Bytes(54);
+const LONGEST: NameLimit = NameLimit::Bytes(50);
 
 /// The table of what a step has sent. A name of a step may hold what no name of a table does, and be longer.
 fn table_of(flow: &str, step: &str) -> String {

@@ -212,6 +212,12 @@ fn read(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<FlowAction> {
         let batch_size = keys.whole("batch_size", d);
         let changes = match keys.node("changes") {
             Some(node) => Some(changes::read(node, d)?),
+            None if keys.has("changes") => {
+                let place = keys.place_of("changes").cloned();
+                d.error(Code::MissingKey, place, "`changes` needs `key`")
+                    .help("name the columns that tell a row from the others: `changes: {key: [id]}`");
+                return None;
+            }
             None => None,
         };
         Some(RowsOf {

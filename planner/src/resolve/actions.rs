@@ -140,9 +140,9 @@ impl Resolver<'_> {
             self.check_columns(table, planned.row_columns.as_ref());
         }
         self.check_incremental(step, &planned, frame);
-        self.check_changes(step, &planned, frame);
         self.check_url(request, source.map(|s| s.base_url.is_some()));
         let asked = http_effects::request_uses(request, source);
+        self.check_changes(step, (&planned, &asked), frame);
         self.check_paging(request, &asked, &request.request.url_place);
         found.outside = !request.is_read();
         if found.outside {

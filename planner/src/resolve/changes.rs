@@ -3,12 +3,19 @@
 use super::frame::Frame;
 use super::steps::Resolver;
 use crate::codes::Code;
-use crate::ops::FlowStep;
+use crate::expr::Uses;
+use crate::ops::{CHANGE, Change, FlowStep, KEPT_RESPONSE, OPERATIONS};
 use crate::plan::HttpStep;
+use crate::span::Place;
 
 impl Resolver<'_> {
     /// Reports what can't be known of `changes` by itself.
-    pub(super) fn check_changes(&mut self, step: &FlowStep, http: &HttpStep, frame: &Frame) {
+    pub(super) fn check_changes(
+        &mut self,
+        step: &FlowStep,
+        (http, asked): (&HttpStep, &Uses),
+        frame: &Frame,
+    ) {
         let rows = http.request.for_each.as_ref();
         let Some(changes) = rows.and_then(|rows| rows.changes.as_ref()) else {
             return;
@@ -19,12 +26,52 @@ impl Resolver<'_> {
                 .error(Code::MissingKey, step.place.clone(), message)
                 .help("add an `id`");
         }
+        self.check_names_around(frame, &changes.place);
+        let reads = |name: &str| asked.any_variable || asked.variables.contains(name);
+        let method = http.request.method();
+        let one_kind = changes.rows.len() == 1 || step.deferred.is_some();
+        if changes.rows.contains(&Change::Removed)
+            && !one_kind
+            && !reads(CHANGE)
+            && method.as_deref() != Some("DELETE")
+        {
+            let message = "removed rows would be sent like the others: the request does not look at `change`";
+            self.d
+                .error(Code::BadValue, changes.place.clone(), message)
+                .help("leave them out by `rows: [added, changed]`, or use it: `method: \"{{ 'DELETE' if var('change') == 'removed' else 'PUT' }}\"`");
+        }
+        if asked.variables.contains(KEPT_RESPONSE) && changes.keep_response.is_none() {
+            let message = "the request reads `kept_response`, and nothing is kept of answers";
+            self.d
+                .error(Code::MissingKey, changes.place.clone(), message)
+                .help("say what is kept: `keep_response: id`");
+        }
         if frame.rounds > 0 {
             let message =
                 "`changes` in a loop: each round would take the rows of the others for removed ones";
             self.d
                 .error(Code::BadValue, changes.place.clone(), message)
                 .help("use one http_request for all rows: its `for_each` takes a `query`");
+        }
+    }
+
+    /// Reports a step around one that keeps a state, whose name is its place in the flow: where that changes, the state would
+    /// be another step's.
+    pub(super) fn check_names_around(&mut self, frame: &Frame, place: &Place) {
+        let is_place = |part: &str| {
+            part.rsplit_once('_').is_some_and(|(op, number)| {
+                number.bytes().all(|digit| digit.is_ascii_digit())
+                    && (matches!(op, "block" | "run_flow")
+                        || OPERATIONS.iter().any(|(known, _)| *known == op))
+            })
+        };
+        if let Some(part) = frame.path.split('/').find(|part| is_place(part)) {
+            let message = format!(
+                "a state is kept under the step's name, and the step around it, `{part}`, is named by its place in the flow"
+            );
+            self.d
+                .error(Code::MissingKey, place.clone(), message)
+                .help("add an `id` to it: where it moves, it stays the same");
         }
     }
 }

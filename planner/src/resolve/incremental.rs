@@ -22,6 +22,7 @@ impl Resolver<'_> {
                 .error(Code::MissingKey, step.place.clone(), message)
                 .help("add an `id`");
         }
+        self.check_names_around(frame, &incremental.place);
         if frame.rounds > 0 {
             let message = "`incremental` in a loop: its rounds would share one state";
             self.d

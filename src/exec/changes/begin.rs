@@ -13,7 +13,7 @@ use crate::changes::{Of, Sending, Sent, Snapshot, Wanted, beside};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{ChangeCounts, EventKind, count, grouped};
 use crate::exec::context::StepContext;
-use crate::exec::incremental::digest;
+use crate::exec::incremental::{as_written, digest};
 use crate::exec::load::ready::load;
 use crate::exec::load::rows::{Found, found};
 use crate::exec::load::table::{relation, table_name};
@@ -34,8 +34,8 @@ pub struct Changed<'s> {
 }
 
 /// Returns what tells a step's rows in a snapshot from those of others.
-pub fn scope_of(project: &str, flow: &str, step: &str) -> String {
-    short(digest(&[project, flow, step]))
+pub fn scope_of((project, environment): (&str, Option<&str>), flow: &str, step: &str) -> String {
+    short(digest(&[project, environment.unwrap_or_default(), flow, step]))
 }
 
 /// The beginning of a digest: it stands in each row of a snapshot.
@@ -67,7 +67,7 @@ pub async fn snapshot_of(
             compared: synced.columns.as_ref(),
         },
         scope,
-        definition: definition(http),
+        definition: definition(step, http).await?,
     };
     let snapshot = Snapshot::of(database, table.clone(), of).await;
     let place = rows_of.database().map_or(&changes.place, |(_, place)| place);
@@ -109,7 +109,11 @@ impl<'s> Changed<'s> {
         let mut copy = None;
         if synced.snapshot.source != source {
             let target = step.database(&synced.snapshot.source).await?;
-            let table = beside(&*target, &table_name(step, &synced.snapshot).await?, "_rows");
+            let table = beside(
+                &*target,
+                &table_name(step, &synced.snapshot).await?,
+                "_sequor_rows",
+            );
             let Found::Rows(_, rows) = found(step, rows, http.row_columns.as_ref()).await? else {
                 return Ok(None);
             };
@@ -119,7 +123,9 @@ impl<'s> Changed<'s> {
             from = target.quoted(&table);
             copy = Some((synced.snapshot.source.clone(), table));
         }
-        let scope = scope_of(&step.run.plan.project, &step.run.plan.flow, step.id());
+        let run = &step.run;
+        let project = (run.plan.project.as_str(), run.environment.as_deref());
+        let scope = scope_of(project, &run.plan.flow, step.id());
         let Some((snapshot, _)) = snapshot_of(step, http, (from, scope.clone())).await? else {
             return Ok(None);
         };
@@ -186,7 +192,7 @@ impl<'s> Changed<'s> {
             return Err(error);
         }
         self.step.emit(EventKind::Changes { counts }).await;
-        if is_baseline {
+        if is_baseline && counts.sent() == 0 {
             let text = format!(
                 "{}: {} count as sent (`baseline`), and none is sent",
                 self.step.id(),
@@ -290,10 +296,20 @@ fn were(rows: u64) -> String {
     }
 }
 
-/// A digest of what decides what a request sends of a row, as it is written.
-fn definition(http: &HttpStep) -> String {
+/// A digest of what decides what a request sends of a row, as it is written, and of where it goes.
+async fn definition(step: &StepContext, http: &HttpStep) -> Result<String> {
     let request = &http.request.request;
+    let api = step.run.apis.get(request.source.as_deref(), &step.scope).await?;
+    let base_url = match api.source.as_ref().and_then(|source| source.base_url.as_ref()) {
+        None => None,
+        // What reads the source's own variables counts as it is written.
+        Some(prop) => Some(match step.value(prop).await {
+            Ok(value) => json!(value.to_text()),
+            Err(_) => json!(prop),
+        }),
+    };
     let text = json!({
+        "base_url": base_url,
         "source": request.source,
         "url": request.url,
         "method": request.method,
@@ -303,5 +319,5 @@ fn definition(http: &HttpStep) -> String {
         "body": request.body,
         "body_format": request.body_format,
     });
-    short(digest(&[&text.to_string()]))
+    Ok(short(digest(&[&as_written(text).to_string()])))
 }

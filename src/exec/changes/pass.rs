@@ -41,13 +41,13 @@ pub struct Pass {
     answered: Mutex<HashSet<u64>>,
     /// New rows of whose answers nothing could be kept.
     unanswered: AtomicU64,
+    doubts: AtomicU64,
     /// The snapshot is written by one at a time.
     writing: tokio::sync::Mutex<()>,
 }
 
 struct Noted {
     sent: Vec<u64>,
-    unsure: Vec<u64>,
     in_doubt: Vec<u64>,
     answers: Vec<(u64, String)>,
     since: Instant,
@@ -57,7 +57,6 @@ impl Noted {
     fn new() -> Noted {
         Noted {
             sent: Vec::new(),
-            unsure: Vec::new(),
             in_doubt: Vec::new(),
             answers: Vec::new(),
             since: Instant::now(),
@@ -82,6 +81,7 @@ impl Pass {
             noted: Mutex::new(Noted::new()),
             answered: Mutex::default(),
             unanswered: AtomicU64::new(0),
+            doubts: AtomicU64::new(0),
             writing: tokio::sync::Mutex::new(()),
         }
     }
@@ -116,7 +116,7 @@ impl Pass {
     pub fn sent(&self, item: &Item, rejections: &[Rejection]) {
         let Some(part) = &item.part else { return };
         let sent = sent_rows(&item.value, part, rejections);
-        if self.keeps.is_some() && &*part.change == Change::Added.name() {
+        if self.keeps.is_some() && !self.replays && &*part.change == Change::Added.name() {
             let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
             let lacking = sent.iter().filter(|row| !answered.remove(row)).count();
             self.unanswered.fetch_add(lacking as u64, Ordering::Relaxed);
@@ -124,15 +124,24 @@ impl Pass {
         self.noted().sent.extend(sent);
     }
 
-    /// Notes that nobody knows of an item whether it was sent. `again`: whether it may be sent again.
-    pub fn unknown(&self, item: &Item, again: bool) {
+    /// Notes that nobody knows of an item whether it was sent, and that it must not be sent twice; save for rows of it that are
+    /// known to be sent.
+    pub fn in_doubt(&self, item: &Item, rejections: &[Rejection]) {
         let Some(part) = &item.part else { return };
-        let mut noted = self.noted();
-        let to = match again {
-            true => &mut noted.unsure,
-            false => &mut noted.in_doubt,
+        let sent = match rejections.is_empty() {
+            true => Vec::new(),
+            false => sent_rows(&item.value, part, rejections),
         };
-        to.extend(part.first..part.first + part.rows);
+        let rows = (part.first..part.first + part.rows).filter(|row| !sent.contains(row));
+        let before = self.noted().in_doubt.len();
+        self.noted().in_doubt.extend(rows);
+        let more = self.noted().in_doubt.len() - before;
+        self.doubts.fetch_add(more as u64, Ordering::Relaxed);
+    }
+
+    /// Returns how many rows are in doubt by now.
+    pub fn doubts(&self) -> u64 {
+        self.doubts.load(Ordering::Relaxed)
     }
 
     /// Keeps something of what was answered about a row.
@@ -200,7 +209,6 @@ impl Pass {
         let _alone = self.writing.lock().await;
         let noted = std::mem::replace(&mut *self.noted(), Noted::new());
         self.snapshot.end(Ended::Sent, noted.sent, noted.answers).await?;
-        self.snapshot.end(Ended::Unsure, noted.unsure, Vec::new()).await?;
         self.snapshot
             .end(Ended::InDoubt, noted.in_doubt, Vec::new())
             .await

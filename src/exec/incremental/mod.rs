@@ -4,5 +4,5 @@ mod settings;
 mod state;
 mod sync;
 
-pub use state::{Owner, TableState, digest};
+pub use state::{Owner, TableState, as_written, digest};
 pub use sync::{Keeps, Sync};

@@ -268,3 +268,22 @@ pub fn digest(texts: &[&str]) -> String {
     }
     format!("{:x}", digest.finalize())
 }
+
+/// Returns a part of a plan without the places where its texts stand: a line above it changes nothing.
+pub fn as_written(mut part: serde_json::Value) -> serde_json::Value {
+    match &mut part {
+        serde_json::Value::Object(entries) => {
+            entries.remove("place");
+            for entry in entries.values_mut() {
+                *entry = as_written(entry.take());
+            }
+        }
+        serde_json::Value::Array(items) => {
+            for item in items {
+                *item = as_written(item.take());
+            }
+        }
+        _ => {}
+    }
+    part
+}

@@ -7,7 +7,7 @@ use sequor_planner::plan::HttpStep;
 use serde_json::json;
 
 use super::settings::evaluated;
-use super::state::{Owner, TableState, digest};
+use super::state::{Owner, TableState, as_written, digest};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::context::StepContext;
 use crate::exec::load::table::table_name;
@@ -193,5 +193,5 @@ fn definition(http: &HttpStep) -> String {
         "end_param": given.map(|given| &given.end_param),
         "rows": tables.map(|table| json!([table.data_path, table.listed, table.data])).collect::<Vec<_>>(),
     });
-    digest(&[&text.to_string()])
+    digest(&[&as_written(text).to_string()])
 }

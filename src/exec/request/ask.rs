@@ -167,7 +167,8 @@ async fn before(context: &RequestContext, part: Part<'_>, request: &Request) -> 
     {
         return Ok(Some(kept));
     }
-    if context.pass.as_ref().is_some_and(|pass| pass.replays) && !exchange.is_over() {
+    let replays = context.pass.as_ref().is_some_and(|pass| pass.replays) && !exchange.is_over();
+    if replays && !exchange.sent_again.load(Ordering::Relaxed) {
         let message = "it is sent with what has changed, and not before";
         return Err(Error::new(ErrorKind::InDoubt, message).into());
     }

@@ -1,7 +1,7 @@
 //! What is kept of a step while it runs, so that a run that ends in it can be gone on with: its rows, what became of each, and
 //! responses whose rows are not in their tables yet.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use reqwest::Method;
@@ -266,6 +266,8 @@ pub struct Exchange {
     again: Vec<Rejection>,
     /// The part of a batch that is asked for; 0: all of it.
     part: AtomicU64,
+    /// Whether it is sent again as it was, where an earlier attempt may have sent it.
+    pub sent_again: AtomicBool,
     /// What tells it from all others, where only changes are sent.
     pub identity: Option<String>,
     rejections: Mutex<Vec<Rejection>>,

@@ -11,7 +11,7 @@ use sequor_planner::plan::FanOut;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::exec::changes::{Item, Pass};
+use crate::exec::changes::Item;
 use crate::exec::load::frozen::{self, Given};
 use crate::exec::load::rows;
 use crate::exec::request::ask::Failure;
@@ -224,10 +224,18 @@ async fn one(asking: Asking, item: Item) -> Result<Set> {
         .pass
         .as_deref()
         .filter(|pass| pass.replays && !asking.exchange.is_over());
+    if replays.is_some() {
+        let again = asking.exchange.is_in_doubt() && may_be_sent(&asking, &item).await;
+        asking.exchange.sent_again.store(again, Ordering::Relaxed);
+    }
     if let Some(pass) = replays
+        && !asking.exchange.sent_again.load(Ordering::Relaxed)
         && !context.has_answers(asking.exchange.row)
     {
-        not_known(&asking, pass, &item).await;
+        // Of others it is known that they were not sent: they are among what is sent now.
+        if asking.exchange.is_in_doubt() {
+            pass.in_doubt(&item, &[]);
+        }
         return Ok((asking.layer.all(), asking.layer.scopes()));
     }
     let Some(scope) = context.windowed(asking.scope, asking.exchange.row, row)? else {
@@ -238,7 +246,8 @@ async fn one(asking: Asking, item: Item) -> Result<Set> {
     let exchange = &asking.exchange;
     let before = exchange.rejected_before();
     if let Some(rejects) = &context.rejects {
-        for rejection in before {
+        // What is sent anew is rejected anew.
+        for rejection in before.iter().filter(|_| context.pass.is_none()) {
             rejects.put(&context.sink, rejection).await?;
         }
     }
@@ -287,7 +296,8 @@ async fn one(asking: Asking, item: Item) -> Result<Set> {
         Ok(()) => Outcome::Rejected(rejections),
         Err(failure) if failure.error.kind() == ErrorKind::InDoubt => {
             match replays {
-                Some(pass) => not_known(&asking, pass, &item).await,
+                Some(pass) if exchange.is_in_doubt() => pass.in_doubt(&item, &[]),
+                Some(_) => {}
                 None => checkpoint.doubt(exchange.row, row),
             }
             return Ok(set(&asking.layer));
@@ -303,7 +313,14 @@ async fn one(asking: Asking, item: Item) -> Result<Set> {
     };
     checkpoint.ledger.note(exchange.row, outcome).await?;
     if let Some(rejections) = sent_but {
-        sent(&rejections);
+        match &context.pass {
+            // It is rejected, and may have been done: it must not be sent twice.
+            Some(pass) if is_unclear(&rejections) && !may_be_sent(&asking, &item).await => {
+                pass.in_doubt(&item, &rejections);
+                sent(&rejections);
+            }
+            _ => sent(&rejections),
+        }
     }
     match asked {
         Ok(()) => enough(context).map(|()| set(&asking.layer)),
@@ -311,19 +328,22 @@ async fn one(asking: Asking, item: Item) -> Result<Set> {
     }
 }
 
-/// Notes an item of an earlier attempt of which it is not known whether it was sent. Of others it is known that they were not:
-/// they are among what is sent now.
-async fn not_known(asking: &Asking, pass: &Pass, item: &Item) {
-    if !asking.exchange.is_in_doubt() {
-        return;
-    }
+/// Tells whether the request of an item may be sent again, where nobody knows whether it was sent.
+async fn may_be_sent(asking: &Asking, item: &Item) -> bool {
     let context = &asking.context;
     let scope = asking
         .scope
         .with(Layer::one(&asking.variable, item.value.clone()));
     let request = render(context, &scope, &asking.exchange, "").await;
-    let again = request.is_ok_and(|request| may_be_sent_again(&request, &context.http.request.request));
-    pass.unknown(item, again);
+    request.is_ok_and(|request| may_be_sent_again(&request, &context.http.request.request))
+}
+
+/// Tells whether nobody knows of some rejection whether the API did what was asked for.
+fn is_unclear(rejections: &[Rejection]) -> bool {
+    rejections.iter().any(|rejection| match rejection.status {
+        Some(status) => status >= 500 && status != 501,
+        None => rejection.attempts > 0,
+    })
 }
 
 /// # Errors

@@ -19,7 +19,7 @@ pub async fn run(changed: &Changed<'_>, step: &StepContext, http: &HttpStep) -> 
     let (pass, doubts) = changed.compare().await?;
     let pass = send(step, http, pass).await?;
     changed.end(&pass).await?;
-    changed.none_in_doubt(doubts).await
+    changed.none_in_doubt(doubts + pass.doubts()).await
 }
 
 /// Sends rows, and notes which were whatever happens to the others.
