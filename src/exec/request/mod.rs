@@ -8,6 +8,7 @@ pub mod conversation;
 pub mod credentials;
 pub mod fan_out;
 mod given;
+pub mod items;
 mod listed;
 mod mocked;
 pub mod named_hosts;

@@ -20,7 +20,7 @@ use crate::exec::context::StepContext;
 use crate::exec::incremental::Sync;
 use crate::exec::request::ask::{Part, ask};
 use crate::exec::request::checkpoint::Exchange;
-use crate::exec::request::fan_out;
+use crate::exec::request::items;
 use crate::exec::request::render::render;
 use crate::exec::request::response;
 use crate::exec::request::shown::{pretty, trace};
@@ -86,7 +86,7 @@ async fn show(
             None => Ok(()),
         };
     };
-    let (table, items) = fan_out::items(&begun.context, rows, &begun.scope).await?;
+    let (table, items) = items::items(&begun.context, rows, &begun.scope).await?;
     // A look at one request is enough.
     let most = if given { usize::MAX } else { 1 };
     let mut items = items.take(most).enumerate();
