@@ -40,12 +40,15 @@ SERIES = {
 
 def flows(database):
     series = SERIES[database]
-    request = """  request:
+    def request(method):
+        return f"""  request:
     source: api
-    method: PUT
-    url: "/customers/{{ var('c')['id'] }}"
-    body: {email: "{{ var('c')['email'] }}", name: "{{ var('c')['name'] }}"}
+    method: "{method}"
+    url: "/customers/{{{{ var('c')['id'] }}}}"
+    body: {{email: "{{{{ var('c')['email'] }}}}", name: "{{{{ var('c')['name'] }}}}"}}
 """
+
+    changed = request("{{ 'DELETE' if var('change') == 'removed' else 'PUT' }}")
     return {
         "fill": f"""
 - op: transform
@@ -66,12 +69,12 @@ def flows(database):
 - op: http_request
   id: push
   for_each: {{source: wh, table: customers, as: c, changes: {{key: [id], baseline: true}}}}
-{request}""",
+{changed}""",
         "plain": f"""
 - op: http_request
   id: push
   for_each: {{source: wh, table: few, as: c}}
-{request}""",
+{request("PUT")}""",
     }
 
 
