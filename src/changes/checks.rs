@@ -83,7 +83,7 @@ impl Snapshot {
     /// # Errors
     /// The database's.
     pub async fn estimate(&self, changes: &[Change], baseline: bool, all: u64) -> Result<ChangeCounts> {
-        if self.database.columns(&self.table).await?.is_none() {
+        if !self.has_rows().await? {
             let sends = !baseline && changes.contains(&Change::Added);
             return Ok(ChangeCounts {
                 added: if sends { all } else { 0 },

@@ -62,7 +62,10 @@ pub async fn columns_of(database: &dyn Database, rows: &str, wanted: &Wanted<'_>
     };
     let (kept, compared) = (of(wanted.kept)?, of(wanted.compared)?);
     let each = fields.iter().enumerate();
-    let columns = each.filter(|(at, _)| key.contains(at) || kept.contains(at) || compared.contains(at));
+    let columns = each.filter(|(at, field)| {
+        let is_looked_at = key.contains(at) || compared.contains(at);
+        is_looked_at || (kept.contains(at) && !is_list(field.data_type()))
+    });
     let columns: Vec<_> = columns.collect();
     // What is compared is kept in a table, and not every database keeps lists.
     if let Some((_, field)) = columns.iter().find(|(_, field)| is_list(field.data_type())) {

@@ -28,6 +28,16 @@ pub struct Sending {
     pub in_doubt: bool,
 }
 
+/// What tells a sending from others.
+#[derive(Debug, Clone, Copy)]
+pub struct Stamp<'s> {
+    pub id: &'s str,
+    /// Its time.
+    pub at: &'s str,
+    /// How many rows its requests have; none: one row each, by itself.
+    pub batch: Option<u64>,
+}
+
 /// How rows ended that were being sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
@@ -112,18 +122,20 @@ impl Comparison {
     }
 
     /// Returns a query without rows, whose columns are those of [`Comparison::pending`].
-    pub fn nothing_pending(&self, id: &str, at: &str) -> String {
+    pub fn nothing_pending(&self, stamp: Stamp<'_>) -> String {
         let values = self.list("");
         let number = format!("CAST(1 AS {})", self.names.integer());
         let empty = text(self.dialect(), "''");
-        let meta = self.pending_columns([number.as_str(), &empty, &empty, &empty], (id, at));
+        let meta = self.pending_columns([number.as_str(), &empty, &empty, &empty], stamp);
         format!("SELECT {values}, {meta} FROM {} WHERE 1 = 0", self.names.rows)
     }
 
     /// What rows that are sent have beside their values: number, change, time of the last sending and what was kept of its
     /// answer; and what is the same for all of them.
-    fn pending_columns(&self, values: [&str; 4], (id, at): (&str, &str)) -> String {
-        let (id, at, definition) = (self.literal(id), self.literal(at), self.literal(&self.definition));
+    fn pending_columns(&self, values: [&str; 4], stamp: Stamp<'_>) -> String {
+        let (id, at) = (self.literal(stamp.id), self.literal(stamp.at));
+        let definition = self.literal(&self.definition);
+        let batch = format!("CAST({} AS {})", stamp.batch.unwrap_or(0), self.names.integer());
         let [number, change, sent_at, response] = values;
         let all = [
             (number, "n"),
@@ -133,14 +145,14 @@ impl Comparison {
             (&id, "sync"),
             (&at, "at"),
             (&definition, "definition"),
+            (&batch, "batch"),
         ];
         let all = all.map(|(value, name)| format!("{value} AS {}", self.names.meta(name)));
         all.join(", ")
     }
 
-    /// Returns the query of the rows that are sent, numbered from 0 in the order in which they are. `id`: of this sending;
-    /// `at`: its time.
-    pub fn pending(&self, sending: &Sending, (id, at): (&str, &str)) -> String {
+    /// Returns the query of the rows that are sent, numbered from 0 in the order in which they are.
+    pub fn pending(&self, sending: &Sending, stamp: Stamp<'_>) -> String {
         let names = &self.names;
         let order = format!("d.{}", names.meta("order"));
         let keys: Vec<String> = self.keys().map(|key| format!("d.{key}")).collect();
@@ -150,10 +162,7 @@ impl Comparison {
             names.integer()
         );
         let of = |name: &str| format!("d.{}", names.meta(name));
-        let meta = self.pending_columns(
-            [&number, &of("change"), &of("sent_at"), &of("response")],
-            (id, at),
-        );
+        let meta = self.pending_columns([&number, &of("change"), &of("sent_at"), &of("response")], stamp);
         format!(
             "SELECT {}, {meta} FROM ({}) d",
             self.list("d."),
@@ -161,9 +170,9 @@ impl Comparison {
         )
     }
 
-    /// Returns the query of the rows that a snapshot gets: those of a sending that ended so, by their numbers. `answers`:
-    /// whether something was kept of what they were answered.
-    pub fn ended(&self, ended: Ended, ranges: &[(u64, u64)], answers: bool) -> String {
+    /// Returns the query of the rows that a snapshot gets: those of a sending that ended so, by its id and their numbers.
+    /// `answers`: whether something was kept of what they were answered.
+    pub fn ended(&self, (id, ended): (&str, Ended), ranges: &[(u64, u64)], answers: bool) -> String {
         let names = &self.names;
         let of = |name: &str| format!("p.{}", names.meta(name));
         let status = match ended {
@@ -209,10 +218,11 @@ impl Comparison {
             false => format!("{n} BETWEEN {from} AND {to}"),
         });
         format!(
-            "SELECT {}, {} FROM {} p{join} WHERE {}",
+            "SELECT {}, {} FROM {} p{join} WHERE {} = '{id}' AND ({})",
             self.list("p."),
             meta.join(", "),
             names.pending,
+            of("sync"),
             which.collect::<Vec<_>>().join(" OR ")
         )
     }

@@ -46,6 +46,17 @@ impl Comparison {
         )
     }
 
+    /// Returns the query of how many rows the step knows, those that are gone, too.
+    pub fn counted_ever(&self) -> String {
+        let names = &self.names;
+        format!(
+            "SELECT count(*) AS a FROM {} WHERE {} = '{}'",
+            names.snapshot,
+            names.meta("scope"),
+            self.scope
+        )
+    }
+
     /// Returns the query of how many rows the API has, how many of them in doubt, how many another request has
     /// sent, and how many by another key.
     pub fn counted_sent(&self) -> String {

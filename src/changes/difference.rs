@@ -163,16 +163,22 @@ impl Comparison {
             true => format!("({in_doubt} AND {change} <> 'changed')"),
             false => "1 = 0".to_string(),
         };
-        let added = match sending.full && !sending.changes.contains(&Change::Changed) {
-            // Every row is sent, and all that are sent are new ones.
-            true => format!("({here} IS NOT NULL AND ({there} IS NULL OR NOT {in_doubt}))"),
-            false => {
-                format!(
-                    "({here} IS NOT NULL AND ({there} IS NULL OR {status} = '{REMOVED}' OR {made_again}))"
-                )
-            }
-        };
         let known = self.known(sending);
+        let by_others = format!("{} <> '{}'", of("definition"), self.definition);
+        // Where only new rows are sent, those that are sent again are new ones.
+        let anew = match (
+            sending.changes.contains(&Change::Changed),
+            sending.full,
+            sending.resend,
+        ) {
+            (true, ..) | (false, false, false) => None,
+            (false, true, _) => Some(known.clone()),
+            (false, false, true) => Some(format!("{known} AND {by_others}")),
+        };
+        let anew = anew.map_or(String::new(), |anew| format!(" OR ({anew})"));
+        let added = format!(
+            "({here} IS NOT NULL AND ({there} IS NULL OR {status} = '{REMOVED}' OR {made_again}{anew}))"
+        );
         let mut differs: Vec<String> = self
             .columns
             .iter()
@@ -182,7 +188,7 @@ impl Comparison {
             differs.push(in_doubt);
         }
         if sending.resend {
-            differs.push(format!("{} <> '{}'", of("definition"), self.definition));
+            differs.push(by_others);
         }
         if sending.full || differs.is_empty() {
             differs = vec![if sending.full { "1 = 1" } else { "1 = 0" }.to_string()];

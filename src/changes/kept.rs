@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use super::comparison::{IN_DOUBT, REMOVED};
-use super::names::{Names, beside, is_own};
+use super::names::{Names, beside};
 use super::numbers::numbers;
-use crate::batch::column::Column;
 use crate::error::Result;
 use crate::sources::database::{Database, TableName};
 
@@ -21,7 +20,7 @@ impl Kept {
     /// Returns that of a table. `scope`: which of its rows are the step's.
     pub fn new(database: Arc<dyn Database>, table: TableName, scope: String) -> Kept {
         Kept {
-            names: Names::new(&database, &table, String::new()),
+            names: Names::new(&database, &table, String::new(), &scope),
             database,
             table,
             scope,
@@ -55,14 +54,9 @@ impl Kept {
     /// # Errors
     /// The database's.
     pub async fn forget(&self) -> Result<bool> {
-        let others = ["_pending", "_answers", "_sequor_rows"]
-            .map(|behind| beside(&*self.database, &self.table, behind));
-        for table in others {
-            let there = self.database.columns(&table).await?;
-            let is_own = |columns: &[Column]| {
-                table.table.ends_with(&self.database.fold("_sequor_rows")) || is_own(&*self.database, columns)
-            };
-            if there.is_some_and(|columns| is_own(&columns)) {
+        for what in ["pending", "answers", "rows"] {
+            let table = beside(&*self.database, &self.table, what, &self.scope);
+            if self.database.columns(&table).await?.is_some() {
                 self.drop(&table).await?;
             }
         }

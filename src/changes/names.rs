@@ -22,14 +22,14 @@ pub struct Names {
 }
 
 impl Names {
-    /// Returns those of a snapshot. `rows`: what stands behind FROM for the rows.
-    pub fn new(database: &Arc<dyn Database>, snapshot: &TableName, rows: String) -> Names {
+    /// Returns those of a snapshot. `rows`: what stands behind FROM for the rows; `scope`: which rows of the snapshot are meant.
+    pub fn new(database: &Arc<dyn Database>, snapshot: &TableName, rows: String, scope: &str) -> Names {
         Names {
             dialect: database.dialect(),
             rows,
             snapshot: database.quoted(snapshot),
-            pending: database.quoted(&beside(&**database, snapshot, "_pending")),
-            answers: database.quoted(&beside(&**database, snapshot, "_answers")),
+            pending: database.quoted(&beside(&**database, snapshot, "pending", scope)),
+            answers: database.quoted(&beside(&**database, snapshot, "answers", scope)),
             database: database.clone(),
         }
     }
@@ -58,10 +58,12 @@ impl Names {
     }
 }
 
-/// Returns the name of a table beside another one.
-pub fn beside(database: &dyn Database, table: &TableName, behind: &str) -> TableName {
+/// Returns the name of a table beside a snapshot. `scope`: which rows of the snapshot it is for; other steps and environments have
+/// tables of their own.
+pub fn beside(database: &dyn Database, table: &TableName, what: &str, scope: &str) -> TableName {
+    let short = scope.get(..8).unwrap_or(scope);
     TableName {
-        table: format!("{}{}", table.table, database.fold(behind)),
+        table: format!("{}{}", table.table, database.fold(&format!("_{what}_{short}"))),
         ..table.clone()
     }
 }

@@ -9,7 +9,7 @@ use sequor_planner::ops::WriteMode;
 use uuid::Uuid;
 
 use super::columns::{Compared, Wanted, columns_of};
-use super::comparison::{Comparison, Ended, Sending};
+use super::comparison::{Comparison, Ended, Sending, Stamp};
 use super::ended::ranges;
 use super::names::{Names, beside, is_own};
 use super::numbers::{numbers, rows};
@@ -56,14 +56,14 @@ impl Snapshot {
         ))
     }
 
-    fn with(
+    pub(super) fn with(
         database: Arc<dyn Database>,
         table: TableName,
         (rows, columns): (String, Vec<Compared>),
         (scope, definition): (String, String),
     ) -> Snapshot {
         let comparison = Comparison {
-            names: Names::new(&database, &table, rows),
+            names: Names::new(&database, &table, rows, &scope),
             columns,
             scope,
             definition,
@@ -75,71 +75,28 @@ impl Snapshot {
         }
     }
 
-    /// Returns what an earlier attempt was sending, with its id; none where there is nothing of it.
-    ///
-    /// # Errors
-    /// The database's; a key that is another one by now.
-    pub async fn left(&self) -> Result<Option<(Uuid, Snapshot)>> {
-        let pending = self.pending_table();
-        let there = self.database.columns(&pending).await?;
-        let Some(there) = there.filter(|columns| is_own(&*self.database, columns)) else {
-            return Ok(None);
-        };
-        let names = &self.comparison.names;
-        let own: Vec<String> = ["n", "change", "sent_at", "response", "sync", "at", "definition"]
-            .map(|name| names.folded(name))
-            .to_vec();
-        let id = format!(
-            "SELECT {} AS a FROM {} LIMIT 1",
-            names.meta("sync"),
-            names.pending
-        );
-        let Some(row) = self.rows(&id).await?.into_iter().next() else {
-            return Ok(None);
-        };
-        let id = row.iter().next().map(|(_, id)| id.to_text()).unwrap_or_default();
-        let Ok(id) = id.parse::<Uuid>() else {
-            return Ok(None);
-        };
-        let keys: Vec<&String> = self
-            .comparison
-            .columns
-            .iter()
-            .filter(|column| column.is_key)
-            .map(|column| &column.name)
-            .collect();
-        let columns = there
-            .iter()
-            .filter(|column| !own.contains(&column.name))
-            .map(|column| Compared {
-                name: column.name.clone(),
-                is_text: false,
-                is_key: keys.contains(&&column.name),
-                is_compared: false,
-            });
-        let columns: Vec<Compared> = columns.collect();
-        if columns.iter().filter(|column| column.is_key).count() < keys.len() {
-            return Err(self.other_key());
-        }
-        let left = Snapshot::with(
-            self.database.clone(),
-            self.table.clone(),
-            (names.rows.clone(), columns),
-            (self.comparison.scope.clone(), self.comparison.definition.clone()),
-        );
-        Ok(Some((id, left)))
-    }
-
-    fn pending_table(&self) -> TableName {
-        beside(&*self.database, &self.table, "_pending")
+    pub(super) fn pending_table(&self) -> TableName {
+        beside(&*self.database, &self.table, "pending", &self.comparison.scope)
     }
 
     fn answers_table(&self) -> TableName {
-        beside(&*self.database, &self.table, "_answers")
+        beside(&*self.database, &self.table, "answers", &self.comparison.scope)
     }
 
     fn upsert(&self) -> WriteMode {
         WriteMode::Upsert(self.comparison.key())
+    }
+
+    /// Tells whether the step has ever sent a row.
+    ///
+    /// # Errors
+    /// The database's.
+    pub(super) async fn has_rows(&self) -> Result<bool> {
+        if self.database.columns(&self.table).await?.is_none() {
+            return Ok(false);
+        }
+        let counts = self.numbers(&self.comparison.counted_ever()).await?;
+        Ok(counts.first().is_some_and(|rows| *rows > 0))
     }
 
     /// Sees to it that no table of others has the name of one that is made.
@@ -166,33 +123,54 @@ impl Snapshot {
     /// The database's.
     pub async fn make(&self, baseline: Option<&str>) -> Result<bool> {
         self.check_names().await?;
-        let Some(there) = self.database.columns(&self.table).await? else {
-            let query = match baseline {
-                Some(at) => self.comparison.all_sent(at),
-                None => self.comparison.nothing_sent(),
-            };
-            let made = self.database.transform(&query, &self.table, self.upsert()).await;
-            made.map_err(|e| self.explain(e))?;
-            return Ok(baseline.is_some());
+        match self.database.columns(&self.table).await? {
+            Some(there) => self.add_columns(&there).await?,
+            None => {
+                let nothing = self.comparison.nothing_sent();
+                let made = self
+                    .database
+                    .transform(&nothing, &self.table, self.upsert())
+                    .await;
+                made.map_err(|e| self.explain(e))?;
+            }
+        }
+        let Some(at) = baseline else {
+            return Ok(false);
         };
+        if self.has_rows().await? {
+            return Ok(false);
+        }
+        let all = self.comparison.all_sent(at);
+        let made = self.database.transform(&all, &self.table, self.upsert()).await;
+        made.map_err(|e| self.explain(e))?;
+        Ok(true)
+    }
+
+    /// Gives it the columns that it lacks.
+    async fn add_columns(&self, there: &[Column]) -> Result<()> {
         let lacks = |column: &&Compared| !there.iter().any(|known| known.name == column.name);
         let lacking: Vec<&Compared> = self.comparison.columns.iter().filter(lacks).collect();
-        if !lacking.is_empty() {
-            // A query without rows has columns of the types that the rows have.
-            self.begin_pending("", "").await?;
-            let types = self
-                .database
-                .columns(&self.pending_table())
-                .await?
-                .unwrap_or_default();
-            let added = types
-                .into_iter()
-                .filter(|column| lacking.iter().any(|lacking| lacking.name == column.name));
-            let added: Vec<_> = added.collect();
-            self.database.alter(&self.table, &added, &[]).await?;
-            self.drop_pending().await?;
+        if lacking.is_empty() {
+            return Ok(());
         }
-        Ok(false)
+        // A query without rows has columns of the types that the rows have.
+        let stamp = Stamp {
+            id: "",
+            at: "",
+            batch: None,
+        };
+        self.begin_pending(stamp).await?;
+        let types = self
+            .database
+            .columns(&self.pending_table())
+            .await?
+            .unwrap_or_default();
+        let added = types
+            .into_iter()
+            .filter(|column| lacking.iter().any(|lacking| lacking.name == column.name));
+        let added: Vec<_> = added.collect();
+        self.database.alter(&self.table, &added, &[]).await?;
+        self.drop_pending().await
     }
 
     pub(super) fn other_key(&self) -> Error {
@@ -204,8 +182,8 @@ impl Snapshot {
             .help("take the key back, or forget what was sent by `sequor state reset FLOW STEP`: all rows count as added then")
     }
 
-    async fn begin_pending(&self, id: &str, at: &str) -> Result<()> {
-        let nothing = self.comparison.nothing_pending(id, at);
+    async fn begin_pending(&self, stamp: Stamp<'_>) -> Result<()> {
+        let nothing = self.comparison.nothing_pending(stamp);
         let made = self
             .database
             .transform(&nothing, &self.pending_table(), WriteMode::Replace)
@@ -217,13 +195,19 @@ impl Snapshot {
     ///
     /// # Errors
     /// The database's.
-    pub async fn compare(&self, sending: &Sending, (id, at): (Uuid, &str), all: u64) -> Result<ChangeCounts> {
+    pub async fn compare(
+        &self,
+        sending: &Sending,
+        (id, at, batch): (Uuid, &str, Option<u64>),
+        all: u64,
+    ) -> Result<ChangeCounts> {
         let id = id.to_string();
-        let pending = self.comparison.pending(sending, (&id, at));
+        let stamp = Stamp { id: &id, at, batch };
+        let pending = self.comparison.pending(sending, stamp);
         // What is computed has the type of the columns it is computed from; not to these databases.
         let mode = match self.database.dialect() {
             Dialect::Sqlite | Dialect::MySql => {
-                self.begin_pending(&id, at).await?;
+                self.begin_pending(stamp).await?;
                 WriteMode::Append
             }
             _ => WriteMode::Replace,
@@ -253,13 +237,18 @@ impl Snapshot {
     ///
     /// # Errors
     /// The database's.
-    pub async fn end(&self, ended: Ended, numbers: Vec<u64>, answers: Vec<(u64, String)>) -> Result<()> {
+    pub async fn end(
+        &self,
+        id: Uuid,
+        (ended, numbers): (Ended, Vec<u64>),
+        answers: Vec<(u64, String)>,
+    ) -> Result<()> {
         let kept = !answers.is_empty();
         if kept {
             self.keep_answers(answers).await?;
         }
         for some in ranges(numbers).chunks(MOST_RANGES) {
-            let query = self.comparison.ended(ended, some, kept);
+            let query = self.comparison.ended((&id.to_string(), ended), some, kept);
             self.database
                 .transform(&query, &self.table, self.upsert())
                 .await?;

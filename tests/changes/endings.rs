@@ -167,3 +167,69 @@ fn a_row_that_a_failing_server_may_have_taken_is_in_doubt() {
     assert_eq!(project.run("main").code, 0);
     assert_eq!(api.asked().len(), 0);
 }
+
+#[test]
+fn what_was_sent_in_batches_is_known_though_they_are_of_another_size_now() {
+    for size in [2, 7] {
+        let api = Api::start();
+        let step = "  for_each: {source: wh, table: customers, as: rows, batch_size: 4, changes: {key: [id]}}
+  request:
+    source: api
+    concurrency: 2
+    method: PATCH
+    url: \"/contacts/{{ var('change') }}\"
+    body_expression: \"{'rows': [{'id': row['id'], 'name': row['name']} for row in var('rows')]}\"
+";
+        let project = project(&api, SQLITE, step);
+        fill(&project, &rows());
+        api.change(|world| world.delay = Duration::from_millis(300));
+        killed(&project, &api, 12);
+        project.replace("flows/main.yaml", "batch_size: 4", &format!("batch_size: {size}"));
+        api.change(|world| world.delay = Duration::ZERO);
+        // What was added and is gone again is taken back.
+        fill(&project, &rows()[5..]);
+        let ran = project.run("main");
+        assert_eq!(ran.code, 0, "{}", ran.all());
+        assert_eq!(api.contacts().len(), 35, "{}", ran.all());
+        api.asked();
+        assert_eq!(project.run("main").code, 0);
+        assert_eq!(api.asked().len(), 0);
+    }
+}
+
+#[test]
+fn a_step_that_failed_goes_on_when_it_is_mended() {
+    let api = Api::start();
+    let step = made("headers: {}").replace("concurrency: 4", "concurrency: 1");
+    let project = project(&api, SQLITE, &step);
+    fill(&project, &rows());
+    api.change(|world| world.refuses.insert("20".into()));
+    project.sequor(&["run", "main"]).fails(1, &["422"]);
+    // It reads answers from now on: those of before were not kept.
+    let flow = project.read("flows/main.yaml") + "  response: {rules: [{status: 422, action: skip}]}\n";
+    project.write("flows/main.yaml", &flow);
+    let ran = project.run("main");
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    assert_eq!(api.change(|world| world.made), 39);
+    api.asked();
+    assert_eq!(project.run("main").code, 0);
+    assert_eq!(api.asked().len(), 0);
+}
+
+#[test]
+fn what_one_environment_was_sending_is_none_of_the_others_business() {
+    let api = Api::start();
+    let project = project(&api, SQLITE, &made("headers: {}"));
+    std::fs::create_dir_all(project.home().join("envs")).unwrap();
+    std::fs::write(project.home().join("envs/prod.yaml"), "variables: {a: 1}\n").unwrap();
+    fill(&project, &rows());
+    api.change(|world| world.delay = Duration::from_millis(40));
+    let run = ["run", "main", "--env", "prod"];
+    killed(&project, &api, 12);
+    let made = api.change(|world| world.made);
+    assert_eq!(project.sequor(&run).code, 0);
+    assert_eq!(api.change(|world| world.made), made + 40);
+    project
+        .sequor(&["run", "main"])
+        .fails(1, &["must not be sent twice"]);
+}

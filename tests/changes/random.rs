@@ -86,9 +86,7 @@ fn history(source: &str, step: &str, events: &[Event]) -> Result<(), TestCaseErr
         "flows/drop.yaml",
         "- op: execute
   source: wh
-  statement: |
-    drop table if exists main__push_synced;
-    drop table if exists main__push_synced_pending
+  statement: drop table if exists main__push_synced
 ",
     );
     prop_assert_eq!(project.run("drop").code, 0);

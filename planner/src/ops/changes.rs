@@ -283,7 +283,7 @@ impl RowsOf {
 }
 
 /// A name that every database keeps, with room for what is put behind it.
-const LONGEST: NameLimit = NameLimit::Bytes(50);
+const LONGEST: NameLimit = NameLimit::Bytes(46);
 
 /// The table of what a step has sent. A name of a step may hold what no name of a table does, and be longer.
 fn table_of(flow: &str, step: &str) -> String {

@@ -9,7 +9,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::pass::Pass;
-use crate::changes::{Of, Sending, Sent, Snapshot, Wanted, beside};
+use crate::changes::{Left, Of, Sending, Sent, Snapshot, Wanted, beside};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{ChangeCounts, EventKind, count, grouped};
 use crate::exec::context::StepContext;
@@ -18,13 +18,15 @@ use crate::exec::load::ready::load;
 use crate::exec::load::rows::{Found, found};
 use crate::exec::load::table::{relation, table_name};
 use crate::exec::run::InDoubt;
-use crate::exec::tables::Relation;
+use crate::exec::tables::{Relation, fits};
 use crate::sources::database::TableName;
 
 /// A step that sends only what has changed.
 pub struct Changed<'s> {
     step: &'s StepContext,
     given: &'s Changes,
+    /// How many rows a request has.
+    batch: Option<u64>,
     snapshot: Snapshot,
     scope: String,
     /// What messages call the rows.
@@ -59,6 +61,13 @@ pub async fn snapshot_of(
     };
     let database = step.database(&synced.snapshot.source).await?;
     let table = table_name(step, &synced.snapshot).await?;
+    // The longest of the names that are made.
+    fits(
+        &*database,
+        "table",
+        &beside(&*database, &table, "pending", &scope).table,
+    )
+    .map_err(|e| e.at(&changes.place))?;
     let of = Of {
         rows,
         wanted: Wanted {
@@ -106,13 +115,17 @@ impl<'s> Changed<'s> {
             }
             RowSource::Values(_) => return Ok(None),
         };
+        let run = &step.run;
+        let project = (run.plan.project.as_str(), run.environment.as_deref());
+        let scope = scope_of(project, &run.plan.flow, step.id());
         let mut copy = None;
         if synced.snapshot.source != source {
             let target = step.database(&synced.snapshot.source).await?;
             let table = beside(
                 &*target,
                 &table_name(step, &synced.snapshot).await?,
-                "_sequor_rows",
+                "rows",
+                &scope,
             );
             let Found::Rows(_, rows) = found(step, rows, http.row_columns.as_ref()).await? else {
                 return Ok(None);
@@ -123,15 +136,13 @@ impl<'s> Changed<'s> {
             from = target.quoted(&table);
             copy = Some((synced.snapshot.source.clone(), table));
         }
-        let run = &step.run;
-        let project = (run.plan.project.as_str(), run.environment.as_deref());
-        let scope = scope_of(project, &run.plan.flow, step.id());
         let Some((snapshot, _)) = snapshot_of(step, http, (from, scope.clone())).await? else {
             return Ok(None);
         };
         Ok(Some(Changed {
             step,
             given,
+            batch: rows.batch_size,
             snapshot,
             scope,
             name,
@@ -147,11 +158,12 @@ impl<'s> Changed<'s> {
         let Some(files) = &self.step.run.files else {
             return Ok(None);
         };
-        let Some((id, snapshot)) = self.snapshot.left().await? else {
+        let Some(left) = self.snapshot.left().await? else {
             return Ok(None);
         };
         let what = (self.scope.clone(), self.given.keep_response.clone());
-        Ok(Some(Pass::new(snapshot, Some(files.of_sending(id)), true, what)))
+        let files = files.of_sending(left.id);
+        Ok(Some(Pass::new(left, Some(files), true, what)))
     }
 
     /// Finds what is to be sent, and tells how many rows that is. With it comes how many rows are in doubt, and are not sent.
@@ -184,7 +196,7 @@ impl<'s> Changed<'s> {
         let id = Uuid::now_v7();
         let counts = self
             .snapshot
-            .compare(&sending, (id, &at), all)
+            .compare(&sending, (id, &at, self.batch), all)
             .await
             .map_err(|e| e.at(place))?;
         if let Err(error) = self.guard((all, &sent), &counts) {
@@ -212,7 +224,12 @@ impl<'s> Changed<'s> {
         let files = run.files.as_ref().map(|files| files.of_sending(id));
         let what = (self.scope.clone(), self.given.keep_response.clone());
         let doubts = if sending.in_doubt { 0 } else { sent.in_doubt };
-        Ok((Pass::new(self.snapshot.clone(), files, false, what), doubts))
+        let left = Left {
+            snapshot: self.snapshot.clone(),
+            id,
+            batch: self.batch,
+        };
+        Ok((Pass::new(left, files, false, what), doubts))
     }
 
     /// # Errors

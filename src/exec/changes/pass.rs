@@ -1,15 +1,16 @@
 //! One sending: its rows, and how each of them ended.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures::stream::BoxStream;
 use sequor_planner::ops::{Change, DataPath};
+use uuid::Uuid;
 
 use super::items::{Item, Part, items};
-use crate::changes::{Ended, Snapshot};
+use crate::changes::{Ended, Left, Snapshot};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::incremental::digest;
 use crate::state::{Rejection, RunFiles};
@@ -28,6 +29,9 @@ const MOST_KEPT: usize = 255;
 /// One sending.
 pub struct Pass {
     pub snapshot: Snapshot,
+    id: Uuid,
+    /// How many rows its requests have; none: one row each, by itself.
+    batch: Option<u64>,
     /// Where the ledger is; none where nothing is kept.
     pub files: Option<RunFiles>,
     /// Whether it is one of an earlier attempt, of which only is taken what it has done.
@@ -37,8 +41,8 @@ pub struct Pass {
     /// What is kept of an answer.
     pub keeps: Option<DataPath>,
     noted: Mutex<Noted>,
-    /// Rows of whose answers something is kept, until they count as sent.
-    answered: Mutex<HashSet<u64>>,
+    /// What is kept of answers, by their rows, until those count as sent.
+    answered: Mutex<HashMap<u64, String>>,
     /// New rows of whose answers nothing could be kept.
     unanswered: AtomicU64,
     doubts: AtomicU64,
@@ -67,13 +71,15 @@ impl Noted {
 impl Pass {
     /// Returns a sending of which nothing is known yet.
     pub fn new(
-        snapshot: Snapshot,
+        Left { snapshot, id, batch }: Left,
         files: Option<RunFiles>,
         replays: bool,
         (scope, keeps): (String, Option<DataPath>),
     ) -> Pass {
         Pass {
             snapshot,
+            id,
+            batch,
             files,
             replays,
             scope,
@@ -94,8 +100,13 @@ impl Pass {
     ///
     /// # Errors
     /// The database's.
-    pub async fn items(&self, batch_size: Option<u64>) -> Result<BoxStream<'static, Result<Item>>> {
-        Ok(items(self.snapshot.items().await?, batch_size))
+    pub async fn items(&self) -> Result<BoxStream<'static, Result<Item>>> {
+        Ok(items(self.snapshot.items().await?, self.batch))
+    }
+
+    /// Tells whether its requests can be made up as those of now are: of lists of rows, whatever their size, or of single rows.
+    pub fn is_like(&self, batch_size: Option<u64>) -> bool {
+        self.batch.is_some() == batch_size.is_some()
     }
 
     /// Returns what tells a request from all others: the same in each attempt at it, and another one when the row is sent
@@ -116,10 +127,16 @@ impl Pass {
     pub fn sent(&self, item: &Item, rejections: &[Rejection]) {
         let Some(part) = &item.part else { return };
         let sent = sent_rows(&item.value, part, rejections);
-        if self.keeps.is_some() && !self.replays && &*part.change == Change::Added.name() {
+        if self.keeps.is_some() {
             let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
-            let lacking = sent.iter().filter(|row| !answered.remove(row)).count();
-            self.unanswered.fetch_add(lacking as u64, Ordering::Relaxed);
+            let answers: Vec<(u64, String)> =
+                sent.iter().filter_map(|row| answered.remove_entry(row)).collect();
+            drop(answered);
+            if !self.replays && &*part.change == Change::Added.name() {
+                self.unanswered
+                    .fetch_add((sent.len() - answers.len()) as u64, Ordering::Relaxed);
+            }
+            self.noted().answers.extend(answers);
         }
         self.noted().sent.extend(sent);
     }
@@ -168,8 +185,7 @@ impl Pass {
         self.answered
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .insert(number);
-        self.noted().answers.push((number, text));
+            .insert(number, text);
         Ok(())
     }
 
@@ -208,9 +224,11 @@ impl Pass {
     pub async fn flush(&self) -> Result<()> {
         let _alone = self.writing.lock().await;
         let noted = std::mem::replace(&mut *self.noted(), Noted::new());
-        self.snapshot.end(Ended::Sent, noted.sent, noted.answers).await?;
         self.snapshot
-            .end(Ended::InDoubt, noted.in_doubt, Vec::new())
+            .end(self.id, (Ended::Sent, noted.sent), noted.answers)
+            .await?;
+        self.snapshot
+            .end(self.id, (Ended::InDoubt, noted.in_doubt), Vec::new())
             .await
     }
 

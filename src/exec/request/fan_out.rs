@@ -11,7 +11,7 @@ use sequor_planner::plan::FanOut;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::exec::changes::Item;
+use crate::exec::changes::{Item, Pass};
 use crate::exec::request::ask::Failure;
 use crate::exec::request::checkpoint::{Exchange, may_be_sent_again};
 use crate::exec::request::context::RequestContext;
@@ -21,6 +21,7 @@ use crate::exec::request::rejects::Rejects;
 use crate::exec::request::render::render;
 use crate::exec::request::row_order::AHEAD;
 use crate::exec::request::split::Asking;
+use crate::exec::run::InDoubt;
 use crate::exec::scope::{Layer, Scope};
 use crate::state::{Outcome, Rejection};
 use crate::value::Value;
@@ -108,8 +109,15 @@ pub async fn run(
             None => break,
             Some(Ok(ended)) => {
                 all += 1;
-                if let Some(pass) = &context.pass {
-                    pass.flush_when_due().await?;
+                if let Some(pass) = &context.pass
+                    && let Err(error) = pass.flush_when_due().await
+                {
+                    failed.get_or_insert(error);
+                    closing.store(true, Ordering::Relaxed);
+                    match drains(context) {
+                        true => continue,
+                        false => break,
+                    }
                 }
                 ended
             }
@@ -222,19 +230,11 @@ async fn one(asking: Asking, item: Item) -> Result<Set> {
         .pass
         .as_deref()
         .filter(|pass| pass.replays && !asking.exchange.is_over());
-    if replays.is_some() {
-        let again = asking.exchange.is_in_doubt() && may_be_sent(&asking, &item).await;
-        asking.exchange.sent_again.store(again, Ordering::Relaxed);
-    }
-    if let Some(pass) = replays
-        && !asking.exchange.sent_again.load(Ordering::Relaxed)
-        && !context.has_answers(asking.exchange.row)
-    {
-        // Of others it is known that they were not sent: they are among what is sent now.
-        if asking.exchange.is_in_doubt() {
-            pass.in_doubt(&item, &[]);
+    if let Some(pass) = replays {
+        match replayed(&asking, pass, &item).await {
+            true => {}
+            false => return Ok((asking.layer.all(), asking.layer.scopes())),
         }
-        return Ok((asking.layer.all(), asking.layer.scopes()));
     }
     let Some(scope) = context.windowed(asking.scope, asking.exchange.row, row)? else {
         // Nothing is left to be asked.
@@ -257,10 +257,8 @@ async fn one(asking: Asking, item: Item) -> Result<Set> {
             pass.sent(&item, rejections);
         }
     };
-    if exchange.is_over() {
-        sent(before);
-    }
     if exchange.is_over() && checkpoint.is_some_and(|checkpoint| !checkpoint.keeps_responses) {
+        over(&asking, &item).await;
         return Ok(set(&asking.layer));
     }
     let again = exchange.rejected_rows(row);
@@ -275,15 +273,16 @@ async fn one(asking: Asking, item: Item) -> Result<Set> {
     // What it gave is taken: what is noted of it holds up nobody.
     drop(under);
     let Some(checkpoint) = checkpoint.filter(|_| !exchange.is_over()) else {
-        let is_in_its_tables = |failure: &Failure| failure.is_gap && checkpoint.is_some_and(|c| c.adds);
+        // To a step that sends only changes, answers that were not kept are none that it needs.
+        let adds = checkpoint.is_some_and(|c| c.adds) || context.pass.is_some();
+        match exchange.is_over() {
+            true => over(&asking, &item).await,
+            false if asked.is_ok() => sent(&exchange.rejections()),
+            false => {}
+        }
         return match asked {
-            Err(failure) if is_in_its_tables(&failure) => Ok(set(&asking.layer)),
-            Ok(()) => {
-                if !exchange.is_over() {
-                    sent(&exchange.rejections());
-                }
-                enough(context).map(|()| set(&asking.layer))
-            }
+            Err(failure) if failure.is_gap && adds => Ok(set(&asking.layer)),
+            Ok(()) => enough(context).map(|()| set(&asking.layer)),
             Err(failure) => Err(failure.error),
         };
     };
@@ -322,8 +321,47 @@ async fn one(asking: Asking, item: Item) -> Result<Set> {
     }
     match asked {
         Ok(()) => enough(context).map(|()| set(&asking.layer)),
+        // It was not done: the comparison says what becomes of the row.
+        Err(failure) if replays.is_some() && failure.status.is_some_and(|status| status < 500) => {
+            Ok(set(&asking.layer))
+        }
         Err(failure) => Err(failure.error),
     }
+}
+
+/// Decides about an item of an earlier attempt that has no outcome: whether it is asked for. It is sent again, as it was, where it
+/// was under way and may be; or its answers are kept.
+async fn replayed(asking: &Asking, pass: &Pass, item: &Item) -> bool {
+    let (context, exchange) = (&asking.context, &asking.exchange);
+    let rows = context.http.request.for_each.as_ref();
+    let same = pass.is_like(rows.and_then(|rows| rows.batch_size));
+    if context.has_answers(exchange.row) && same {
+        return true;
+    }
+    // Of others it is known that they were not sent: they are among what is sent now.
+    if !exchange.is_in_doubt() {
+        return false;
+    }
+    if context.step.run.in_doubt == InDoubt::Skip {
+        pass.sent(item, &[]);
+        return false;
+    }
+    let again = same && may_be_sent(asking, item).await;
+    exchange.sent_again.store(again, Ordering::Relaxed);
+    if !again {
+        pass.in_doubt(item, &[]);
+    }
+    again
+}
+
+/// Notes what an earlier attempt has done of an item.
+async fn over(asking: &Asking, item: &Item) {
+    let Some(pass) = &asking.context.pass else { return };
+    let before = asking.exchange.rejected_before();
+    if is_unclear(before) && !may_be_sent(asking, item).await {
+        pass.in_doubt(item, before);
+    }
+    pass.sent(item, before);
 }
 
 /// Tells whether the request of an item may be sent again, where nobody knows whether it was sent.

@@ -27,7 +27,7 @@ pub async fn items(context: &RequestContext, wanted: &RowsOf, scope: &Scope) -> 
         } else {
             "what has changed"
         };
-        return Ok((what.to_string(), pass.items(wanted.batch_size).await?));
+        return Ok((what.to_string(), pass.items().await?));
     }
     let (name, rows) = source(context, wanted, scope).await?;
     let values = values(rows, wanted.batch_size);

@@ -73,7 +73,9 @@ pub async fn begin(
         Destination::Tables => Sink::begin(&inside, &http.request, states).await?,
         Destination::Aside => Sink::begin_aside(&inside, &http.request).await?,
     };
-    let rejects = match (&http.rejects, destination) {
+    let replays = pass.as_ref().is_some_and(|pass| pass.replays);
+    // What is rejected of an earlier attempt comes again, and is rejected then.
+    let rejects = match (http.rejects.as_ref().filter(|_| !replays), destination) {
         (Some(table), Destination::Tables) => {
             let target = RejectTable::new(&table.source, table_name(&inside, table).await?);
             // Rows that are sent again leave it.

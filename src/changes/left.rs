@@ -1,0 +1,93 @@
+//! What an earlier attempt was sending when it ended.
+
+use uuid::Uuid;
+
+use super::columns::Compared;
+use super::names::is_own;
+use super::numbers::number;
+use super::snapshot::Snapshot;
+use crate::error::Result;
+
+/// What an earlier attempt was sending.
+pub struct Left {
+    pub snapshot: Snapshot,
+    /// Its id: the ledger has it, too.
+    pub id: Uuid,
+    /// How many rows its requests had; none: one row each, by itself.
+    pub batch: Option<u64>,
+}
+
+impl Snapshot {
+    /// Returns what an earlier attempt was sending, with its id; none where there is nothing of it.
+    ///
+    /// # Errors
+    /// The database's; a key that is another one by now.
+    pub async fn left(&self) -> Result<Option<Left>> {
+        let pending = self.pending_table();
+        let there = self.database.columns(&pending).await?;
+        let Some(there) = there.filter(|columns| is_own(&*self.database, columns)) else {
+            return Ok(None);
+        };
+        let names = &self.comparison.names;
+        let own: Vec<String> = [
+            "n",
+            "change",
+            "sent_at",
+            "response",
+            "sync",
+            "at",
+            "definition",
+            "batch",
+        ]
+        .map(|name| names.folded(name))
+        .to_vec();
+        let id = format!(
+            "SELECT {} AS a, {} AS b FROM {} LIMIT 1",
+            names.meta("sync"),
+            names.meta("batch"),
+            names.pending
+        );
+        let Some(row) = self.rows(&id).await?.into_iter().next() else {
+            return Ok(None);
+        };
+        let texts: Vec<String> = row.iter().map(|(_, value)| value.to_text()).collect();
+        let [id, batch] = texts.as_slice() else {
+            return Ok(None);
+        };
+        let Ok(id) = id.parse::<Uuid>() else {
+            return Ok(None);
+        };
+        let batch = Some(number(batch)).filter(|size| *size > 0);
+        let keys: Vec<&String> = self
+            .comparison
+            .columns
+            .iter()
+            .filter(|column| column.is_key)
+            .map(|column| &column.name)
+            .collect();
+        let columns = there
+            .iter()
+            .filter(|column| !own.contains(&column.name))
+            .map(|column| Compared {
+                name: column.name.clone(),
+                is_text: false,
+                is_key: keys.contains(&&column.name),
+                is_compared: false,
+            });
+        let columns: Vec<Compared> = columns.collect();
+        if columns.iter().filter(|column| column.is_key).count() < keys.len() {
+            return Err(self.other_key());
+        }
+        let left = Snapshot::with(
+            self.database.clone(),
+            self.table.clone(),
+            (names.rows.clone(), columns),
+            (self.comparison.scope.clone(), self.comparison.definition.clone()),
+        );
+        Ok(Some(Left {
+            snapshot: left,
+            id,
+            batch,
+        }))
+    }
+}
