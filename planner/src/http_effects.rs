@@ -138,8 +138,10 @@ pub fn plan(
     });
     if let Some(synced) = &synced {
         // What was sent is kept whole: a removed row has it.
-        let changes = request.for_each.iter().flat_map(|rows| &rows.changes);
-        let key = changes.flat_map(|changes| changes.key.iter().cloned());
+        let key = request
+            .changes()
+            .into_iter()
+            .flat_map(|changes| changes.key.iter().cloned());
         row_columns = match (row_columns, &synced.columns) {
             (Some(read), Some(compared)) => Some(
                 read.into_iter()

@@ -15,8 +15,6 @@ pub struct Sent {
     pub in_doubt: u64,
     /// Rows that another request has sent.
     pub by_others: u64,
-    /// Rows with another key.
-    pub other_key: u64,
 }
 
 impl Snapshot {
@@ -36,7 +34,6 @@ impl Snapshot {
             rows: *rows,
             in_doubt: *in_doubt,
             by_others: *by_others,
-            other_key: *other_key,
         })
     }
 
@@ -48,14 +45,7 @@ impl Snapshot {
         let counts = self.numbers(&self.comparison.counted_rows()).await?;
         let count = |at: usize| counts.get(at).copied().unwrap_or(0);
         let (all, nulls, same) = (count(0), count(1), count(2));
-        let keys: Vec<&str> = self
-            .comparison
-            .columns
-            .iter()
-            .filter(|column| column.is_key)
-            .map(|column| column.name.as_str())
-            .collect();
-        let keys = keys.join(", ");
+        let keys = self.comparison.key_text();
         let help = "nothing was sent: `changes.key` names columns that tell each row from all others";
         if nulls > 0 {
             let message = format!("{nulls} of {all} rows have no key ({keys} is null)");
@@ -95,13 +85,14 @@ impl Snapshot {
             changes: changes.to_vec(),
             ..Sending::default()
         };
-        self.counted(&self.comparison.counted(&sending), all).await
+        let from = format!("({}) d", self.comparison.changes(&sending));
+        self.counted(&from, all).await
     }
 
-    /// How many rows are of which kind, as a query counts them.
-    pub(super) async fn counted(&self, query: &str, all: u64) -> Result<ChangeCounts> {
+    /// How many rows are of which kind. `from`: what stands behind FROM for them.
+    pub(super) async fn counted(&self, from: &str, all: u64) -> Result<ChangeCounts> {
         let mut counts = ChangeCounts::default();
-        for row in self.rows(query).await? {
+        for row in self.rows(&self.comparison.counted(from)).await? {
             let values: Vec<String> = row.iter().map(|(_, value)| value.to_text()).collect();
             let count = values.get(1).map_or(0, |count| number(count));
             match values.first().map(String::as_str) {

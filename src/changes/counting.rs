@@ -1,24 +1,12 @@
 //! How many rows there are, were sent, and have changed, as queries.
 
-use super::comparison::{Comparison, IN_DOUBT, REMOVED, Sending};
+use super::comparison::{Comparison, IN_DOUBT, REMOVED};
 
 impl Comparison {
-    /// Returns the query of how many rows are of which kind.
-    pub fn counted(&self, sending: &Sending) -> String {
+    /// Returns the query of how many rows are of which kind. `from`: what stands behind FROM for them.
+    pub fn counted(&self, from: &str) -> String {
         let change = self.names.meta("change");
-        format!(
-            "SELECT {change} AS a, count(*) AS b FROM ({}) d GROUP BY {change}",
-            self.changes(sending)
-        )
-    }
-
-    /// Returns the query of how many of the rows that are being sent are of which kind.
-    pub fn counted_pending(&self) -> String {
-        let change = self.names.meta("change");
-        format!(
-            "SELECT {change} AS a, count(*) AS b FROM {} GROUP BY {change}",
-            self.names.pending
-        )
+        format!("SELECT {change} AS a, count(*) AS b FROM {from} GROUP BY {change}")
     }
 
     /// Returns the query of how many rows there are, how many of them have no key, and how many keys several rows have.

@@ -221,7 +221,7 @@ impl Snapshot {
                 "where a column has another type than before, drop the table of what was sent: all rows count as added then",
             )
         })?;
-        self.counted(&self.comparison.counted_pending(), all).await
+        self.counted(&self.comparison.names.pending, all).await
     }
 
     /// Returns the rows to send, and behind their columns: what became of each, when it was sent last, and what was kept of the

@@ -106,12 +106,7 @@ fn notes(step: &Step) -> Vec<String> {
                     notes.push("everything is fetched, only new rows are kept".into());
                 }
             }
-            let changes = http
-                .request
-                .for_each
-                .as_ref()
-                .and_then(|rows| rows.changes.as_ref());
-            if let (Some(changes), Some(synced)) = (changes, &http.synced) {
+            if let (Some(changes), Some(synced)) = (http.request.changes(), &http.synced) {
                 notes.push(changes.in_words(&synced.snapshot));
                 notes.push(match &synced.columns {
                     Some(columns) if !columns.is_empty() => {

@@ -206,7 +206,7 @@ pub(super) fn read(node: &Node, d: &mut Diagnostics) -> Option<Changes> {
 
 /// Reports what can't be beside `changes`.
 pub(super) fn check(request: &HttpRequest, d: &mut Diagnostics) {
-    let Some(changes) = request.for_each.as_ref().and_then(|rows| rows.changes.as_ref()) else {
+    let Some(changes) = request.changes() else {
         return;
     };
     let place = || changes.place.clone();

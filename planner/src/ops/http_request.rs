@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Operation;
 use super::body::{BODY_FORMATS, BodyFormat, check_body};
-use super::changes::{self, CHANGES};
+use super::changes::{self, CHANGES, Changes};
 use super::common::{COMMON, FlowAction};
 use super::http_response::{self, RESPONSE, ResponseSpec};
 use super::incremental::{self, Incremental};
@@ -107,6 +107,11 @@ impl HttpRequest {
     /// Returns the method when it is known before the run, in upper case.
     pub fn method(&self) -> Option<String> {
         self.request.method.as_text().map(str::to_uppercase)
+    }
+
+    /// Returns how only changed rows are sent; none where all are.
+    pub fn changes(&self) -> Option<&Changes> {
+        self.for_each.as_ref()?.changes.as_ref()
     }
 
     /// Tells whether a response may ask for another request: by `while`, or by what its parser returns.

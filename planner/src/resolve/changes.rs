@@ -16,8 +16,7 @@ impl Resolver<'_> {
         (http, asked): (&HttpStep, &Uses),
         frame: &Frame,
     ) {
-        let rows = http.request.for_each.as_ref();
-        let Some(changes) = rows.and_then(|rows| rows.changes.as_ref()) else {
+        let Some(changes) = http.request.changes() else {
             return;
         };
         if step.id.is_none() {
@@ -61,8 +60,7 @@ impl Resolver<'_> {
         let is_place = |part: &str| {
             part.rsplit_once('_').is_some_and(|(op, number)| {
                 number.bytes().all(|digit| digit.is_ascii_digit())
-                    && (matches!(op, "block" | "run_flow")
-                        || OPERATIONS.iter().any(|(known, _)| *known == op))
+                    && OPERATIONS.iter().any(|(known, _)| *known == op)
             })
         };
         if let Some(part) = frame.path.split('/').find(|part| is_place(part)) {

@@ -46,16 +46,16 @@ fn short(mut digest: String) -> String {
     digest
 }
 
-/// Returns the snapshot of a step, and what messages call its rows; none where it sends all rows. `rows`: what stands behind
+/// Returns the snapshot of a step; none where it sends all rows. `rows`: what stands behind
 /// FROM for them.
 ///
 /// # Errors
 /// The databases'; columns that are not there.
-pub async fn snapshot_of(
+async fn snapshot_of(
     step: &StepContext,
     http: &HttpStep,
     (rows, scope): (String, String),
-) -> Result<Option<(Snapshot, TableName)>> {
+) -> Result<Option<Snapshot>> {
     let Some((rows_of, changes, synced)) = parts(http) else {
         return Ok(None);
     };
@@ -78,9 +78,9 @@ pub async fn snapshot_of(
         scope,
         definition: definition(step, http).await?,
     };
-    let snapshot = Snapshot::of(database, table.clone(), of).await;
+    let snapshot = Snapshot::of(database, table, of).await;
     let place = rows_of.database().map_or(&changes.place, |(_, place)| place);
-    Ok(Some((snapshot.map_err(|e| e.at(place))?, table)))
+    Ok(Some(snapshot.map_err(|e| e.at(place))?))
 }
 
 fn parts(http: &HttpStep) -> Option<(&RowsOf, &Changes, &Synced)> {
@@ -136,7 +136,7 @@ impl<'s> Changed<'s> {
             from = target.quoted(&table);
             copy = Some((synced.snapshot.source.clone(), table));
         }
-        let Some((snapshot, _)) = snapshot_of(step, http, (from, scope.clone())).await? else {
+        let Some(snapshot) = snapshot_of(step, http, (from, scope.clone())).await? else {
             return Ok(None);
         };
         Ok(Some(Changed {

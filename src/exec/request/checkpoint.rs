@@ -222,12 +222,9 @@ fn takes_more_than_success(http: &HttpStep) -> bool {
 
 /// Whether something of each answer is kept beside what was sent.
 fn keeps_answers(http: &HttpStep) -> bool {
-    let changes = http
-        .request
-        .for_each
-        .as_ref()
-        .and_then(|rows| rows.changes.as_ref());
-    changes.is_some_and(|changes| changes.keep_response.is_some())
+    http.request
+        .changes()
+        .is_some_and(|changes| changes.keep_response.is_some())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
