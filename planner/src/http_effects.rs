@@ -164,6 +164,7 @@ pub fn plan(
         row_columns,
         estimated_requests: None,
         estimated_changes: None,
+        estimated_ranges: None,
     }
 }
 

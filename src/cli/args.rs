@@ -327,6 +327,35 @@ pub enum StateCommand {
         #[arg(long, value_enum, default_value_t = RunFormat::Text)]
         format: RunFormat,
     },
+    /// Show what one step has covered
+    Show {
+        /// The flow
+        flow: String,
+        /// The step
+        step: String,
+        /// Only this partition, as `list` shows it
+        #[arg(long, value_name = "PARTITION")]
+        partition: Option<String>,
+        /// How it is written: a table, or one JSON object a line
+        #[arg(long, value_enum, default_value_t = RunFormat::Text)]
+        format: RunFormat,
+    },
+    /// Say what is covered: the next run goes on behind it, as after a migration from another tool
+    Set {
+        /// The flow
+        flow: String,
+        /// The step
+        step: String,
+        /// Up to where the table has all rows, written as the cursor has it
+        #[arg(long, value_name = "POSITION")]
+        until: String,
+        /// From where on [default: from the first row]
+        #[arg(long, value_name = "POSITION")]
+        from: Option<String>,
+        /// Of this partition, as `list` shows it
+        #[arg(long, value_name = "PARTITION")]
+        partition: Option<String>,
+    },
     /// Forget it: the next run begins at `initial`; rows that are there stay
     Reset {
         /// The flow

@@ -112,6 +112,7 @@ async fn run_compiled(
         .wait(args.wait, Some(Box::new(crate::report::err)))
         .in_doubt(InDoubtArg::meant(args.in_doubt))
         .keep_state(args.keep_state)
+        .full_refresh(args.full_refresh)
         .resend(step_options::resends(args))
         .range(step_options::range(args));
     let dry_run = dry_run(args, &compiled.plan)?;

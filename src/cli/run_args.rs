@@ -71,6 +71,9 @@ pub struct Run {
     /// Incremental steps whose request was changed go on from where they are
     #[arg(long)]
     pub keep_state: bool,
+    /// Incremental steps begin anew: with the commit of what comes first, the rows that their tables had are gone
+    #[arg(long, conflicts_with_all = ["from", "until", "keep_state"])]
+    pub full_refresh: bool,
     /// Steps that send only changes send every row
     #[arg(long)]
     pub full: bool,

@@ -30,6 +30,7 @@ pub fn check(args: &args::Run, plan: &Plan) -> Result<()> {
             ("--from", args.from.is_some()),
             ("--until", args.until.is_some()),
             ("--keep-state", args.keep_state),
+            ("--full-refresh", args.full_refresh),
         ];
         let help = "a step is incremental by `request.incremental`";
         refused(&options, "incremental steps", help)?;

@@ -3,14 +3,17 @@
 use super::args::{RunFormat, StateCommand};
 use super::compile;
 use super::context::Context;
-use crate::engine::{CompileOptions, Session, StepSent, StepState};
+use crate::engine::{CompileOptions, Covered, Session, StepSent, StepState, is_partition, keeps_state};
 use crate::error::{Error, ErrorKind, Exit, Result};
 use crate::report::{Table, count, err, grouped, out};
 
 /// Shows how far the incremental steps of a flow got, or forgets it.
 pub fn state(context: &Context, command: &StateCommand) -> Result<Exit> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let (StateCommand::List { flow, .. } | StateCommand::Reset { flow, .. }) = command;
+    let (StateCommand::List { flow, .. }
+    | StateCommand::Show { flow, .. }
+    | StateCommand::Set { flow, .. }
+    | StateCommand::Reset { flow, .. }) = command;
     runtime.block_on(async {
         let options = CompileOptions::default();
         let Some(compiled) = compile::compile(context, flow, &options).await? else {
@@ -21,6 +24,42 @@ pub fn state(context: &Context, command: &StateCommand) -> Result<Exit> {
             StateCommand::List { format, .. } => {
                 let (states, sent) = (session.states(&compiled).await?, session.sent(&compiled).await?);
                 list((&states, &sent), *format, context.color_out)?
+            }
+            StateCommand::Show {
+                step,
+                partition,
+                format,
+                ..
+            } => {
+                keeps_state(&compiled, Some(step))?;
+                let (mut states, mut sent) =
+                    (session.states(&compiled).await?, session.sent(&compiled).await?);
+                let wanted = |state: &StepState| {
+                    let is_wanted = |wanted: &String| is_partition(&state.partition, wanted);
+                    state.step == *step && partition.as_ref().is_none_or(is_wanted)
+                };
+                states.retain(wanted);
+                sent.retain(|sent| sent.step == *step && partition.is_none());
+                list((&states, &sent), *format, context.color_out)?
+            }
+            StateCommand::Set {
+                step,
+                until,
+                from,
+                partition,
+                ..
+            } => {
+                let covered = Covered {
+                    step,
+                    partition: partition.as_deref(),
+                    from: from.as_deref(),
+                    until,
+                };
+                let tables = session.set_state(&compiled, covered).await?;
+                err(format!(
+                    "the state of {} set: the next run goes on from {until}",
+                    count(tables, "table")
+                ));
             }
             StateCommand::Reset { step, partition, .. } => {
                 let forgotten = session.forget_states(&compiled, step.as_deref(), partition.as_deref());

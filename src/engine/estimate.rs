@@ -8,6 +8,7 @@ use sequor_planner::ops::{RowSource, TableRef};
 use sequor_planner::plan::{Action, HttpStep};
 use serde_json::Value as Json;
 
+use super::asked_ranges::asked_ranges;
 use super::compile::Compiled;
 use super::parts::Parts;
 use super::session::Session;
@@ -31,8 +32,12 @@ impl Session {
     pub async fn estimate(&self, compiled: &mut Compiled) -> Result<()> {
         let mut tables = Vec::new();
         let mut synced = Vec::new();
+        let mut incremental = Vec::new();
         compiled.plan.root.each(&mut |step| {
             if let Action::Http(http) = &step.action {
+                if http.asks.is_some() {
+                    incremental.push((step.id.clone(), http.clone()));
+                }
                 if http.synced.is_some() {
                     synced.push((step.id.clone(), http.clone()));
                     return;
@@ -63,6 +68,13 @@ impl Session {
                     .map(|counts| (id, counts)),
             );
         }
+        let mut ranges = BTreeMap::new();
+        for (id, http) in incremental {
+            // What can't be told now is told by the run.
+            if let Ok(Some(asked)) = asked_ranges(&parts, compiled, &id, &http).await {
+                ranges.insert(id, asked);
+            }
+        }
         parts.close().await;
         compiled.plan.root.each_mut(&mut |step| {
             let estimate = counted.get(&step.id).copied();
@@ -70,6 +82,12 @@ impl Session {
             if let Action::Http(http) = &mut step.action {
                 let batch = http.request.for_each.as_ref().and_then(|rows| rows.batch_size);
                 http.estimated_changes = changes;
+                http.estimated_ranges = ranges.get(&step.id).cloned();
+                let alone = http
+                    .estimated_ranges
+                    .as_ref()
+                    .filter(|_| http.request.for_each.is_none());
+                let estimate = alone.map(|asked| asked.count).or(estimate);
                 http.estimated_requests = estimate.or_else(|| changes.map(|counts| requests(&counts, batch)));
             }
         });

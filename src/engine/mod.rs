@@ -1,6 +1,7 @@
 //! The front door: a project is opened, a flow of it compiled, a session of it runs the plan.
 //! The documentation of the crate has an example.
 
+mod asked_ranges;
 mod check;
 mod compile;
 mod dry_report;
@@ -16,6 +17,7 @@ mod resume;
 mod rows_of;
 mod run;
 mod session;
+mod set_state;
 mod signals;
 mod stand_ins;
 mod state;
@@ -41,6 +43,7 @@ pub use resume::{ResumeOptions, Resumed};
 pub use rows_of::rows_of;
 pub use run::RunHandle;
 pub use session::Session;
+pub use set_state::Covered;
 pub use signals::stop_at_interrupt;
-pub use step_states::{StepSent, StepState};
+pub use step_states::{StepSent, StepState, is_partition, keeps_state};
 pub use untried::untried;

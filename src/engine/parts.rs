@@ -188,6 +188,7 @@ impl Parts {
             retries_rejected: kept.retries_rejected,
             in_doubt: options.in_doubt,
             keeps_state: options.keeps_state,
+            refreshes: options.refreshes,
             resends: options.resends,
             range: options.range.clone(),
             grace: options.grace,

@@ -277,6 +277,7 @@ fn without_estimates(json: &mut Json) {
         Json::Object(entries) => {
             entries.remove("estimated_requests");
             entries.remove("estimated_changes");
+            entries.remove("estimated_ranges");
             entries.values_mut().for_each(without_estimates);
         }
         Json::Array(items) => items.iter_mut().for_each(without_estimates),

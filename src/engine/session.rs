@@ -55,6 +55,8 @@ pub(super) struct Options {
     pub in_doubt: InDoubt,
     /// Whether incremental steps go on from their states though their requests are others now.
     pub keeps_state: bool,
+    /// Whether incremental steps begin anew, and so do their tables.
+    pub refreshes: bool,
     /// Which rows are sent again that steps which send only changes have sent before.
     pub resends: Resends,
     /// The range that incremental steps ask for, whatever they have covered.
@@ -81,6 +83,7 @@ impl Default for Options {
             interpreter: None,
             in_doubt: InDoubt::default(),
             keeps_state: false,
+            refreshes: false,
             resends: Resends::default(),
             range: None,
             dry_run: None,
@@ -175,6 +178,12 @@ impl Session {
     /// Says whether incremental steps go on from their states though their requests are others now.
     pub fn keep_state(mut self, keep: bool) -> Session {
         self.options.keeps_state = keep;
+        self
+    }
+
+    /// Says whether incremental steps begin anew: their tables get what the API has, and nothing else stays.
+    pub fn full_refresh(mut self, refreshes: bool) -> Session {
+        self.options.refreshes = refreshes;
         self
     }
 

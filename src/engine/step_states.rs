@@ -226,7 +226,7 @@ fn snapshots(compiled: &Compiled, wanted: Option<&str>) -> Vec<(String, String, 
 
 /// # Errors
 /// No step of the flow, or not this one, keeps a state.
-fn keeps_state(compiled: &Compiled, wanted: Option<&str>) -> Result<()> {
+pub fn keeps_state(compiled: &Compiled, wanted: Option<&str>) -> Result<()> {
     let mut keeps = false;
     compiled.plan.root.each(&mut |step| {
         if let Action::Http(http) = &step.action {
@@ -234,19 +234,34 @@ fn keeps_state(compiled: &Compiled, wanted: Option<&str>) -> Result<()> {
             keeps |= is_one && wanted.is_none_or(|wanted| wanted == step.id);
         }
     });
-    if keeps {
-        return Ok(());
+    match keeps {
+        true => Ok(()),
+        false => Err(no_state(compiled, wanted)),
     }
+}
+
+/// What is said of a flow whose steps, or this one of them, keep no state.
+fn no_state(compiled: &Compiled, wanted: Option<&str>) -> Error {
     let flow = &compiled.plan.flow;
     let message = match wanted {
         Some(step) => format!("flow {flow} has no step `{step}` that keeps a state"),
         None => format!("flow {flow} has no step that keeps a state"),
     };
-    Err(Error::new(ErrorKind::Project, message)
-        .help("a step keeps one by `request.incremental`, or by `for_each.changes`"))
+    Error::new(ErrorKind::Project, message)
+        .help("a step keeps one by `request.incremental`, or by `for_each.changes`")
 }
 
-async fn state(parts: &Parts, compiled: &Compiled, step: &str, table: &TableRef) -> Result<TableState> {
+/// Tells whether a partition is meant by a text: as JSON has it, or as people write it.
+pub fn is_partition(partition: &str, text: &str) -> bool {
+    partition == text || partition == serde_json::Value::from(text).to_string()
+}
+
+pub(super) async fn state(
+    parts: &Parts,
+    compiled: &Compiled,
+    step: &str,
+    table: &TableRef,
+) -> Result<TableState> {
     let (database, name) = found(parts, step, table).await?;
     let owner = Owner {
         project: compiled.plan.project.clone(),
@@ -256,8 +271,12 @@ async fn state(parts: &Parts, compiled: &Compiled, step: &str, table: &TableRef)
     TableState::read(database, name, owner, None).await
 }
 
-/// A table whose name is known, and its database.
-async fn found(parts: &Parts, step: &str, table: &TableRef) -> Result<(Arc<dyn Database>, TableName)> {
+/// Returns a table whose name is known, and its database.
+pub(super) async fn found(
+    parts: &Parts,
+    step: &str,
+    table: &TableRef,
+) -> Result<(Arc<dyn Database>, TableName)> {
     let database = parts.databases.get(&table.source, &parts.scope()).await?;
     let text = |prop: &Option<Prop>| prop.as_ref().map(|prop| prop.as_text().map(str::to_string));
     let known = (

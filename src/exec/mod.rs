@@ -31,7 +31,7 @@ pub use changes::scope_of;
 pub use databases::{Databases, Opener};
 pub use dry::Dry;
 pub use event::{Events, Listener};
-pub use incremental::{Owner, TableState};
+pub use incremental::{Evaluated, Owner, TableState, column_kind, definition, known_by_all};
 pub use keep::Keeper;
 pub use load::ready::load as load_rows;
 pub use run::{Between, InDoubt, Resends, Run, execute};

@@ -84,6 +84,8 @@ pub struct Run {
     pub in_doubt: InDoubt,
     /// Whether incremental steps go on from their states though their requests are others now.
     pub keeps_state: bool,
+    /// Whether incremental steps begin anew, and so do their tables.
+    pub refreshes: bool,
     /// Which rows are sent again.
     pub resends: Resends,
     /// The range that incremental steps ask for, whatever they have covered; none: what is new.

@@ -8,6 +8,7 @@ use super::tracker::Tracker;
 use crate::batch::column::Column;
 use crate::error::Result;
 use crate::sources::database::TableName;
+use crate::sources::overlap::{Overlap, Region};
 
 /// Rows of a table of states.
 pub struct StateRows {
@@ -18,12 +19,20 @@ pub struct StateRows {
     /// What binds them to the commit of the rows they belong to.
     pub scope: String,
     pub generation: i64,
+    /// Rows of the table that go.
+    pub gone: Option<Region>,
 }
 
 /// Knows how far the tables of a load got. Tables are named by their positions in the response.
 pub trait KeepsState: Send + Sync {
     /// Returns what looks at the rows of a table; none for one whose rows tell nothing.
     fn tracker(&self, table: usize) -> Option<Arc<Tracker>>;
+
+    /// Returns what becomes of the rows that a table has, besides what its write mode says. `columns`: those of its rows.
+    ///
+    /// # Errors
+    /// A cursor that can't be compared with.
+    fn overlap(&self, table: usize, columns: &[Column]) -> Result<Option<Overlap>>;
 
     /// Returns the state of a table, to be committed with its rows; none where nothing has changed.
     ///

@@ -1,6 +1,7 @@
 //! What is new: positions, the ranges that are covered, and the windows that are asked for. It knows of rows and tables, and of no step.
 
 mod keeps;
+mod overlap;
 mod position;
 mod ranges;
 mod round;
@@ -9,8 +10,10 @@ mod tracker;
 mod windows;
 
 pub use keeps::{KeepsState, StateRows};
+pub use overlap::overlap;
 pub use position::{Kind, Position};
 pub use ranges::Ranges;
 pub use round::{Known, Round};
 pub use settings::Settings;
 pub use tracker::{Tracker, kind_of};
+pub use windows::windows;

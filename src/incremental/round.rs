@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use arrow::datatypes::DataType;
 use indexmap::IndexMap;
+use sequor_planner::ops::{Order, WriteMode};
 
 use super::position::{Kind, Position};
 use super::ranges::{Gap, Ranges};
@@ -18,6 +20,10 @@ use crate::value::Value;
 /// What is covered, by whose it is, as the tables have it.
 pub type Known = HashMap<String, Ranges>;
 
+/// After how many rows, or after how long, what came in order is committed before more is asked for.
+const PAUSE_ROWS: u64 = 50_000;
+const PAUSE: Duration = Duration::from_secs(30);
+
 /// One round.
 pub struct Round {
     pub settings: Settings,
@@ -29,29 +35,59 @@ pub struct Round {
     number: usize,
     /// Whether some have a window behind this one.
     more: AtomicBool,
+    /// Whether it goes no further than what came, so that it can be committed.
+    paused: AtomicBool,
+    /// Whether what the tables had goes with its commit.
+    anew: bool,
+    begun: Instant,
     asked: Mutex<HashMap<u64, Asked>>,
+}
+
+/// What came of what was asked for.
+pub struct Came {
+    /// Columns of the for_each's row that tell whose it is.
+    pub of: Vec<(String, Value)>,
+    pub from: Option<Position>,
+    pub to: Option<Position>,
+    /// Whether some rows stand at the very end.
+    pub at_end: bool,
+    /// Whether nothing is missing.
+    pub complete: bool,
 }
 
 /// What is asked for one row.
 struct Asked {
     partition: String,
+    /// The row's columns that tell whose state it is.
+    of: Vec<(String, Value)>,
     window: Window,
     seen: Option<Position>,
     /// Whether all of it came.
     done: bool,
     /// Whether it is known that some of it did not.
     lacks: bool,
+    /// How many rows came, and whether no other page is asked for.
+    rows: u64,
+    ends: bool,
 }
 
 impl Round {
-    /// Returns a round in which nothing was asked yet.
-    pub fn new(settings: Settings, kind: Option<Kind>, known: &Arc<Known>, number: usize) -> Round {
+    /// Returns a round in which nothing was asked yet. `anew`: whether what the tables had goes with its commit.
+    pub fn new(
+        settings: Settings,
+        kind: Option<Kind>,
+        known: &Arc<Known>,
+        (number, anew): (usize, bool),
+    ) -> Round {
         Round {
             settings,
             kind: Mutex::new(kind),
             known: known.clone(),
             number,
             more: AtomicBool::new(false),
+            paused: AtomicBool::new(false),
+            anew,
+            begun: Instant::now(),
             asked: Mutex::default(),
         }
     }
@@ -122,21 +158,61 @@ impl Round {
         ])));
         let asked = Asked {
             partition,
+            of: match self.settings.mode {
+                WriteMode::ReplaceRange => self.settings.values_of(row),
+                _ => Vec::new(),
+            },
             window,
             seen: None,
             done: false,
             lacks: false,
+            rows: 0,
+            ends: false,
         };
         self.asked().insert(at, asked);
         Ok(Some(value))
     }
 
-    /// Returns from where rows are kept, where the API gives others, too.
-    pub fn kept_from(&self, of: u64) -> Option<Position> {
-        match self.settings.asks.start {
-            true => None,
-            false => self.asked().get(&of)?.window.asked_from.clone(),
+    /// Returns between which ends rows are kept, where the API gives others, too.
+    pub fn kept(&self, of: u64) -> (Option<Position>, Option<Position>) {
+        let exact = self.settings.is_exact();
+        let asked = self.asked();
+        let Some(Asked { window, .. }) = asked.get(&of) else {
+            return (None, None);
+        };
+        let from = window.asked_from.clone();
+        let to = window.to.clone().filter(|_| exact);
+        (from.filter(|_| exact || !self.settings.asks.start), to)
+    }
+
+    /// Returns what was asked for, and whether all of it came: that of rows which share a state once.
+    pub fn came(&self) -> Vec<Came> {
+        let mut all: HashMap<&str, Came> = HashMap::new();
+        let asked = self.asked();
+        for asked in asked.values() {
+            let part = self.part(asked);
+            let to = match (asked.done, &part) {
+                (false, Some(seen)) => Some(seen.clone()),
+                _ => asked.window.to.clone(),
+            };
+            let own = Came {
+                of: asked.of.clone(),
+                from: asked.window.asked_from.clone(),
+                at_end: to.is_some() && asked.seen >= to,
+                to,
+                complete: (asked.done || part.is_some()) && !asked.lacks,
+            };
+            match all.get_mut(asked.partition.as_str()) {
+                Some(came) => {
+                    came.at_end |= own.at_end;
+                    came.complete &= own.complete;
+                }
+                None => {
+                    all.insert(&asked.partition, own);
+                }
+            }
         }
+        all.into_values().collect()
     }
 
     /// Notes the largest cursor of some rows.
@@ -146,10 +222,48 @@ impl Round {
         }
     }
 
+    /// Notes the cursors of a page's rows, where the API gives them in order.
+    pub fn page(&self, of: u64, rows: u64, (least, most): (Option<Position>, Option<Position>)) {
+        let mut all = self.asked();
+        let alone = all.len() == 1 && of == 0;
+        let Some(asked) = all.get_mut(&of) else { return };
+        asked.rows += rows;
+        asked.seen = asked.seen.take().max(most);
+        let from = &asked.window.asked_from;
+        match self.settings.given.order {
+            Order::None => {}
+            // What follows is older still.
+            Order::Descending => asked.ends = from.is_some() && least.is_some() && least < *from,
+            // One that has not come any further would be asked for in the same way again.
+            Order::Ascending => {
+                let is_long = asked.rows >= PAUSE_ROWS || self.begun.elapsed() >= PAUSE;
+                if alone && is_long && asked.seen > *from {
+                    asked.ends = true;
+                    self.paused.store(true, Ordering::Relaxed);
+                }
+            }
+        }
+    }
+
+    /// Tells whether no other page is asked for a row.
+    pub fn ends(&self, of: u64) -> bool {
+        self.asked().get(&of).is_some_and(|asked| asked.ends)
+    }
+
+    /// Tells whether it was ended so that what came can be committed, and more is to be asked for.
+    pub fn is_paused(&self) -> bool {
+        self.paused.load(Ordering::Relaxed)
+    }
+
+    /// Tells whether what came can be kept though something is missing.
+    pub fn is_resumable(&self) -> bool {
+        self.settings.given.order == Order::Ascending
+    }
+
     /// Notes that all that was asked for a row came.
     pub fn done(&self, of: u64) {
         if let Some(asked) = self.asked().get_mut(&of) {
-            asked.done = true;
+            asked.done = !self.is_paused();
         }
     }
 
@@ -160,6 +274,11 @@ impl Round {
         }
     }
 
+    /// Tells whether what was there before goes with its commit.
+    pub fn begins_anew(&self) -> bool {
+        self.anew
+    }
+
     /// Tells whether nothing was asked for.
     pub fn asks_nothing(&self) -> bool {
         self.asked().is_empty()
@@ -168,6 +287,11 @@ impl Round {
     /// Tells whether another round asks for more.
     pub fn has_more(&self) -> bool {
         self.more.load(Ordering::Relaxed)
+    }
+
+    /// Returns up to where rows came of what is not complete; none where nobody knows.
+    fn part(&self, asked: &Asked) -> Option<Position> {
+        asked.seen.clone().filter(|_| self.is_resumable() && !asked.done)
     }
 
     /// Returns what is covered when what came is committed, by whose it is.
@@ -185,7 +309,12 @@ impl Round {
                 None => seen,
             };
             let to = asked.window.to.clone().or_else(|| seen.max(from.clone()));
-            let own = (asked.done && !asked.lacks).then_some((from, to));
+            let to = match self.part(asked) {
+                Some(part) => Some(to.map_or(part.clone(), |to| to.min(part))),
+                None => to,
+            };
+            let complete = asked.done || self.part(asked).is_some();
+            let own = (complete && !asked.lacks).then_some((from, to));
             let entry = reached.entry(&asked.partition).or_insert_with(|| own.clone());
             *entry = match (entry.take(), own) {
                 (Some((from, a)), Some((_, b))) => Some((from, a.min(b))),

@@ -1,7 +1,7 @@
 //! What an incremental step asks by: its range, and whose state a row stands for.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sequor_planner::ops::Incremental;
+use sequor_planner::ops::{Incremental, OnMissing, WriteMode};
 use sequor_planner::plan::Asks;
 
 use super::position::{Kind, Position};
@@ -17,6 +17,10 @@ pub struct Settings {
     pub asks: Asks,
     /// The range that this run is told to ask for, whatever is covered: its start and its end.
     pub range: Option<(Option<Position>, Option<Position>)>,
+    /// What becomes of the rows of the table with the cursor.
+    pub mode: WriteMode,
+    /// Whether the table begins anew, whatever was covered.
+    pub refresh: bool,
     /// When the step started.
     pub now: DateTime<Utc>,
 }
@@ -31,6 +35,33 @@ impl Settings {
             Some((_, Some(until))) => Some(end.map_or_else(|| until.clone(), |end| end.min(until.clone()))),
             _ => end,
         }
+    }
+
+    /// Tells whether rows outside of what is asked for are left out: they come with the range that they are in, and would be
+    /// there twice.
+    pub fn is_exact(&self) -> bool {
+        matches!(self.mode, WriteMode::Append | WriteMode::ReplaceRange)
+    }
+
+    /// Returns what becomes of a row without a cursor.
+    pub fn on_missing(&self) -> OnMissing {
+        self.given.on_missing.unwrap_or(match self.is_exact() {
+            true => OnMissing::Fail,
+            false => OnMissing::Include,
+        })
+    }
+
+    /// Returns the columns that tell whose state it is that a row stands for, with its values.
+    pub fn values_of(&self, row: &Value) -> Vec<(String, Value)> {
+        let (Value::Row(row), Some(columns)) = (row, &self.asks.partition) else {
+            return Vec::new();
+        };
+        let of_row = |column: &String| {
+            let mut values = row.iter();
+            let found = values.find(|(name, _)| name.eq_ignore_ascii_case(column));
+            found.map(|(_, value)| (column.clone(), value))
+        };
+        columns.iter().filter_map(of_row).collect()
     }
 
     /// Returns from where everything is asked for; none: from the first row.

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow::array::{BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
-use arrow::datatypes::DataType;
-use sequor_planner::ops::{Incremental, OnMissing};
+use arrow::datatypes::{DataType, FieldRef};
+use sequor_planner::ops::{Incremental, OnMissing, Order};
 
 use super::position::{Kind, Positions};
 use super::round::Round;
@@ -49,6 +49,28 @@ impl Tracker {
         let before = state.segments.last().map_or(0, |(_, end)| *end);
         if rows > before {
             state.segments.push((of, rows));
+        }
+    }
+
+    /// Whether each page is looked at when it is there.
+    pub fn looks_at_pages(&self) -> bool {
+        self.round.settings.given.order != Order::None
+    }
+
+    /// Looks at the rows of a page.
+    pub fn page(&self, of: u64, rows: &RecordBatch) {
+        let named = |field: &FieldRef| field.name().eq_ignore_ascii_case(&self.column);
+        let at = rows.schema_ref().fields().iter().position(named);
+        let positions = at.and_then(|at| Positions::of(rows.column(at)));
+        // What is no position is told when the rows are taken.
+        let positions = positions.and_then(|positions| {
+            let kind = self.round.kind().unwrap_or(Kind::Text);
+            positions.into_times(kind).ok()
+        });
+        if let Some(positions) = positions {
+            let count = rows.num_rows();
+            let ends = positions.ends(0, count);
+            self.round.page(of, count as u64, ends);
         }
     }
 
@@ -100,19 +122,21 @@ impl Tracker {
             };
             let rest = usize::try_from(end - state.rows).unwrap_or(usize::MAX);
             let to = batch.num_rows().min(at + rest);
-            let from = self.round.kept_from(of);
+            let (from, until) = self.round.kept(of);
             let (mut most, missing) = positions.largest(at, to);
-            if missing && self.round.settings.given.on_missing == OnMissing::Fail {
+            let on_missing = self.round.settings.on_missing();
+            if missing && on_missing == OnMissing::Fail {
                 let message = format!("a row has no cursor `{}`", self.column);
                 return Err(Error::new(ErrorKind::Data, message).help(
                     "load such rows by `on_missing: include`, or leave them out by `on_missing: exclude`",
                 ));
             }
-            let excludes = missing && self.round.settings.given.on_missing == OnMissing::Exclude;
-            if from.is_some() || excludes {
+            let excludes = missing && on_missing == OnMissing::Exclude;
+            if from.is_some() || until.is_some() || excludes {
                 let mask = kept.get_or_insert_with(|| vec![true; batch.num_rows()]);
                 for (row, keep) in mask.iter_mut().enumerate().take(to).skip(at) {
-                    *keep = positions.within(row, from.as_ref(), None).unwrap_or(!excludes);
+                    let within = positions.within(row, from.as_ref(), until.as_ref());
+                    *keep = within.unwrap_or(!excludes);
                 }
             }
             if from.is_some() && most < from {

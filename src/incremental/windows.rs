@@ -128,7 +128,7 @@ fn split(
 mod tests {
     use chrono::DateTime;
     use sequor_planner::Place;
-    use sequor_planner::ops::{Incremental, OnMissing, TimeFormat};
+    use sequor_planner::ops::{Incremental, Order, TimeFormat, WriteMode};
     use sequor_planner::plan::Asks;
 
     use super::*;
@@ -143,7 +143,8 @@ mod tests {
             lookback: None,
             delay: None,
             window: None,
-            on_missing: OnMissing::Include,
+            order: Order::None,
+            on_missing: None,
             partition: Vec::new(),
             table: None,
             place: Place::default(),
@@ -158,6 +159,8 @@ mod tests {
                 partition: None,
             },
             range: None,
+            mode: WriteMode::Upsert(vec!["id".into()]),
+            refresh: false,
             now: DateTime::from_timestamp(1_704_326_400, 123_456_000).unwrap(),
         }
     }

@@ -11,6 +11,7 @@ use sequor_planner::Dialect;
 use sequor_planner::ops::WriteMode;
 
 use super::naming::Naming;
+use super::overlap::Overlap;
 use super::sql::quote;
 use super::transaction::{Load, LoadTransaction};
 use crate::batch::column::Column;
@@ -163,7 +164,18 @@ pub trait Database: Send + Sync {
     }
 
     /// Replaces `target` by, or appends to it, the rows of `query`, atomically. The number of rows written.
-    async fn transform(&self, query: &str, target: &TableName, mode: WriteMode) -> Result<u64>;
+    async fn transform(&self, query: &str, target: &TableName, mode: WriteMode) -> Result<u64> {
+        self.transform_over(query, target, mode, None).await
+    }
+
+    /// As [`Database::transform`]; `overlap` says what becomes of rows that the target has, besides what the mode says.
+    async fn transform_over(
+        &self,
+        query: &str,
+        target: &TableName,
+        mode: WriteMode,
+        overlap: Option<&Overlap>,
+    ) -> Result<u64>;
 
     /// Waits until no load or transform of ours writes a table: that of a program that was killed may go on in the server.
     async fn wait_for_writers(&self, _table: &TableName) -> Result<()> {

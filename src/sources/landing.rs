@@ -4,7 +4,38 @@
 use async_trait::async_trait;
 use sequor_planner::ops::WriteMode;
 
+use super::overlap::{Literal, Overlap, Region, Skip, Writes};
 use crate::error::{Error, ErrorKind, Result};
+
+/// How rows take their place.
+#[derive(Debug, Clone, Copy)]
+pub struct Placing<'a> {
+    pub mode: &'a WriteMode,
+    pub same_keys: SameKeys,
+    /// What becomes of rows that the target has, besides what the mode says.
+    pub overlap: Option<&'a Overlap>,
+}
+
+impl<'a> Placing<'a> {
+    /// Returns that of a write mode alone.
+    pub fn of(mode: &'a WriteMode, same_keys: SameKeys) -> Placing<'a> {
+        Placing {
+            mode,
+            same_keys,
+            overlap: None,
+        }
+    }
+
+    /// Returns the target's rows that go first.
+    pub fn delete(self) -> Option<&'a Region> {
+        self.overlap?.delete.as_ref()
+    }
+
+    /// Returns where rows stand that are not added when they are there.
+    fn skip(self) -> Option<&'a Skip> {
+        self.overlap?.skip.as_ref()
+    }
+}
 
 /// A side table and its target, as SQL.
 #[derive(Clone)]
@@ -83,6 +114,20 @@ pub trait SideTable: Send {
         self.run(&missing).await.map(|_| ())
     }
 
+    /// A value, as SQL.
+    fn literal(&self, value: &Literal) -> String {
+        value.plain()
+    }
+
+    /// Adds the rows of the side table to the target that are like none of its rows.
+    async fn insert_new(&mut self, skip: &Skip) -> Result<()> {
+        let from = skip.from.as_ref().map(|from| self.literal(from));
+        let insert = self
+            .names()
+            .insert_unlike(&skip.column, from.as_deref(), same_or_null);
+        self.run(&insert).await.map(|_| ())
+    }
+
     /// Adds all rows of the side table to the target.
     async fn insert(&mut self) -> Result<()> {
         let insert = self.names().insert();
@@ -105,26 +150,26 @@ pub trait SideTable: Send {
 ///
 /// # Errors
 /// As [`prepare`] and [`settle`].
-pub async fn land(side: &mut dyn SideTable, mode: &WriteMode, same_keys: SameKeys) -> Result<()> {
-    let room = prepare(side, mode, same_keys).await?;
-    settle(side, mode, room).await
+pub async fn land(side: &mut dyn SideTable, placing: Placing<'_>) -> Result<()> {
+    let room = prepare(side, placing).await?;
+    settle(side, placing, room).await
 }
 
 /// Looks at the rows of a side table, and makes room for them in the target.
 ///
 /// # Errors
 /// As [`check`]; the database's own.
-pub async fn prepare(side: &mut dyn SideTable, mode: &WriteMode, same_keys: SameKeys) -> Result<Room> {
-    check(side, mode, same_keys).await?;
-    make_room(side, mode).await
+pub async fn prepare(side: &mut dyn SideTable, placing: Placing<'_>) -> Result<Room> {
+    check(side, placing).await?;
+    make_room(side, placing).await
 }
 
 /// Looks at the rows of a side table.
 ///
 /// # Errors
 /// A column of the key that is null in some row; rows with the same key, where those are refused; the database's own.
-pub async fn check(side: &mut dyn SideTable, mode: &WriteMode, same_keys: SameKeys) -> Result<()> {
-    if let WriteMode::Upsert(key) = mode {
+pub async fn check(side: &mut dyn SideTable, placing: Placing<'_>) -> Result<()> {
+    if let WriteMode::Upsert(key) = placing.mode {
         for name in key {
             let nulls = side.names().nulls(name);
             if side.any(&nulls).await? {
@@ -133,11 +178,31 @@ pub async fn check(side: &mut dyn SideTable, mode: &WriteMode, same_keys: SameKe
         }
         let duplicates = side.names().duplicates(key);
         if side.any(&duplicates).await? {
-            match same_keys {
+            match placing.same_keys {
                 SameKeys::KeepLast => side.keep_last(key).await?,
                 SameKeys::Refuse => return Err(duplicate_keys_error(key)),
             }
         }
+    }
+    if let Some(column) = placing.overlap.and_then(Overlap::column) {
+        let nulls = side.names().nulls(&column.to_string());
+        if side.any(&nulls).await? {
+            return Err(no_cursor_error(column));
+        }
+    }
+    if let Some(Skip {
+        column,
+        from: Some(from),
+    }) = placing.overlap.and_then(|overlap| overlap.leave_out.as_ref())
+    {
+        let names = side.names();
+        let column = names.selected_key(std::slice::from_ref(column));
+        let delete = format!(
+            "DELETE FROM {} WHERE {column} < {}",
+            names.side,
+            side.literal(from)
+        );
+        side.run(&delete).await?;
     }
     Ok(())
 }
@@ -146,19 +211,22 @@ pub async fn check(side: &mut dyn SideTable, mode: &WriteMode, same_keys: SameKe
 ///
 /// # Errors
 /// The database's own.
-pub async fn make_room(side: &mut dyn SideTable, mode: &WriteMode) -> Result<Room> {
+pub async fn make_room(side: &mut dyn SideTable, placing: Placing<'_>) -> Result<Room> {
     let there = side.target_exists().await?;
     let mut room = Room::Empty;
-    match mode {
+    match placing.mode {
         WriteMode::Replace => room = side.make_room(there).await?,
-        WriteMode::Append | WriteMode::Upsert(_) if there => {}
-        WriteMode::Append => room = side.create_target(None).await?,
+        WriteMode::Append | WriteMode::ReplaceRange | WriteMode::Upsert(_) if there => {}
+        WriteMode::Append | WriteMode::ReplaceRange => room = side.create_target(None).await?,
         WriteMode::Upsert(key) => room = side.create_target(Some(key)).await?,
     }
-    if let WriteMode::Upsert(key) = mode
-        && room != Room::Filled
-    {
-        side.prepare_merge(key).await?;
+    if room == Room::Filled {
+        return Ok(room);
+    }
+    match (placing.mode, placing.skip()) {
+        (WriteMode::Upsert(key), _) => side.prepare_merge(key).await?,
+        (_, Some(skip)) => side.prepare_merge(std::slice::from_ref(&skip.column)).await?,
+        _ => {}
     }
     Ok(room)
 }
@@ -167,28 +235,62 @@ pub async fn make_room(side: &mut dyn SideTable, mode: &WriteMode) -> Result<Roo
 ///
 /// # Errors
 /// The database's own.
-pub async fn settle(side: &mut dyn SideTable, mode: &WriteMode, room: Room) -> Result<()> {
+pub async fn settle(side: &mut dyn SideTable, placing: Placing<'_>, room: Room) -> Result<()> {
     if room == Room::Filled {
         return Ok(());
     }
-    change(side, mode, room).await?;
+    change(side, placing, room).await?;
     side.drop_side().await
 }
 
 /// The statements that change the target's rows.
-pub async fn change(side: &mut dyn SideTable, mode: &WriteMode, room: Room) -> Result<()> {
-    if let WriteMode::Upsert(key) = mode {
+///
+/// # Errors
+/// A range to be replaced that is not told; the database's own.
+pub async fn change(side: &mut dyn SideTable, placing: Placing<'_>, room: Room) -> Result<()> {
+    if *placing.mode == WriteMode::ReplaceRange && placing.overlap.is_none() {
+        return Err(unknown_range());
+    }
+    if let Some(region) = placing.delete() {
+        let conditions = region.conditions(Writes {
+            quote: &side.names().quote,
+            literal: &|value| side.literal(value),
+        });
+        for condition in conditions {
+            let delete = format!("DELETE FROM {} WHERE {condition}", side.names().target);
+            side.run(&delete).await?;
+        }
+    }
+    if let WriteMode::Upsert(key) = placing.mode {
         return side.merge(key).await;
     }
     if room == Room::Occupied {
         let empty = format!("DELETE FROM {}", side.names().target);
         side.run(&empty).await?;
     }
-    side.insert().await?;
-    match mode.replaces() {
+    match placing.skip() {
+        Some(skip) => side.insert_new(skip).await?,
+        None => side.insert().await?,
+    }
+    match placing.mode.replaces() {
         true => side.check_replaced().await,
         false => Ok(()),
     }
+}
+
+/// Returns what is said of rows that stand nowhere.
+pub fn no_cursor_error(column: &str) -> Error {
+    let message = format!("a row has no cursor `{column}`");
+    Error::new(ErrorKind::Data, message)
+        .help("rows without one are in no range, and would come again with each run: leave them out, or upsert by a `primary_key`")
+}
+
+/// Returns what is said of rows that are to replace those of a range which nobody told.
+pub fn unknown_range() -> Error {
+    Error::new(
+        ErrorKind::Internal,
+        "rows replace those of a range, and which one is not known",
+    )
 }
 
 impl Names {
@@ -313,6 +415,42 @@ impl Names {
         format!("DELETE FROM {side} WHERE {columns} IN (SELECT {list} FROM {target})")
     }
 
+    /// Tells whether rows of both are alike in every column, and stand at the same place. `equal` compares a column of both.
+    pub fn alike(&self, column: &str, (a, b): (&str, &str), equal: impl Fn(&str, &str) -> String) -> String {
+        let at = (self.quote)(column);
+        let others = self.columns.iter().filter(|name| *name != column);
+        let others = others.map(|name| {
+            let name = (self.quote)(name);
+            equal(&format!("{a}.{name}"), &format!("{b}.{name}"))
+        });
+        let all: Vec<String> = std::iter::once(format!("{a}.{at} = {b}.{at}"))
+            .chain(others)
+            .collect();
+        all.join(" AND ")
+    }
+
+    /// Adds the rows that are like none of the target's from `from` on. `column` says where a row stands; `equal` compares a
+    /// column of both.
+    pub fn insert_unlike(
+        &self,
+        column: &str,
+        from: Option<&str>,
+        equal: impl Fn(&str, &str) -> String,
+    ) -> String {
+        let from = from.map_or_else(String::new, |from| {
+            format!(" AND t.{} >= {from}", (self.quote)(column))
+        });
+        format!(
+            "INSERT INTO {target} ({columns}) SELECT {columns} FROM (SELECT {named} FROM {side}) s \
+             WHERE NOT EXISTS (SELECT 1 FROM {target} t WHERE {alike}{from})",
+            target = self.target,
+            columns = self.list(&self.columns),
+            named = self.named(),
+            side = self.side,
+            alike = self.alike(column, ("t", "s"), equal),
+        )
+    }
+
     /// Adds the rows whose key the target does not have.
     pub fn insert_missing(&self, key: &[String]) -> String {
         format!(
@@ -325,6 +463,11 @@ impl Names {
             same = self.same(key, "t", "s")
         )
     }
+}
+
+/// Tells whether two values are the same, or both null.
+pub fn same_or_null(a: &str, b: &str) -> String {
+    format!("({a} = {b} OR ({a} IS NULL AND {b} IS NULL))")
 }
 
 /// Returns what is said of rows with the same key, in what a query gives.

@@ -3,6 +3,7 @@
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::AbortOnDropHandle;
 
+use super::transaction::Finish;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Encoded batches waiting for the database. Few: what waits is memory.
@@ -14,9 +15,8 @@ pub enum Message<T, D> {
     Table(T, oneshot::Sender<()>),
     /// Rows of a table.
     Rows(usize, D),
-    /// The rows are complete: make them visible, except those of these tables. Without it, the end of the channel means: take
-    /// them back.
-    Commit(Vec<usize>),
+    /// The rows are complete: make them visible. Without it, the end of the channel means: take them back.
+    Commit(Finish),
 }
 
 /// What the task gets.
@@ -75,9 +75,9 @@ impl<T: Send + 'static, D: Send + 'static> Loading<T, D> {
     }
 
     /// Ends the rows.
-    pub async fn commit(self, skipped: &[usize]) -> Result<Vec<u64>> {
+    pub async fn commit(self, finish: &Finish) -> Result<Vec<u64>> {
         // A task that has ended does not listen; its result says why.
-        let _ = self.messages.send(Message::Commit(skipped.to_vec())).await;
+        let _ = self.messages.send(Message::Commit(finish.clone())).await;
         self.task.await.map_err(|_| over())?
     }
 

@@ -14,6 +14,7 @@ pub mod loading;
 pub mod location;
 pub mod mysql;
 pub mod naming;
+pub mod overlap;
 pub mod postgres;
 mod reading;
 pub mod settings;

@@ -31,7 +31,9 @@ use crate::batch::plain::plain;
 use crate::batch::types::{BareDecimal, ColumnType, Logical, column_type, sql_name};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::database::{Database, Rows, Session, TableName};
+use crate::sources::landing::unknown_range;
 use crate::sources::naming::Naming;
+use crate::sources::overlap::Overlap;
 use crate::sources::transaction::LoadTransaction;
 use sequor_planner::ops::WriteMode;
 
@@ -257,12 +259,22 @@ impl Database for Staging {
         Ok(Box::new(Statements(self)))
     }
 
-    async fn transform(&self, query: &str, target: &TableName, mode: WriteMode) -> Result<u64> {
+    async fn transform_over(
+        &self,
+        query: &str,
+        target: &TableName,
+        mode: WriteMode,
+        overlap: Option<&Overlap>,
+    ) -> Result<u64> {
         let id = TableId::of(target)?;
+        if overlap.is_some() {
+            return upsert::query(self, query, id, mode, overlap).await;
+        }
         let change = match mode {
             WriteMode::Replace => Change::Replace,
             WriteMode::Append => Change::Append,
-            WriteMode::Upsert(_) => return upsert::query(self, query, id, mode).await,
+            WriteMode::ReplaceRange => return Err(unknown_range()),
+            WriteMode::Upsert(_) => return upsert::query(self, query, id, mode, None).await,
         };
         self.write_query(parse_query(query)?, &id, change).await
     }

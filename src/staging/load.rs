@@ -17,7 +17,8 @@ use crate::batch::types::arrow_schema;
 use crate::error::{Error, Result};
 use crate::sources::database::TableName;
 use crate::sources::loading::over;
-use crate::sources::transaction::LoadTransaction;
+use crate::sources::overlap::Overlap;
+use crate::sources::transaction::{Finish, LoadTransaction};
 use sequor_planner::ops::WriteMode;
 
 /// Loads under way: files no table has yet.
@@ -41,6 +42,7 @@ struct RowsLoad {
     change: Change,
     schema: SchemaRef,
     writer: TableWriter,
+    columns: Vec<Column>,
 }
 
 /// Loads whose rows are all there.
@@ -79,6 +81,7 @@ async fn begin(tables: &Tables, id: TableId, columns: &[Column], change: Change)
         change,
         schema,
         writer,
+        columns: columns.to_vec(),
     })
 }
 
@@ -89,7 +92,7 @@ impl LoadTransaction for StagingLoads {
         let change = match mode {
             WriteMode::Replace => Change::Replace,
             WriteMode::Append => Change::Append,
-            WriteMode::Upsert(_) => {
+            WriteMode::Upsert(_) | WriteMode::ReplaceRange => {
                 let about = about_id(&id);
                 let upsert = upsert::begin(&self.db, id, columns, mode).map_err(about)?;
                 self.tables.push(Loading::Upsert(upsert));
@@ -112,11 +115,21 @@ impl LoadTransaction for StagingLoads {
         }
     }
 
+    /// Rows that are compared with those of the table wait where queries see them.
+    fn expect_overlap(&mut self, table: usize) -> Result<()> {
+        let loading = self.tables.get_mut(table).ok_or_else(over)?;
+        if let Loading::Rows(rows) = loading {
+            let compared = upsert::begin(&self.db, rows.id.clone(), &rows.columns, WriteMode::Append);
+            *loading = Loading::Upsert(compared?);
+        }
+        Ok(())
+    }
+
     fn bind(&mut self, table: usize, scope: &str, generation: i64) {
         self.bound.push((table, (scope.to_string(), generation)));
     }
 
-    async fn commit(self: Box<Self>, skipped: &[usize]) -> Result<Vec<u64>> {
+    async fn commit(self: Box<Self>, finish: &Finish) -> Result<Vec<u64>> {
         let StagingLoads { db, tables, bound } = *self;
         let bound_of = |at: usize| -> Vec<Bound> {
             let own = bound.iter().filter(|(table, _)| *table == at);
@@ -125,7 +138,7 @@ impl LoadTransaction for StagingLoads {
         let mut ready = Vec::with_capacity(tables.len());
         let mut failed = None;
         for (at, loading) in tables.into_iter().enumerate() {
-            let made = match failed.is_some() || skipped.contains(&at) {
+            let made = match failed.is_some() || finish.skips(at) {
                 true => {
                     loading.discard().await;
                     Ok(Ready::Skipped)
@@ -151,7 +164,7 @@ impl LoadTransaction for StagingLoads {
         for (at, ready) in free.into_iter().chain(bound) {
             match failed {
                 Some(_) => ready.discard(&db).await,
-                None => match ready.commit(&db, &bound_of(at)).await {
+                None => match ready.commit(&db, (&bound_of(at), finish.overlap(at))).await {
                     Ok(count) => rows[at] = count,
                     Err(error) => failed = Some(error),
                 },
@@ -199,7 +212,7 @@ impl Ready {
         }
     }
 
-    async fn commit(self, db: &Staging, bound: &[Bound]) -> Result<u64> {
+    async fn commit(self, db: &Staging, (bound, overlap): (&[Bound], Option<&Overlap>)) -> Result<u64> {
         match self {
             Ready::Skipped => Ok(0),
             Ready::Rows(id, change, schema, written) => {
@@ -210,7 +223,7 @@ impl Ready {
             }
             Ready::Upsert(upsert) => {
                 let about = about_id(upsert.id());
-                upsert.commit(db, bound).await.map_err(about)
+                upsert.commit(db, bound, overlap).await.map_err(about)
             }
         }
     }

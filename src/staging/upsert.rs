@@ -1,4 +1,5 @@
-//! Rows take the place of those with the same key: the table is written anew, in one commit.
+//! Rows take the place of those with the same key, or of those in a range: the table is written anew, in one commit. Rows that
+//! are added where the table may have them already are compared with its own first.
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, SchemaRef};
@@ -15,19 +16,27 @@ use crate::batch::column::Column;
 use crate::batch::types::arrow_schema;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::key::upsert_key;
-use crate::sources::landing::{duplicate_keys_error, null_error};
+use crate::sources::landing::{
+    duplicate_keys_error, no_cursor_error, null_error, same_or_null, unknown_range,
+};
+use crate::sources::overlap::{Literal, Overlap, Region, Skip, Writes};
 use sequor_planner::ops::WriteMode;
 
-/// The load of an upsert: rows are kept in a scratch table until all are there.
+/// The load of rows that are compared with those of the table: they are kept in a scratch table until all are there.
 pub struct UpsertLoad {
     upsert: Upsert,
     filling: Filling,
 }
 
-/// An upsert whose rows are all there, and have keys.
+/// A load whose rows are all there, and have keys.
 pub struct ReadyUpsert {
     upsert: Upsert,
     scratch: Scratch,
+}
+
+/// Where the new rows are, as SQL has it.
+struct Source {
+    table: String,
 }
 
 /// What takes whose place.
@@ -35,6 +44,7 @@ struct Upsert {
     id: TableId,
     /// The columns of the new rows.
     schema: SchemaRef,
+    /// The columns that tell rows apart; without any, no row takes the place of another.
     key: Vec<String>,
 }
 
@@ -88,10 +98,10 @@ impl ReadyUpsert {
     }
 
     /// Makes the rows visible. How many they are.
-    pub async fn commit(self, db: &Staging, bound: &[Bound]) -> Result<u64> {
+    pub async fn commit(self, db: &Staging, bound: &[Bound], overlap: Option<&Overlap>) -> Result<u64> {
         let ReadyUpsert { upsert, scratch } = self;
         let rows = scratch.rows;
-        let merged = upsert.merge(db, &scratch, bound).await;
+        let merged = upsert.merge(db, &scratch, (bound, overlap)).await;
         scratch.remove(db).await;
         merged.map(|()| rows)
     }
@@ -102,8 +112,14 @@ impl ReadyUpsert {
     }
 }
 
-/// Upserts the rows of a query. The number of rows.
-pub async fn query(db: &Staging, sql: &str, id: TableId, mut mode: WriteMode) -> Result<u64> {
+/// Upserts the rows of a query, or puts them in the place of others. The number of rows.
+pub async fn query(
+    db: &Staging,
+    sql: &str,
+    id: TableId,
+    mut mode: WriteMode,
+    overlap: Option<&Overlap>,
+) -> Result<u64> {
     let planned = db.plan(parse_query(sql)?).await?;
     let schema = stored_schema(&planned.schema())?;
     let key = upsert_key(&mut mode, schema.fields().iter().map(|f| f.name().as_str()))?.to_vec();
@@ -111,9 +127,11 @@ pub async fn query(db: &Staging, sql: &str, id: TableId, mut mode: WriteMode) ->
     let scratch = Scratch::of_query(db, sql, &upsert.schema).await?;
     let rows = scratch.rows;
     let merged = async {
-        upsert.refuse_duplicate_keys(db, &scratch).await?;
+        if !upsert.key.is_empty() {
+            upsert.refuse_duplicate_keys(db, &scratch).await?;
+        }
         upsert.refuse_nulls(db, &scratch).await?;
-        upsert.merge(db, &scratch, &[]).await
+        upsert.merge(db, &scratch, (&[], overlap)).await
     };
     let merged = merged.await;
     scratch.remove(db).await;
@@ -143,6 +161,20 @@ impl Upsert {
     }
 
     /// # Errors
+    /// New rows that stand nowhere.
+    async fn refuse_unplaced(&self, db: &Staging, scratch: &Scratch, column: &str) -> Result<()> {
+        let nulls = format!(
+            "SELECT 1 FROM {} WHERE {} IS NULL LIMIT 1",
+            scratch.id.sql(),
+            quote(column)
+        );
+        match Upsert::any(db, &nulls).await? {
+            true => Err(no_cursor_error(column)),
+            false => Ok(()),
+        }
+    }
+
+    /// # Errors
     /// New rows without a key.
     async fn refuse_nulls(&self, db: &Staging, scratch: &Scratch) -> Result<()> {
         for name in &self.key {
@@ -158,7 +190,34 @@ impl Upsert {
         Ok(())
     }
 
-    async fn merge(&self, db: &Staging, scratch: &Scratch, bound: &[Bound]) -> Result<()> {
+    async fn merge(
+        &self,
+        db: &Staging,
+        scratch: &Scratch,
+        (bound, overlap): (&[Bound], Option<&Overlap>),
+    ) -> Result<()> {
+        if self.key.is_empty() && overlap.is_none() {
+            return Err(unknown_range());
+        }
+        if let Some(column) = overlap.and_then(Overlap::column) {
+            self.refuse_unplaced(db, scratch, column).await?;
+        }
+        let from = overlap.and_then(|overlap| overlap.leave_out.as_ref());
+        let source = Source {
+            table: match from {
+                Some(Skip {
+                    column,
+                    from: Some(from),
+                }) => format!(
+                    "(SELECT * FROM {} WHERE {} >= {})",
+                    scratch.id.sql(),
+                    quote(column),
+                    literal(from)
+                ),
+                _ => scratch.id.sql(),
+            },
+        };
+        let scratch = &source;
         let lock = db.tables.lock(&self.id).await;
         for _ in 0..ATTEMPTS {
             let there = db.tables.open(&self.id).await?;
@@ -173,10 +232,20 @@ impl Upsert {
                     // Every new column has to be there.
                     Mapping::by_name(&self.schema, schema.clone())
                         .map_err(|e| e.context(format!("table `{}`", self.id)))?;
-                    let change = Change::Rewrite {
+                    let rewrite = Change::Rewrite {
                         version: version(table)?,
                     };
-                    let sql = self.merged(scratch, &schema);
+                    let overlap = overlap.cloned().unwrap_or_default();
+                    let (change, sql) = match (&overlap.delete, &overlap.skip) {
+                        (None, Some(skip)) => {
+                            let without = self.unlike(scratch, &schema, &self.id.sql(), skip);
+                            (Change::Append, without)
+                        }
+                        (delete, skip) => {
+                            let sql = self.merged(scratch, &schema, (delete.as_ref(), skip.as_ref()));
+                            (rewrite, sql)
+                        }
+                    };
                     (schema, change, sql)
                 }
             };
@@ -201,20 +270,67 @@ impl Upsert {
     }
 
     /// Of the new rows with the same key, the last.
-    fn last_of_each(&self, scratch: &Scratch, schema: &SchemaRef) -> String {
+    fn last_of_each(&self, scratch: &Source, schema: &SchemaRef) -> String {
         let columns: Vec<String> = schema.fields().iter().map(|f| quote(f.name())).collect();
+        if self.key.is_empty() {
+            return format!("SELECT {} FROM {} AS \"new\"", columns.join(", "), scratch.table);
+        }
         format!(
             "SELECT {} FROM (SELECT *, row_number() OVER (PARTITION BY {} ORDER BY {} DESC) AS \"__sequor_n\" FROM {}) \
              AS \"new\" WHERE \"__sequor_n\" = 1",
             columns.join(", "),
             self.key_list(),
             quote(ROW),
-            scratch.id.sql(),
+            scratch.table,
         )
     }
 
-    /// The old rows whose key no new row has, then the new ones. Columns that the new rows do not have stay.
-    fn merged(&self, scratch: &Scratch, schema: &SchemaRef) -> String {
+    /// The new rows that are like none of those of a table.
+    fn unlike(&self, scratch: &Source, schema: &SchemaRef, table: &str, skip: &Skip) -> String {
+        let new: Vec<String> = schema
+            .fields()
+            .iter()
+            .map(|field| self.new_alone(field))
+            .collect();
+        let same = self.schema.fields().iter().map(|field| {
+            let name = quote(field.name());
+            match *field.name() == skip.column {
+                true => format!("\"old\".{name} = \"new\".{name}"),
+                false => same_or_null(&format!("\"old\".{name}"), &format!("\"new\".{name}")),
+            }
+        });
+        let same: Vec<String> = same.collect();
+        let from = skip.from.as_ref().map_or_else(String::new, |from| {
+            format!(" WHERE {} >= {}", quote(&skip.column), literal(from))
+        });
+        format!(
+            "SELECT {} FROM {} AS \"new\" LEFT ANTI JOIN (SELECT * FROM {table}{from}) AS \"old\" ON {}",
+            new.join(", "),
+            scratch.table,
+            same.join(" AND "),
+        )
+    }
+
+    /// A column of a new row that takes no other's place.
+    fn new_alone(&self, field: &Field) -> String {
+        match self.schema.index_of(field.name()) {
+            Ok(_) => format!("{} AS {}", in_type(field), quote(field.name())),
+            Err(_) => format!(
+                "arrow_cast(NULL, '{}') AS {}",
+                field.data_type(),
+                quote(field.name())
+            ),
+        }
+    }
+
+    /// The old rows, without those of a region and those whose key a new row has, then the new ones. Columns that the new rows
+    /// do not have stay.
+    fn merged(
+        &self,
+        scratch: &Source,
+        schema: &SchemaRef,
+        (without, skip): (Option<&Region>, Option<&Skip>),
+    ) -> String {
         let old: Vec<String> = schema
             .fields()
             .iter()
@@ -226,6 +342,37 @@ impl Upsert {
             .map(|name| format!("\"old\".{0} = \"new\".{0}", quote(name)))
             .collect();
         let same = same.join(" AND ");
+        let table = match without {
+            None => self.id.sql(),
+            Some(region) => {
+                let conditions = region.conditions(Writes {
+                    quote: &quote,
+                    literal: &literal,
+                });
+                let stays: Vec<String> = conditions
+                    .iter()
+                    .map(|one| format!("({one}) IS NOT TRUE"))
+                    .collect();
+                format!("(SELECT * FROM {} WHERE {})", self.id.sql(), stays.join(" AND "))
+            }
+        };
+        if self.key.is_empty() {
+            let new = match skip {
+                Some(skip) => self.unlike(scratch, schema, &format!("{table} AS \"there\""), skip),
+                None => {
+                    let new: Vec<String> = schema
+                        .fields()
+                        .iter()
+                        .map(|field| self.new_alone(field))
+                        .collect();
+                    format!("SELECT {} FROM {} AS \"new\"", new.join(", "), scratch.table)
+                }
+            };
+            return format!(
+                "SELECT {} FROM {table} AS \"old\" UNION ALL {new}",
+                old.join(", ")
+            );
+        }
         let is_new = |field: &Field| self.schema.index_of(field.name()).is_ok();
         let new: Vec<String> = schema
             .fields()
@@ -236,7 +383,6 @@ impl Upsert {
             })
             .collect();
         let last = self.last_of_each(scratch, &self.schema);
-        let table = self.id.sql();
         let join = match schema.fields().iter().all(|field| is_new(field)) {
             true => String::new(),
             false => format!(" LEFT JOIN {table} AS \"old\" ON {same}"),
@@ -247,6 +393,23 @@ impl Upsert {
             old.join(", "),
             new.join(", "),
         )
+    }
+}
+
+/// A value as SQL, of the type of its column.
+fn literal(value: &Literal) -> String {
+    match value {
+        Literal::Date(_) => format!("arrow_cast({}, 'Date32')", value.plain()),
+        Literal::Time { zoned: true, .. } => {
+            format!(
+                "arrow_cast({}, 'Timestamp(Microsecond, Some(\"UTC\"))')",
+                value.plain()
+            )
+        }
+        Literal::Time { zoned: false, .. } => {
+            format!("arrow_cast({}, 'Timestamp(Microsecond, None)')", value.plain())
+        }
+        other => other.plain(),
     }
 }
 

@@ -20,6 +20,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::Written;
 use crate::sources::database::{Database, Rows, Session, TableName};
 use crate::sources::naming::Naming;
+use crate::sources::overlap::Overlap;
 use crate::sources::transaction::LoadTransaction;
 
 /// A database that stands in for a real one.
@@ -251,14 +252,24 @@ impl Database for StandIn {
         Ok(Box::new(Statements(self)))
     }
 
-    async fn transform(&self, query: &str, target: &TableName, mode: WriteMode) -> Result<u64> {
+    async fn transform_over(
+        &self,
+        query: &str,
+        target: &TableName,
+        mode: WriteMode,
+        overlap: Option<&Overlap>,
+    ) -> Result<u64> {
         let tables = &self.tables;
         let translated = self.ready(query).await?;
         tables.find(target).await?;
         let before = tables.rows(target).await?;
         let to = tables.names.stored(target);
         let stored = stored_mode(tables, mode.clone());
-        match tables.staging.transform(&translated.sql, &to, stored).await {
+        let overlap = overlap.map(|overlap| loads::stored_overlap(tables, overlap));
+        let written = tables
+            .staging
+            .transform_over(&translated.sql, &to, stored, overlap.as_ref());
+        match written.await {
             Ok(rows) => {
                 loads::note(tables, target, &mode, (before, rows)).await?;
                 Ok(rows)

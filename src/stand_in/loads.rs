@@ -12,7 +12,8 @@ use crate::batch::column::Column;
 use crate::error::Result;
 use crate::event::Written;
 use crate::sources::database::{Database, TableName};
-use crate::sources::transaction::LoadTransaction;
+use crate::sources::overlap::Overlap;
+use crate::sources::transaction::{Finish, LoadTransaction};
 
 /// Loads under way.
 pub struct StandInLoads {
@@ -48,6 +49,31 @@ pub fn stored_mode(tables: &Tables, mode: WriteMode) -> WriteMode {
     }
 }
 
+/// Returns how loads end with the names that are stored.
+fn stored_finish(tables: &Tables, finish: &Finish) -> Finish {
+    let overlaps = finish.overlaps.iter();
+    Finish {
+        skipped: finish.skipped.clone(),
+        overlaps: overlaps
+            .map(|(table, overlap)| (*table, stored_overlap(tables, overlap)))
+            .collect(),
+    }
+}
+
+/// Returns what becomes of rows with the names that are stored.
+pub fn stored_overlap(tables: &Tables, overlap: &Overlap) -> Overlap {
+    let name = |name: &mut String| *name = folded(tables.names.dialect, name);
+    let mut overlap = overlap.clone();
+    let skips = overlap.skip.iter_mut().chain(&mut overlap.leave_out);
+    skips.for_each(|skip| name(&mut skip.column));
+    if let Some(region) = &mut overlap.delete {
+        name(&mut region.column);
+        let values = region.parts.iter_mut().flat_map(|part| &mut part.of);
+        values.for_each(|(column, _)| name(column));
+    }
+    overlap
+}
+
 #[async_trait]
 impl LoadTransaction for StandInLoads {
     async fn add(&mut self, target: &TableName, columns: &[Column], mode: WriteMode) -> Result<usize> {
@@ -71,11 +97,15 @@ impl LoadTransaction for StandInLoads {
         self.inner.write(table, batch).await
     }
 
-    async fn commit(self: Box<Self>, skipped: &[usize]) -> Result<Vec<u64>> {
+    fn expect_overlap(&mut self, table: usize) -> Result<()> {
+        self.inner.expect_overlap(table)
+    }
+
+    async fn commit(self: Box<Self>, finish: &Finish) -> Result<Vec<u64>> {
         let StandInLoads { tables, inner, begun } = *self;
-        let rows = inner.commit(skipped).await?;
+        let rows = inner.commit(&stored_finish(&tables, finish)).await?;
         for (at, (target, mode, before)) in begun.into_iter().enumerate() {
-            if !skipped.contains(&at) {
+            if !finish.skips(at) {
                 let loaded = rows.get(at).copied().unwrap_or_default();
                 note(&tables, &target, &mode, (before, loaded)).await?;
             }
@@ -102,6 +132,7 @@ pub async fn note(
         (None, _) => (Written::Created, after, 0),
         (Some(_), WriteMode::Replace) => (Written::Replaced, after, 0),
         (Some(_), WriteMode::Append) => (Written::Appended, new, 0),
+        (Some(_), WriteMode::ReplaceRange) => (Written::Upserted, new, loaded.saturating_sub(new)),
         (Some(_), WriteMode::Upsert(_)) => (Written::Upserted, new, loaded.saturating_sub(new)),
     };
     let (how, new, changed) = change;

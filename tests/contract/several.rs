@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sequor::error::Result;
 use sequor::sources::database::{Database, TableName};
-use sequor::sources::transaction::LoadTransaction;
+use sequor::sources::transaction::{Finish, LoadTransaction};
 use sequor_planner::ops::WriteMode;
 
 use super::databases::{Lack, Open, all};
@@ -68,7 +68,12 @@ async fn tables_of_any_mode_are_filled_together() {
                     open.name
                 );
             }
-            assert_eq!(loads.commit(&[]).await.unwrap(), [2, 2, 2], "{}", open.name);
+            assert_eq!(
+                loads.commit(&Finish::default()).await.unwrap(),
+                [2, 2, 2],
+                "{}",
+                open.name
+            );
         }
         let expected: [&[&str]; 3] = [&["1|1", "2|1"], &["1|0", "1|1", "2|0", "2|1"], &["1|1", "2|1"]];
         assert_eq!(all_rows(db).await, expected, "{}", open.name);
@@ -76,7 +81,12 @@ async fn tables_of_any_mode_are_filled_together() {
         let some = loads(db, &targets(db), &[r#"{"id": 3, "round": 2}"#])
             .await
             .unwrap();
-        some.commit(&[1]).await.unwrap();
+        some.commit(&Finish {
+            skipped: vec![1],
+            ..Finish::default()
+        })
+        .await
+        .unwrap();
         let expected: [&[&str]; 3] = [&["3|2"], &["1|0", "1|1", "2|0", "2|1"], &["1|1", "2|1", "3|2"]];
         assert_eq!(all_rows(db).await, expected, "{}", open.name);
         // None of them: taken back, or dropped.
@@ -156,7 +166,7 @@ async fn when_one_table_fails_the_others_stay_as_they_were() {
         for are_there in [false, true] {
             if are_there {
                 let first = loads(db, &targets(db), &[r#"{"id": 1, "round": 0}"#]).await;
-                first.unwrap().commit(&[]).await.unwrap();
+                first.unwrap().commit(&Finish::default()).await.unwrap();
             }
             let before = as_they_are(db).await;
             assert!(before.iter().all(|table| table.is_some() == are_there));
@@ -164,7 +174,11 @@ async fn when_one_table_fails_the_others_stay_as_they_were() {
                 let mut tables = targets(db).to_vec();
                 tables.insert(at, (target.clone(), mode.clone()));
                 let row = r#"{"id": 1, "round": null}"#;
-                let failed = loads(db, &tables, &[row, row]).await.unwrap().commit(&[]).await;
+                let failed = loads(db, &tables, &[row, row])
+                    .await
+                    .unwrap()
+                    .commit(&Finish::default())
+                    .await;
                 let failed = message(failed, &open).to_lowercase();
                 assert!(failed.contains(says), "{}: {failed}", open.name);
                 let named = failed.contains(&target.table.to_lowercase());
@@ -185,7 +199,7 @@ async fn tables_change_at_once_also_when_their_load_is_given_up() {
         loads(&*db, &targets(&*db), &[r#"{"id": 0, "round": 0}"#])
             .await
             .unwrap()
-            .commit(&[])
+            .commit(&Finish::default())
             .await
             .unwrap();
         let reading = Arc::new(AtomicBool::new(true));
@@ -215,7 +229,7 @@ async fn tables_change_at_once_also_when_their_load_is_given_up() {
                 let Ok(loads) = loads(&*db, &tables, &[&row]).await else {
                     return;
                 };
-                let _ = loads.commit(&[]).await;
+                let _ = loads.commit(&Finish::default()).await;
             });
             tokio::time::sleep(Duration::from_millis(round * 7 % 40)).await;
             load.abort();
@@ -238,14 +252,14 @@ async fn writers_are_waited_for_until_they_have_ended() {
         let db = open.database.clone();
         let target = [(named(&*db, "appended"), WriteMode::Append)];
         let first = loads(&*db, &target, &[r#"{"id": 1, "round": 0}"#]).await.unwrap();
-        first.commit(&[]).await.unwrap();
+        first.commit(&Finish::default()).await.unwrap();
         let second = loads(&*db, &target, &[r#"{"id": 2, "round": 0}"#]).await.unwrap();
         let mut other = db.session().await.unwrap();
         if open.name == "postgres" {
             other.execute("begin").await.unwrap();
         }
         other.execute(take).await.unwrap();
-        let committing = tokio::spawn(second.commit(&[]));
+        let committing = tokio::spawn(async move { second.commit(&Finish::default()).await });
         let patience = Duration::from_millis(500);
         // Until it stands before the table.
         tokio::time::sleep(patience).await;

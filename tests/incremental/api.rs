@@ -26,6 +26,12 @@ pub struct World {
     pub refuses: Option<u32>,
     /// The number of the page, counted over all requests, that is not given.
     pub fails_at: Option<usize>,
+    /// Rows of a page; 0: a few.
+    pub size: usize,
+    /// Whether the newest rows come first.
+    pub descending: bool,
+    /// Whether rows at the very end of a range are left out.
+    pub end_is_exclusive: bool,
     pages: usize,
 }
 
@@ -60,10 +66,20 @@ impl Api {
                 .rows
                 .iter()
                 .filter(|(_, row)| row.shop == shop)
-                .filter(|(_, row)| row.at.as_ref().is_none_or(|at| *at >= since && *at <= until))
+                .filter(|(_, row)| {
+                    let until = |at: &str| match world.end_is_exclusive {
+                        true => at < until.as_str(),
+                        false => at <= until.as_str(),
+                    };
+                    row.at.as_ref().is_none_or(|at| *at >= since && until(at))
+                })
                 .collect();
             rows.sort_by_key(|(id, row)| (row.at.clone(), **id));
-            let rows: Vec<_> = rows.into_iter().skip((page - 1) * SIZE).take(SIZE).collect();
+            if world.descending {
+                rows.reverse();
+            }
+            let size = if world.size == 0 { SIZE } else { world.size };
+            let rows: Vec<_> = rows.into_iter().skip((page - 1) * size).take(size).collect();
             let rows: Vec<_> = rows
                 .iter()
                 .map(

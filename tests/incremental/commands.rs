@@ -39,8 +39,8 @@ fn mistakes_are_told_before_anything_is_asked() {
         ),
         (
             "write_mode: upsert, primary_key: [id]",
-            "write_mode: append",
-            "it needs `write_mode: upsert`",
+            "write_mode: create",
+            "it needs `write_mode: upsert`, `append` or `replace_range`",
         ),
         (
             "cursor: updated_at",

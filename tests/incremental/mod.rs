@@ -2,8 +2,11 @@
 
 mod api;
 mod commands;
+mod exact;
+mod order;
 mod partitions;
 mod random;
+mod transform;
 
 use indoc::formatdoc;
 

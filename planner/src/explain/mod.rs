@@ -11,7 +11,7 @@ pub use text::text;
 use std::collections::BTreeSet;
 
 use crate::ops::OnError;
-use crate::plan::{Action, FanOut, Step};
+use crate::plan::{Action, AsksFor, FanOut, Step};
 use crate::syntax::Concurrency;
 
 /// What a step does, in one line.
@@ -117,6 +117,7 @@ fn notes(step: &Step) -> Vec<String> {
                     None => "compared: all columns".to_string(),
                 });
             }
+            notes.extend(http.estimated_ranges.iter().flat_map(AsksFor::in_words));
             if let Some(counts) = &http.estimated_changes {
                 notes.push(format!("estimate: {}", counts.in_words()));
             }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::columns::Columns;
-use super::http_response::ResponseSpec;
+use super::http_response::{ResponseSpec, SchemaPolicy};
 use super::write_mode::WriteMode;
 use super::{ColumnSpec, ColumnValue, HttpRequest, ResponseTable, TimeFormat};
 use crate::codes::Code;
@@ -42,9 +42,13 @@ pub struct Incremental {
     /// How much is asked for at a time: seconds, or a number where the cursor is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<f64>,
-    /// What becomes of rows without a cursor.
-    #[serde(default, skip_serializing_if = "OnMissing::is_include")]
-    pub on_missing: OnMissing,
+    /// The order in which the API gives rows.
+    #[serde(default, skip_serializing_if = "Order::is_none")]
+    pub order: Order,
+    /// What becomes of rows without a cursor; none: they are loaded where they take the place of others by their key, and else
+    /// the step fails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_missing: Option<OnMissing>,
     /// The columns of the `for_each`'s rows that tell whose state it is; empty: those that the request reads.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub partition: Vec<String>,
@@ -55,20 +59,36 @@ pub struct Incremental {
     pub place: Place,
 }
 
-/// What becomes of rows that have no cursor.
+/// The order of an API's rows by their cursor.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum OnMissing {
+pub enum Order {
+    /// Nothing is known of it.
     #[default]
+    None,
+    Ascending,
+    Descending,
+}
+
+impl Order {
+    fn is_none(&self) -> bool {
+        *self == Order::None
+    }
+}
+
+const ORDERS: [(&str, Order); 3] = [
+    ("none", Order::None),
+    ("ascending", Order::Ascending),
+    ("descending", Order::Descending),
+];
+
+/// What becomes of rows that have no cursor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnMissing {
     Include,
     Exclude,
     Fail,
-}
-
-impl OnMissing {
-    fn is_include(&self) -> bool {
-        *self == OnMissing::Include
-    }
 }
 
 const ON_MISSING: [(&str, OnMissing); 3] = [
@@ -77,7 +97,7 @@ const ON_MISSING: [(&str, OnMissing); 3] = [
     ("fail", OnMissing::Fail),
 ];
 
-each_prop! { Incremental { initial; cursor, start_param, end_param, format, lookback, delay, window, on_missing, partition, table, place } }
+each_prop! { Incremental { initial; cursor, start_param, end_param, format, lookback, delay, window, order, on_missing, partition, table, place } }
 
 pub(super) static INCREMENTAL: Shape = Shape {
     what: "`incremental`",
@@ -134,11 +154,17 @@ pub(super) static INCREMENTAL: Shape = Shape {
         )
         .default("all at once"),
         Key::new(
+            "order",
+            Form::Choice(&["none", "ascending", "descending"]),
+            "The order in which the API gives rows by their cursor. `ascending`: what came before a failure is kept, and asked for no more; `descending`: no page is asked for behind the one that ends with rows which are there already.",
+        )
+        .default("`none`: nothing is known of it"),
+        Key::new(
             "on_missing",
             Form::Choice(&["include", "exclude", "fail"]),
             "What becomes of a row without a cursor: it is loaded, left out, or the step fails.",
         )
-        .default("`include`"),
+        .default("`include`; `fail` where rows are added or take the place of a range"),
         Key::new(
             "partition",
             Form::Ids,
@@ -180,7 +206,8 @@ pub(super) fn read(node: &Node, d: &mut Diagnostics) -> Option<Incremental> {
         lookback: keys.duration("lookback", d),
         delay: keys.duration("delay", d),
         window: keys.duration("window", d),
-        on_missing: keys.pick("on_missing", &ON_MISSING, d).unwrap_or_default(),
+        order: keys.pick("order", &ORDERS, d).unwrap_or_default(),
+        on_missing: keys.pick("on_missing", &ON_MISSING, d),
         partition: partition.into_iter().map(|(name, _)| name).collect(),
         table: name("table", d),
         place: keys.place().clone(),
@@ -247,6 +274,7 @@ pub fn cursor_column<'c>(table: &'c ResponseTable, cursor: &'c str) -> Option<&'
 /// Reports what an incremental request can't be.
 pub(super) fn check(request: &HttpRequest, d: &mut Diagnostics) {
     let Some(incremental) = &request.request.incremental else {
+        refuse_ranges(&request.response, d);
         return;
     };
     // What only the run knows is looked at when the step starts.
@@ -306,6 +334,19 @@ pub(super) fn check(request: &HttpRequest, d: &mut Diagnostics) {
     check_tables(&request.response, incremental, d);
 }
 
+/// Reports tables whose rows would take the place of a range that nobody asks for.
+fn refuse_ranges(response: &ResponseSpec, d: &mut Diagnostics) {
+    let tables = response.tables.iter();
+    for table in tables.filter(|table| table.write_mode == WriteMode::ReplaceRange) {
+        d.error(
+            Code::BadValue,
+            table.place.clone(),
+            "`write_mode: replace_range` is for requests with `incremental`: it says which range is asked for",
+        )
+        .help("add `request.incremental`, or use `write_mode: create` to replace all rows");
+    }
+}
+
 fn check_tables(response: &ResponseSpec, incremental: &Incremental, d: &mut Diagnostics) {
     if response.tables.is_empty() {
         d.error(
@@ -317,15 +358,17 @@ fn check_tables(response: &ResponseSpec, incremental: &Incremental, d: &mut Diag
         return;
     }
     for table in &response.tables {
-        if !matches!(table.write_mode, WriteMode::Upsert(_)) {
+        if table.write_mode.replaces() {
             let message = format!(
-                "{} by `incremental` would have only what is new: it needs `write_mode: upsert`",
+                "{} by `incremental` would have only what is new: it needs `write_mode: upsert`, `append` or `replace_range`",
                 table.target.in_short()
             );
             d.error(Code::BadValue, table.place.clone(), message)
                 .help("add `write_mode: upsert` and the `primary_key`");
         }
     }
+    check_exact(response, incremental, d);
+    check_order(response, incremental, d);
     let names = || {
         response
             .tables
@@ -358,6 +401,60 @@ fn check_tables(response: &ResponseSpec, incremental: &Incremental, d: &mut Diag
         });
         d.error(Code::BadValue, incremental.place.clone(), message)
             .help(help);
+    }
+}
+
+/// Reports what can't be where rows are told apart by their range alone, and by no key.
+fn check_exact(response: &ResponseSpec, incremental: &Incremental, d: &mut Diagnostics) {
+    let exact =
+        |table: &ResponseTable| matches!(table.write_mode, WriteMode::Append | WriteMode::ReplaceRange);
+    let lead = lead(response, incremental).map(|(at, _)| at);
+    let tables = response.tables.iter().enumerate();
+    for (at, table) in tables.filter(|(_, table)| exact(table)) {
+        let name = table.target.in_short();
+        let mode = match table.write_mode {
+            WriteMode::Append => "append",
+            _ => "replace_range",
+        };
+        // Where no table has the cursor, that is told.
+        if lead.is_some_and(|lead| lead != at) {
+            let message =
+                format!("{name} has not the cursor of `incremental`, and `write_mode: {mode}` goes by it");
+            d.error(Code::BadValue, table.place.clone(), message)
+                .help("use `write_mode: upsert` for it, or name it in `incremental.table`");
+        }
+        if incremental.on_missing == Some(OnMissing::Include) {
+            let message = format!(
+                "`on_missing: include` beside `write_mode: {mode}`: rows without a cursor are in no range, and would come again with each run"
+            );
+            d.error(Code::BadValue, incremental.place.clone(), message)
+                .help("use `on_missing: exclude` or `fail`, or `write_mode: upsert`");
+        }
+        if mode == "append" && incremental.lookback.is_some() {
+            let message = format!(
+                "`lookback` asks for rows again, and {name} gets those that have changed meanwhile besides the old ones"
+            );
+            d.warning(Code::RowsTwice, incremental.place.clone(), message)
+                .help("use `write_mode: upsert` or `replace_range`");
+        }
+    }
+}
+
+/// Reports an order that can't be seen while pages come.
+fn check_order(response: &ResponseSpec, incremental: &Incremental, d: &mut Diagnostics) {
+    let Some((at, _)) = lead(response, incremental).filter(|_| incremental.order != Order::None) else {
+        return;
+    };
+    let table = &response.tables[at];
+    let is_seen = matches!(table.columns, Columns::Declared(_))
+        && matches!(table.schema, None | Some(SchemaPolicy::Discard));
+    if !is_seen {
+        let message = format!(
+            "`order` looks at the cursor page by page, and the columns of {} are only known when all rows are there",
+            table.target.in_short()
+        );
+        d.error(Code::MissingKey, table.place.clone(), message)
+            .help("declare `columns`, and leave `schema` out");
     }
 }
 

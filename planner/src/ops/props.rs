@@ -25,7 +25,7 @@ each_prop! {
         success_status, rules, tables, defaults, parser, variables, while_;
         format, payload, whole, while_place
     }
-    Transform { query, target; write_mode, engine, query_place }
+    Transform { query, target, incremental; write_mode, engine, query_place }
     Execute { statement; source, place, statement_place }
     MigrateSchema { target, columns }
     SetVariable { set }

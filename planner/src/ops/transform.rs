@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::Operation;
 use super::across::reach;
 use super::common::{COMMON, FlowAction};
+use super::incremental::WINDOW;
 use super::plain::{Plain, PlainOperation};
+use super::since::{self, SINCE, Since};
 use super::table::TableRef;
 use super::write_mode::{WRITE_MODE, WriteMode, read_write_mode};
 use crate::effects::{Effects, FlowScope};
@@ -22,6 +24,9 @@ pub struct Transform {
     /// Where it runs.
     #[serde(default, skip_serializing_if = "Engine::is_warehouse")]
     pub engine: Engine,
+    /// How it computes only what is new.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incremental: Option<Since>,
     /// Where the query stands.
     #[serde(skip)]
     pub query_place: Place,
@@ -76,6 +81,11 @@ pub(super) const OPERATION: Operation = Operation {
                 Form::Choice(&["warehouse", "local"]),
                 "What runs the query: `warehouse`, the database of the target; `local`, DataFusion, where tables of other sources are named `source.table`.",
             ).default("`local` if the query names such a table, else `warehouse`"),
+            Key::new(
+                "incremental",
+                Form::Map(&SINCE),
+                "Computes only what is new: `{{ var('window')['start'] }}` is how far the target's rows reach.",
+            ),
         ],
     },
     read: |keys, d| {
@@ -84,6 +94,11 @@ pub(super) const OPERATION: Operation = Operation {
         let database = keys.prop("target_database", d);
         let namespace = keys.prop("target_namespace", d);
         let write_mode = read_write_mode(keys, d);
+        let incremental = match keys.node("incremental").map(|node| since::read(node, d)) {
+            Some(None) => return None,
+            read => read.flatten(),
+        };
+        since::check(&write_mode, incremental.as_ref(), keys, d);
         let engine = keys.pick("engine", &ENGINES, d).unwrap_or_default();
         let (source, place) = keys.name("source", d)?;
         let query_place = keys.place_of("query").unwrap_or(&place).clone();
@@ -98,6 +113,7 @@ pub(super) const OPERATION: Operation = Operation {
             },
             write_mode,
             engine,
+            incremental,
             query_place,
         })))
     },
@@ -113,8 +129,21 @@ impl PlainOperation for Transform {
     }
 
     fn plan(&mut self, effects: &mut Effects, scope: &FlowScope<'_>) -> Vec<(String, Place)> {
-        let reach = reach(self, effects, scope);
+        let mut bound = scope.bound.to_vec();
+        bound.extend(self.incremental.iter().map(|_| WINDOW.to_string()));
+        let inside = FlowScope {
+            bound: &bound,
+            ..*scope
+        };
+        if let Some(initial) = self.incremental.as_ref().and_then(|since| since.initial.as_ref()) {
+            effects.read_uses(&initial.uses(), scope);
+        }
+        let reach = reach(self, effects, &inside);
         let target = self.target.resource(effects, scope);
+        if self.incremental.is_some() {
+            // How far it got is what is there.
+            effects.reads.insert(target.clone());
+        }
         effects.writes.insert(target);
         self.engine = reach.engine;
         let sources = reach.sources.into_iter();
@@ -127,9 +156,14 @@ impl PlainOperation for Transform {
 
     fn notes(&self) -> Vec<String> {
         let written = self.write_mode.in_words(&self.target);
-        vec![match self.engine.is_local() {
+        let runs = match self.engine.is_local() {
             true => format!("SQL runs here, in DataFusion; {written}"),
             false => format!("SQL runs in {}; {written}", self.target.source),
-        }]
+        };
+        let since = self
+            .incremental
+            .as_ref()
+            .map(|since| since.in_words(&self.target));
+        std::iter::once(runs).chain(since).collect()
     }
 }

@@ -17,6 +17,8 @@ pub enum WriteMode {
     Replace,
     /// Rows are added; the table is created when missing.
     Append,
+    /// Rows take the place of those in the range that was asked for. The table is created when missing.
+    ReplaceRange,
     /// Rows take the place of those with the same values in these columns, or are added; of several with the same, the
     /// last counts. The table is created when missing; columns that the rows do not have stay as they are.
     Upsert(Vec<String>),
@@ -29,6 +31,7 @@ impl WriteMode {
         match self {
             WriteMode::Replace => format!("replaces {name}"),
             WriteMode::Append => format!("adds rows to {name}"),
+            WriteMode::ReplaceRange => format!("replaces the rows of {name} in the range that is asked for"),
             WriteMode::Upsert(key) => format!("upserts {name} by {}", key.join(", ")),
         }
     }
@@ -47,8 +50,8 @@ pub static WRITE_MODE: Shape = Shape {
     keys: &[
         Key::new(
             "write_mode",
-            Form::Choice(&["create", "replace", "append", "upsert"]),
-            "`create` or `replace`: the table becomes exactly these rows; `append`: they are added; `upsert`: they take the place of rows with the same `primary_key`.",
+            Form::Choice(&["create", "replace", "append", "upsert", "replace_range"]),
+            "`create` or `replace`: the table becomes exactly these rows; `append`: they are added; `upsert`: they take the place of rows with the same `primary_key`; `replace_range`, with `incremental`: they take the place of all rows in the range that was asked for.",
         ).default("`create`")
         .deferred(),
         Key::new(
@@ -86,6 +89,7 @@ pub fn read_write_mode(keys: &Keys<'_>, d: &mut Diagnostics) -> WriteMode {
     }
     match mode {
         Some("append") => WriteMode::Append,
+        Some("replace_range") => WriteMode::ReplaceRange,
         Some("upsert") => WriteMode::Upsert(primary_key.into_iter().map(|(name, _)| name).collect()),
         _ => WriteMode::Replace,
     }

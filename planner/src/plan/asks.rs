@@ -16,6 +16,59 @@ pub struct Asks {
     pub partition: Option<BTreeSet<String>>,
 }
 
+/// What an incremental step would ask for if it ran now.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AsksFor {
+    /// The ranges: the first few of them.
+    pub ranges: Vec<AskedRange>,
+    /// How many there are.
+    pub count: u64,
+    /// Whether its request is another one than that by which its tables were filled.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_another: bool,
+}
+
+/// A range that is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AskedRange {
+    /// The row of the for_each that it is asked for, as JSON; empty without one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub partition: String,
+    /// None: from the first row on.
+    pub start: Option<String>,
+    /// None: to whatever is there.
+    pub end: Option<String>,
+}
+
+impl AsksFor {
+    /// Returns it in words, a line each.
+    pub fn in_words(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for range in &self.ranges {
+            let from = range.start.as_deref().unwrap_or("the first row");
+            let to = match &range.end {
+                Some(end) => format!("to {end}"),
+                None => "on".to_string(),
+            };
+            let of = match range.partition.as_str() {
+                "" => String::new(),
+                partition => format!("{partition}: "),
+            };
+            lines.push(format!("estimate: asks for {of}from {from} {to}"));
+        }
+        if self.count > self.ranges.len() as u64 {
+            lines.push(format!("estimate: {} ranges in all", self.count));
+        }
+        if self.is_another {
+            lines.push(
+                "its request is another one than that by which its tables were filled: run --keep-state goes on, run --full-refresh begins anew"
+                    .to_string(),
+            );
+        }
+        lines
+    }
+}
+
 /// What a step that sends only changed rows compares, and with what.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Synced {

@@ -17,7 +17,7 @@ mod asks;
 mod props;
 mod shown;
 
-pub use asks::{Asks, ChangeCounts, Synced};
+pub use asks::{AskedRange, Asks, AsksFor, ChangeCounts, Synced};
 
 /// The version of the plan's JSON form.
 pub const PLAN_VERSION: u32 = 1;
@@ -394,6 +394,9 @@ pub struct HttpStep {
     /// How many requests there will be, when the rows were counted; with paging, how many at least.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub estimated_requests: Option<u64>,
+    /// What an incremental request would ask for now, when its state was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimated_ranges: Option<AsksFor>,
     /// How many rows have changed since they were sent, when that was counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub estimated_changes: Option<ChangeCounts>,

@@ -3,8 +3,9 @@
 use super::frame::Frame;
 use super::steps::Resolver;
 use crate::codes::Code;
-use crate::ops::FlowStep;
+use crate::ops::{ColumnValue, Columns, FlowStep, Order, ResponseTable, WriteMode};
 use crate::plan::HttpStep;
+use crate::span::Place;
 
 impl Resolver<'_> {
     /// Reports what can't be known of an incremental request by itself.
@@ -29,6 +30,16 @@ impl Resolver<'_> {
                 .error(Code::BadValue, incremental.place.clone(), message)
                 .help("use the `for_each` of the http_request: each of its rows has its own state");
         }
+        let tables = http.request.response.tables.iter();
+        for table in tables.filter(|table| table.write_mode == WriteMode::ReplaceRange) {
+            self.check_whose(table, http, &incremental.place);
+        }
+        if incremental.order == Order::Ascending && !asks.start {
+            let message = "`order: ascending` goes on from the last row that came, and the request does not say where it starts";
+            self.d
+                .error(Code::BadValue, incremental.place.clone(), message)
+                .help("add `start_param`, or use `{{ var('window')['start'] }}` in the request");
+        }
         if incremental.window.is_some() && !asks.end {
             let message = "`window` asks for a part at a time, and the request does not say where it ends";
             self.d
@@ -46,6 +57,50 @@ impl Resolver<'_> {
             self.d
                 .error(Code::MissingKey, incremental.place.clone(), message)
                 .help("add `initial`, like `initial: 2024-01-01`");
+        }
+    }
+
+    /// Reports a table that does not say whose rows it has: those of one row of the for_each would take the place of others.
+    fn check_whose(&mut self, table: &ResponseTable, http: &HttpStep, place: &Place) {
+        if http.request.for_each.is_none() {
+            return;
+        }
+        let name = table.target.in_short();
+        let Some(partition) = http.asks.as_ref().and_then(|asks| asks.partition.as_ref()) else {
+            let message = format!("`write_mode: replace_range` of {name} needs to know whose rows they are");
+            self.d
+                .error(Code::MissingKey, place.clone(), message)
+                .help("name the columns of the for_each's rows in `incremental.partition`");
+            return;
+        };
+        let Columns::Declared(columns) = &table.columns else {
+            let message = format!(
+                "`write_mode: replace_range` of {name} needs `columns`, which say whose rows they are"
+            );
+            self.d
+                .error(Code::MissingKey, table.place.clone(), message)
+                .help("declare the table's columns");
+            return;
+        };
+        for wanted in partition {
+            let mut named = columns
+                .iter()
+                .filter(|column| column.name.eq_ignore_ascii_case(wanted));
+            let given = named
+                .next()
+                .map(|column| matches!(&column.value, Some(value) if !matches!(value, ColumnValue::Path(_))));
+            let what = match given {
+                Some(true) => continue,
+                Some(false) => format!("its column `{wanted}` comes from the response"),
+                None => format!("it has no column `{wanted}`"),
+            };
+            let message =
+                format!("`write_mode: replace_range` of {name} goes by the rows of the for_each, and {what}");
+            self.d
+                .error(Code::BadValue, table.place.clone(), message)
+                .help(format!(
+                    "add the row's own: `{wanted}: {{type: text, value: \"{{{{ var('row')['{wanted}'] }}}}\"}}`; another name is given by the for_each's query"
+                ));
         }
     }
 }

@@ -7,6 +7,7 @@ use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type};
 use futures::StreamExt;
+use sequor_planner::ops::WriteMode;
 use sha2::{Digest, Sha256};
 
 use crate::batch::types::arrow_schema;
@@ -14,6 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::exec::load::columns::{ColumnSpec, typed};
 use crate::incremental::{Kind, Known, Ranges, StateRows};
 use crate::sources::database::{Database, TableName};
+use crate::sources::overlap::{Literal, Region};
 
 /// The table that holds states.
 pub const STATE_TABLE: &str = "_sequor_state";
@@ -152,6 +154,21 @@ impl TableState {
         ])
     }
 
+    /// Takes nothing for covered: the next commit says so.
+    pub fn begin_anew(&mut self) {
+        self.known.clear();
+        self.definitions.clear();
+    }
+
+    /// Returns rows that take the place of all that are kept.
+    pub fn without_others(&self, rows: StateRows) -> StateRows {
+        let scope = self.database.fold("scope");
+        StateRows {
+            gone: Some(Region::with(&scope, Literal::Text(self.scope()))),
+            ..rows
+        }
+    }
+
     /// Forgets what does not count any more, before another table of that name is there.
     ///
     /// # Errors
@@ -208,12 +225,49 @@ impl TableState {
     /// # Errors
     /// As typing its columns.
     pub fn rows(&self, covered: &Known, definition: &str, now: &str) -> Result<StateRows> {
+        self.rows_of(self.generation + 1, covered, (definition, now))
+    }
+
+    /// Writes what is covered, instead of what is kept of the same parts.
+    ///
+    /// # Errors
+    /// A table that is not there, and so has no state; the database's.
+    pub async fn set(&mut self, covered: Known, definition: &str, now: &str) -> Result<()> {
+        if self.database.columns(&self.target).await?.is_none() {
+            let message = format!(
+                "there is no table `{}`, and so nothing is covered in it",
+                self.target
+            );
+            return Err(Error::new(ErrorKind::NoTable, message)
+                .help("run the flow first, or make the table with the rows that it is to have"));
+        }
+        self.forget_stale().await?;
+        let rows = self.rows_of(self.generation, &covered, (definition, now))?;
+        let mode = WriteMode::Upsert(rows.key);
+        let mut load = self.database.begin_load(&rows.table, &rows.columns, mode).await?;
+        match load.write(rows.rows).await {
+            Ok(()) => load.commit().await.map(|_| ())?,
+            Err(error) => {
+                load.abort().await;
+                return Err(error);
+            }
+        }
+        self.known.extend(covered);
+        Ok(())
+    }
+
+    fn rows_of(
+        &self,
+        generation: i64,
+        covered: &Known,
+        (definition, now): (&str, &str),
+    ) -> Result<StateRows> {
         let specs: Vec<ColumnSpec> = COLUMNS
             .iter()
             .map(|(name, sql)| ColumnSpec::new(*name, *sql))
             .collect();
         let columns = typed(&*self.database, &specs)?;
-        let (scope, owner, generation) = (self.scope(), &self.owner, self.generation + 1);
+        let (scope, owner) = (self.scope(), &self.owner);
         let mut parts: Vec<(&String, &Ranges)> = covered.iter().collect();
         parts.sort_by_key(|(part, _)| *part);
         let nothing = Ranges::default();
@@ -243,6 +297,7 @@ impl TableState {
             columns,
             scope,
             generation,
+            gone: None,
         })
     }
 

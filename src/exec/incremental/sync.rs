@@ -1,17 +1,21 @@
 //! The states of an incremental step: read when it begins, written with each commit.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use sequor_planner::ops::{Columns, lead};
+use sequor_planner::ops::lead;
 use sequor_planner::plan::HttpStep;
 use serde_json::json;
 
-use super::settings::evaluated;
+use super::settings::{Evaluated, column_kind, initial};
 use super::state::{Owner, TableState, as_written, digest};
+use crate::batch::column::Column;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::context::StepContext;
 use crate::exec::load::table::table_name;
-use crate::incremental::{KeepsState, Kind, Known, Ranges, Round, Settings, StateRows, Tracker, kind_of};
+use crate::incremental::{KeepsState, Kind, Known, Ranges, Round, Settings, StateRows, Tracker, overlap};
+use crate::sources::overlap::Overlap;
+use crate::world::World;
 
 /// An incremental step at work.
 pub struct Sync {
@@ -19,8 +23,10 @@ pub struct Sync {
     kind: Option<Kind>,
     /// One for each table of the response, in its order.
     states: Mutex<Vec<TableState>>,
-    /// What was covered by all of them when the step began.
-    known: Arc<Known>,
+    /// What was covered by all of them when the step began, or was renewed.
+    known: Mutex<Arc<Known>>,
+    /// Whether what the tables have is still to go.
+    anew: AtomicBool,
     /// The table that has the cursor, and the cursor's column.
     lead: (usize, String),
     definition: String,
@@ -43,21 +49,17 @@ impl Sync {
         let table = &response.tables[at];
         let database = step.database(&table.target.source).await?;
         let name = table_name(step, &table.target).await?;
-        let declared = match &table.columns {
-            Columns::Declared(columns) => columns
-                .iter()
-                .find(|declared| declared.name == column)
-                .map(|declared| database.column_type(&declared.sql_type).map(|found| found.arrow))
-                .transpose()?,
-            _ => {
-                let there = database.columns(&name).await?.unwrap_or_default();
-                let found = database.naming().find(&there, &database.fold(column));
-                found.map(|column| column.column_type.arrow.clone())
-            }
+        let evaluated = Evaluated {
+            given,
+            asks,
+            mode: &table.write_mode,
+            initial: initial(step, given).await?,
+            between: step.run.range.as_ref(),
+            column: column_kind(&*database, &name, (table, column), given).await?,
+            refresh: step.run.refreshes,
+            now: step.scope.now(),
         };
-        let of = |kind| kind_of(kind, given).map_err(|e| e.at(&given.place));
-        let column_kind = declared.as_ref().map(of).transpose()?;
-        let (settings, kind) = evaluated(step, (given, asks), column_kind).await?;
+        let (settings, kind) = evaluated.settings()?;
         let definition = definition(http);
         let owner = Owner {
             project: step.run.plan.project.clone(),
@@ -72,6 +74,9 @@ impl Sync {
             let mut state = state.map_err(|e| e.at(&given.place))?;
             if is_run {
                 state.forget_stale().await?;
+            }
+            if step.run.refreshes {
+                state.begin_anew();
             }
             if state.definitions.iter().any(|known| *known != definition) {
                 if !step.run.keeps_state {
@@ -96,7 +101,8 @@ impl Sync {
         Ok(Some(Arc::new(Sync {
             settings,
             kind,
-            known: Arc::new(known_by_all(&states)),
+            known: Mutex::new(Arc::new(known_by_all(&states))),
+            anew: AtomicBool::new(step.run.refreshes),
             states: Mutex::new(states),
             lead: (at, column.to_string()),
             definition,
@@ -107,9 +113,17 @@ impl Sync {
         self.states.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Takes what was committed since for covered.
+    pub fn renew(&self) {
+        let known = Arc::new(known_by_all(self.states().iter()));
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = known;
+    }
+
     /// Returns the round in which each is asked for the window of this number, of what was missing when the step began.
     pub fn round(self: Arc<Sync>, number: usize) -> Keeps {
-        let round = Round::new(self.settings.clone(), self.kind, &self.known, number);
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let anew = self.anew.load(Ordering::Relaxed);
+        let round = Round::new(self.settings.clone(), self.kind, &known, (number, anew));
         Keeps {
             round: Arc::new(round),
             sync: self,
@@ -129,36 +143,54 @@ impl KeepsState for Keeps {
         (*lead == table).then(|| Arc::new(Tracker::new(&self.round, column)))
     }
 
+    fn overlap(&self, table: usize, columns: &[Column]) -> Result<Option<Overlap>> {
+        if self.round.begins_anew() {
+            return Ok(Some(Overlap::delete_all()));
+        }
+        let (lead, cursor) = &self.sync.lead;
+        match *lead == table {
+            true => overlap(&self.round, cursor, columns),
+            false => Ok(None),
+        }
+    }
+
     fn rows(&self, table: usize) -> Result<Option<StateRows>> {
         let states = self.sync.states();
         let Some(state) = states.get(table) else {
             return Ok(None);
         };
         let covered = self.round.covered(&state.known);
-        if covered.is_empty() {
+        let anew = self.round.begins_anew();
+        if covered.is_empty() && !anew {
             return Ok(None);
         }
         let now = self.sync.settings.now.format("%Y-%m-%dT%H:%M:%SZ").to_string();
-        state.rows(&covered, &self.sync.definition, &now).map(Some)
+        let rows = state.rows(&covered, &self.sync.definition, &now)?;
+        Ok(Some(match anew {
+            true => state.without_others(rows),
+            false => rows,
+        }))
     }
 
     fn committed(&self, table: usize) {
         if let Some(state) = self.sync.states().get_mut(table) {
             let covered = self.round.covered(&state.known);
-            if !covered.is_empty() {
+            if !covered.is_empty() || self.round.begins_anew() {
                 state.committed(covered);
             }
+            self.sync.anew.store(false, Ordering::Relaxed);
         }
     }
 }
 
-/// What is covered in each of the tables.
-fn known_by_all(states: &[TableState]) -> Known {
-    let Some((first, others)) = states.split_first() else {
+/// Returns what is covered in each of the tables.
+pub fn known_by_all<'s>(states: impl IntoIterator<Item = &'s TableState>) -> Known {
+    let mut states = states.into_iter();
+    let Some(first) = states.next() else {
         return Known::new();
     };
     let mut known = first.known.clone();
-    for state in others {
+    for state in states {
         known = known
             .into_iter()
             .filter_map(|(part, ranges)| Some((part.clone(), ranges.and(state.known.get(&part)?))))
@@ -175,8 +207,8 @@ fn kind_of_state(state: &TableState) -> Option<Kind> {
     Some(Kind::like(&to.to_string()))
 }
 
-/// A digest of what decides which rows a request gets, as it is written.
-fn definition(http: &HttpStep) -> String {
+/// Returns a digest of what decides which rows a request gets, as it is written.
+pub fn definition(http: &HttpStep) -> String {
     let request = &http.request.request;
     let given = request.incremental.as_ref();
     let tables = http.request.response.tables.iter();

@@ -15,7 +15,8 @@ use crate::exec::load::columns::named_as_there;
 use crate::exec::load::unparsed::{self, Batch};
 use crate::incremental::{StateRows, Tracker};
 use crate::sources::database::{Database, TableName};
-use crate::sources::transaction::LoadTransaction;
+use crate::sources::overlap::{Overlap, Region};
+use crate::sources::transaction::{Finish, LoadTransaction};
 
 /// Tables that are being filled.
 pub struct Filling {
@@ -23,6 +24,8 @@ pub struct Filling {
     /// Opened with the first table.
     transaction: Option<Box<dyn LoadTransaction>>,
     tables: Vec<Table>,
+    /// What becomes of rows that tables have.
+    overlaps: Vec<(usize, Overlap)>,
 }
 
 struct Table {
@@ -51,6 +54,7 @@ impl Filling {
             database: database.clone(),
             transaction: None,
             tables: Vec::new(),
+            overlaps: Vec::new(),
         }
     }
 
@@ -80,13 +84,21 @@ impl Filling {
     }
 
     async fn begin(&mut self, beginning: &Beginning) -> Result<usize> {
+        if beginning.compares() {
+            beginning.refuse_narrower(&*self.database).await?;
+        }
         let transaction = match &mut self.transaction {
             Some(transaction) => transaction,
             none => none.insert(self.database.begin_loads().await?),
         };
-        transaction
-            .add(&beginning.target, &beginning.columns, beginning.mode.clone())
-            .await
+        let mode = beginning.mode.clone();
+        let table = transaction
+            .add(&beginning.target, &beginning.columns, mode)
+            .await?;
+        if beginning.compares() {
+            transaction.expect_overlap(table)?;
+        }
+        Ok(table)
     }
 
     /// Adds rows to a table; the database reads what we can't.
@@ -111,13 +123,26 @@ impl Filling {
         written.map_err(|e| self.placed(table, e))
     }
 
+    /// Returns the columns of a table's rows.
+    pub fn columns(&self, table: usize) -> &[Column] {
+        let found = self.tables.get(table);
+        found.map_or(&[], |table| &table.beginning.columns)
+    }
+
+    /// Says what becomes of rows that a table has.
+    pub fn overlap(&mut self, table: usize, overlap: Overlap) {
+        self.overlaps.push((table, overlap));
+    }
+
     /// Adds the states of tables, which become visible with their rows. All are of one table of states.
     pub async fn keep_states(&mut self, states: Vec<(usize, StateRows)>) -> Result<()> {
         let Some(transaction) = &mut self.transaction else {
             return Ok(());
         };
         let mut at = None;
+        let mut gone = Vec::new();
         for (table, state) in states {
+            gone.extend(state.gone);
             let place = match at {
                 Some(place) => place,
                 None => {
@@ -127,6 +152,17 @@ impl Filling {
             };
             transaction.bind(table, &state.scope, state.generation);
             transaction.write(place, state.rows).await?;
+        }
+        if let (Some(place), Some(first)) = (at, gone.pop()) {
+            let delete = gone.into_iter().fold(first, Region::and_also);
+            let delete = Some(delete);
+            self.overlaps.push((
+                place,
+                Overlap {
+                    delete,
+                    ..Overlap::default()
+                },
+            ));
         }
         Ok(())
     }
@@ -158,7 +194,11 @@ impl Filling {
             transaction.abort().await;
             return Ok(());
         }
-        transaction.commit(skipped).await.map(|_| ())
+        let finish = Finish {
+            skipped: skipped.to_vec(),
+            overlaps: self.overlaps,
+        };
+        transaction.commit(&finish).await.map(|_| ())
     }
 
     /// Takes everything back.
@@ -186,6 +226,30 @@ impl Beginning {
         let known = there.as_deref().filter(|_| folded);
         named_as_there(place, &self.given, &mut self.columns, known, &self.emitter).await?;
         self.warn_of_narrower(database, &there.unwrap_or_default()).await;
+        Ok(())
+    }
+
+    /// Whether its rows are compared with those that the table has.
+    fn compares(&self) -> bool {
+        self.tracker.is_some() && matches!(self.mode, WriteMode::Append | WriteMode::ReplaceRange)
+    }
+
+    /// # Errors
+    /// Columns of the table that change the rows' values: rows that come again would not be known.
+    async fn refuse_narrower(&self, database: &dyn Database) -> Result<()> {
+        let there = database.columns(&self.target).await?.unwrap_or_default();
+        for column in &self.columns {
+            let known = database.naming().find(&there, &column.name);
+            if let Some(known) = known.filter(|known| narrows(&column.column_type, &known.column_type)) {
+                let message = format!(
+                    "column `{}` is {} there and {} in the flow, so that rows which come again could not be told from new ones",
+                    column.name, known.column_type.sql, column.column_type.sql
+                );
+                return Err(Error::new(ErrorKind::Project, message).help(
+                    "declare the column with the type that the table has, or use `write_mode: upsert`",
+                ));
+            }
+        }
         Ok(())
     }
 

@@ -24,7 +24,7 @@ use crate::sources::transaction::Load;
 pub async fn load(database: &dyn Database, target: &TableName, mode: &WriteMode, rows: Rows) -> Result<u64> {
     if rows.schema.fields().is_empty() {
         return match mode {
-            WriteMode::Append | WriteMode::Upsert(_) => Ok(0),
+            WriteMode::Append | WriteMode::ReplaceRange | WriteMode::Upsert(_) => Ok(0),
             WriteMode::Replace => Err(Error::new(
                 ErrorKind::Data,
                 "the rows have no columns, and a table needs some",

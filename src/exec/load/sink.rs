@@ -122,8 +122,11 @@ impl Sink {
     /// As [`Sink::fill`], with rows for the row `of` of the for_each.
     pub fn fill_of<T>(&self, of: u64, f: impl FnOnce(&mut Tables) -> Result<T>) -> Result<(T, Filled)> {
         self.fill(|tables| {
-            let filled = f(tables)?;
+            let filled = f(tables);
+            // Of what can't be read, the rows before it are there.
             tables.targets.iter().for_each(|target| target.note(of));
+            let filled = filled?;
+            tables.look_at_page(of)?;
             Ok(filled)
         })
     }
@@ -253,9 +256,13 @@ impl Sink {
         // All rows are seen.
         let mut states = States::default();
         for (at, loaded) in loads {
-            if let Some(keeps) = &keeps
-                && let Some(state) = keeps.rows(at)?
+            let Some(keeps) = &keeps else { continue };
+            if let Some(filling) = fillings.get_mut(loaded.loader)
+                && let Some(overlap) = keeps.overlap(at, filling.columns(loaded.table))?
             {
+                filling.overlap(loaded.table, overlap);
+            }
+            if let Some(state) = keeps.rows(at)? {
                 states.add(at, loaded, state);
             }
         }
@@ -323,6 +330,21 @@ impl Tables {
             Loading::Streaming(loaded) => Some(*loaded),
             Loading::Deferred(_) => None,
         }
+    }
+
+    /// Has the rows of a page looked at, where that says whether there are more.
+    fn look_at_page(&mut self, of: u64) -> Result<()> {
+        let Tables { targets, filled, .. } = self;
+        for (at, target) in targets.iter_mut().enumerate() {
+            let tracker = target.tracker.as_ref().filter(|tracker| tracker.looks_at_pages());
+            if let (Some(tracker), RowTarget::Typed(builder)) = (tracker, &mut target.rows) {
+                filled.take(at, builder)?;
+                // Those that got full on the way are its, too.
+                let own = filled.batches.iter().filter(|(table, _)| *table == at);
+                own.for_each(|(_, batch)| tracker.page(of, &batch.rows));
+            }
+        }
+        Ok(())
     }
 
     /// Gives the rows of each declared table from now on these values.

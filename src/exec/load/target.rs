@@ -27,7 +27,7 @@ pub struct Target {
     pub name: String,
     pub rows: RowTarget,
     pub loading: Loading,
-    /// The table, where rows are added to it.
+    /// The table, where rows are added to it, whatever it has.
     pub appended: Option<Appended>,
     /// What looks at its rows.
     pub tracker: Option<Arc<Tracker>>,
@@ -80,7 +80,7 @@ pub async fn target(
     let mut rows = RowTarget::Open(Spool::reshaped(&table.reshape));
     rows.give(&constants(specs.as_deref().unwrap_or_default())?)?;
     Ok(Target {
-        appended: appended(&table.target.source, &database, &name, &mode),
+        appended: appended(&table.target.source, &database, &name, &mode).filter(|_| tracker.is_none()),
         loading: Loading::Deferred(Box::new(DeferredLoad {
             source: table.target.source.clone(),
             table: name.clone(),
@@ -114,7 +114,7 @@ pub async fn loading(
     let mut rows = RowTarget::Typed(builder.lenient(database.reads_texts()));
     rows.give(&constants(&specs)?)?;
     let table = name.table.clone();
-    let appended = appended(source, &database, &name, &mode);
+    let appended = appended(source, &database, &name, &mode).filter(|_| tracker.is_none());
     let beginning = Beginning {
         target: name,
         columns,

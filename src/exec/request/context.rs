@@ -129,6 +129,11 @@ impl RequestContext {
         }
     }
 
+    /// Tells whether no other page is asked for a row: what it would give is there, or comes with another request.
+    pub fn ends(&self, at: u64) -> bool {
+        self.round.as_ref().is_some_and(|round| round.ends(at))
+    }
+
     /// Notes that all that was asked for a row came.
     pub fn asked(&self, at: u64) {
         if let Some(round) = &self.round {

@@ -66,7 +66,7 @@ async fn while_asked(
                 let taken = take(context, scope, own, exchange, &response, verdict).await;
                 let taken = taken.map_err(|e| of_response(e, &request, &response, None))?;
                 conditional::note(context, mark, &response);
-                if context.stopped.load(Ordering::Relaxed) || !taken.again {
+                if context.stopped.load(Ordering::Relaxed) || !taken.again || context.ends(exchange.row) {
                     return Ok(());
                 }
                 not_cancelled(context)?;
@@ -234,7 +234,7 @@ async fn taken(
             (taken.rows, taken.read)
         }
     };
-    if made_up || context.stopped.load(Ordering::Relaxed) {
+    if made_up || context.stopped.load(Ordering::Relaxed) || context.ends(exchange.row) {
         return Ok(None);
     }
     let page = listed::page(context, pages, &response, taken, &read);

@@ -17,6 +17,7 @@ use crate::local;
 use crate::sources::database::{Database, TableName};
 use crate::sources::key::upsert_key;
 use crate::sources::landing::duplicate_keys_error;
+use crate::sources::overlap::Overlap;
 use crate::sources::sql::column_list;
 use sequor_planner::ops::WriteMode;
 
@@ -43,7 +44,7 @@ pub async fn transform(
     context: &StepContext,
     step: &Transform,
     query: &str,
-    target: &TableName,
+    (target, overlap): (&TableName, Option<Overlap>),
 ) -> Result<()> {
     let own = step.target.source.as_str();
     let sources = InSight(context);
@@ -63,7 +64,7 @@ pub async fn transform(
             .collect();
         refuse_duplicate_keys(query, own, &sources, &named).await?;
     }
-    let appends = mode == WriteMode::Append;
+    let appends = mode == WriteMode::Append && step.incremental.is_none();
     let appended = |rows| Appended {
         source: own.to_string(),
         database: database.clone(),
@@ -71,6 +72,9 @@ pub async fn transform(
         rows: Some(rows),
     };
     let mut load = database.begin_load(target, &columns, mode).await?;
+    if let Some(overlap) = overlap {
+        load.over(overlap)?;
+    }
     match write(&mut load, rows, &arrow_schema(&columns)).await {
         Ok(rows) => {
             if appends && appends::before_commit(context, &[appended(rows)]).await? == [true] {

@@ -2,19 +2,36 @@
 
 use std::sync::Arc;
 
-use sequor_planner::ops::{Engine, Transform, WriteMode};
+use sequor_planner::ops::{Engine, Transform, WINDOW, WriteMode};
 
 use super::execute::sql_text;
 use super::local;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::context::StepContext;
+use crate::exec::incremental::start;
 use crate::exec::load::appends::{self, Appended};
 use crate::exec::load::table::table_name;
 use crate::exec::load::write_mode;
+use crate::exec::scope::Layer;
 use crate::sources::database::{Database, TableName};
 
 /// Runs a query where its data is; its result becomes the target.
 pub async fn run(context: &StepContext, step: &Transform) -> Result<()> {
+    let target = table_name(context, &step.target).await?;
+    let database = context.database(&step.target.source).await?;
+    let mut overlap = None;
+    let inside;
+    let context = match &step.incremental {
+        None => context,
+        Some(since) => {
+            // What is there is what the steps before have left.
+            context.scope.wait_for_turn().await?;
+            let found = start(context, since, &step.write_mode, (&*database, &target)).await?;
+            overlap = found.overlap;
+            inside = context.in_scope(context.scope.with(Layer::one(WINDOW, found.window)));
+            &inside
+        }
+    };
     let query = sql_text(context, &step.query).await?;
     let query = query
         .trim()
@@ -22,14 +39,13 @@ pub async fn run(context: &StepContext, step: &Transform) -> Result<()> {
     if query.is_empty() {
         return Err(Error::new(ErrorKind::Project, "`query` is empty"));
     }
-    let target = table_name(context, &step.target).await?;
     context.scope.wait_for_turn().await?;
     let here = match step.engine {
         Engine::Across => !schemas_win(context, step, query).await?,
         engine => engine.is_local(),
     };
     if here {
-        return local::transform(context, step, query, &target)
+        return local::transform(context, step, query, (&target, overlap))
             .await
             .map_err(|e| match e.table() {
                 // A load names its table itself.
@@ -39,7 +55,6 @@ pub async fn run(context: &StepContext, step: &Transform) -> Result<()> {
                     .context(format!("transform into `{target}`")),
             });
     }
-    let database = context.database(&step.target.source).await?;
     let statements = sequor_planner::split_statements(query, database.dialect()).len();
     if statements > 1 {
         return Err(Error::new(
@@ -49,6 +64,7 @@ pub async fn run(context: &StepContext, step: &Transform) -> Result<()> {
         .help("use `execute` for statements"));
     }
     if step.write_mode == WriteMode::Append
+        && step.incremental.is_none()
         && added_already(context, (&step.target.source, &database), &target, query).await?
     {
         return Ok(());
@@ -57,7 +73,7 @@ pub async fn run(context: &StepContext, step: &Transform) -> Result<()> {
     let rows = context
         .run
         .journal
-        .effect(database.transform(query, &target, mode))
+        .effect(database.transform_over(query, &target, mode, overlap.as_ref()))
         .await
         .map_err(|e| {
             e.at(&step.query_place)

@@ -18,8 +18,9 @@ use crate::batch::types::{BareDecimal, ColumnType, Logical, column_type, sql_nam
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::database::{Database, Rows, Session, TableName};
 use crate::sources::key::upsert_key;
-use crate::sources::landing::{Names, SameKeys};
+use crate::sources::landing::{Names, Placing, SameKeys};
 use crate::sources::naming::Naming;
+use crate::sources::overlap::Overlap;
 use crate::sources::reading::reads;
 use crate::sources::sql::{alterations, quote};
 use crate::sources::transaction::LoadTransaction;
@@ -166,8 +167,14 @@ impl Database for Adbc {
         Ok(Box::new(Statements::new(&self.connections).await?))
     }
 
-    async fn transform(&self, query: &str, target: &TableName, mut mode: WriteMode) -> Result<u64> {
-        let (query, target) = (query.to_string(), target.clone());
+    async fn transform_over(
+        &self,
+        query: &str,
+        target: &TableName,
+        mut mode: WriteMode,
+        overlap: Option<&Overlap>,
+    ) -> Result<u64> {
+        let (query, target, overlap) = (query.to_string(), target.clone(), overlap.cloned());
         let (there, stays) = self.state(&target, &mode).await?;
         self.connections
             .work(move |connections, connection| {
@@ -189,7 +196,10 @@ impl Database for Adbc {
                         there,
                         stays,
                     };
-                    side.land(&mode, SameKeys::Refuse)?;
+                    side.land(Placing {
+                        overlap: overlap.as_ref(),
+                        ..Placing::of(&mode, SameKeys::Refuse)
+                    })?;
                     Ok(rows)
                 })
             })

@@ -18,10 +18,10 @@ use crate::batch::types::{Logical, arrow_schema};
 use crate::error::Result;
 use crate::sources::database::TableName;
 use crate::sources::key::upsert_key;
-use crate::sources::landing::{Names, SameKeys};
+use crate::sources::landing::{Names, Placing, SameKeys};
 use crate::sources::loading::over;
 use crate::sources::sql::{column_list, definitions, quote};
-use crate::sources::transaction::{LoadTransaction, about};
+use crate::sources::transaction::{Finish, LoadTransaction, about};
 use sequor_planner::ops::WriteMode;
 
 /// Loads under way.
@@ -84,8 +84,8 @@ impl LoadTransaction for AdbcLoads {
         self.ingests.write(table, batch).await
     }
 
-    async fn commit(self: Box<Self>, skipped: &[usize]) -> Result<Vec<u64>> {
-        self.ingests.commit(skipped).await
+    async fn commit(self: Box<Self>, finish: &Finish) -> Result<Vec<u64>> {
+        self.ingests.commit(finish).await
     }
 
     async fn abort(self: Box<Self>) {
@@ -117,7 +117,7 @@ fn look(db: &Adbc, target: &TableName, side: &TableName, columns: &[Column], mod
             let key = column_list(key.iter().map(String::as_str));
             made.push_str(&format!(", PRIMARY KEY ({key})"));
         }
-        Ok(Box::new(move |connections, connection| {
+        Ok(Box::new(move |connections, connection, overlap| {
             let mut side = AdbcSide {
                 connections,
                 connection,
@@ -126,7 +126,10 @@ fn look(db: &Adbc, target: &TableName, side: &TableName, columns: &[Column], mod
                 there,
                 stays,
             };
-            side.land(&mode, SameKeys::KeepLast)
+            side.land(Placing {
+                overlap,
+                ..Placing::of(&mode, SameKeys::KeepLast)
+            })
         }))
     })
 }

@@ -12,6 +12,8 @@ use crate::error::{Error, Result};
 use crate::sources::blocking::blocking;
 use crate::sources::buffered::BufferedRows;
 use crate::sources::loading::over;
+use crate::sources::overlap::Overlap;
+use crate::sources::transaction::Finish;
 
 /// Loads under way: each table's rows come by a connection of their own.
 pub struct Ingests {
@@ -54,7 +56,7 @@ pub struct Landing {
 /// Looks at a target. Returns what puts the rows into their place, in a transaction.
 pub type Look = Box<dyn FnOnce(&Connections, &mut Connection) -> Result<Place> + Send>;
 /// Work on a connection.
-pub type Place = Box<dyn FnOnce(&Connections, &mut Connection) -> Result<()> + Send>;
+pub type Place = Box<dyn FnOnce(&Connections, &mut Connection, Option<&Overlap>) -> Result<()> + Send>;
 /// Makes an error of another.
 pub type Explain = Box<dyn Fn(Error) -> Error + Send + Sync>;
 
@@ -91,18 +93,18 @@ impl Ingests {
         written.map_err(&table.landing.explain)
     }
 
-    /// Makes the rows visible, except those of some tables. The numbers of rows, by table.
+    /// Makes the rows visible. The numbers of rows, by table.
     ///
     /// Once begun it goes to its end, also when nobody waits for it any more: no side table is left.
-    pub async fn commit(self, skipped: &[usize]) -> Result<Vec<u64>> {
+    pub async fn commit(self, finish: &Finish) -> Result<Vec<u64>> {
         let Ingests {
             connections, tables, ..
         } = self;
-        let skipped = skipped.to_vec();
+        let finish = finish.clone();
         blocking(move || {
             let (mut filled, mut rows, mut failed) = (Vec::new(), Vec::new(), None);
             for (at, table) in tables.into_iter().enumerate() {
-                if failed.is_some() || skipped.contains(&at) {
+                if failed.is_some() || finish.skips(at) {
                     // Dropped, it takes its side table back.
                     rows.push(0);
                     continue;
@@ -110,12 +112,12 @@ impl Ingests {
                 match table.filling.end(&connections) {
                     Ok(count) => {
                         rows.push(count);
-                        filled.push(table.landing);
+                        filled.push((table.landing, finish.overlap(at)));
                     }
                     Err(error) => failed = Some((table.landing.explain)(error)),
                 }
             }
-            let sides: Vec<String> = filled.iter().map(|landing| landing.side.clone()).collect();
+            let sides: Vec<String> = filled.iter().map(|(landing, _)| landing.side.clone()).collect();
             let placed = match failed {
                 Some(error) => Err(error),
                 None => place(&connections, filled),
@@ -162,22 +164,22 @@ impl Filling {
 }
 
 /// Puts the rows of side tables into their places: all of them, or none.
-fn place(connections: &Connections, tables: Vec<Landing>) -> Result<()> {
+fn place(connections: &Connections, tables: Vec<(Landing, Option<&Overlap>)>) -> Result<()> {
     if tables.is_empty() {
         return Ok(());
     }
     let mut connection = connections.take()?;
-    let targets: Vec<String> = tables.iter().map(|landing| landing.target.clone()).collect();
+    let targets: Vec<String> = tables.iter().map(|(landing, _)| landing.target.clone()).collect();
     let targets: Vec<&str> = targets.iter().map(String::as_str).collect();
     let placed = connections.turns(&targets, || {
         let mut places = Vec::with_capacity(targets.len());
-        for Landing { look, explain, .. } in tables {
+        for (Landing { look, explain, .. }, overlap) in tables {
             let place = look(connections, &mut connection).map_err(&explain)?;
-            places.push((place, explain));
+            places.push((place, overlap, explain));
         }
         connections.transaction(&mut connection, |connection| {
-            for (place, explain) in places {
-                place(connections, connection).map_err(explain)?;
+            for (place, overlap, explain) in places {
+                place(connections, connection, overlap).map_err(explain)?;
             }
             Ok(())
         })

@@ -3,12 +3,11 @@
 
 use async_trait::async_trait;
 use futures::executor::block_on;
-use sequor_planner::ops::WriteMode;
 
 use super::connections::{Connection, Connections};
 use crate::error::Result;
 use crate::sources::database::TableName;
-use crate::sources::landing::{Names, Room, SameKeys, SideTable, land};
+use crate::sources::landing::{Names, Placing, Room, SideTable, land};
 use crate::sources::sql::quote;
 
 /// The column that tells the order of rows with the same key.
@@ -37,9 +36,9 @@ pub struct AdbcSide<'a> {
 
 impl AdbcSide<'_> {
     /// Puts them into their place.
-    pub fn land(&mut self, mode: &WriteMode, same_keys: SameKeys) -> Result<()> {
+    pub fn land(&mut self, placing: Placing<'_>) -> Result<()> {
         // The driver blocks: there is nothing to wait for in between.
-        block_on(land(self, mode, same_keys))
+        block_on(land(self, placing))
     }
 }
 

@@ -20,9 +20,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::sources::adbc::{self, Connection, Connections, Statements, Ways};
 use crate::sources::database::{Database, Rows, Session, TableName};
 use crate::sources::key::upsert_key;
-use crate::sources::landing::{Names, SameKeys};
+use crate::sources::landing::{Names, Placing, SameKeys};
 use crate::sources::location::Location;
 use crate::sources::naming::Naming;
+use crate::sources::overlap::Overlap;
 use crate::sources::reading::{self, reads};
 use crate::sources::sql::{alterations, literal, of_each, quote};
 use crate::sources::transaction::LoadTransaction;
@@ -335,8 +336,14 @@ impl Database for DuckDb {
         Ok(Box::new(Statements::new(&self.connections).await?))
     }
 
-    async fn transform(&self, query: &str, target: &TableName, mut mode: WriteMode) -> Result<u64> {
-        let (query, target) = (query.to_string(), target.clone());
+    async fn transform_over(
+        &self,
+        query: &str,
+        target: &TableName,
+        mut mode: WriteMode,
+        overlap: Option<&Overlap>,
+    ) -> Result<u64> {
+        let (query, target, overlap) = (query.to_string(), target.clone(), overlap.cloned());
         self.connections
             .work(move |connections, connection| {
                 connections
@@ -358,7 +365,10 @@ impl Database for DuckDb {
                             names: Names::plain(side_sql, quoted(&target), columns, quote),
                             declared: None,
                         };
-                        side.land(&mode, SameKeys::Refuse)?;
+                        side.land(Placing {
+                            overlap: overlap.as_ref(),
+                            ..Placing::of(&mode, SameKeys::Refuse)
+                        })?;
                         Ok(rows)
                     })
                     // The table beside it is nobody's business.

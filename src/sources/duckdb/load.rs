@@ -13,9 +13,10 @@ use crate::error::Result;
 use crate::sources::adbc::{AtOnce, Connection, Connections, Explain, Ingests, Landing, Look, Plan};
 use crate::sources::database::TableName;
 use crate::sources::key::upsert_key;
-use crate::sources::landing::{Names, SameKeys};
+use crate::sources::landing::{Names, Placing, SameKeys};
+use crate::sources::overlap::Overlap;
 use crate::sources::sql::{definitions, quote};
-use crate::sources::transaction::{LoadTransaction, about};
+use crate::sources::transaction::{Finish, LoadTransaction, about};
 use sequor_planner::ops::WriteMode;
 
 /// Loads under way.
@@ -61,8 +62,8 @@ impl LoadTransaction for DuckDbLoads {
         self.0.write(table, batch).await
     }
 
-    async fn commit(self: Box<Self>, skipped: &[usize]) -> Result<Vec<u64>> {
-        self.0.commit(skipped).await
+    async fn commit(self: Box<Self>, finish: &Finish) -> Result<Vec<u64>> {
+        self.0.commit(finish).await
     }
 
     async fn abort(self: Box<Self>) {
@@ -92,7 +93,7 @@ fn look(target: &TableName, side: &TableName, columns: &[Column], mode: WriteMod
     // What is more than types the side table has not.
     let more = columns.iter().any(|c| c.column_type.declared.is_some());
     let declared = more.then(|| definitions(columns, |c| c.column_type.declaration().to_string()));
-    let place = move |connections: &Connections, connection: &mut Connection| {
+    let place = move |connections: &Connections, connection: &mut Connection, overlap: Option<&Overlap>| {
         for array in &arrays {
             connections.execute(connection, array)?;
         }
@@ -104,7 +105,10 @@ fn look(target: &TableName, side: &TableName, columns: &[Column], mode: WriteMod
             names,
             declared: declared.as_deref(),
         };
-        side.land(&mode, SameKeys::KeepLast)
+        side.land(Placing {
+            overlap,
+            ..Placing::of(&mode, SameKeys::KeepLast)
+        })
     };
     Box::new(move |_, _| Ok(Box::new(place)))
 }

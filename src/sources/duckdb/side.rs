@@ -2,13 +2,12 @@
 
 use async_trait::async_trait;
 use futures::executor::block_on;
-use sequor_planner::ops::WriteMode;
 
 use super::database::exists;
 use crate::error::Result;
 use crate::sources::adbc::{Connection, Connections};
 use crate::sources::database::TableName;
-use crate::sources::landing::{Names, Room, SameKeys, SideTable, land};
+use crate::sources::landing::{Names, Placing, Room, SideTable, land};
 use crate::sources::sql::quote;
 
 /// What the names of side tables begin with.
@@ -34,9 +33,9 @@ pub struct DuckDbSide<'a> {
 
 impl DuckDbSide<'_> {
     /// Puts them into their place.
-    pub fn land(&mut self, mode: &WriteMode, same_keys: SameKeys) -> Result<()> {
+    pub fn land(&mut self, placing: Placing<'_>) -> Result<()> {
         // The driver blocks: there is nothing to wait for in between.
-        block_on(land(self, mode, same_keys))
+        block_on(land(self, placing))
     }
 }
 

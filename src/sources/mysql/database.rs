@@ -25,8 +25,9 @@ use crate::secret::Secret;
 use crate::sources::casts::portable;
 use crate::sources::database::{Database, Rows, Session, TableName};
 use crate::sources::key::upsert_key;
-use crate::sources::landing::SameKeys;
+use crate::sources::landing::{Placing, SameKeys};
 use crate::sources::naming::Naming;
+use crate::sources::overlap::Overlap;
 use crate::sources::reading::one;
 use crate::sources::transaction::LoadTransaction;
 use sequor_planner::ops::WriteMode;
@@ -190,7 +191,13 @@ impl Database for MySql {
         }))
     }
 
-    async fn transform(&self, query: &str, target: &TableName, mut mode: WriteMode) -> Result<u64> {
+    async fn transform_over(
+        &self,
+        query: &str,
+        target: &TableName,
+        mut mode: WriteMode,
+        overlap: Option<&Overlap>,
+    ) -> Result<u64> {
         check(target)?;
         let query = portable(query, Dialect::MySql);
         let mut connection = self.own_connection().await?;
@@ -210,8 +217,10 @@ impl Database for MySql {
                 side: &side,
                 target,
                 columns: &columns,
-                mode: &mode,
-                same_keys: SameKeys::Refuse,
+                placing: Placing {
+                    overlap,
+                    ..Placing::of(&mode, SameKeys::Refuse)
+                },
                 numbered: false,
             };
             place(&mut connection, &[waiting]).await?;

@@ -17,9 +17,9 @@ use crate::error::Result;
 use crate::sources::bind::{Bound, Inserts, bound, refuse_non_finite, written_out};
 use crate::sources::database::TableName;
 use crate::sources::key::upsert_key;
-use crate::sources::landing::SameKeys;
+use crate::sources::landing::{Placing, SameKeys};
 use crate::sources::loading::{Loading, Message, Messages, over};
-use crate::sources::transaction::{LoadTransaction, about};
+use crate::sources::transaction::{Finish, LoadTransaction, about};
 use sequor_planner::ops::WriteMode;
 
 /// Rows of one statement.
@@ -106,8 +106,8 @@ impl LoadTransaction for MySqlLoads {
             .await
     }
 
-    async fn commit(self: Box<Self>, skipped: &[usize]) -> Result<Vec<u64>> {
-        self.loading.commit(skipped).await
+    async fn commit(self: Box<Self>, finish: &Finish) -> Result<Vec<u64>> {
+        self.loading.commit(finish).await
     }
 
     async fn abort(self: Box<Self>) {
@@ -181,11 +181,11 @@ impl Work {
                     let inserted = side.insert(connection, statements).await;
                     inserted.map_err(about(&side.target))?;
                 }
-                Message::Commit(skipped) => {
+                Message::Commit(finish) => {
                     if self.is_open {
                         run(connection, "COMMIT").await?;
                     }
-                    self.commit(connection, &skipped).await?;
+                    self.commit(connection, &finish).await?;
                     return Ok(Some(self.sides.iter().map(|side| side.rows).collect()));
                 }
             }
@@ -206,16 +206,18 @@ impl Work {
         run(connection, &create).await.map(|_| ()).map_err(about)
     }
 
-    async fn commit(&self, connection: &mut MySqlConnection, skipped: &[usize]) -> Result<()> {
+    async fn commit(&self, connection: &mut MySqlConnection, finish: &Finish) -> Result<()> {
         let all = self.sides.iter().enumerate();
-        let kept = all.filter(|(at, _)| !skipped.contains(at));
+        let kept = all.filter(|(at, _)| !finish.skips(*at));
         let waiting: Vec<Waiting<'_>> = kept
-            .map(|(_, side)| Waiting {
+            .map(|(at, side)| Waiting {
                 side: &side.side,
                 target: &side.target,
                 columns: &side.columns,
-                mode: &side.mode,
-                same_keys: SameKeys::KeepLast,
+                placing: Placing {
+                    overlap: finish.overlap(at),
+                    ..Placing::of(&side.mode, SameKeys::KeepLast)
+                },
                 numbered: matches!(side.mode, WriteMode::Upsert(_)),
             })
             .collect();
@@ -223,7 +225,7 @@ impl Work {
             place(connection, &waiting).await?;
         }
         match self.drop_sides() {
-            Some(drop) if !skipped.is_empty() => run(connection, &drop).await.map(|_| ()),
+            Some(drop) if !finish.skipped.is_empty() => run(connection, &drop).await.map(|_| ()),
             _ => Ok(()),
         }
     }

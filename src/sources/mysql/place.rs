@@ -1,14 +1,13 @@
 //! Side tables into their places, all at once as far as MySQL can: what changes rows is one transaction, and what replaces tables
 //! is one RENAME, which ends it. All that can fail comes before.
 
-use sequor_planner::ops::WriteMode;
 use sqlx::MySqlConnection;
 
 use super::side::MySqlSide;
 use super::sql::{quote, quoted, run, texts};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::database::TableName;
-use crate::sources::landing::{Names, Room, SameKeys, change, prepare};
+use crate::sources::landing::{Names, Placing, Room, change, prepare};
 use crate::sources::transaction::about;
 
 /// A side table that has all its rows.
@@ -16,8 +15,7 @@ pub struct Waiting<'a> {
     pub side: &'a TableName,
     pub target: &'a TableName,
     pub columns: &'a [String],
-    pub mode: &'a WriteMode,
-    pub same_keys: SameKeys,
+    pub placing: Placing<'a>,
     /// Whether it has the column [`super::side::ROW`] besides.
     pub numbered: bool,
 }
@@ -97,7 +95,7 @@ async fn in_turn(
     let (mut rooms, mut renames) = (Vec::with_capacity(tables.len()), Vec::new());
     for table in tables {
         let mut rows = table.rows(connection);
-        let prepared = prepare(&mut rows, table.mode, table.same_keys).await;
+        let prepared = prepare(&mut rows, table.placing).await;
         left.append(&mut rows.left);
         renames.append(&mut rows.renames);
         rooms.push(prepared.map_err(about(table.target))?);
@@ -107,7 +105,7 @@ async fn in_turn(
         if room == Room::Filled {
             continue;
         }
-        let changed = change(&mut table.rows(connection), table.mode, room).await;
+        let changed = change(&mut table.rows(connection), table.placing, room).await;
         if let Err(error) = changed {
             let _ = run(connection, "ROLLBACK").await;
             return Err(about(table.target)(error));

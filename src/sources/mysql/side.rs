@@ -5,10 +5,11 @@ use async_trait::async_trait;
 use sqlx::MySqlConnection;
 
 use super::kept;
-use super::sql::{SIDE, any, namespace, quote, quoted, run, texts};
+use super::sql::{SIDE, any, literal, namespace, quote, quoted, run, texts};
 use crate::error::Result;
 use crate::sources::database::TableName;
 use crate::sources::landing::{Names, Room, SideTable};
+use crate::sources::overlap::{Literal, Skip};
 
 /// The column that tells the order of rows with the same key.
 pub const ROW: &str = "_sequor_row";
@@ -171,6 +172,24 @@ impl SideTable for MySqlSide<'_> {
     /// Without an index, each row of the target would be looked for in all of the side table.
     async fn prepare_merge(&mut self, key: &[String]) -> Result<()> {
         self.add_index(self.side, key).await
+    }
+
+    fn literal(&self, value: &Literal) -> String {
+        literal(value)
+    }
+
+    /// Takes those rows out of the side table that the target has: with its index, each of the target's is looked for once.
+    async fn insert_new(&mut self, skip: &Skip) -> Result<()> {
+        let Names { side, target, .. } = &self.names;
+        let from = skip.from.as_ref().map_or_else(String::new, |from| {
+            format!(" WHERE t.{} >= {}", quote(&skip.column), literal(from))
+        });
+        let alike = self
+            .names
+            .alike(&skip.column, ("t", "s"), |a, b| format!("{a} <=> {b}"));
+        let drop = format!("DELETE s FROM {target} t JOIN {side} s ON {alike}{from}");
+        self.run(&drop).await?;
+        self.insert().await
     }
 
     async fn merge(&mut self, key: &[String]) -> Result<()> {

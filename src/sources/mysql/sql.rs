@@ -5,6 +5,7 @@ use sqlx::{AssertSqlSafe, MySqlConnection, Row as _, SqlSafeStr, SqlStr};
 use super::error::explain;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::database::TableName;
+use crate::sources::overlap::Literal;
 
 /// What the names of side tables begin with.
 pub const SIDE: &str = "_sequor_side_";
@@ -12,6 +13,15 @@ pub const SIDE: &str = "_sequor_side_";
 /// `name` as a quoted identifier.
 pub fn quote(name: &str) -> String {
     format!("`{}`", name.replace('`', "``"))
+}
+
+/// A value as SQL. Moments are stored as times of UTC, and backslashes begin escapes.
+pub fn literal(value: &Literal) -> String {
+    let text = |text: &str| format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"));
+    match value {
+        Literal::Time { text: time, .. } => text(time),
+        other => other.sql(text),
+    }
 }
 
 /// Column names, quoted, with commas.

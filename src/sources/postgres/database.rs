@@ -17,8 +17,9 @@ use crate::error::Result;
 use crate::secret::Secret;
 use crate::sources::database::{Database, Rows, Session, TableName};
 use crate::sources::key::upsert_key;
-use crate::sources::landing::{Names, SameKeys, land};
+use crate::sources::landing::{Names, Placing, SameKeys, land};
 use crate::sources::naming::Naming;
+use crate::sources::overlap::Overlap;
 use crate::sources::reading;
 use crate::sources::sql::{literal, of_each};
 use crate::sources::transaction::LoadTransaction;
@@ -165,12 +166,18 @@ impl Database for Postgres {
         Ok(Box::new(Statements(self.own_connection().await?)))
     }
 
-    async fn transform(&self, query: &str, target: &TableName, mut mode: WriteMode) -> Result<u64> {
+    async fn transform_over(
+        &self,
+        query: &str,
+        target: &TableName,
+        mut mode: WriteMode,
+        overlap: Option<&Overlap>,
+    ) -> Result<u64> {
         let mut connection = self.own_connection().await?;
         let mut tx = connection.begin().await.map_err(|e| explain(&e))?;
         take_turn(&mut tx, target).await?;
         let rows = match mode {
-            WriteMode::Append if exists(&mut tx, target).await? => {
+            WriteMode::Append if overlap.is_none() && exists(&mut tx, target).await? => {
                 let columns = described(&mut tx, query).await?;
                 let columns = sql::column_list(columns.iter().map(String::as_str));
                 run(
@@ -179,7 +186,7 @@ impl Database for Postgres {
                 )
                 .await?
             }
-            WriteMode::Append => {
+            WriteMode::Append if overlap.is_none() => {
                 run(
                     &mut tx,
                     &format!("CREATE TABLE {} AS {query}", sql::table(target)),
@@ -187,7 +194,7 @@ impl Database for Postgres {
                 .await?
             }
             // Those in a side table of the target's schema can take its name.
-            WriteMode::Upsert(_) | WriteMode::Replace => {
+            _ => {
                 let side = sql::side(target);
                 let (side, kind) = match mode.replaces() {
                     true => (side, "TABLE"),
@@ -204,7 +211,11 @@ impl Database for Postgres {
                     names: Names::plain(quoted, sql::table(target), columns, sql::quote),
                     columns: None,
                 };
-                land(&mut side, &mode, SameKeys::Refuse).await?;
+                let placing = Placing {
+                    overlap,
+                    ..Placing::of(&mode, SameKeys::Refuse)
+                };
+                land(&mut side, placing).await?;
                 rows
             }
         };

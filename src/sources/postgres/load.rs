@@ -15,9 +15,10 @@ use crate::batch::column::Column;
 use crate::error::Result;
 use crate::sources::database::TableName;
 use crate::sources::key::upsert_key;
-use crate::sources::landing::{Names, SameKeys, land};
+use crate::sources::landing::{Names, Placing, SameKeys, land};
 use crate::sources::loading::{Loading, Message, Messages, over};
-use crate::sources::transaction::{LoadTransaction, about};
+use crate::sources::overlap::Overlap;
+use crate::sources::transaction::{Finish, LoadTransaction, about};
 use sequor_planner::ops::WriteMode;
 
 /// Loads under way. The connection lives in a task, so that encoding and sending overlap.
@@ -85,8 +86,8 @@ impl LoadTransaction for PgLoads {
         self.loading.send(table, data).await
     }
 
-    async fn commit(self: Box<Self>, skipped: &[usize]) -> Result<Vec<u64>> {
-        self.loading.commit(skipped).await
+    async fn commit(self: Box<Self>, finish: &Finish) -> Result<Vec<u64>> {
+        self.loading.commit(finish).await
     }
 
     async fn abort(self: Box<Self>) {
@@ -133,8 +134,8 @@ impl Work {
                     self.rows[table] += count;
                     next
                 }
-                Some(Message::Commit(skipped)) => {
-                    self.commit(&mut connection, &skipped).await?;
+                Some(Message::Commit(finish)) => {
+                    self.commit(&mut connection, &finish).await?;
                     return Ok(self.rows);
                 }
             };
@@ -158,11 +159,11 @@ impl Work {
         Ok(())
     }
 
-    async fn commit(&self, connection: &mut PgConnection, skipped: &[usize]) -> Result<()> {
+    async fn commit(&self, connection: &mut PgConnection, finish: &Finish) -> Result<()> {
         if self.sides.is_empty() {
             return Ok(());
         }
-        let kept = |(at, _): &(usize, &Side)| !skipped.contains(at);
+        let kept = |(at, _): &(usize, &Side)| !finish.skips(*at);
         let mut targets: Vec<&TableName> = Vec::new();
         for (_, side) in self.sides.iter().enumerate().filter(kept) {
             side.give_types(connection).await.map_err(about(&side.target))?;
@@ -175,11 +176,14 @@ impl Work {
             take_turn(connection, target).await.map_err(about(target))?;
         }
         for (at, side) in self.sides.iter().enumerate() {
-            match skipped.contains(&at) {
+            match finish.skips(at) {
                 true => run(connection, &format!("DROP TABLE {}", sql::table(&side.side)))
                     .await
                     .map(|_| ())?,
-                false => side.land(connection).await.map_err(about(&side.target))?,
+                false => {
+                    let landed = side.land(connection, finish.overlap(at)).await;
+                    landed.map_err(about(&side.target))?
+                }
             }
         }
         run(connection, "COMMIT").await.map(|_| ())
@@ -232,7 +236,7 @@ impl Side {
     }
 
     /// The rows get their place.
-    async fn land(&self, connection: &mut PgConnection) -> Result<()> {
+    async fn land(&self, connection: &mut PgConnection, overlap: Option<&Overlap>) -> Result<()> {
         let names: Vec<String> = self.columns.iter().map(|c| c.name.clone()).collect();
         let (side, target) = (sql::table(&self.side), sql::table(&self.target));
         let mut side = PgSide {
@@ -242,6 +246,10 @@ impl Side {
             names: Names::plain(side, target, names, sql::quote),
             columns: Some(&self.columns),
         };
-        land(&mut side, &self.mode, SameKeys::KeepLast).await
+        let placing = Placing {
+            overlap,
+            ..Placing::of(&self.mode, SameKeys::KeepLast)
+        };
+        land(&mut side, placing).await
     }
 }

@@ -10,7 +10,8 @@ use crate::batch::column::Column;
 use crate::batch::types::Logical;
 use crate::error::Result;
 use crate::sources::database::TableName;
-use crate::sources::landing::{Names, Room, SideTable};
+use crate::sources::landing::{Names, Room, SideTable, same_or_null};
+use crate::sources::overlap::Skip;
 
 /// Tells whether the table is there.
 pub async fn exists(connection: &mut PgConnection, table: &TableName) -> Result<bool> {
@@ -152,6 +153,28 @@ impl SideTable for PgSide<'_> {
         self.run(&format!("LOCK TABLE {target} IN SHARE ROW EXCLUSIVE MODE"))
             .await?;
         self.run(&format!("ANALYZE {side}")).await.map(|_| ())
+    }
+
+    /// JSON has no equality of its own.
+    async fn insert_new(&mut self, skip: &Skip) -> Result<()> {
+        let there = columns::of(&mut *self.connection, self.target)
+            .await?
+            .unwrap_or_default();
+        let incomparable: Vec<String> = there
+            .iter()
+            .filter(|c| !matches!(c.column_type.logical, Logical::Plain | Logical::Numeric))
+            .map(|c| sql::quote(&c.name))
+            .collect();
+        if let Some(columns) = self.columns {
+            self.names.selected = self.selected(columns).await?;
+        }
+        let equal = |a: &str, b: &str| match incomparable.iter().any(|name| a.ends_with(name.as_str())) {
+            true => same_or_null(&format!("{a}::text"), &format!("{b}::text")),
+            false => same_or_null(a, b),
+        };
+        let from = skip.from.as_ref().map(|from| self.literal(from));
+        let insert = self.names.insert_unlike(&skip.column, from.as_deref(), equal);
+        self.run(&insert).await.map(|_| ())
     }
 
     async fn insert(&mut self) -> Result<()> {

@@ -16,8 +16,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::sources::adbc::{self, Connections, Statements, Ways};
 use crate::sources::database::{Database, Rows, Session, TableName};
 use crate::sources::key::upsert_key;
-use crate::sources::landing::{Names, SameKeys};
+use crate::sources::landing::{Names, Placing, SameKeys};
 use crate::sources::naming::Naming;
+use crate::sources::overlap::Overlap;
 use crate::sources::reading::reads;
 use crate::sources::sql::quote;
 use crate::sources::transaction::LoadTransaction;
@@ -159,8 +160,14 @@ impl Database for Snowflake {
         Ok(Box::new(Statements::new(&self.connections).await?))
     }
 
-    async fn transform(&self, query: &str, target: &TableName, mut mode: WriteMode) -> Result<u64> {
-        let (query, target) = (query.to_string(), target.clone());
+    async fn transform_over(
+        &self,
+        query: &str,
+        target: &TableName,
+        mut mode: WriteMode,
+        overlap: Option<&Overlap>,
+    ) -> Result<u64> {
+        let (query, target, overlap) = (query.to_string(), target.clone(), overlap.cloned());
         self.connections
             .work(move |connections, connection| {
                 let target_sql = quoted(&target);
@@ -180,7 +187,10 @@ impl Database for Snowflake {
                     let rows = adbc::count(connections, connection, &side)?;
                     let names = Names::plain(side.clone(), target_sql.clone(), names, quote);
                     let mut rows_of_side = SnowflakeSide::new(connections, connection, names, Merges::All);
-                    rows_of_side.land(&mode, SameKeys::Refuse)?;
+                    rows_of_side.land(Placing {
+                        overlap: overlap.as_ref(),
+                        ..Placing::of(&mode, SameKeys::Refuse)
+                    })?;
                     Ok(rows)
                 };
                 let done = work();

@@ -14,10 +14,11 @@ use crate::sources::adbc::{Connection, Connections};
 use crate::sources::blocking::blocking;
 use crate::sources::database::TableName;
 use crate::sources::key::upsert_key;
-use crate::sources::landing::{Names, Room, SameKeys};
+use crate::sources::landing::{Names, Placing, Room, SameKeys};
 use crate::sources::loading::over;
+use crate::sources::overlap::Overlap;
 use crate::sources::sql::{definitions, quote};
-use crate::sources::transaction::{LoadTransaction, about};
+use crate::sources::transaction::{Finish, LoadTransaction, about};
 use sequor_planner::ops::WriteMode;
 
 /// Loads under way. Their connection goes where the work is: stages are the session's own.
@@ -73,20 +74,23 @@ impl LoadTransaction for SnowflakeLoads {
         Ok(())
     }
 
-    async fn commit(mut self: Box<Self>, skipped: &[usize]) -> Result<Vec<u64>> {
+    async fn commit(mut self: Box<Self>, finish: &Finish) -> Result<Vec<u64>> {
         let (mut connection, mut tables) = self.work.take().ok_or_else(over)?;
-        let skipped = skipped.to_vec();
+        let finish = finish.clone();
         blocking(move || {
             let connections = &self.connections;
             let rows = tables.iter().map(|table| table.stage.rows()).collect();
             let kept = tables.iter_mut().enumerate();
-            let kept = kept.filter(|(at, _)| !skipped.contains(at));
-            let mut kept: Vec<&mut Table> = kept.map(|(_, table)| table).collect();
-            for table in &mut kept {
+            let kept = kept.filter(|(at, _)| !finish.skips(*at));
+            let mut kept: Vec<(usize, &mut Table)> = kept.collect();
+            for (_, table) in &mut kept {
                 let sent = table.stage.send(connections, &mut connection);
                 sent.map_err(about(&table.target))?;
             }
-            let kept: Vec<&Table> = kept.into_iter().map(|table| &*table).collect();
+            let kept: Vec<(&Table, Option<&Overlap>)> = kept
+                .into_iter()
+                .map(|(at, table)| (&*table, finish.overlap(at)))
+                .collect();
             let mut left = Vec::new();
             let done = place(connections, &mut connection, &kept, &mut left);
             for table in left {
@@ -114,12 +118,12 @@ impl LoadTransaction for SnowflakeLoads {
 fn place(
     connections: &Connections,
     connection: &mut Connection,
-    tables: &[&Table],
+    tables: &[(&Table, Option<&Overlap>)],
     left: &mut Vec<String>,
 ) -> Result<()> {
     let alone = tables.len() == 1;
     let mut sides = Vec::with_capacity(tables.len());
-    for table in tables {
+    for (table, _) in tables {
         let about = about(&table.target);
         let mut names = table.fill_side(connections, connection, left).map_err(&about)?;
         if !alone {
@@ -127,7 +131,7 @@ fn place(
         }
         sides.push(names);
     }
-    let targets: Vec<String> = tables.iter().map(|table| quoted(&table.target)).collect();
+    let targets: Vec<String> = tables.iter().map(|(table, _)| quoted(&table.target)).collect();
     let targets: Vec<&str> = targets.iter().map(String::as_str).collect();
     // Of several of this process that write the same table, one goes after the other; those of other processes wait at
     // Snowflake's own lock.
@@ -137,38 +141,43 @@ fn place(
             false => Merges::InTransaction,
         };
         let (mut changed, mut made) = (Vec::new(), Vec::new());
-        for (table, names) in tables.iter().zip(sides) {
+        for ((table, overlap), names) in tables.iter().zip(sides) {
+            let placing = Placing {
+                overlap: *overlap,
+                ..Placing::of(&table.mode, SameKeys::KeepLast)
+            };
             let mut side = SnowflakeSide::new(connections, connection, names, merges);
-            let found = match side.check(&table.mode, SameKeys::KeepLast) {
+            let found = match side.check(placing) {
                 Ok(()) if table.mode.replaces() => Ok(false),
                 Ok(()) => side.finds_target(),
                 Err(error) => Err(error),
             };
             match found.map_err(about(&table.target))? {
-                true => changed.push((table, side.names)),
-                false => made.push((table, side.names)),
+                true => changed.push((&table.target, placing, side.names)),
+                false => made.push((&table.target, placing, side.names)),
             }
         }
-        let in_transaction = changed.len() > 1;
+        let mut placings = changed.iter().map(|(_, placing, _)| placing);
+        let in_transaction = changed.len() > 1 || placings.any(|placing| placing.delete().is_some());
         if in_transaction {
             connections.execute(connection, "BEGIN")?;
         }
-        for (table, names) in changed {
+        for (target, placing, names) in changed {
             let mut side = SnowflakeSide::new(connections, connection, names, merges);
-            if let Err(error) = side.change(&table.mode, Room::Empty) {
+            if let Err(error) = side.change(placing, Room::Empty) {
                 if in_transaction {
                     let _ = connections.execute(connection, "ROLLBACK");
                 }
-                return Err(about(&table.target)(error));
+                return Err(about(target)(error));
             }
         }
         if in_transaction {
             connections.execute(connection, "COMMIT")?;
         }
-        for (table, names) in made {
+        for (target, placing, names) in made {
             let mut side = SnowflakeSide::new(connections, connection, names, merges);
-            let room = side.make_room(&table.mode).map_err(about(&table.target))?;
-            side.change(&table.mode, room).map_err(about(&table.target))?;
+            let room = side.make_room(placing).map_err(about(target))?;
+            side.change(placing, room).map_err(about(target))?;
         }
         Ok(())
     })
@@ -186,7 +195,7 @@ impl Table {
         let read = side();
         let last = match &self.mode {
             WriteMode::Upsert(key) => names.last_of_each(key, ROW),
-            WriteMode::Append | WriteMode::Replace => String::new(),
+            WriteMode::Append | WriteMode::ReplaceRange | WriteMode::Replace => String::new(),
         };
         let (named, side) = (names.named(), &names.side);
         let create = format!("CREATE TRANSIENT TABLE {read} AS SELECT {named} FROM {side}{last}");

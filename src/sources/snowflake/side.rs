@@ -2,13 +2,13 @@
 
 use async_trait::async_trait;
 use futures::executor::block_on;
-use sequor_planner::ops::WriteMode;
 
 use crate::error::{ErrorKind, Result};
 use crate::sources::adbc::{Connection, Connections};
 use crate::sources::database::TableName;
-use crate::sources::landing::{self, Names, Room, SameKeys, SideTable, check, land, settle};
-use crate::sources::sql::quote;
+use crate::sources::landing::{self, Names, Placing, Room, SideTable, check, land, settle};
+use crate::sources::overlap::Literal;
+use crate::sources::sql::{literal, quote};
 
 /// Returns a table's full name, quoted.
 pub fn quoted(table: &TableName) -> String {
@@ -60,10 +60,23 @@ impl<'a> SnowflakeSide<'a> {
 
     /// Puts them into their place. Of several of this process that write the same table, one goes after the other;
     /// those of other processes wait at Snowflake's own lock.
-    pub fn land(&mut self, mode: &WriteMode, same_keys: SameKeys) -> Result<()> {
+    pub fn land(&mut self, placing: Placing<'_>) -> Result<()> {
         let (connections, target) = (self.connections, self.names.target.clone());
         // The driver blocks: there is nothing to wait for in between.
-        connections.turn(&target, || block_on(land(self, mode, same_keys)))
+        connections.turn(&target, || {
+            // Rows that go and those that come are two statements.
+            if placing.delete().is_none() || !block_on(self.target_exists())? {
+                return block_on(land(self, placing));
+            }
+            block_on(self.run("BEGIN"))?;
+            match block_on(land(self, placing)) {
+                Ok(()) => block_on(self.run("COMMIT")).map(|_| ()),
+                Err(error) => {
+                    let _ = block_on(self.run("ROLLBACK"));
+                    Err(error)
+                }
+            }
+        })
     }
 
     /// What leaves only the last of the rows with the same key in a query, where there can be such.
@@ -75,18 +88,18 @@ impl<'a> SnowflakeSide<'a> {
     }
 
     /// Looks at the rows.
-    pub fn check(&mut self, mode: &WriteMode, same_keys: SameKeys) -> Result<()> {
-        block_on(check(self, mode, same_keys))
+    pub fn check(&mut self, placing: Placing<'_>) -> Result<()> {
+        block_on(check(self, placing))
     }
 
     /// Makes room for the rows; what makes or replaces a table is in its place then.
-    pub fn make_room(&mut self, mode: &WriteMode) -> Result<Room> {
-        block_on(landing::make_room(self, mode))
+    pub fn make_room(&mut self, placing: Placing<'_>) -> Result<Room> {
+        block_on(landing::make_room(self, placing))
     }
 
     /// Changes the target's rows, where they are not there yet.
-    pub fn change(&mut self, mode: &WriteMode, room: Room) -> Result<()> {
-        block_on(settle(self, mode, room))
+    pub fn change(&mut self, placing: Placing<'_>, room: Room) -> Result<()> {
+        block_on(settle(self, placing, room))
     }
 
     /// Whether the target is there.
@@ -144,6 +157,11 @@ impl SideTable for SnowflakeSide<'_> {
     /// The merge picks the last of them.
     async fn keep_last(&mut self, _key: &[String]) -> Result<()> {
         Ok(())
+    }
+
+    fn literal(&self, value: &Literal) -> String {
+        // Backslashes begin escapes.
+        value.sql(|text| literal(&text.replace('\\', "\\\\")))
     }
 
     async fn merge(&mut self, key: &[String]) -> Result<()> {

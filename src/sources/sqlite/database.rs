@@ -20,9 +20,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::sources::casts::portable;
 use crate::sources::database::{Database, Rows, Session, TableName};
 use crate::sources::key::upsert_key;
-use crate::sources::landing::{SameKeys, land};
+use crate::sources::landing::{Placing, SameKeys, land};
 use crate::sources::location::Location;
 use crate::sources::naming::Naming;
+use crate::sources::overlap::Overlap;
 use crate::sources::reading::one;
 use crate::sources::sql::{alterations, quote};
 use crate::sources::transaction::LoadTransaction;
@@ -165,7 +166,13 @@ impl Database for Sqlite {
         Ok(Box::new(Statements(self.own_connection().await?)))
     }
 
-    async fn transform(&self, query: &str, target: &TableName, mut mode: WriteMode) -> Result<u64> {
+    async fn transform_over(
+        &self,
+        query: &str,
+        target: &TableName,
+        mut mode: WriteMode,
+        overlap: Option<&Overlap>,
+    ) -> Result<u64> {
         let query = portable(query, Dialect::Sqlite);
         let mut connection = self.own_connection().await?;
         let declared = query::declared(&mut connection, &query).await;
@@ -191,7 +198,11 @@ impl Database for Sqlite {
         let definitions = definitions.join(", ");
         transaction(&mut connection, async |connection| {
             let mut side = SqliteSide::new(connection, (0, target), names, &definitions);
-            land(&mut side, &mode, SameKeys::Refuse).await
+            let placing = Placing {
+                overlap,
+                ..Placing::of(&mode, SameKeys::Refuse)
+            };
+            land(&mut side, placing).await
         })
         .await?;
         Ok(rows.first().and_then(|count| count.parse().ok()).unwrap_or(0))

@@ -13,10 +13,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::sources::bind::{Bound, Inserts, bound, refuse_non_finite, written_out};
 use crate::sources::database::TableName;
 use crate::sources::key::upsert_key;
-use crate::sources::landing::{SameKeys, land};
+use crate::sources::landing::{Placing, SameKeys, land};
 use crate::sources::loading::{Loading, Message, Messages, over};
 use crate::sources::sql::definitions;
-use crate::sources::transaction::{LoadTransaction, about};
+use crate::sources::transaction::{Finish, LoadTransaction, about};
 use sequor_planner::ops::WriteMode;
 
 /// Rows of one statement.
@@ -85,8 +85,8 @@ impl LoadTransaction for SqliteLoads {
             .await
     }
 
-    async fn commit(self: Box<Self>, skipped: &[usize]) -> Result<Vec<u64>> {
-        self.loading.commit(skipped).await
+    async fn commit(self: Box<Self>, finish: &Finish) -> Result<Vec<u64>> {
+        self.loading.commit(finish).await
     }
 
     async fn abort(self: Box<Self>) {
@@ -170,9 +170,9 @@ impl Work {
                     let inserted = side.insert(&mut connection, statements).await;
                     inserted.map_err(about(&side.target))?;
                 }
-                Message::Commit(skipped) => {
+                Message::Commit(finish) => {
                     let rows = self.sides.iter().map(|side| side.rows).collect();
-                    self.commit(&mut connection, &skipped).await?;
+                    self.commit(&mut connection, &finish).await?;
                     return Ok(rows);
                 }
             }
@@ -192,19 +192,23 @@ impl Work {
         Ok(())
     }
 
-    async fn commit(&mut self, connection: &mut SqliteConnection, skipped: &[usize]) -> Result<()> {
-        if self.sides.len() == skipped.len() {
+    async fn commit(&mut self, connection: &mut SqliteConnection, finish: &Finish) -> Result<()> {
+        if self.sides.len() == finish.skipped.len() {
             return Ok(());
         }
         transaction(connection, async |connection| {
             for (number, side) in self.sides.iter_mut().enumerate() {
-                if skipped.contains(&number) {
+                if finish.skips(number) {
                     continue;
                 }
                 let columns = std::mem::take(&mut side.columns);
                 let at = (number, &side.target);
                 let mut rows = SqliteSide::new(&mut *connection, at, columns, &side.definitions);
-                let landed = land(&mut rows, &side.mode, SameKeys::KeepLast).await;
+                let placing = Placing {
+                    overlap: finish.overlap(number),
+                    ..Placing::of(&side.mode, SameKeys::KeepLast)
+                };
+                let landed = land(&mut rows, placing).await;
                 landed.map_err(about(&side.target))?;
             }
             Ok(())

@@ -7,6 +7,7 @@ use super::error::explain;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::database::TableName;
 use crate::sources::landing::{Names, Room, SideTable};
+use crate::sources::overlap::Skip;
 use crate::sources::sql::quote;
 
 /// Returns the side table of a connection's load: one of the connection's own.
@@ -176,6 +177,22 @@ impl SideTable for SqliteSide<'_> {
         }
         let drop_known = self.names.drop_known(key);
         self.run(&drop_known).await?;
+        self.insert().await
+    }
+
+    /// Takes those rows out of the side table that the target has: with its index, each of the target's is looked for once.
+    async fn insert_new(&mut self, skip: &Skip) -> Result<()> {
+        let Names { side, target, .. } = &self.names;
+        let from = skip.from.as_ref().map_or_else(String::new, |from| {
+            format!(" WHERE t.{} >= {}", quote(&skip.column), from.plain())
+        });
+        let alike = self
+            .names
+            .alike(&skip.column, ("t", "s"), |a, b| format!("{a} IS {b}"));
+        let drop = format!(
+            "DELETE FROM {side} WHERE rowid IN (SELECT s.rowid FROM {target} t CROSS JOIN {side} s ON {alike}{from})"
+        );
+        self.run(&drop).await?;
         self.insert().await
     }
 

@@ -34,7 +34,8 @@ pub async fn run(step: &StepContext, http: &HttpStep, records: Option<Vec<Row>>)
         return once(step, http, records, (None, None)).await;
     };
     // Each window is a load of its own.
-    for number in 0.. {
+    let mut number = 0;
+    loop {
         let keeps = Arc::new(sync.clone().round(number));
         once(step, http, records.clone(), (Some(keeps.clone()), None)).await?;
         if number == 0 && http.request.for_each.is_none() && keeps.round.asks_nothing() {
@@ -42,8 +43,14 @@ pub async fn run(step: &StepContext, http: &HttpStep, records: Option<Vec<Row>>)
             step.warn(format!("{}: nothing was asked for: {why}", step.id()))
                 .await;
         }
-        if !keeps.round.has_more() {
-            break;
+        match (keeps.round.is_paused(), keeps.round.has_more()) {
+            // It goes on from what came.
+            (true, _) => {
+                sync.renew();
+                number = 0;
+            }
+            (false, true) => number += 1,
+            (false, false) => break,
         }
     }
     Ok(())
@@ -73,7 +80,7 @@ async fn once(
         failed => failed,
     };
     if let Err(error) = asked {
-        keep_rejects(step, context, &error).await?;
+        keep_what_came(step, context, &error).await?;
         return Err(error);
     }
     if let Some(checkpoint) = &context.checkpoint {
@@ -131,13 +138,15 @@ const MOMENT: Duration = Duration::from_millis(5);
 const MOMENTS: usize = 200;
 
 /// Puts the rows that were rejected into their table though the step fails: why they were is there to be seen. Where they are
-/// added to what is there, going on with the run would add them once more: it does so alone.
-async fn keep_rejects(step: &StepContext, context: Arc<RequestContext>, error: &Error) -> Result<()> {
+/// added to what is there, going on with the run would add them once more: it does so alone. Rows that came in order stay, with
+/// how far they got.
+async fn keep_what_came(step: &StepContext, context: Arc<RequestContext>, error: &Error) -> Result<()> {
     let ends_all = matches!(
         error.kind(),
         ErrorKind::Cancelled | ErrorKind::State | ErrorKind::TakenBack | ErrorKind::Internal
     );
-    if ends_all || context.rejects.is_none() {
+    let resumable = context.round.as_ref().is_some_and(|round| round.is_resumable());
+    if ends_all || (context.rejects.is_none() && !resumable) {
         return Ok(());
     }
     // Requests that were dropped hold it a moment longer.
@@ -151,6 +160,16 @@ async fn keep_rejects(step: &StepContext, context: Arc<RequestContext>, error: &
         return Ok(());
     };
     let goes_on = step.step.on_error == OnError::Continue;
+    if resumable && context.outcome.keeps_tables().is_none() {
+        let target = context.rejects.as_ref().map(|rejects| rejects.target.clone());
+        // What can't be committed is asked for again; why the step fails is told.
+        match (context.sink.commit().await, target) {
+            (Ok(()), Some(target)) => step.run.reject_tables.note(&target, &step.run.journal),
+            (Ok(()), None) => {}
+            (Err(error), _) => tracing::debug!(%error, "what came in order is not kept"),
+        }
+        return Ok(());
+    }
     let Some(rejects) = context
         .rejects
         .as_ref()

@@ -1,0 +1,142 @@
+//! What an incremental step has covered, as it is told.
+
+use chrono::Utc;
+use sequor_planner::ops::lead;
+use sequor_planner::plan::{Action, HttpStep};
+
+use super::compile::Compiled;
+use super::parts::Parts;
+use super::session::Session;
+use super::step_states::{found, is_partition, keeps_state, state};
+use crate::error::{Error, ErrorKind, Result};
+use crate::exec::{column_kind, definition};
+use crate::incremental::{Kind, Known, Ranges};
+
+/// What a step has covered.
+#[derive(Debug, Clone, Copy)]
+pub struct Covered<'a> {
+    pub step: &'a str,
+    /// None: the step has no for_each.
+    pub partition: Option<&'a str>,
+    /// None: from the first row on.
+    pub from: Option<&'a str>,
+    pub until: &'a str,
+}
+
+impl Session {
+    /// Says what a step has covered, in each of its tables. How many those are.
+    ///
+    /// # Errors
+    /// A step that is not incremental, positions that are none of its cursor, tables that are not there; the databases'.
+    pub async fn set_state(&self, compiled: &Compiled, covered: Covered<'_>) -> Result<u64> {
+        keeps_state(compiled, Some(covered.step))?;
+        let mut step = None;
+        compiled.plan.root.each(&mut |found| {
+            if let Action::Http(http) = &found.action
+                && found.id == covered.step
+                && http.asks.is_some()
+            {
+                step.get_or_insert_with(|| http.clone());
+            }
+        });
+        let Some(http) = step else {
+            let message = format!(
+                "step `{}` is not incremental: what it has sent is in its snapshot",
+                covered.step
+            );
+            return Err(
+                Error::new(ErrorKind::Project, message).help("`baseline: true` takes all rows for sent")
+            );
+        };
+        let parts = self.look(compiled)?;
+        let set = set(&parts, compiled, &http, covered).await;
+        parts.close().await;
+        set
+    }
+}
+
+async fn set(parts: &Parts, compiled: &Compiled, http: &HttpStep, covered: Covered<'_>) -> Result<u64> {
+    let response = &http.request.response;
+    let Some(given) = &http.request.request.incremental else {
+        return Ok(0);
+    };
+    let Some((at, column)) = lead(response, given) else {
+        return Err(Error::new(ErrorKind::Internal, "no table has the cursor"));
+    };
+    if http.request.for_each.is_some() != covered.partition.is_some() {
+        let (message, help) = match covered.partition {
+            None => (
+                "each row of the for_each has a state of its own",
+                "add --partition, as `sequor state list` shows it",
+            ),
+            Some(_) => (
+                "the step has no for_each, and so one state",
+                "leave --partition out",
+            ),
+        };
+        return Err(Error::new(ErrorKind::Project, message).help(help));
+    }
+    let table = &response.tables[at];
+    let (database, name) = found(parts, covered.step, &table.target).await?;
+    let kind = column_kind(&*database, &name, (table, column), given).await?;
+    let initial = given
+        .initial
+        .as_ref()
+        .and_then(|prop| prop.as_text())
+        .map(Kind::like);
+    let kind = match (kind, initial) {
+        (Some(Kind::Text) | None, Some(Kind::Time | Kind::Date)) => Kind::Time,
+        (kind, initial) => kind.or(initial).unwrap_or_else(|| Kind::like(covered.until)),
+    };
+    let read = |text: &str| {
+        kind.read(text).ok_or_else(|| {
+            let message = format!("`{text}`: the cursor `{}` holds {}", given.cursor, kind.name());
+            Error::new(ErrorKind::Project, message)
+        })
+    };
+    let (from, until) = (covered.from.map(read).transpose()?, read(covered.until)?);
+    if from.as_ref().is_some_and(|from| *from > until) {
+        let message = format!(
+            "--from {} lies behind --until {}",
+            covered.from.unwrap_or_default(),
+            covered.until
+        );
+        return Err(Error::new(ErrorKind::Project, message));
+    }
+    let mut ranges = Ranges::default();
+    ranges.add((from, until));
+    let (definition, now) = (
+        definition(http),
+        Utc::now().format("%Y-%m-%dT%H:%M:%SZ").to_string(),
+    );
+    let mut states = Vec::with_capacity(response.tables.len());
+    for table in &response.tables {
+        states.push(state(parts, compiled, covered.step, &table.target).await?);
+    }
+    let tables = states.len() as u64;
+    for mut state in states {
+        let partition = match covered.partition {
+            None => String::new(),
+            Some(text) => {
+                let known = state
+                    .known
+                    .keys()
+                    .find(|known| is_partition(known, text))
+                    .cloned();
+                known.unwrap_or_else(|| as_partition(text))
+            }
+        };
+        state
+            .set(Known::from([(partition, ranges.clone())]), &definition, &now)
+            .await?;
+    }
+    Ok(tables)
+}
+
+/// A partition as JSON: a text that is none is one of its own.
+fn as_partition(text: &str) -> String {
+    match serde_json::from_str::<serde_json::Value>(text) {
+        Ok(value) => value.to_string(),
+        Err(_) => serde_json::Value::from(text).to_string(),
+    }
+}

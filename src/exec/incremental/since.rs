@@ -1,0 +1,281 @@
+//! From where an incremental transform computes rows: how far those of its target reach.
+
+use std::sync::Arc;
+
+use arrow::datatypes::DataType;
+use futures::StreamExt;
+use indexmap::IndexMap;
+use sequor_planner::Dialect;
+use sequor_planner::ops::{Since, WriteMode};
+
+use crate::batch::column::Column;
+use crate::error::{Error, ErrorKind, Result};
+use crate::exec::context::StepContext;
+use crate::incremental::{Kind, Position};
+use crate::sources::database::{Database, TableName};
+use crate::sources::overlap::{Literal, Overlap, Part, Region, Skip};
+use crate::value::{Row, Value};
+use crate::world::World;
+
+/// Where a transform begins.
+pub struct Start {
+    /// `var('window')`.
+    pub window: Value,
+    /// What becomes of rows that the target has, besides what the write mode says.
+    pub overlap: Option<Overlap>,
+}
+
+/// Returns where a transform begins: how far the rows of its target reach.
+///
+/// # Errors
+/// A cursor that is no column of the target, or no position; the database's.
+pub async fn start(
+    step: &StepContext,
+    since: &Since,
+    mode: &WriteMode,
+    (database, target): (&dyn Database, &TableName),
+) -> Result<Start> {
+    let initial = match &since.initial {
+        None => None,
+        Some(prop) => match step.value(prop).await? {
+            Value::Null => None,
+            value => Some(value.to_text()),
+        },
+    };
+    let at_first = |overlap| Start {
+        window: window(
+            initial
+                .as_ref()
+                .map_or(Value::Null, |text| Value::text(text.as_str())),
+        ),
+        overlap,
+    };
+    if step.run.refreshes {
+        return Ok(at_first(Some(Overlap::delete_all())));
+    }
+    let Some(columns) = database.columns(target).await? else {
+        // There is nothing that could go.
+        return Ok(at_first(match mode {
+            WriteMode::ReplaceRange => Some(Overlap::delete_all()),
+            _ => None,
+        }));
+    };
+    let Some(column) = database.naming().find(&columns, &database.fold(&since.cursor)) else {
+        let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+        let message = format!("the cursor `{}` is no column of `{target}`", since.cursor);
+        return Err(Error::new(ErrorKind::Project, message)
+            .help(format!("it has {}", names.join(", ")))
+            .at(&since.place));
+    };
+    let cursor = Cursor::of(since, column, database.dialect())?;
+    let Some(newest) = newest(database, target, column).await? else {
+        return Ok(at_first(match mode {
+            WriteMode::ReplaceRange => Some(Overlap::delete_all()),
+            _ => None,
+        }));
+    };
+    let at = cursor.start(&newest, initial.as_deref(), step)?;
+    Ok(Start {
+        overlap: overlap(mode, column, &at.literal),
+        window: window(at.value),
+    })
+}
+
+fn window(start: Value) -> Value {
+    Value::Map(Arc::new(IndexMap::from([("start".to_string(), start)])))
+}
+
+/// What becomes of the rows that the target has from a position on.
+fn overlap(mode: &WriteMode, column: &Column, from: &Literal) -> Option<Overlap> {
+    let from_there = || {
+        Some(Skip {
+            column: column.name.clone(),
+            from: Some(from.clone()),
+        })
+    };
+    match mode {
+        WriteMode::Upsert(_) | WriteMode::Replace => None,
+        WriteMode::Append => Some(Overlap {
+            delete: None,
+            skip: from_there(),
+            leave_out: from_there(),
+        }),
+        WriteMode::ReplaceRange => Some(Overlap {
+            delete: Some(Region {
+                column: column.name.clone(),
+                parts: vec![Part {
+                    from: Some(from.clone()),
+                    ..Part::default()
+                }],
+            }),
+            skip: None,
+            leave_out: from_there(),
+        }),
+    }
+}
+
+/// The newest cursor of a table, as its database has it; none where it has no rows.
+async fn newest(database: &dyn Database, target: &TableName, column: &Column) -> Result<Option<Value>> {
+    let sql = format!(
+        "SELECT max({}) AS newest FROM {}",
+        database.quote(&column.name),
+        database.quoted(target)
+    );
+    let mut batches = database.query(&sql).await?.batches;
+    while let Some(batch) = batches.next().await {
+        let batch = batch?;
+        if batch.num_rows() > 0 {
+            let row = Row::new(Arc::new(batch), 0);
+            let value = row.iter().next().map(|(_, value)| value);
+            return Ok(value.filter(|value| !matches!(value, Value::Null)));
+        }
+    }
+    Ok(None)
+}
+
+/// How the values of a cursor are read and written.
+struct Cursor<'a> {
+    since: &'a Since,
+    kind: Kind,
+    column: &'a DataType,
+    dialect: Dialect,
+}
+
+/// Where rows are computed from.
+struct At {
+    value: Value,
+    literal: Literal,
+}
+
+impl Cursor<'_> {
+    fn of<'a>(since: &'a Since, column: &'a Column, dialect: Dialect) -> Result<Cursor<'a>> {
+        let column = &column.column_type.arrow;
+        let kind = Kind::of(column, None).map_err(|kind| {
+            let message = format!("the cursor `{}` is a {kind}", since.cursor);
+            Error::new(ErrorKind::Project, message)
+                .help("a cursor is a time, a date, a whole number, or a text that sorts")
+                .at(&since.place)
+        })?;
+        Ok(Cursor {
+            since,
+            kind,
+            column,
+            dialect,
+        })
+    }
+
+    fn start(&self, newest: &Value, initial: Option<&str>, step: &StepContext) -> Result<At> {
+        let text = newest.to_text();
+        // Texts sort as they are written; what they mean is only asked where it is moved.
+        let kind = match (self.kind, self.since.lookback) {
+            (Kind::Text, Some(_)) => Kind::like(&text),
+            (kind, _) => kind,
+        };
+        let wrong = |what: &str| {
+            let message = format!("the cursor `{}` is `{text}`, and {what}", self.since.cursor);
+            Error::new(ErrorKind::Project, message).at(&self.since.place)
+        };
+        let newest = kind.read(&text).ok_or_else(|| wrong("that is no position"))?;
+        // A row of the future says nothing of what comes until then.
+        let known = match kind.at(step.scope.now()) {
+            Some(now) if now < newest => now,
+            _ => newest.clone(),
+        };
+        let back = match self.since.lookback {
+            None => known,
+            Some(span) => kind
+                .moved(&known, -span)
+                .ok_or_else(|| wrong("`lookback` moves times, dates and numbers"))?,
+        };
+        let from = match initial.and_then(|initial| kind.read(initial)) {
+            Some(initial) => initial.max(back),
+            None => back,
+        };
+        Ok(match from == newest {
+            true => self.written(&from, Some(&text)),
+            false => self.written(&from, None).like(&text, self.is_text()),
+        })
+    }
+
+    /// Whether values are compared as texts: in their own form, whatever that is.
+    fn is_text(&self) -> bool {
+        *self.column == DataType::Utf8 || self.dialect == Dialect::Sqlite
+    }
+
+    /// Writes a position as the column is compared with it. `own`: as the database has it.
+    fn written(&self, position: &Position, own: Option<&str>) -> At {
+        let text = match position {
+            Position::Number(n) => {
+                return At {
+                    value: i64::try_from(*n).map_or_else(|_| Value::text(n.to_string()), Value::Int),
+                    literal: Literal::Number(n.to_string()),
+                };
+            }
+            Position::Text(text) => text.clone(),
+            Position::Time(micros) => {
+                let moment = chrono::DateTime::from_timestamp_micros(*micros).unwrap_or_default();
+                let format = match self.column {
+                    DataType::Date32 => "%Y-%m-%d",
+                    DataType::Timestamp(_, Some(_)) if self.dialect != Dialect::MySql => {
+                        "%Y-%m-%d %H:%M:%S%.f+00:00"
+                    }
+                    _ => "%Y-%m-%d %H:%M:%S%.f",
+                };
+                moment.format(format).to_string()
+            }
+        };
+        let text = match own {
+            Some(own) if self.is_text() => own.to_string(),
+            _ => text,
+        };
+        At {
+            value: Value::text(text.as_str()),
+            literal: self.literal(text),
+        }
+    }
+
+    fn literal(&self, text: String) -> Literal {
+        match self.column {
+            _ if self.is_text() => Literal::Text(text),
+            DataType::Date32 => Literal::Date(text),
+            DataType::Timestamp(_, zone) => Literal::Time {
+                text: text.trim_end_matches("+00:00").to_string(),
+                zoned: zone.is_some(),
+            },
+            _ => Literal::Text(text),
+        }
+    }
+}
+
+impl At {
+    /// The same in the form of another text, where texts are compared.
+    fn like(self, form: &str, is_text: bool) -> At {
+        let Literal::Text(text) = &self.literal else {
+            return self;
+        };
+        if !is_text || Kind::like(form) != Kind::Time {
+            return self;
+        }
+        let mut text = text.trim_end_matches("+00:00").to_string();
+        if form.contains('T') {
+            text = text.replacen(' ', "T", 1);
+        }
+        if form.ends_with('Z') {
+            text.push('Z');
+        } else if let Some(offset) = form
+            .get(19..)
+            .and_then(|rest| rest.find(['+', '-']).map(|at| &rest[at..]))
+        {
+            // Of another offset than UTC the text would not sort with the others: it is the moment's own.
+            text.push_str(if offset.trim_matches(['+', '-', '0', ':']).is_empty() {
+                offset
+            } else {
+                "+00:00"
+            });
+        }
+        At {
+            value: Value::text(text.as_str()),
+            literal: Literal::Text(text),
+        }
+    }
+}

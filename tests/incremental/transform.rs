@@ -1,0 +1,167 @@
+//! Transforms that compute only what is new.
+
+use super::SQLITE;
+use crate::support::databases;
+use crate::support::program::Project;
+
+const QUERY: &str = "select id, happened, total from events {% if var('window')['start'] %}where happened >= '{{ var('window')['start'] }}'{% endif %}";
+
+fn transform(incremental: &str, mode: &str) -> String {
+    format!(
+        "- op: transform\n  id: sums\n  source: wh\n  target_table: sums\n  write_mode: {mode}\n  incremental: {{cursor: happened{incremental}}}\n  query: |\n    {QUERY}\n"
+    )
+}
+
+/// A table of events, whose statements a flow runs.
+fn project(source: &str, incremental: &str, mode: &str) -> Project {
+    Project::new()
+        .file("sources/wh.yaml", source)
+        .file("flows/main.yaml", &transform(incremental, mode))
+}
+
+fn execute(project: &Project, statements: &[String]) {
+    let steps = statements
+        .iter()
+        .map(|sql| format!("- {{op: execute, source: wh, statement: \"{sql}\"}}\n"));
+    project.write("flows/change.yaml", &steps.collect::<String>());
+    let ran = project.run("change");
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+}
+
+fn event(id: u32, day: u32, total: u32) -> String {
+    format!("insert into events values ({id}, '2024-01-{day:02} 10:00:00', {total})")
+}
+
+fn create() -> Vec<String> {
+    vec![
+        "drop table if exists sums".into(),
+        "drop table if exists events".into(),
+        "create table events (id integer, happened timestamp, total integer)".into(),
+    ]
+}
+
+fn sums(project: &Project) -> Vec<String> {
+    project.rows("wh", "select id, total from sums order by id, total")
+}
+
+fn run(project: &Project, name: &str) {
+    let ran = project.run("main");
+    assert_eq!(ran.code, 0, "{name}: {}", ran.stderr);
+}
+
+#[test]
+fn only_what_is_new_is_computed_in_every_database() {
+    for (name, source) in databases::all() {
+        for mode in ["append", "replace_range", "upsert\n  primary_key: [id]"] {
+            println!("{name} {mode}");
+            let project = project(&source, "", mode);
+            execute(
+                &project,
+                &[create(), vec![event(1, 1, 10), event(2, 2, 20)]].concat(),
+            );
+            run(&project, name);
+            // An old row changes, and is not looked at; another has the time of the newest one.
+            let more = [
+                "update events set total = 11 where id = 1".to_string(),
+                event(3, 2, 30),
+                event(4, 3, 40),
+            ];
+            execute(&project, &more);
+            run(&project, name);
+            assert_eq!(sums(&project), ["1|10", "2|20", "3|30", "4|40"], "{name} {mode}");
+            run(&project, name);
+            assert_eq!(sums(&project), ["1|10", "2|20", "3|30", "4|40"], "{name} {mode}");
+            assert_eq!(
+                project.sequor(&["run", "main", "--full-refresh"]).code,
+                0,
+                "{name} {mode}"
+            );
+            assert_eq!(sums(&project), ["1|11", "2|20", "3|30", "4|40"], "{name} {mode}");
+        }
+    }
+}
+
+#[test]
+fn rows_that_come_late_are_computed_again_in_every_database() {
+    for (name, source) in databases::all() {
+        println!("{name}");
+        let project = project(&source, ", initial: 2024-01-02, lookback: 2d", "replace_range");
+        let days = (1..=6).map(|day| event(day, day, 1)).collect();
+        execute(&project, &[create(), days].concat());
+        run(&project, name);
+        assert_eq!(sums(&project).len(), 5, "{name}");
+        let late = [
+            event(7, 5, 7),
+            event(8, 3, 8),
+            "delete from events where id = 4".to_string(),
+            "delete from events where id = 3".to_string(),
+        ];
+        execute(&project, &late);
+        run(&project, name);
+        assert_eq!(sums(&project), ["2|1", "3|1", "5|1", "6|1", "7|7"], "{name}");
+    }
+}
+
+#[test]
+fn rows_of_other_sources_are_computed_here() {
+    let project = project(SQLITE, "", "append").file("sources/stage.yaml", "type: staging\n");
+    project.write(
+        "flows/main.yaml",
+        &transform("", "append").replace("from events", "from stage.events"),
+    );
+    let fill = |rows: &str| {
+        let query = format!("select * from (values {rows}) as t(id, happened, total)");
+        project.write(
+            "flows/change.yaml",
+            &format!("- {{op: transform, source: stage, target_table: events, query: \"{query}\"}}\n"),
+        );
+        assert_eq!(project.run("change").code, 0);
+    };
+    fill("(1, timestamp '2024-01-01 10:00:00', 10)");
+    run(&project, "first");
+    fill(
+        "(1, timestamp '2024-01-01 10:00:00', 10), (2, timestamp '2024-01-01 10:00:00', 20), (3, timestamp '2024-01-02 10:00:00', 30)",
+    );
+    run(&project, "second");
+    run(&project, "third");
+    assert_eq!(sums(&project), ["1|10", "2|20", "3|30"]);
+}
+
+#[test]
+fn mistakes_are_told() {
+    let project = project(SQLITE, ", lookback: 1h", "create");
+    project
+        .sequor(&["validate"])
+        .fails(2, &["would have only what is new"]);
+    let plain = transform("", "replace_range").replace("  incremental: {cursor: happened}\n", "");
+    project.write("flows/main.yaml", &plain);
+    project.sequor(&["validate"]).fails(
+        2,
+        &["`write_mode: replace_range` is for steps with `incremental`"],
+    );
+    execute(
+        &project,
+        &[
+            create(),
+            vec![event(1, 1, 10), "insert into events values (2, null, 2)".into()],
+        ]
+        .concat(),
+    );
+    project.write("flows/main.yaml", &transform("", "append"));
+    project
+        .sequor(&["run", "main"])
+        .fails(1, &["a row has no cursor `happened`"]);
+    execute(&project, &["delete from events where id = 2".into()]);
+    run(&project, "now");
+    project.write(
+        "flows/main.yaml",
+        &transform("", "append").replace("cursor: happened", "cursor: happening"),
+    );
+    project.sequor(&["run", "main"]).fails(
+        1,
+        &[
+            "the cursor `happening` is no column of `sums`",
+            "it has id, happened, total",
+        ],
+    );
+}
