@@ -131,6 +131,9 @@ pub fn plan(
     let mut row_columns = row.and_then(|row| used.rows.of(row));
     if let (Some(columns), Some(incremental)) = (&mut row_columns, &request.request.incremental) {
         columns.extend(incremental.partition.iter().cloned());
+        if incremental.changed_parents {
+            columns.insert(incremental.cursor.clone());
+        }
     }
     let synced = snapshot.map(|snapshot| Synced {
         columns: compared(request, &asked),

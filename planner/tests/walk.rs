@@ -147,7 +147,7 @@ pub fn examples() -> Vec<(&'static str, Json)> {
         parts.push(("http_request", paging(kind)));
     }
     parts.push(("http_request", json!({"op": "http_request", "id": "new", "for_each": {"source": "db", "table": "t", "as": "row"},
-        "request": {"source": "shop", "url": "/x", "incremental": {"cursor": "at", "initial": "2024-01-01", "start_param": "since", "end_param": "until", "format": "unix", "lookback": "1h", "delay": 60, "window": "1d", "on_missing": "fail", "partition": ["id"], "table": "u"}},
+        "request": {"source": "shop", "url": "/x", "incremental": {"cursor": "at", "initial": "2024-01-01", "start_param": "since", "end_param": "until", "format": "unix", "lookback": "1h", "delay": 60, "window": "1d", "order": "ascending", "on_missing": "fail", "partition": ["id"], "changed_parents": true, "table": "u"}},
         "response": {"tables": [{"source": "db", "table": "u", "data_path": "a", "columns": {"id": "text", "at": "timestamp"}, "write_mode": "upsert", "primary_key": ["id"]}]}})));
     parts.push((
         "http_request",
@@ -185,7 +185,7 @@ pub fn examples() -> Vec<(&'static str, Json)> {
         }
         map
     };
-    let mut transform = json!({"op": "transform", "source": "db", "query": "select 1 as id", "write_mode": "append", "engine": "local"});
+    let mut transform = json!({"op": "transform", "source": "db", "query": "select 1 as id", "write_mode": "append", "engine": "local", "incremental": {"cursor": "id", "initial": "2024-01-01", "lookback": "1h"}});
     let mut migrate = json!({"op": "migrate_schema"});
     let mut each = json!({"op": "for_each", "as": "row", "steps": [{"op": "print", "message": "x"}]});
     extend(

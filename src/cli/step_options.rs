@@ -1,5 +1,6 @@
 //! Options of a run that are for some kinds of steps.
 
+use sequor_planner::ops::Plain;
 use sequor_planner::plan::{Action, Plan};
 
 use super::args;
@@ -11,12 +12,18 @@ use crate::error::{Error, ErrorKind, Result};
 /// # Errors
 /// Such an option.
 pub fn check(args: &args::Run, plan: &Plan) -> Result<()> {
-    let (mut incremental, mut changes) = (false, false);
-    plan.root.each(&mut |step| {
-        if let Action::Http(http) = &step.action {
+    let (mut incremental, mut computes, mut changes) = (false, false, false);
+    plan.root.each(&mut |step| match &step.action {
+        Action::Http(http) => {
             incremental |= http.asks.is_some();
             changes |= http.synced.is_some();
         }
+        Action::Plain(plain) => {
+            if let Plain::Transform(transform) = &**plain {
+                computes |= transform.incremental.is_some();
+            }
+        }
+        _ => {}
     });
     let refused = |options: &[(&str, bool)], what: &str, help: &str| {
         let given = options.iter().find(|(_, given)| *given);
@@ -30,9 +37,13 @@ pub fn check(args: &args::Run, plan: &Plan) -> Result<()> {
             ("--from", args.from.is_some()),
             ("--until", args.until.is_some()),
             ("--keep-state", args.keep_state),
-            ("--full-refresh", args.full_refresh),
         ];
         let help = "a step is incremental by `request.incremental`";
+        refused(&options, "requests that are incremental", help)?;
+    }
+    if !incremental && !computes {
+        let options = [("--full-refresh", args.full_refresh)];
+        let help = "a request is incremental by `request.incremental`, a transform by `incremental`";
         refused(&options, "incremental steps", help)?;
     }
     if !changes {

@@ -1,6 +1,7 @@
 //! What incremental steps would ask for if they ran now.
 
 use chrono::Utc;
+use sequor_planner::expr::Prop;
 use sequor_planner::ops::{TableRef, lead};
 use sequor_planner::plan::{AskedRange, AsksFor, HttpStep};
 
@@ -10,6 +11,7 @@ use super::step_states::{found, state};
 use crate::error::Result;
 use crate::exec::{Evaluated, column_kind, definition, known_by_all};
 use crate::incremental::{Kind, Ranges, windows};
+use crate::value::Value;
 
 /// How many ranges are listed.
 const LISTED: usize = 10;
@@ -29,10 +31,8 @@ pub async fn asked_ranges(
     };
     let initial = match &given.initial {
         None => None,
-        Some(prop) => match prop.as_text() {
-            Some(text) => Some(text.to_string()),
-            None => return Ok(None),
-        },
+        Some(Prop::Literal(json)) => Some(Value::from(json).to_text()),
+        Some(_) => return Ok(None),
     };
     let response = &http.request.response;
     let Some((at, column)) = lead(response, given) else {

@@ -1,6 +1,7 @@
 //! What an incremental step has covered, as it is told.
 
 use chrono::Utc;
+use sequor_planner::expr::Prop;
 use sequor_planner::ops::lead;
 use sequor_planner::plan::{Action, HttpStep};
 
@@ -11,6 +12,7 @@ use super::step_states::{found, is_partition, keeps_state, state};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::{column_kind, definition};
 use crate::incremental::{Kind, Known, Ranges};
+use crate::value::Value;
 
 /// What a step has covered.
 #[derive(Debug, Clone, Copy)]
@@ -79,11 +81,10 @@ async fn set(parts: &Parts, compiled: &Compiled, http: &HttpStep, covered: Cover
     let table = &response.tables[at];
     let (database, name) = found(parts, covered.step, &table.target).await?;
     let kind = column_kind(&*database, &name, (table, column), given).await?;
-    let initial = given
-        .initial
-        .as_ref()
-        .and_then(|prop| prop.as_text())
-        .map(Kind::like);
+    let initial = match &given.initial {
+        Some(Prop::Literal(json)) => Some(Kind::like(&Value::from(json).to_text())),
+        _ => None,
+    };
     let kind = match (kind, initial) {
         (Some(Kind::Text) | None, Some(Kind::Time | Kind::Date)) => Kind::Time,
         (kind, initial) => kind.or(initial).unwrap_or_else(|| Kind::like(covered.until)),

@@ -13,7 +13,7 @@ pub use keeps::{KeepsState, StateRows};
 pub use overlap::overlap;
 pub use position::{Kind, Position};
 pub use ranges::Ranges;
-pub use round::{Known, Round};
+pub use round::{Known, Parents, Round};
 pub use settings::Settings;
 pub use tracker::{Tracker, kind_of};
 pub use windows::windows;

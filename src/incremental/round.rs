@@ -1,6 +1,6 @@
 //! One round of an incremental step: for each row of its for_each, or for the one request, the next part of what is asked.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -20,6 +20,9 @@ use crate::value::Value;
 /// What is covered, by whose it is, as the tables have it.
 pub type Known = HashMap<String, Ranges>;
 
+/// The cursors that rows of the for_each had themselves when they were asked for, by whose state it is.
+pub type Parents = HashMap<String, BTreeSet<String>>;
+
 /// After how many rows, or after how long, what came in order is committed before more is asked for.
 const PAUSE_ROWS: u64 = 50_000;
 const PAUSE: Duration = Duration::from_secs(30);
@@ -31,6 +34,7 @@ pub struct Round {
     kind: Mutex<Option<Kind>>,
     /// What is covered in all tables.
     known: Arc<Known>,
+    parents: Arc<Parents>,
     /// Which of the windows of each is asked for.
     number: usize,
     /// Whether some have a window behind this one.
@@ -60,6 +64,8 @@ struct Asked {
     partition: String,
     /// The row's columns that tell whose state it is.
     of: Vec<(String, Value)>,
+    /// The row's own cursor.
+    parent: Option<String>,
     window: Window,
     seen: Option<Position>,
     /// Whether all of it came.
@@ -76,13 +82,14 @@ impl Round {
     pub fn new(
         settings: Settings,
         kind: Option<Kind>,
-        known: &Arc<Known>,
+        (known, parents): (&Arc<Known>, &Arc<Parents>),
         (number, anew): (usize, bool),
     ) -> Round {
         Round {
             settings,
             kind: Mutex::new(kind),
             known: known.clone(),
+            parents: parents.clone(),
             number,
             more: AtomicBool::new(false),
             paused: AtomicBool::new(false),
@@ -140,10 +147,22 @@ impl Round {
             Some(_) => &nothing,
         };
         let kind = self.kind().unwrap_or(Kind::Text);
-        let windows = windows(&self.settings, kind, covered)?;
+        let mut windows = windows(&self.settings, kind, covered)?;
+        let parent = self.settings.parent_of(row)?;
+        let same = |parent: &String| {
+            self.parents
+                .get(&partition)
+                .is_some_and(|had| had.contains(parent))
+        };
+        if !covered.is_empty() && parent.as_ref().is_some_and(same) {
+            // Nothing is new: what is missing before is asked for.
+            windows.retain(|window| window.from.as_ref() != covered.end());
+        }
         if windows.len() > self.number + 1 {
             self.more.store(true, Ordering::Relaxed);
         }
+        // Only behind the last window nothing is missing of what is new.
+        let parent = parent.filter(|_| windows.len() <= self.number + 1);
         let Some(window) = windows.into_iter().nth(self.number) else {
             return Ok(None);
         };
@@ -162,6 +181,7 @@ impl Round {
                 WriteMode::ReplaceRange => self.settings.values_of(row),
                 _ => Vec::new(),
             },
+            parent,
             window,
             seen: None,
             done: false,
@@ -287,6 +307,19 @@ impl Round {
     /// Tells whether another round asks for more.
     pub fn has_more(&self) -> bool {
         self.more.load(Ordering::Relaxed)
+    }
+
+    /// Returns the cursors that rows had themselves of which all came.
+    pub fn parents(&self) -> Parents {
+        let mut parents = Parents::new();
+        let asked = self.asked();
+        for asked in asked.values().filter(|asked| asked.done && !asked.lacks) {
+            if let Some(parent) = &asked.parent {
+                let of = parents.entry(asked.partition.clone()).or_default();
+                of.insert(parent.clone());
+            }
+        }
+        parents
     }
 
     /// Returns up to where rows came of what is not complete; none where nobody knows.

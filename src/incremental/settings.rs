@@ -51,6 +51,34 @@ impl Settings {
         })
     }
 
+    /// Returns a row's own cursor as JSON, where only those that have moved are asked for; none where it has none.
+    ///
+    /// # Errors
+    /// Rows without such a column.
+    pub fn parent_of(&self, row: &Value) -> Result<Option<String>> {
+        let (true, Value::Row(row)) = (self.given.changed_parents, row) else {
+            return Ok(None);
+        };
+        let mut values = row.iter();
+        let found = values.find(|(name, _)| name.eq_ignore_ascii_case(&self.given.cursor));
+        let Some((_, value)) = found else {
+            let message = format!(
+                "`changed_parents` looks at the cursor `{}` of the for_each's rows, which have no such column",
+                self.given.cursor
+            );
+            let names: Vec<&str> = row.iter().map(|(name, _)| name).collect();
+            return Err(Error::new(ErrorKind::Project, message)
+                .help(format!("they have {}", names.join(", ")))
+                .at(&self.given.place));
+        };
+        match value {
+            Value::Null => Ok(None),
+            value => serde_json::to_string(&value)
+                .map(Some)
+                .map_err(|e| Error::new(ErrorKind::Data, e.to_string())),
+        }
+    }
+
     /// Returns the columns that tell whose state it is that a row stands for, with its values.
     pub fn values_of(&self, row: &Value) -> Vec<(String, Value)> {
         let (Value::Row(row), Some(columns)) = (row, &self.asks.partition) else {

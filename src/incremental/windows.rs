@@ -146,6 +146,7 @@ mod tests {
             order: Order::None,
             on_missing: None,
             partition: Vec::new(),
+            changed_parents: false,
             table: None,
             place: Place::default(),
         };

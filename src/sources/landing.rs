@@ -4,6 +4,7 @@
 use async_trait::async_trait;
 use sequor_planner::ops::WriteMode;
 
+pub use super::names::{Names, same_or_null};
 use super::overlap::{Literal, Overlap, Region, Skip, Writes};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -35,21 +36,6 @@ impl<'a> Placing<'a> {
     fn skip(self) -> Option<&'a Skip> {
         self.overlap?.skip.as_ref()
     }
-}
-
-/// A side table and its target, as SQL.
-#[derive(Clone)]
-pub struct Names {
-    /// The side table, quoted.
-    pub side: String,
-    /// The target, quoted.
-    pub target: String,
-    /// The columns' names, as the target has them.
-    pub columns: Vec<String>,
-    /// What is selected from the side table for each column.
-    pub selected: Vec<String>,
-    /// Writes a name as a quoted identifier.
-    pub quote: fn(&str) -> String,
 }
 
 /// What the target is, once there is room for the side table's rows.
@@ -185,9 +171,13 @@ pub async fn check(side: &mut dyn SideTable, placing: Placing<'_>) -> Result<()>
         }
     }
     if let Some(column) = placing.overlap.and_then(Overlap::column) {
-        let nulls = side.names().nulls(&column.to_string());
+        let known = |name: &&String| name.eq_ignore_ascii_case(column);
+        let Some(column) = side.names().columns.iter().find(known).cloned() else {
+            return Err(not_a_cursor_error(column, &side.names().columns));
+        };
+        let nulls = side.names().nulls(&column);
         if side.any(&nulls).await? {
-            return Err(no_cursor_error(column));
+            return Err(no_cursor_error(&column));
         }
     }
     if let Some(Skip {
@@ -285,189 +275,18 @@ pub fn no_cursor_error(column: &str) -> Error {
         .help("rows without one are in no range, and would come again with each run: leave them out, or upsert by a `primary_key`")
 }
 
+/// Returns what is said of rows that have not the column which says where they stand.
+pub fn not_a_cursor_error(column: &str, columns: &[String]) -> Error {
+    let message = format!("the cursor `{column}` is no column of the rows");
+    Error::new(ErrorKind::Project, message).help(format!("they have {}", columns.join(", ")))
+}
+
 /// Returns what is said of rows that are to replace those of a range which nobody told.
 pub fn unknown_range() -> Error {
     Error::new(
         ErrorKind::Internal,
         "rows replace those of a range, and which one is not known",
     )
-}
-
-impl Names {
-    /// Names whose columns are selected as they are.
-    pub fn plain(side: String, target: String, columns: Vec<String>, quote: fn(&str) -> String) -> Names {
-        Names {
-            side,
-            target,
-            selected: columns.iter().map(|name| quote(name)).collect(),
-            columns,
-            quote,
-        }
-    }
-
-    /// What is selected from the side table, under the columns' names.
-    pub fn named(&self) -> String {
-        let both = self.columns.iter().zip(&self.selected);
-        let named: Vec<String> = both
-            .map(|(name, selected)| format!("{selected} AS {}", (self.quote)(name)))
-            .collect();
-        named.join(", ")
-    }
-
-    /// What leaves only the last of the side table's rows with the same key in a query. `row`: what tells their order.
-    pub fn last_of_each(&self, key: &[String], row: &str) -> String {
-        format!(
-            " QUALIFY row_number() OVER (PARTITION BY {} ORDER BY {row} DESC) = 1",
-            self.selected_key(key)
-        )
-    }
-
-    /// Columns, quoted, with commas.
-    pub fn list(&self, names: &[String]) -> String {
-        let quoted: Vec<String> = names.iter().map(|name| (self.quote)(name)).collect();
-        quoted.join(", ")
-    }
-
-    /// Returns what is selected for the columns of a key, with commas.
-    pub fn selected_key(&self, key: &[String]) -> String {
-        let of = |name: &String| {
-            let at = self.columns.iter().position(|column| column == name);
-            at.and_then(|at| self.selected.get(at)).map(String::as_str)
-        };
-        let parts: Vec<&str> = key.iter().filter_map(of).collect();
-        parts.join(", ")
-    }
-
-    /// `a.key = b.key`, for each column of the key.
-    pub fn same(&self, key: &[String], a: &str, b: &str) -> String {
-        let same = key.iter().map(|name| {
-            let name = (self.quote)(name);
-            format!("{a}.{name} = {b}.{name}")
-        });
-        same.collect::<Vec<_>>().join(" AND ")
-    }
-
-    /// Returns the columns that are not in the key, each with what is selected for it.
-    pub fn others<'n>(&'n self, key: &'n [String]) -> impl Iterator<Item = (&'n str, &'n str)> {
-        let all = self.columns.iter().zip(&self.selected);
-        let others = all.filter(|(name, _)| !key.contains(name));
-        others.map(|(name, selected)| (name.as_str(), selected.as_str()))
-    }
-
-    /// Gives a row when several of the side table have the same key.
-    pub fn duplicates(&self, key: &[String]) -> String {
-        let (key, side) = (self.selected_key(key), &self.side);
-        format!("SELECT {key} FROM {side} GROUP BY {key} HAVING count(*) > 1 LIMIT 1")
-    }
-
-    /// Gives a row when a column of the key is null in one.
-    pub fn nulls(&self, name: &String) -> String {
-        let name = self.selected_key(std::slice::from_ref(name));
-        format!("SELECT 1 FROM {} WHERE {name} IS NULL LIMIT 1", self.side)
-    }
-
-    /// Of the side table's rows with the same key, only the last stays. `row`: what tells their order, of a type that has
-    /// a maximum.
-    pub fn keep_last(&self, key: &[String], row: &str) -> String {
-        let (side, key) = (&self.side, self.list(key));
-        format!("DELETE FROM {side} WHERE {row} NOT IN (SELECT max({row}) FROM {side} GROUP BY {key})")
-    }
-
-    /// Adds all rows.
-    pub fn insert(&self) -> String {
-        format!(
-            "INSERT INTO {} ({}) SELECT {} FROM {}",
-            self.target,
-            self.list(&self.columns),
-            self.selected.join(", "),
-            self.side
-        )
-    }
-
-    /// Changes the target's rows that have the key of one in the side table; none when there is nothing to change.
-    ///
-    /// By UPDATE and INSERT rather than ON CONFLICT: the target need not have a unique index on the key, and rows that
-    /// others refer to keep their identity.
-    pub fn update(&self, key: &[String]) -> Option<String> {
-        let others: Vec<String> = self
-            .others(key)
-            .map(|(name, _)| format!("{0} = s.{0}", (self.quote)(name)))
-            .collect();
-        (!others.is_empty()).then(|| {
-            format!(
-                "UPDATE {} AS t SET {} FROM {} AS s WHERE {}",
-                self.target,
-                others.join(", "),
-                self.side,
-                self.same(key, "t", "s")
-            )
-        })
-    }
-
-    /// Takes those rows out of the side table whose key the target has: the others are to be added. By IN, which every
-    /// database carries out by hashing or sorting, indexes or none.
-    pub fn drop_known(&self, key: &[String]) -> String {
-        let (side, target, list) = (&self.side, &self.target, self.list(key));
-        let columns = match key {
-            [_] => list.clone(),
-            _ => format!("({list})"),
-        };
-        format!("DELETE FROM {side} WHERE {columns} IN (SELECT {list} FROM {target})")
-    }
-
-    /// Tells whether rows of both are alike in every column, and stand at the same place. `equal` compares a column of both.
-    pub fn alike(&self, column: &str, (a, b): (&str, &str), equal: impl Fn(&str, &str) -> String) -> String {
-        let at = (self.quote)(column);
-        let others = self.columns.iter().filter(|name| *name != column);
-        let others = others.map(|name| {
-            let name = (self.quote)(name);
-            equal(&format!("{a}.{name}"), &format!("{b}.{name}"))
-        });
-        let all: Vec<String> = std::iter::once(format!("{a}.{at} = {b}.{at}"))
-            .chain(others)
-            .collect();
-        all.join(" AND ")
-    }
-
-    /// Adds the rows that are like none of the target's from `from` on. `column` says where a row stands; `equal` compares a
-    /// column of both.
-    pub fn insert_unlike(
-        &self,
-        column: &str,
-        from: Option<&str>,
-        equal: impl Fn(&str, &str) -> String,
-    ) -> String {
-        let from = from.map_or_else(String::new, |from| {
-            format!(" AND t.{} >= {from}", (self.quote)(column))
-        });
-        format!(
-            "INSERT INTO {target} ({columns}) SELECT {columns} FROM (SELECT {named} FROM {side}) s \
-             WHERE NOT EXISTS (SELECT 1 FROM {target} t WHERE {alike}{from})",
-            target = self.target,
-            columns = self.list(&self.columns),
-            named = self.named(),
-            side = self.side,
-            alike = self.alike(column, ("t", "s"), equal),
-        )
-    }
-
-    /// Adds the rows whose key the target does not have.
-    pub fn insert_missing(&self, key: &[String]) -> String {
-        format!(
-            "INSERT INTO {target} ({columns}) SELECT {selected} FROM {side} s \
-             WHERE NOT EXISTS (SELECT 1 FROM {target} t WHERE {same})",
-            columns = self.list(&self.columns),
-            selected = self.selected.join(", "),
-            target = self.target,
-            side = self.side,
-            same = self.same(key, "t", "s")
-        )
-    }
-}
-
-/// Tells whether two values are the same, or both null.
-pub fn same_or_null(a: &str, b: &str) -> String {
-    format!("({a} = {b} OR ({a} IS NULL AND {b} IS NULL))")
 }
 
 /// Returns what is said of rows with the same key, in what a query gives.

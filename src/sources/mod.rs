@@ -13,6 +13,7 @@ pub mod landing;
 pub mod loading;
 pub mod location;
 pub mod mysql;
+mod names;
 pub mod naming;
 pub mod overlap;
 pub mod postgres;

@@ -25,12 +25,10 @@ impl Overlap {
         }
     }
 
-    /// Returns the column that says where a row stands; none where no row is looked at.
+    /// Returns the column that says where a new row stands; none where none is looked at.
     pub fn column(&self) -> Option<&str> {
-        let of_region = self.delete.as_ref().map(|region| region.column.as_str());
-        let of_skip = self.skip.as_ref().or(self.leave_out.as_ref());
-        let column = of_skip.map(|skip| skip.column.as_str()).or(of_region);
-        column.filter(|column| !column.is_empty())
+        let skip = self.skip.as_ref().or(self.leave_out.as_ref());
+        skip.map(|skip| skip.column.as_str())
     }
 }
 

@@ -20,6 +20,7 @@ mod insert;
 mod joins;
 mod load;
 mod memory;
+mod merging;
 mod modify;
 mod names;
 mod near;

@@ -2,14 +2,14 @@
 //! are added where the table may have them already are compared with its own first.
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::{DataType, Field, SchemaRef};
 
 use super::commit::{Bound, Change, Outcome, commit_bound, current_schema};
 use super::convert::Mapping;
 use super::database::Staging;
+use super::merging::{Source, Upsert, literal};
 use super::names::{TableId, quote};
 use super::rewrite::{ATTEMPTS, version};
-use super::scratch::{Filling, ROW, Scratch};
+use super::scratch::{Filling, Scratch};
 use super::statement::{parse, parse_query};
 use super::types::stored_schema;
 use crate::batch::column::Column;
@@ -17,9 +17,9 @@ use crate::batch::types::arrow_schema;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::key::upsert_key;
 use crate::sources::landing::{
-    duplicate_keys_error, no_cursor_error, null_error, same_or_null, unknown_range,
+    duplicate_keys_error, no_cursor_error, not_a_cursor_error, null_error, unknown_range,
 };
-use crate::sources::overlap::{Literal, Overlap, Region, Skip, Writes};
+use crate::sources::overlap::{Overlap, Skip};
 use sequor_planner::ops::WriteMode;
 
 /// The load of rows that are compared with those of the table: they are kept in a scratch table until all are there.
@@ -32,20 +32,6 @@ pub struct UpsertLoad {
 pub struct ReadyUpsert {
     upsert: Upsert,
     scratch: Scratch,
-}
-
-/// Where the new rows are, as SQL has it.
-struct Source {
-    table: String,
-}
-
-/// What takes whose place.
-struct Upsert {
-    id: TableId,
-    /// The columns of the new rows.
-    schema: SchemaRef,
-    /// The columns that tell rows apart; without any, no row takes the place of another.
-    key: Vec<String>,
 }
 
 /// Starts a load.
@@ -139,11 +125,6 @@ pub async fn query(
 }
 
 impl Upsert {
-    fn key_list(&self) -> String {
-        let key: Vec<String> = self.key.iter().map(|name| quote(name)).collect();
-        key.join(", ")
-    }
-
     /// Whether a query over the scratch table gives any row.
     async fn any(db: &Staging, sql: &str) -> Result<bool> {
         Ok(db.count_rows(parse(sql)?).await? > 0)
@@ -163,6 +144,15 @@ impl Upsert {
     /// # Errors
     /// New rows that stand nowhere.
     async fn refuse_unplaced(&self, db: &Staging, scratch: &Scratch, column: &str) -> Result<()> {
+        let columns: Vec<String> = self
+            .schema
+            .fields()
+            .iter()
+            .map(|field| field.name().clone())
+            .collect();
+        let Some(column) = columns.iter().find(|name| name.eq_ignore_ascii_case(column)) else {
+            return Err(not_a_cursor_error(column, &columns));
+        };
         let nulls = format!(
             "SELECT 1 FROM {} WHERE {} IS NULL LIMIT 1",
             scratch.id.sql(),
@@ -267,157 +257,5 @@ impl Upsert {
         }
         let message = format!("table `{}` is changed by others all the time", self.id);
         Err(Error::new(ErrorKind::Sql, message))
-    }
-
-    /// Of the new rows with the same key, the last.
-    fn last_of_each(&self, scratch: &Source, schema: &SchemaRef) -> String {
-        let columns: Vec<String> = schema.fields().iter().map(|f| quote(f.name())).collect();
-        if self.key.is_empty() {
-            return format!("SELECT {} FROM {} AS \"new\"", columns.join(", "), scratch.table);
-        }
-        format!(
-            "SELECT {} FROM (SELECT *, row_number() OVER (PARTITION BY {} ORDER BY {} DESC) AS \"__sequor_n\" FROM {}) \
-             AS \"new\" WHERE \"__sequor_n\" = 1",
-            columns.join(", "),
-            self.key_list(),
-            quote(ROW),
-            scratch.table,
-        )
-    }
-
-    /// The new rows that are like none of those of a table.
-    fn unlike(&self, scratch: &Source, schema: &SchemaRef, table: &str, skip: &Skip) -> String {
-        let new: Vec<String> = schema
-            .fields()
-            .iter()
-            .map(|field| self.new_alone(field))
-            .collect();
-        let same = self.schema.fields().iter().map(|field| {
-            let name = quote(field.name());
-            match *field.name() == skip.column {
-                true => format!("\"old\".{name} = \"new\".{name}"),
-                false => same_or_null(&format!("\"old\".{name}"), &format!("\"new\".{name}")),
-            }
-        });
-        let same: Vec<String> = same.collect();
-        let from = skip.from.as_ref().map_or_else(String::new, |from| {
-            format!(" WHERE {} >= {}", quote(&skip.column), literal(from))
-        });
-        format!(
-            "SELECT {} FROM {} AS \"new\" LEFT ANTI JOIN (SELECT * FROM {table}{from}) AS \"old\" ON {}",
-            new.join(", "),
-            scratch.table,
-            same.join(" AND "),
-        )
-    }
-
-    /// A column of a new row that takes no other's place.
-    fn new_alone(&self, field: &Field) -> String {
-        match self.schema.index_of(field.name()) {
-            Ok(_) => format!("{} AS {}", in_type(field), quote(field.name())),
-            Err(_) => format!(
-                "arrow_cast(NULL, '{}') AS {}",
-                field.data_type(),
-                quote(field.name())
-            ),
-        }
-    }
-
-    /// The old rows, without those of a region and those whose key a new row has, then the new ones. Columns that the new rows
-    /// do not have stay.
-    fn merged(
-        &self,
-        scratch: &Source,
-        schema: &SchemaRef,
-        (without, skip): (Option<&Region>, Option<&Skip>),
-    ) -> String {
-        let old: Vec<String> = schema
-            .fields()
-            .iter()
-            .map(|f| format!("\"old\".{}", quote(f.name())))
-            .collect();
-        let same: Vec<String> = self
-            .key
-            .iter()
-            .map(|name| format!("\"old\".{0} = \"new\".{0}", quote(name)))
-            .collect();
-        let same = same.join(" AND ");
-        let table = match without {
-            None => self.id.sql(),
-            Some(region) => {
-                let conditions = region.conditions(Writes {
-                    quote: &quote,
-                    literal: &literal,
-                });
-                let stays: Vec<String> = conditions
-                    .iter()
-                    .map(|one| format!("({one}) IS NOT TRUE"))
-                    .collect();
-                format!("(SELECT * FROM {} WHERE {})", self.id.sql(), stays.join(" AND "))
-            }
-        };
-        if self.key.is_empty() {
-            let new = match skip {
-                Some(skip) => self.unlike(scratch, schema, &format!("{table} AS \"there\""), skip),
-                None => {
-                    let new: Vec<String> = schema
-                        .fields()
-                        .iter()
-                        .map(|field| self.new_alone(field))
-                        .collect();
-                    format!("SELECT {} FROM {} AS \"new\"", new.join(", "), scratch.table)
-                }
-            };
-            return format!(
-                "SELECT {} FROM {table} AS \"old\" UNION ALL {new}",
-                old.join(", ")
-            );
-        }
-        let is_new = |field: &Field| self.schema.index_of(field.name()).is_ok();
-        let new: Vec<String> = schema
-            .fields()
-            .iter()
-            .map(|field| match is_new(field) {
-                true => format!("{} AS {}", in_type(field), quote(field.name())),
-                false => format!("\"old\".{}", quote(field.name())),
-            })
-            .collect();
-        let last = self.last_of_each(scratch, &self.schema);
-        let join = match schema.fields().iter().all(|field| is_new(field)) {
-            true => String::new(),
-            false => format!(" LEFT JOIN {table} AS \"old\" ON {same}"),
-        };
-        format!(
-            "SELECT {} FROM {table} AS \"old\" LEFT ANTI JOIN ({last}) AS \"new\" ON {same} \
-             UNION ALL SELECT {} FROM ({last}) AS \"new\"{join}",
-            old.join(", "),
-            new.join(", "),
-        )
-    }
-}
-
-/// A value as SQL, of the type of its column.
-fn literal(value: &Literal) -> String {
-    match value {
-        Literal::Date(_) => format!("arrow_cast({}, 'Date32')", value.plain()),
-        Literal::Time { zoned: true, .. } => {
-            format!(
-                "arrow_cast({}, 'Timestamp(Microsecond, Some(\"UTC\"))')",
-                value.plain()
-            )
-        }
-        Literal::Time { zoned: false, .. } => {
-            format!("arrow_cast({}, 'Timestamp(Microsecond, None)')", value.plain())
-        }
-        other => other.plain(),
-    }
-}
-
-/// A new value in the type of its column: else the union would bring both to a common one.
-fn in_type(field: &Field) -> String {
-    let value = format!("\"new\".{}", quote(field.name()));
-    match field.data_type() {
-        DataType::Utf8 => value,
-        other => format!("arrow_cast({value}, '{other}')"),
     }
 }

@@ -52,3 +52,77 @@ fn a_partition_that_no_row_has_is_a_mistake() {
         .fails(1, &["`partition` names `idd`", "they have id"]);
     assert!(api.asked().is_empty());
 }
+
+#[test]
+fn only_rows_that_have_moved_are_asked_for() {
+    for (name, source) in [("sqlite", SQLITE), ("staging", "type: staging\n")] {
+        // Rows that are dated before the last run come late.
+        for windows in ["", ", end_param: until, window: 400d, lookback: 2000d"] {
+            let api = Api::start();
+            let put = |id: u32, shop: u32, day: u32| {
+                let at = Some(format!("2024-01-0{day}T00:00:00Z"));
+                api.change(|world| world.rows.insert(id, Row { shop, at, total: 1 }));
+            };
+            (1..=3).for_each(|shop| put(shop, shop, 1));
+            let project = project(&api, source, START);
+            let asked = |first: &str, second: &str, third: &str| -> Vec<String> {
+                let shops = shops(&format!(
+                    "select 1 as id, {first} as updated_at union all select 2, {second} union all select 3, {third}"
+                ));
+                let text = each(&format!(
+                    "start_param: since, partition: [id], changed_parents: true{windows}"
+                ));
+                project.write("flows/main.yaml", &format!("{shops}{text}"));
+                api.server.forget();
+                assert_eq!(project.run("main").code, 0, "{name}");
+                let mut paths: Vec<String> = api
+                    .server
+                    .asked()
+                    .iter()
+                    .map(|asked| asked.path.clone())
+                    .collect();
+                paths.sort();
+                paths.dedup();
+                paths
+                    .iter()
+                    .map(|path| path.rsplit('/').next().unwrap_or_default().to_string())
+                    .collect()
+            };
+            assert_eq!(asked("1", "1", "null"), ["1", "2", "3"], "{name}");
+            put(4, 2, 2);
+            // One without a cursor may have moved.
+            assert_eq!(asked("1", "2", "null"), ["2", "3"], "{name}");
+            assert_eq!(totals(&project).len(), 4, "{name}");
+            // What is refused is asked for again, though it has not moved since.
+            api.change(|world| world.refuses = Some(1));
+            put(5, 1, 3);
+            assert_eq!(asked("2", "2", "1"), ["1", "3"], "{name}");
+            api.change(|world| world.refuses = None);
+            assert_eq!(asked("2", "2", "1"), ["1"], "{name}");
+            assert_eq!(totals(&project).len(), 5, "{name}");
+            assert!(asked("2", "2", "1").is_empty(), "{name}");
+        }
+    }
+}
+
+#[test]
+fn rows_that_can_move_need_a_cursor() {
+    let api = Api::start();
+    let project = project(&api, SQLITE, START);
+    let text = each("start_param: since, partition: [id], changed_parents: true");
+    project.write("flows/main.yaml", &format!("{}{text}", shops("select 1 as id")));
+    project.sequor(&["run", "main"]).fails(
+        1,
+        &[
+            "looks at the cursor `updated_at` of the for_each's rows",
+            "they have id",
+        ],
+    );
+    project.write(
+        "flows/main.yaml",
+        &flow("start_param: since, changed_parents: true", ""),
+    );
+    project
+        .sequor(&["validate"])
+        .fails(2, &["requests with a `for_each`"]);
+}

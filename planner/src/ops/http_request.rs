@@ -8,6 +8,7 @@ use super::changes::{self, CHANGES, Changes};
 use super::common::{COMMON, FlowAction};
 use super::http_response::{self, RESPONSE, ResponseSpec};
 use super::incremental::{self, Incremental};
+use super::incremental_check;
 use super::method::check_method;
 use super::mock::{MOCK, Mock, read_mock};
 use super::pagination::{self, Pagination, ParameterPlace};
@@ -293,7 +294,7 @@ fn read(keys: &Keys<'_>, d: &mut Diagnostics) -> Option<FlowAction> {
         mock: read_mock(keys, d),
         place: keys.place().clone(),
     };
-    incremental::check(&read, d);
+    incremental_check::check(&read, d);
     changes::check(&read, d);
     Some(FlowAction::HttpRequest(Box::new(read)))
 }

@@ -13,6 +13,7 @@ mod execute;
 mod http_request;
 mod http_response;
 mod incremental;
+mod incremental_check;
 mod method;
 mod migrate_schema;
 mod mock;

@@ -50,15 +50,13 @@ pub async fn start(
         ),
         overlap,
     };
+    // As the query names it, where no table says otherwise.
+    let named = database.fold(&since.cursor);
     if step.run.refreshes {
-        return Ok(at_first(Some(Overlap::delete_all())));
+        return Ok(at_first(Some(all(mode, &named))));
     }
     let Some(columns) = database.columns(target).await? else {
-        // There is nothing that could go.
-        return Ok(at_first(match mode {
-            WriteMode::ReplaceRange => Some(Overlap::delete_all()),
-            _ => None,
-        }));
+        return Ok(at_first(first(mode, &named)));
     };
     let Some(column) = database.naming().find(&columns, &database.fold(&since.cursor)) else {
         let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
@@ -69,10 +67,7 @@ pub async fn start(
     };
     let cursor = Cursor::of(since, column, database.dialect())?;
     let Some(newest) = newest(database, target, column).await? else {
-        return Ok(at_first(match mode {
-            WriteMode::ReplaceRange => Some(Overlap::delete_all()),
-            _ => None,
-        }));
+        return Ok(at_first(first(mode, &column.name)));
     };
     let at = cursor.start(&newest, initial.as_deref(), step)?;
     Ok(Start {
@@ -83,6 +78,27 @@ pub async fn start(
 
 fn window(start: Value) -> Value {
     Value::Map(Arc::new(IndexMap::from([("start".to_string(), start)])))
+}
+
+/// What becomes of a target without rows: those that come have a cursor, where they are told apart by it.
+fn first(mode: &WriteMode, column: &str) -> Option<Overlap> {
+    matches!(mode, WriteMode::Append | WriteMode::ReplaceRange).then(|| all(mode, column))
+}
+
+/// What becomes of a target whose rows all go.
+fn all(mode: &WriteMode, column: &str) -> Overlap {
+    let told_apart = matches!(mode, WriteMode::Append | WriteMode::ReplaceRange);
+    Overlap {
+        delete: Some(Region {
+            column: column.to_string(),
+            parts: vec![Part::default()],
+        }),
+        leave_out: told_apart.then(|| Skip {
+            column: column.to_string(),
+            from: None,
+        }),
+        ..Overlap::default()
+    }
 }
 
 /// What becomes of the rows that the target has from a position on.

@@ -13,15 +13,18 @@ use sha2::{Digest, Sha256};
 use crate::batch::types::arrow_schema;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::load::columns::{ColumnSpec, typed};
-use crate::incremental::{Kind, Known, Ranges, StateRows};
+use crate::incremental::{Kind, Known, Parents, Ranges, StateRows};
 use crate::sources::database::{Database, TableName};
 use crate::sources::overlap::{Literal, Region};
 
 /// The table that holds states.
 pub const STATE_TABLE: &str = "_sequor_state";
 
+/// The column with the cursors that rows of the for_each had themselves, as a JSON list.
+const PARENT: &str = "parent";
+
 /// Its columns. `id` tells rows apart: a digest of all that follows up to `part`; `scope` is one without `part`.
-const COLUMNS: [(&str, &str); 12] = [
+const COLUMNS: [(&str, &str); 13] = [
     ("id", "varchar(64)"),
     ("scope", "varchar(64)"),
     ("project", "text"),
@@ -34,6 +37,7 @@ const COLUMNS: [(&str, &str); 12] = [
     ("generation", "bigint"),
     ("definition", "varchar(64)"),
     ("updated_at", "text"),
+    (PARENT, "text"),
 ];
 
 /// Whose state it is.
@@ -52,6 +56,9 @@ pub struct TableState {
     owner: Owner,
     /// What is covered, by part.
     pub known: Known,
+    pub parents: Parents,
+    /// Whether its table lacks a column.
+    is_older: bool,
     /// How often it was committed, where the rows' own commits count that.
     generation: i64,
     /// The definitions that rows of it were written by.
@@ -76,15 +83,19 @@ impl TableState {
             target,
             owner,
             known: HashMap::new(),
+            parents: HashMap::new(),
+            is_older: false,
             generation: 0,
             definitions: Vec::new(),
             stale: false,
         };
         let database = state.database.clone();
         let table = state.table();
-        if database.columns(&table).await?.is_none() {
+        let Some(there) = database.columns(&table).await? else {
             return Ok(state);
-        }
+        };
+        let parent = database.fold(PARENT);
+        state.is_older = !there.iter().any(|column| column.name == parent);
         let scope = state.scope();
         let bound = database.bound(&state.target, &scope).await?;
         // Of a table that is gone, or was made anew since, nothing is known.
@@ -94,7 +105,14 @@ impl TableState {
         }
         state.generation = bound.flatten().unwrap_or(0);
         let name = |name: &str| database.quote(&database.fold(name));
-        let wanted = ["part", "covered", "before", "generation", "definition"].map(name);
+        let parent = match state.is_older {
+            true => format!("NULL AS {}", name(PARENT)),
+            false => name(PARENT),
+        };
+        let mut wanted = ["part", "covered", "before", "generation", "definition"]
+            .map(name)
+            .to_vec();
+        wanted.push(parent);
         let sql = format!(
             "SELECT {} FROM {} WHERE {} = '{scope}'",
             wanted.join(", "),
@@ -106,6 +124,7 @@ impl TableState {
             let batch = batch?;
             let text = |at: usize| -> Result<ArrayRef> { Ok(cast(batch.column(at), &DataType::Utf8)?) };
             let (parts, covered, before, definitions) = (text(0)?, text(1)?, text(2)?, text(4)?);
+            let parents = text(5)?;
             let generations = cast(batch.column(3), &DataType::Int64)?;
             let generations = generations.as_primitive::<Int64Type>();
             for row in 0..batch.num_rows() {
@@ -126,6 +145,10 @@ impl TableState {
                     Error::new(ErrorKind::Data, message)
                         .help("sequor state reset forgets it: all is asked for again")
                 })?;
+                if (bound.is_none() || ahead <= 0) && parents.is_valid(row) {
+                    let list = serde_json::from_str(&value(&parents)).unwrap_or_default();
+                    state.parents.insert(value(&parts), list);
+                }
                 state.known.insert(value(&parts), ranges);
                 let definition = value(&definitions);
                 if !state.definitions.contains(&definition) {
@@ -157,6 +180,7 @@ impl TableState {
     /// Takes nothing for covered: the next commit says so.
     pub fn begin_anew(&mut self) {
         self.known.clear();
+        self.parents.clear();
         self.definitions.clear();
     }
 
@@ -169,11 +193,16 @@ impl TableState {
         }
     }
 
-    /// Forgets what does not count any more, before another table of that name is there.
+    /// Makes ready for what is to be written: forgets what does not count any more, before another table of that name is there.
     ///
     /// # Errors
     /// The database's.
-    pub async fn forget_stale(&mut self) -> Result<()> {
+    pub async fn prepare(&mut self) -> Result<()> {
+        if self.is_older {
+            let added = typed(&*self.database, &[ColumnSpec::new(PARENT, "text")])?;
+            self.database.alter(&self.table(), &added, &[]).await?;
+            self.is_older = false;
+        }
         if self.stale {
             self.forget(None).await?;
             self.stale = false;
@@ -224,8 +253,13 @@ impl TableState {
     ///
     /// # Errors
     /// As typing its columns.
-    pub fn rows(&self, covered: &Known, definition: &str, now: &str) -> Result<StateRows> {
-        self.rows_of(self.generation + 1, covered, (definition, now))
+    pub fn rows(
+        &self,
+        (covered, parents): (&Known, &Parents),
+        definition: &str,
+        now: &str,
+    ) -> Result<StateRows> {
+        self.rows_of(self.generation + 1, (covered, parents), (definition, now))
     }
 
     /// Writes what is covered, instead of what is kept of the same parts.
@@ -241,8 +275,8 @@ impl TableState {
             return Err(Error::new(ErrorKind::NoTable, message)
                 .help("run the flow first, or make the table with the rows that it is to have"));
         }
-        self.forget_stale().await?;
-        let rows = self.rows_of(self.generation, &covered, (definition, now))?;
+        self.prepare().await?;
+        let rows = self.rows_of(self.generation, (&covered, &self.parents), (definition, now))?;
         let mode = WriteMode::Upsert(rows.key);
         let mut load = self.database.begin_load(&rows.table, &rows.columns, mode).await?;
         match load.write(rows.rows).await {
@@ -259,7 +293,7 @@ impl TableState {
     fn rows_of(
         &self,
         generation: i64,
-        covered: &Known,
+        (covered, parents): (&Known, &Parents),
         (definition, now): (&str, &str),
     ) -> Result<StateRows> {
         let specs: Vec<ColumnSpec> = COLUMNS
@@ -289,6 +323,14 @@ impl TableState {
             Arc::new(Int64Array::from(vec![generation; parts.len()])),
             texts(&|_, _| definition.to_string()),
             texts(&|_, _| now.to_string()),
+            texts(&|part, _| {
+                // A row of which not all came keeps what it had.
+                let known = parents.get(part).or(self.parents.get(part));
+                known.map_or_else(
+                    || "[]".to_string(),
+                    |known| serde_json::Value::from_iter(known.iter().cloned()).to_string(),
+                )
+            }),
         ];
         Ok(StateRows {
             table: self.table(),
@@ -302,7 +344,8 @@ impl TableState {
     }
 
     /// Notes that what is covered was committed.
-    pub fn committed(&mut self, covered: Known) {
+    pub fn committed(&mut self, covered: Known, parents: Parents) {
+        self.parents.extend(parents);
         self.generation += 1;
         self.known.extend(covered);
     }

@@ -13,7 +13,9 @@ use crate::batch::column::Column;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::context::StepContext;
 use crate::exec::load::table::table_name;
-use crate::incremental::{KeepsState, Kind, Known, Ranges, Round, Settings, StateRows, Tracker, overlap};
+use crate::incremental::{
+    KeepsState, Kind, Known, Parents, Ranges, Round, Settings, StateRows, Tracker, overlap,
+};
 use crate::sources::overlap::Overlap;
 use crate::world::World;
 
@@ -25,6 +27,8 @@ pub struct Sync {
     states: Mutex<Vec<TableState>>,
     /// What was covered by all of them when the step began, or was renewed.
     known: Mutex<Arc<Known>>,
+    /// The cursors that rows had themselves then.
+    parents: Arc<Parents>,
     /// Whether what the tables have is still to go.
     anew: AtomicBool,
     /// The table that has the cursor, and the cursor's column.
@@ -73,7 +77,7 @@ impl Sync {
             let state = TableState::read(database, name, owner.clone(), kind).await;
             let mut state = state.map_err(|e| e.at(&given.place))?;
             if is_run {
-                state.forget_stale().await?;
+                state.prepare().await?;
             }
             if step.run.refreshes {
                 state.begin_anew();
@@ -102,6 +106,13 @@ impl Sync {
             settings,
             kind,
             known: Mutex::new(Arc::new(known_by_all(&states))),
+            // Where tables differ, the ranges that they cover do, too.
+            parents: Arc::new(
+                states
+                    .first()
+                    .map(|state| state.parents.clone())
+                    .unwrap_or_default(),
+            ),
             anew: AtomicBool::new(step.run.refreshes),
             states: Mutex::new(states),
             lead: (at, column.to_string()),
@@ -123,7 +134,12 @@ impl Sync {
     pub fn round(self: Arc<Sync>, number: usize) -> Keeps {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let anew = self.anew.load(Ordering::Relaxed);
-        let round = Round::new(self.settings.clone(), self.kind, &known, (number, anew));
+        let round = Round::new(
+            self.settings.clone(),
+            self.kind,
+            (&known, &self.parents),
+            (number, anew),
+        );
         Keeps {
             round: Arc::new(round),
             sync: self,
@@ -165,7 +181,7 @@ impl KeepsState for Keeps {
             return Ok(None);
         }
         let now = self.sync.settings.now.format("%Y-%m-%dT%H:%M:%SZ").to_string();
-        let rows = state.rows(&covered, &self.sync.definition, &now)?;
+        let rows = state.rows((&covered, &self.round.parents()), &self.sync.definition, &now)?;
         Ok(Some(match anew {
             true => state.without_others(rows),
             false => rows,
@@ -176,7 +192,7 @@ impl KeepsState for Keeps {
         if let Some(state) = self.sync.states().get_mut(table) {
             let covered = self.round.covered(&state.known);
             if !covered.is_empty() || self.round.begins_anew() {
-                state.committed(covered);
+                state.committed(covered, self.round.parents());
             }
             self.sync.anew.store(false, Ordering::Relaxed);
         }

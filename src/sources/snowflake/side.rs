@@ -68,6 +68,7 @@ impl<'a> SnowflakeSide<'a> {
             if placing.delete().is_none() || !block_on(self.target_exists())? {
                 return block_on(land(self, placing));
             }
+            self.merges = Merges::InTransaction;
             block_on(self.run("BEGIN"))?;
             match block_on(land(self, placing)) {
                 Ok(()) => block_on(self.run("COMMIT")).map(|_| ()),
