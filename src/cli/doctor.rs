@@ -10,7 +10,7 @@ use crate::report;
 
 /// Checks the project and all that it needs.
 pub fn doctor(context: &Context, format: RunFormat) -> Result<Exit> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = super::runtime::runtime()?;
     let mut failed = false;
     let mut told = |check: crate::event::Check| {
         failed |= check.status == CheckStatus::Failed;

@@ -15,6 +15,7 @@ mod retry;
 mod run;
 mod run_args;
 mod runs;
+mod runtime;
 mod schema;
 mod show;
 mod state;

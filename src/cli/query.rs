@@ -14,7 +14,7 @@ const MAX_ROWS: usize = 10_000;
 /// Runs a query and prints its rows.
 pub fn query(context: &Context, args: &args::Query) -> Result<Exit> {
     let project = context.project()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = super::runtime::runtime()?;
     runtime.block_on(async {
         let loaded = match project.ready(Default::default()).await {
             Ok(loaded) => loaded,

@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind, Exit, Result};
 
 /// Sends rows again that a run rejected.
 pub fn retry(context: &Context, args: &args::Retry) -> Result<Exit> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = super::runtime::runtime()?;
     runtime.block_on(async {
         let (_, store) = state::open(context).await?;
         let record = store.run(Some(&args.run)).await?;

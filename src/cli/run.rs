@@ -20,7 +20,7 @@ use crate::report::{SourceText, Style, show};
 
 /// Runs a flow.
 pub fn run(context: &Context, args: &args::Run) -> Result<Exit> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = super::runtime::runtime()?;
     let exit = runtime.block_on(async {
         let Some((compiled, resumed)) = compiled(context, args).await? else {
             return Ok(Exit::Wrong);

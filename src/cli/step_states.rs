@@ -9,7 +9,7 @@ use crate::report::{Table, count, err, grouped, out};
 
 /// Shows how far the incremental steps of a flow got, or forgets it.
 pub fn state(context: &Context, command: &StateCommand) -> Result<Exit> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = super::runtime::runtime()?;
     let (StateCommand::List { flow, .. }
     | StateCommand::Show { flow, .. }
     | StateCommand::Set { flow, .. }

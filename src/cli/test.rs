@@ -19,7 +19,7 @@ use crate::testing::{self, Suite, TestOptions, Tested};
 
 /// Runs tests, or makes one.
 pub fn test(context: &Context, args: &Test) -> Result<Exit> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = super::runtime::runtime()?;
     let exit = match &args.command {
         Some(TestCommand::New(new)) => runtime.block_on(test_new::make(context, new)),
         None if args.watch => watch(context, args, &runtime),

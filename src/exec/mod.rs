@@ -3,6 +3,7 @@
 
 mod api;
 mod apis;
+mod boxed;
 mod changes;
 mod conditions;
 mod context;

@@ -15,6 +15,7 @@ pub mod location;
 pub mod mysql;
 mod names;
 pub mod naming;
+mod nodelay;
 pub mod overlap;
 pub mod postgres;
 mod reading;

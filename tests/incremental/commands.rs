@@ -28,6 +28,90 @@ fn what_is_kept_is_shown_and_forgotten() {
 }
 
 #[test]
+fn what_is_covered_is_told() {
+    for (name, source) in [("sqlite", SQLITE), ("staging", "type: staging\n")] {
+        let api = Api::start();
+        (1..=5).for_each(|day| api.put(day, &format!("2024-01-0{day}T00:00:00Z"), 1));
+        let project = project(&api, source, START);
+        let state = |words: &[&str]| project.sequor(&[&["state"], words].concat());
+        // Of a table that is not there nothing is covered.
+        state(&["set", "main", "orders", "--until", "2024-01-03"]).fails(1, &["there is no table `orders`"]);
+        // Its rows come from another tool.
+        let table = "create table orders as select 1 as id, cast('2024-01-01' as timestamp) as updated_at, 1 as total";
+        let table = match name {
+            "sqlite" => "create table orders (id bigint, updated_at timestamptz, total bigint)",
+            _ => table,
+        };
+        project.write(
+            "flows/table.yaml",
+            &format!("- {{op: execute, source: wh, statement: \"{table}\"}}\n"),
+        );
+        assert_eq!(project.run("table").code, 0, "{name}");
+        let set = state(&["set", "main", "orders", "--until", "2024-01-03"]);
+        assert_eq!(set.code, 0, "{name}: {}", set.stderr);
+        let shown = state(&["show", "main", "orders", "--format", "json"]);
+        assert!(
+            shown
+                .stdout
+                .contains(r#""covered":[[null,"2024-01-03T00:00:00Z"]]"#),
+            "{name}: {}",
+            shown.stdout
+        );
+        let plan = project.sequor(&["plan", "main", "--estimate"]);
+        assert!(
+            plan.stdout
+                .contains("estimate: asks from 2024-01-03T00:00:00Z on"),
+            "{name}: {}",
+            plan.stdout
+        );
+        assert_eq!(project.run("main").code, 0, "{name}");
+        assert_eq!(api.asked(), ["2024-01-03T00:00:00Z.."], "{name}");
+        state(&["set", "main", "orders", "--until", "soon"])
+            .fails(2, &["the cursor `updated_at` holds times"]);
+        state(&[
+            "set",
+            "main",
+            "orders",
+            "--until",
+            "2024-01-03",
+            "--from",
+            "2024-02-01",
+        ])
+        .fails(2, &["lies behind"]);
+        state(&[
+            "set",
+            "main",
+            "orders",
+            "--until",
+            "2024-01-03",
+            "--partition",
+            "1",
+        ])
+        .fails(2, &["the step has no for_each"]);
+        state(&["show", "main", "order"]).fails(2, &["no step `order` that keeps a state"]);
+    }
+}
+
+#[test]
+fn a_plan_tells_that_the_request_is_another() {
+    let api = Api::start();
+    api.put(1, "2024-01-05T00:00:00Z", 1);
+    let project = project(&api, SQLITE, START);
+    assert_eq!(project.run("main").code, 0);
+    project.replace("flows/main.yaml", "url: /orders", "url: /orders/0/all");
+    let plan = project.sequor(&["plan", "main", "--estimate"]);
+    assert!(
+        plan.stdout
+            .contains("its request is another one than that by which its tables were filled"),
+        "{}",
+        plan.stdout
+    );
+    assert_eq!(project.sequor(&["run", "main", "--full-refresh"]).code, 0);
+    let plan = project.sequor(&["plan", "main", "--estimate"]);
+    assert!(!plan.stdout.contains("another one"), "{}", plan.stdout);
+}
+
+#[test]
 fn mistakes_are_told_before_anything_is_asked() {
     let api = Api::start();
     let project = project(&api, SQLITE, START);

@@ -11,7 +11,7 @@ pub use text::text;
 use std::collections::BTreeSet;
 
 use crate::ops::OnError;
-use crate::plan::{Action, AsksFor, FanOut, Step};
+use crate::plan::{Action, AsksFor, FanOut, Plan, Step};
 use crate::syntax::Concurrency;
 
 /// What a step does, in one line.
@@ -84,7 +84,7 @@ fn columns(used: &BTreeSet<String>) -> String {
 }
 
 /// Lines about where and how a step runs.
-fn notes(step: &Step) -> Vec<String> {
+fn notes(plan: &Plan, step: &Step) -> Vec<String> {
     let mut notes = Vec::new();
     match &step.action {
         Action::Http(http) => {
@@ -102,6 +102,17 @@ fn notes(step: &Step) -> Vec<String> {
             notes.extend(http.row_columns.as_ref().map(columns));
             if let (Some(incremental), Some(asks)) = (&http.request.request.incremental, &http.asks) {
                 notes.push(incremental.in_words());
+                let mut tables = http.request.response.tables.iter();
+                let is_adbc = |name: &str| {
+                    let known = plan.sources.iter().find(|source| source.name == name);
+                    known.is_some_and(|source| source.kind == "adbc")
+                };
+                if tables.any(|table| is_adbc(&table.target.source)) {
+                    notes.push(
+                        "rows are there at least once: exactly once, where the driver has transactions"
+                            .into(),
+                    );
+                }
                 if !asks.start {
                     notes.push("everything is fetched, only new rows are kept".into());
                 }

@@ -19,7 +19,7 @@ pub fn text(plan: &Plan) -> String {
         let _ = writeln!(out, "Sources: {}", sources.join(", "));
     }
     python(plan, &mut out);
-    region(&plan.root, 0, &mut out);
+    region(plan, &plan.root, 0, &mut out);
     let (steps, outside) = count(&plan.root);
     let _ = write!(
         out,
@@ -90,7 +90,7 @@ fn inner(step: &Step) -> Vec<(String, &Region)> {
         .collect()
 }
 
-fn region(region: &Region, depth: usize, out: &mut String) {
+fn region(plan: &Plan, region: &Region, depth: usize, out: &mut String) {
     let pad = "  ".repeat(depth);
     for (number, stage) in region.stages.iter().enumerate() {
         let together = if stage.len() > 1 { ", at the same time" } else { "" };
@@ -109,7 +109,7 @@ fn region(region: &Region, depth: usize, out: &mut String) {
                 step.id, step.op, step.place
             );
             let _ = writeln!(out, "{pad}      {}", summary(step));
-            for note in notes(step) {
+            for note in notes(plan, step) {
                 let _ = writeln!(out, "{pad}      {note}");
             }
             list("reads:", &step.reads, &pad, out);
@@ -124,7 +124,7 @@ fn region(region: &Region, depth: usize, out: &mut String) {
                     out.push_str(" nothing");
                 }
                 out.push('\n');
-                self::region(inner, depth + 4, out);
+                self::region(plan, inner, depth + 4, out);
             }
         }
     }

@@ -54,7 +54,7 @@ impl AsksFor {
                 "" => String::new(),
                 partition => format!("{partition}: "),
             };
-            lines.push(format!("estimate: asks for {of}from {from} {to}"));
+            lines.push(format!("estimate: asks {of}from {from} {to}"));
         }
         if self.count > self.ranges.len() as u64 {
             lines.push(format!("estimate: {} ranges in all", self.count));

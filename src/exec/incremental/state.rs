@@ -10,12 +10,14 @@ use futures::StreamExt;
 use sequor_planner::ops::WriteMode;
 use sha2::{Digest, Sha256};
 
+use crate::batch::column::Column;
 use crate::batch::types::arrow_schema;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::load::columns::{ColumnSpec, typed};
 use crate::incremental::{Kind, Known, Parents, Ranges, StateRows};
 use crate::sources::database::{Database, TableName};
 use crate::sources::overlap::{Literal, Region};
+use crate::sources::transaction::{Finish, LoadTransaction};
 
 /// The table that holds states.
 pub const STATE_TABLE: &str = "_sequor_state";
@@ -259,43 +261,7 @@ impl TableState {
         definition: &str,
         now: &str,
     ) -> Result<StateRows> {
-        self.rows_of(self.generation + 1, (covered, parents), (definition, now))
-    }
-
-    /// Writes what is covered, instead of what is kept of the same parts.
-    ///
-    /// # Errors
-    /// A table that is not there, and so has no state; the database's.
-    pub async fn set(&mut self, covered: Known, definition: &str, now: &str) -> Result<()> {
-        if self.database.columns(&self.target).await?.is_none() {
-            let message = format!(
-                "there is no table `{}`, and so nothing is covered in it",
-                self.target
-            );
-            return Err(Error::new(ErrorKind::NoTable, message)
-                .help("run the flow first, or make the table with the rows that it is to have"));
-        }
-        self.prepare().await?;
-        let rows = self.rows_of(self.generation, (&covered, &self.parents), (definition, now))?;
-        let mode = WriteMode::Upsert(rows.key);
-        let mut load = self.database.begin_load(&rows.table, &rows.columns, mode).await?;
-        match load.write(rows.rows).await {
-            Ok(()) => load.commit().await.map(|_| ())?,
-            Err(error) => {
-                load.abort().await;
-                return Err(error);
-            }
-        }
-        self.known.extend(covered);
-        Ok(())
-    }
-
-    fn rows_of(
-        &self,
-        generation: i64,
-        (covered, parents): (&Known, &Parents),
-        (definition, now): (&str, &str),
-    ) -> Result<StateRows> {
+        let generation = self.generation + 1;
         let specs: Vec<ColumnSpec> = COLUMNS
             .iter()
             .map(|(name, sql)| ColumnSpec::new(*name, *sql))
@@ -343,12 +309,54 @@ impl TableState {
         })
     }
 
+    /// Writes what is covered, instead of what is kept of the same parts.
+    ///
+    /// # Errors
+    /// A table that is not there, and so has no state; the database's.
+    pub async fn set(&mut self, covered: Known, definition: &str, now: &str) -> Result<()> {
+        let Some(there) = self.database.columns(&self.target).await? else {
+            let message = format!(
+                "there is no table `{}`, and so nothing is covered in it",
+                self.target
+            );
+            return Err(Error::new(ErrorKind::NoTable, message)
+                .help("run the flow first, or make the table with the rows that it is to have"));
+        };
+        self.prepare().await?;
+        let rows = self.rows((&covered, &self.parents), definition, now)?;
+        let mut loads = self.database.begin_loads().await?;
+        match write_state(&mut *loads, (&self.target, &there), rows).await {
+            Ok(()) => loads.commit(&Finish::default()).await.map(|_| ())?,
+            Err(error) => {
+                loads.abort().await;
+                return Err(error);
+            }
+        }
+        self.committed(covered, Parents::new());
+        Ok(())
+    }
+
     /// Notes that what is covered was committed.
     pub fn committed(&mut self, covered: Known, parents: Parents) {
         self.parents.extend(parents);
         self.generation += 1;
         self.known.extend(covered);
     }
+}
+
+/// Writes the state of a table, to which no rows are added.
+async fn write_state(
+    loads: &mut dyn LoadTransaction,
+    (target, there): (&TableName, &[Column]),
+    state: StateRows,
+) -> Result<()> {
+    let first = there.get(..1).unwrap_or_default();
+    let table = loads.add(target, first, WriteMode::Append).await?;
+    let place = loads
+        .add(&state.table, &state.columns, WriteMode::Upsert(state.key))
+        .await?;
+    loads.bind(table, &state.scope, state.generation);
+    loads.write(place, state.rows).await
 }
 
 /// What the positions of a state look like.

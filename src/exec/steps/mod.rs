@@ -20,6 +20,7 @@ use sequor_planner::ops::Plain;
 use sequor_planner::plan::Action;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::exec::boxed::boxed;
 use crate::exec::context::StepContext;
 use crate::exec::run::Operations;
 
@@ -35,9 +36,9 @@ impl Operations for All {
 async fn perform(context: StepContext) -> Result<()> {
     let step = context.step.clone();
     match &step.action {
-        Action::Http(http) => http_request::run(&context, http, None).await,
+        Action::Http(http) => boxed(|| http_request::run(&context, http, None)).await,
         Action::Plain(plain) => match &**plain {
-            Plain::Transform(transform) => transform::run(&context, transform).await,
+            Plain::Transform(transform) => boxed(|| transform::run(&context, transform)).await,
             Plain::Execute(execute) => execute::run(&context, execute).await,
             Plain::SetVariable(set) => set_variable::run(&context, &set.set).await,
             Plain::Print(print) => print::run(&context, &print.message).await,

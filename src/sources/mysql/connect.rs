@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::database::MySql;
 use crate::sources::database::Database;
+use crate::sources::nodelay::send_at_once;
 use crate::sources::settings::Settings;
 use sequor_planner::syntax::MySqlSource;
 use std::time::Duration;
@@ -80,9 +81,14 @@ pub async fn connect(options: MySqlConnectOptions) -> Result<(MySqlPool, MySqlCo
         Some(collation) => options.collation(collation),
         None => options,
     };
+    let port = options.get_port();
     let pool = MySqlPoolOptions::new()
         .max_connections(MAX_CONNECTIONS)
         .acquire_timeout(TIMEOUT)
+        .after_connect(move |_, _| {
+            send_at_once(port);
+            Box::pin(std::future::ready(Ok(())))
+        })
         .connect_lazy_with(options.clone());
     Ok((pool, options))
 }

@@ -27,6 +27,7 @@ use crate::sources::database::{Database, Rows, Session, TableName};
 use crate::sources::key::upsert_key;
 use crate::sources::landing::{Placing, SameKeys};
 use crate::sources::naming::Naming;
+use crate::sources::nodelay::send_at_once;
 use crate::sources::overlap::Overlap;
 use crate::sources::reading::one;
 use crate::sources::transaction::LoadTransaction;
@@ -58,9 +59,11 @@ impl MySql {
     /// A connection of its own. It keeps the statements of its load.
     async fn own_connection(&self) -> Result<MySqlConnection> {
         let options = self.options.clone().statement_cache_capacity(8);
-        MySqlConnection::connect_with(&options)
+        let connection = MySqlConnection::connect_with(&options)
             .await
-            .map_err(|e| explain(&e))
+            .map_err(|e| explain(&e))?;
+        send_at_once(options.get_port());
+        Ok(connection)
     }
 
     /// The columns of a table that hold JSON: MariaDB gives them as text.

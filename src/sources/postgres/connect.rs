@@ -15,6 +15,7 @@ use super::error::explain;
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
 use crate::sources::failure::unanswered;
+use crate::sources::nodelay::send_at_once;
 
 /// Connections at most: steps and lookups at the same time; loads have their own.
 const MAX_CONNECTIONS: u32 = 8;
@@ -75,10 +76,12 @@ pub async fn connect(options: &PgConnectOptions) -> Result<PgPool> {
             return Err(unanswered().context(server(options)));
         }
     }
+    let port = options.get_port();
     Ok(PgPoolOptions::new()
         .max_connections(MAX_CONNECTIONS)
         .acquire_timeout(TIMEOUT)
-        .after_connect(|connection, _| {
+        .after_connect(move |connection, _| {
+            send_at_once(port);
             Box::pin(async move {
                 stop_when_gone(connection).await;
                 own_settings(connection).await;
@@ -93,6 +96,7 @@ pub async fn own(options: &PgConnectOptions) -> Result<PgConnection> {
     let mut connection = PgConnection::connect_with(options)
         .await
         .map_err(|e| explain(&e))?;
+    send_at_once(options.get_port());
     stop_when_gone(&mut connection).await;
     own_settings(&mut connection).await;
     Ok(connection)

@@ -6,6 +6,7 @@ use sequor_planner::plan::HttpStep;
 
 use super::once;
 use crate::error::Result;
+use crate::exec::boxed::boxed;
 use crate::exec::changes::{Changed, Pass};
 use crate::exec::context::StepContext;
 
@@ -30,7 +31,7 @@ pub async fn run(changed: &Changed<'_>, step: &StepContext, http: &HttpStep) -> 
 /// Sends rows, and notes which were whatever happens to the others.
 async fn send(step: &StepContext, http: &HttpStep, pass: Pass) -> Result<Arc<Pass>> {
     let pass = Arc::new(pass);
-    let sent = once(step, http, None, (None, Some(pass.clone()))).await;
+    let sent = boxed(|| once(step, http, None, (None, Some(pass.clone())))).await;
     let noted = pass.flush().await;
     sent?;
     noted?;

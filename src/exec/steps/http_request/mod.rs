@@ -12,6 +12,7 @@ use sequor_planner::ops::{OnError, VariableScope};
 use sequor_planner::plan::{FanOut, HttpStep};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::exec::boxed::boxed;
 use crate::exec::changes::{Changed, Pass};
 use crate::exec::context::StepContext;
 use crate::exec::incremental::{Keeps, Sync};
@@ -28,16 +29,16 @@ pub async fn run(step: &StepContext, http: &HttpStep, records: Option<Vec<Row>>)
     if records.is_none()
         && let Some(changed) = Changed::begin(step, http).await?
     {
-        return changed::run(&changed, step, http).await;
+        return boxed(|| changed::run(&changed, step, http)).await;
     }
     let Some(sync) = Sync::begin(step, http, true).await? else {
-        return once(step, http, records, (None, None)).await;
+        return boxed(|| once(step, http, records, (None, None))).await;
     };
     // Each window is a load of its own.
     let mut number = 0;
     loop {
         let keeps = Arc::new(sync.clone().round(number));
-        once(step, http, records.clone(), (Some(keeps.clone()), None)).await?;
+        boxed(|| once(step, http, records.clone(), (Some(keeps.clone()), None))).await?;
         if number == 0 && http.request.for_each.is_none() && keeps.round.asks_nothing() {
             let why = "what is asked for would end before it starts";
             step.warn(format!("{}: nothing was asked for: {why}", step.id()))
@@ -68,11 +69,11 @@ async fn once(
         scope,
         own,
         init,
-    } = begin(step, http, Destination::Tables, records, of).await?;
+    } = boxed(|| begin(step, http, Destination::Tables, records, of)).await?;
     let asked = match &http.fan_out {
-        FanOut::Single => fan_out::single(&context, &scope, &own).await,
+        FanOut::Single => boxed(|| fan_out::single(&context, &scope, &own)).await,
         FanOut::Concurrent { .. } | FanOut::Sequential { .. } => {
-            fan_out::run(&context, &scope, &own, &init).await
+            boxed(|| fan_out::run(&context, &scope, &own, &init)).await
         }
     };
     let asked = match asked {
@@ -80,7 +81,7 @@ async fn once(
         failed => failed,
     };
     if let Err(error) = asked {
-        keep_what_came(step, context, &error).await?;
+        boxed(|| keep_what_came(step, context, &error)).await?;
         return Err(error);
     }
     if let Some(checkpoint) = &context.checkpoint {
@@ -119,7 +120,7 @@ async fn once(
             }
             context.sink.commit_apart().await?;
         }
-        None => context.sink.commit().await?,
+        None => boxed(|| context.sink.commit()).await?,
     }
     if let Some(rejects) = &rejects {
         step.run.reject_tables.note(rejects, &step.run.journal);
