@@ -121,6 +121,9 @@ async fn run_compiled(
         crate::report::err(format!("note: {notice}"));
     }
     let exit = tell(context, compiled, session, style, source, args.grace).await;
+    if !args.dry_run && !matches!(exit, Ok(Exit::Done)) {
+        step_options::remind(args);
+    }
     if let Some(dry_run) = dry_run {
         let report = dry_run.report().await;
         dry_run.close().await;

@@ -1,5 +1,6 @@
 //! Options of a run that are for some kinds of steps.
 
+use sequor_planner::effects::Resource;
 use sequor_planner::ops::Plain;
 use sequor_planner::plan::{Action, Plan};
 
@@ -46,6 +47,9 @@ pub fn check(args: &args::Run, plan: &Plan) -> Result<()> {
         let help = "a request is incremental by `request.incremental`, a transform by `incremental`";
         refused(&options, "incremental steps", help)?;
     }
+    if args.full_refresh {
+        refuse_shared(plan)?;
+    }
     if !changes {
         let options = [("--full", args.full), ("--resend", args.resend)];
         let help = "a step sends only changes by `for_each.changes`";
@@ -56,6 +60,55 @@ pub fn check(args: &args::Run, plan: &Plan) -> Result<()> {
         return Err(Error::new(ErrorKind::Project, message));
     }
     Ok(())
+}
+
+/// Refuses to begin anew with a table that several steps fill: each would take the rows of the others for old ones.
+fn refuse_shared(plan: &Plan) -> Result<()> {
+    let mut filled: Vec<(&Resource, &str)> = Vec::new();
+    let mut shared = None;
+    plan.root.each(&mut |step| {
+        let fills = match &step.action {
+            Action::Http(_) => true,
+            Action::Plain(plain) => matches!(**plain, Plain::Transform(_)),
+            _ => false,
+        };
+        let tables = step
+            .writes
+            .iter()
+            .filter(|table| fills && matches!(table, Resource::Table { .. }));
+        for table in tables {
+            match filled.iter().find(|(known, _)| *known == table) {
+                Some((_, by)) => shared = Some((table, *by, step.id.as_str())),
+                None => filled.push((table, &step.id)),
+            }
+        }
+    });
+    let Some((table, a, b)) = shared else {
+        return Ok(());
+    };
+    let message = format!(
+        "--full-refresh: {table} is filled by step {a} and by step {b}, and each would delete what the other has written"
+    );
+    Err(Error::new(ErrorKind::Project, message).help(format!(
+        "empty the table, forget what is covered by `sequor state reset {0}`, and then: sequor run {0}",
+        plan.flow
+    )))
+}
+
+/// Says how a run that failed is gone on with: its options are not kept.
+pub fn remind(args: &args::Run) {
+    let given = [
+        args.full_refresh.then(|| "--full-refresh".to_string()),
+        args.from.as_ref().map(|from| format!("--from {from}")),
+        args.until.as_ref().map(|until| format!("--until {until}")),
+    ];
+    let given: Vec<String> = given.into_iter().flatten().collect();
+    if !given.is_empty() {
+        crate::report::err(format!(
+            "with {}, as this one: without it a run asks for what is new",
+            given.join(" ")
+        ));
+    }
 }
 
 /// Returns the range that incremental steps ask for.

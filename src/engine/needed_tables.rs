@@ -120,8 +120,13 @@ fn in_order(plan: &Plan) -> Vec<Access<'_>> {
             let is_execute =
                 matches!(&step.action, Action::Plain(plain) if matches!(**plain, Plain::Execute(_)));
             // What is new, or has changed, is told whether the table is there or not.
-            let asks =
-                matches!(&step.action, Action::Http(http) if http.asks.is_some() || http.synced.is_some());
+            let asks = match &step.action {
+                Action::Http(http) => http.asks.is_some() || http.synced.is_some(),
+                Action::Plain(plain) => {
+                    matches!(&**plain, Plain::Transform(transform) if transform.incremental.is_some())
+                }
+                _ => false,
+            };
             if !is_execute {
                 let reads = step.reads.iter();
                 all.extend(

@@ -253,7 +253,8 @@ fn no_state(compiled: &Compiled, wanted: Option<&str>) -> Error {
 
 /// Tells whether a partition is meant by a text: as JSON has it, or as people write it.
 pub fn is_partition(partition: &str, text: &str) -> bool {
-    partition == text || partition == serde_json::Value::from(text).to_string()
+    let json = serde_json::Value::from(text).to_string();
+    partition == text || partition == json
 }
 
 pub(super) async fn state(

@@ -46,8 +46,8 @@ pub fn overlap(round: &Round, cursor: &str, columns: &[Column]) -> Result<Option
             Error::new(ErrorKind::Project, message).help("declare the column with a type like timestamptz")
         })
     };
-    let mut parts = Vec::new();
-    for came in came.iter().filter(|came| came.complete) {
+    let (mut parts, mut refused) = (Vec::new(), Vec::new());
+    for came in &came {
         let of = came.of.iter().map(|(name, value)| match find(columns, name) {
             Some(column) => Ok((column.name.clone(), value_of(value, column))),
             None => Err(Error::new(
@@ -57,8 +57,17 @@ pub fn overlap(round: &Round, cursor: &str, columns: &[Column]) -> Result<Option
                 ),
             )),
         });
+        let of: Vec<_> = of.collect::<Result<_>>()?;
+        if !came.complete {
+            // Some of it may have come: it stays as it was, and all of it comes again.
+            refused.extend((!of.is_empty()).then(|| Part {
+                of,
+                ..Part::default()
+            }));
+            continue;
+        }
         parts.push(Part {
-            of: of.collect::<Result<_>>()?,
+            of,
             from: came.from.as_ref().map(at).transpose()?,
             to: match &came.to {
                 None => None,
@@ -70,15 +79,20 @@ pub fn overlap(round: &Round, cursor: &str, columns: &[Column]) -> Result<Option
             },
         });
     }
-    // Some of what is missing may have come: it comes again, and is not deleted first.
-    let incomplete = came.iter().any(|came| !came.complete);
+    // Where nothing tells whose rows they are, those that have come are added besides: they come again.
+    let incomplete = came.iter().any(|came| !came.complete && came.of.is_empty());
+    let column_name = || column.name.clone();
     Ok(Some(Overlap {
         delete: Some(Region {
-            column: column.name.clone(),
+            column: column_name(),
             parts,
         }),
         skip: incomplete.then(|| skip(&came)),
         leave_out: None,
+        refuse: (!refused.is_empty()).then(|| Region {
+            column: column_name(),
+            parts: refused,
+        }),
     }))
 }
 

@@ -294,18 +294,6 @@ impl<'a> Positions<'a> {
         }
     }
 
-    /// The smallest and the largest between two rows.
-    pub fn ends(&self, from: usize, to: usize) -> (Option<Position>, Option<Position>) {
-        let each = (from..to).filter_map(|row| self.largest(row, row + 1).0);
-        each.fold((None, None), |(least, most): (Option<Position>, _), at| {
-            let least = match least {
-                Some(least) => least.min(at.clone()),
-                None => at.clone(),
-            };
-            (Some(least), most.max(Some(at)))
-        })
-    }
-
     /// Whether the row's position is in a range, ends included; none where it has none.
     pub fn within(&self, row: usize, from: Option<&Position>, to: Option<&Position>) -> Option<bool> {
         let (position, _) = self.largest(row, row + 1);

@@ -9,7 +9,7 @@ use arrow::datatypes::DataType;
 use indexmap::IndexMap;
 use sequor_planner::ops::{Order, WriteMode};
 
-use super::position::{Kind, Position};
+use super::position::{Kind, Position, Positions};
 use super::ranges::{Gap, Ranges};
 use super::settings::Settings;
 use super::tracker::kind_of;
@@ -75,6 +75,8 @@ struct Asked {
     /// How many rows came, and whether no other page is asked for.
     rows: u64,
     ends: bool,
+    /// The cursor of the last row that came.
+    last: Option<Position>,
 }
 
 impl Round {
@@ -188,6 +190,7 @@ impl Round {
             lacks: false,
             rows: 0,
             ends: false,
+            last: None,
         };
         self.asked().insert(at, asked);
         Ok(Some(value))
@@ -243,14 +246,44 @@ impl Round {
     }
 
     /// Notes the cursors of a page's rows, where the API gives them in order.
-    pub fn page(&self, of: u64, rows: u64, (least, most): (Option<Position>, Option<Position>)) {
+    ///
+    /// # Errors
+    /// Rows that come in another order.
+    pub fn page(&self, of: u64, positions: &Positions<'_>, rows: usize) -> Result<()> {
         let mut all = self.asked();
         let alone = all.len() == 1 && of == 0;
-        let Some(asked) = all.get_mut(&of) else { return };
-        asked.rows += rows;
-        asked.seen = asked.seen.take().max(most);
+        let Some(asked) = all.get_mut(&of) else {
+            return Ok(());
+        };
+        let order = self.settings.given.order;
+        let mut least = None;
+        for position in (0..rows).filter_map(|row| positions.largest(row, row + 1).0) {
+            let out_of_order = match (&asked.last, order) {
+                (None, _) | (_, Order::None) => false,
+                (Some(last), Order::Ascending) => position < *last,
+                (Some(last), Order::Descending) => position > *last,
+            };
+            if out_of_order {
+                let name = if order == Order::Ascending {
+                    "ascending"
+                } else {
+                    "descending"
+                };
+                let last = asked.last.as_ref().map(ToString::to_string).unwrap_or_default();
+                let message = format!(
+                    "the API gives a row of {position} behind one of {last}, which is not `order: {name}`"
+                );
+                return Err(Error::new(ErrorKind::Data, message)
+                    .help("leave `order` out where the API does not keep one, or ask the API for it by a parameter")
+                    .at(&self.settings.given.place));
+            }
+            least = Some(least.map_or(position.clone(), |least: Position| least.min(position.clone())));
+            asked.last = Some(position);
+        }
+        asked.rows += rows as u64;
+        asked.seen = asked.seen.take().max(positions.largest(0, rows).0);
         let from = &asked.window.asked_from;
-        match self.settings.given.order {
+        match order {
             Order::None => {}
             // What follows is older still.
             Order::Descending => asked.ends = from.is_some() && least.is_some() && least < *from,
@@ -263,6 +296,7 @@ impl Round {
                 }
             }
         }
+        Ok(())
     }
 
     /// Tells whether no other page is asked for a row.

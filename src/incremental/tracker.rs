@@ -58,7 +58,10 @@ impl Tracker {
     }
 
     /// Looks at the rows of a page.
-    pub fn page(&self, of: u64, rows: &RecordBatch) {
+    ///
+    /// # Errors
+    /// Rows that come in another order than the flow says.
+    pub fn page(&self, of: u64, rows: &RecordBatch) -> Result<()> {
         let named = |field: &FieldRef| field.name().eq_ignore_ascii_case(&self.column);
         let at = rows.schema_ref().fields().iter().position(named);
         let positions = at.and_then(|at| Positions::of(rows.column(at)));
@@ -67,10 +70,9 @@ impl Tracker {
             let kind = self.round.kind().unwrap_or(Kind::Text);
             positions.into_times(kind).ok()
         });
-        if let Some(positions) = positions {
-            let count = rows.num_rows();
-            let ends = positions.ends(0, count);
-            self.round.page(of, count as u64, ends);
+        match positions {
+            Some(positions) => self.round.page(of, &positions, rows.num_rows()),
+            None => Ok(()),
         }
     }
 
@@ -127,9 +129,13 @@ impl Tracker {
             let on_missing = self.round.settings.on_missing();
             if missing && on_missing == OnMissing::Fail {
                 let message = format!("a row has no cursor `{}`", self.column);
-                return Err(Error::new(ErrorKind::Data, message).help(
-                    "load such rows by `on_missing: include`, or leave them out by `on_missing: exclude`",
-                ));
+                let help = match self.round.settings.is_exact() {
+                    true => "leave such rows out by `on_missing: exclude`, or use `write_mode: upsert`",
+                    false => {
+                        "load such rows by `on_missing: include`, or leave them out by `on_missing: exclude`"
+                    }
+                };
+                return Err(Error::new(ErrorKind::Data, message).help(help));
             }
             let excludes = missing && on_missing == OnMissing::Exclude;
             if from.is_some() || until.is_some() || excludes {

@@ -194,6 +194,16 @@ pub async fn check(side: &mut dyn SideTable, placing: Placing<'_>) -> Result<()>
         );
         side.run(&delete).await?;
     }
+    if let Some(region) = placing.overlap.and_then(|overlap| overlap.refuse.as_ref()) {
+        let conditions = region.conditions(Writes {
+            quote: &|name| side.names().selected_key(&[name.to_string()]),
+            literal: &|value| side.literal(value),
+        });
+        for condition in conditions {
+            let delete = format!("DELETE FROM {} WHERE {condition}", side.names().side);
+            side.run(&delete).await?;
+        }
+    }
     Ok(())
 }
 

@@ -14,6 +14,8 @@ pub struct Overlap {
     pub skip: Option<Skip>,
     /// New rows that stand before it are left out.
     pub leave_out: Option<Skip>,
+    /// New rows of a region are left out.
+    pub refuse: Option<Region>,
 }
 
 impl Overlap {

@@ -3,13 +3,52 @@
 use arrow::datatypes::{DataType, Field, SchemaRef};
 
 use super::names::{TableId, quote};
-use super::scratch::ROW;
+use super::scratch::{ROW, Scratch};
 use crate::sources::landing::same_or_null;
-use crate::sources::overlap::{Literal, Region, Skip, Writes};
+use crate::sources::overlap::{Literal, Overlap, Region, Skip, Writes};
 
 /// Where the new rows are, as SQL has it.
 pub struct Source {
     pub table: String,
+}
+
+impl Source {
+    /// Returns the rows of a scratch table, without those that are left out.
+    pub fn of(scratch: &Scratch, overlap: Option<&Overlap>) -> Source {
+        let mut conditions = Vec::new();
+        if let Some(Skip {
+            column,
+            from: Some(from),
+        }) = overlap.and_then(|overlap| overlap.leave_out.as_ref())
+        {
+            conditions.push(format!("{} >= {}", quote(column), literal(from)));
+        }
+        if let Some(region) = overlap.and_then(|overlap| overlap.refuse.as_ref()) {
+            conditions.extend(outside(region));
+        }
+        Source {
+            table: match conditions.is_empty() {
+                true => scratch.id.sql(),
+                false => format!(
+                    "(SELECT * FROM {} WHERE {})",
+                    scratch.id.sql(),
+                    conditions.join(" AND ")
+                ),
+            },
+        }
+    }
+}
+
+/// Conditions that rows outside of a region meet.
+fn outside(region: &Region) -> Vec<String> {
+    let conditions = region.conditions(Writes {
+        quote: &quote,
+        literal: &literal,
+    });
+    conditions
+        .iter()
+        .map(|one| format!("({one}) IS NOT TRUE"))
+        .collect()
 }
 
 /// What takes whose place.
@@ -103,14 +142,7 @@ impl Upsert {
         let table = match without {
             None => self.id.sql(),
             Some(region) => {
-                let conditions = region.conditions(Writes {
-                    quote: &quote,
-                    literal: &literal,
-                });
-                let stays: Vec<String> = conditions
-                    .iter()
-                    .map(|one| format!("({one}) IS NOT TRUE"))
-                    .collect();
+                let stays = outside(region);
                 format!("(SELECT * FROM {} WHERE {})", self.id.sql(), stays.join(" AND "))
             }
         };

@@ -6,7 +6,7 @@ use arrow::array::RecordBatch;
 use super::commit::{Bound, Change, Outcome, commit_bound, current_schema};
 use super::convert::Mapping;
 use super::database::Staging;
-use super::merging::{Source, Upsert, literal};
+use super::merging::{Source, Upsert};
 use super::names::{TableId, quote};
 use super::rewrite::{ATTEMPTS, version};
 use super::scratch::{Filling, Scratch};
@@ -19,7 +19,7 @@ use crate::sources::key::upsert_key;
 use crate::sources::landing::{
     duplicate_keys_error, no_cursor_error, not_a_cursor_error, null_error, unknown_range,
 };
-use crate::sources::overlap::{Overlap, Skip};
+use crate::sources::overlap::Overlap;
 use sequor_planner::ops::WriteMode;
 
 /// The load of rows that are compared with those of the table: they are kept in a scratch table until all are there.
@@ -192,22 +192,7 @@ impl Upsert {
         if let Some(column) = overlap.and_then(Overlap::column) {
             self.refuse_unplaced(db, scratch, column).await?;
         }
-        let from = overlap.and_then(|overlap| overlap.leave_out.as_ref());
-        let source = Source {
-            table: match from {
-                Some(Skip {
-                    column,
-                    from: Some(from),
-                }) => format!(
-                    "(SELECT * FROM {} WHERE {} >= {})",
-                    scratch.id.sql(),
-                    quote(column),
-                    literal(from)
-                ),
-                _ => scratch.id.sql(),
-            },
-        };
-        let scratch = &source;
+        let scratch = &Source::of(scratch, overlap);
         let lock = db.tables.lock(&self.id).await;
         for _ in 0..ATTEMPTS {
             let there = db.tables.open(&self.id).await?;

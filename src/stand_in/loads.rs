@@ -66,7 +66,7 @@ pub fn stored_overlap(tables: &Tables, overlap: &Overlap) -> Overlap {
     let mut overlap = overlap.clone();
     let skips = overlap.skip.iter_mut().chain(&mut overlap.leave_out);
     skips.for_each(|skip| name(&mut skip.column));
-    if let Some(region) = &mut overlap.delete {
+    for region in overlap.delete.iter_mut().chain(&mut overlap.refuse) {
         name(&mut region.column);
         let values = region.parts.iter_mut().flat_map(|part| &mut part.of);
         values.for_each(|(column, _)| name(column));

@@ -111,3 +111,16 @@ fn an_order_needs_columns_and_a_start() {
         &["the columns of wh.orders are only known when all rows are there"],
     );
 }
+
+#[test]
+fn another_order_is_told() {
+    for (order, descending) in [(ASCENDING, true), ("order: descending", false)] {
+        let api = Api::start();
+        api.change(|world| world.descending = descending);
+        (1..=9).for_each(|day| api.put(day, &format!("2024-01-0{day}T00:00:00Z"), 1));
+        let project = project(&api, SQLITE, order);
+        project
+            .sequor(&["run", "main"])
+            .fails(1, &["the API gives a row of", "which is not `order:"]);
+    }
+}

@@ -8,7 +8,7 @@ const QUERY: &str = "select id, happened, total from events {% if var('window')[
 
 fn transform(incremental: &str, mode: &str) -> String {
     format!(
-        "- op: transform\n  id: sums\n  source: wh\n  target_table: sums\n  write_mode: {mode}\n  incremental: {{cursor: happened{incremental}}}\n  query: |\n    {QUERY}\n"
+        "- op: transform\n  id: sums\n  source: wh\n  target_table: sums\n  write_mode: {mode}\n  incremental: {{cursor: happened, initial: 2020-01-01{incremental}}}\n  query: |\n    {QUERY}\n"
     )
 }
 
@@ -85,7 +85,8 @@ fn only_what_is_new_is_computed_in_every_database() {
 fn rows_that_come_late_are_computed_again_in_every_database() {
     for (name, source) in databases::all() {
         println!("{name}");
-        let project = project(&source, ", initial: 2024-01-02, lookback: 2d", "replace_range");
+        let project = project(&source, ", lookback: 2d", "replace_range");
+        project.replace("flows/main.yaml", "initial: 2020-01-01", "initial: 2024-01-02");
         let days = (1..=6).map(|day| event(day, day, 1)).collect();
         execute(&project, &[create(), days].concat());
         run(&project, name);
@@ -99,6 +100,26 @@ fn rows_that_come_late_are_computed_again_in_every_database() {
         execute(&project, &late);
         run(&project, name);
         assert_eq!(sums(&project), ["2|1", "3|1", "5|1", "6|1", "7|7"], "{name}");
+    }
+}
+
+#[test]
+fn a_dry_run_computes_what_the_run_does() {
+    for mode in ["append", "replace_range", "upsert\n  primary_key: [id]"] {
+        let project = project(SQLITE, ", lookback: 1d", mode);
+        execute(
+            &project,
+            &[create(), vec![event(1, 1, 10), event(2, 2, 20)]].concat(),
+        );
+        for more in [event(3, 2, 30), event(4, 3, 40)] {
+            let dry = project.sequor(&["run", "main", "--dry-run"]);
+            assert_eq!(dry.code, 0, "{mode}: {}", dry.all());
+            let there = |project: &Project| -> usize { project.rows("wh", "select * from sums").len() };
+            run(&project, mode);
+            let rows = format!("{} rows", there(&project));
+            assert!(dry.stdout.contains(&rows), "{mode}: {rows}: {}", dry.stdout);
+            execute(&project, &[more]);
+        }
     }
 }
 
@@ -133,7 +154,8 @@ fn mistakes_are_told() {
     project
         .sequor(&["validate"])
         .fails(2, &["would have only what is new"]);
-    let plain = transform("", "replace_range").replace("  incremental: {cursor: happened}\n", "");
+    let plain = transform("", "replace_range")
+        .replace("  incremental: {cursor: happened, initial: 2020-01-01}\n", "");
     project.write("flows/main.yaml", &plain);
     project.sequor(&["validate"]).fails(
         2,
@@ -147,7 +169,13 @@ fn mistakes_are_told() {
         ]
         .concat(),
     );
-    project.write("flows/main.yaml", &transform("", "append"));
+    // A query that leaves them out has none.
+    let all = transform("", "append");
+    let (before, _) = all.split_once("  query: |").unwrap();
+    project.write(
+        "flows/main.yaml",
+        &format!("{before}  query: select id, happened, total from events\n"),
+    );
     project
         .sequor(&["run", "main"])
         .fails(1, &["a row has no cursor `happened`"]);
@@ -164,4 +192,33 @@ fn mistakes_are_told() {
             "it has id, happened, total",
         ],
     );
+}
+
+#[test]
+fn rows_of_the_future_hold_up_nothing() {
+    for (name, source) in [("sqlite", SQLITE), ("staging", "type: staging\n")] {
+        for mode in ["append", "replace_range"] {
+            let project = project(source, "", mode);
+            let future = "insert into events values (9, '2999-01-01 10:00:00', 9)".to_string();
+            execute(&project, &[create(), vec![event(1, 1, 1), future]].concat());
+            run(&project, name);
+            execute(&project, &[event(2, 2, 2)]);
+            run(&project, name);
+            run(&project, name);
+            assert_eq!(sums(&project), ["1|1", "2|2", "9|9"], "{name} {mode}");
+        }
+    }
+}
+
+#[test]
+fn an_initial_that_is_no_position_is_told() {
+    let project = project(SQLITE, "", "append");
+    execute(&project, &[create(), vec![event(1, 1, 1)]].concat());
+    run(&project, "first");
+    project.replace("flows/main.yaml", "initial: 2020-01-01", "initial: soon");
+    project
+        .sequor(&["run", "main"])
+        .fails(1, &["`initial` is `soon`, and the cursor `happened` holds times"]);
+    project.replace("flows/main.yaml", "initial: soon", "lookback: 1h");
+    project.sequor(&["validate"]).fails(2, &["needs `initial`"]);
 }

@@ -168,6 +168,13 @@ fn check_exact(response: &ResponseSpec, incremental: &Incremental, d: &mut Diagn
             d.error(Code::BadValue, table.place.clone(), message)
                 .help("use `write_mode: upsert` for it, or name it in `incremental.table`");
         }
+        if mode == "replace_range" && matches!(table.columns, Columns::Inferred) {
+            let message = format!(
+                "`write_mode: replace_range` of {name} compares the cursor, and its column is not declared"
+            );
+            d.error(Code::MissingKey, table.place.clone(), message)
+                .help("declare `columns`, with a type like timestamptz or date for the cursor");
+        }
         if incremental.on_missing == Some(OnMissing::Include) {
             let message = format!(
                 "`on_missing: include` beside `write_mode: {mode}`: rows without a cursor are in no range, and would come again with each run"

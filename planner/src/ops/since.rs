@@ -15,9 +15,8 @@ use crate::syntax::{Form, Key, Keys, Node, Shape};
 pub struct Since {
     /// The column of the target that says how new a row is.
     pub cursor: String,
-    /// From where where the target has no rows; none: from the first row on.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub initial: Option<Prop>,
+    /// From where where the target has no rows.
+    pub initial: Prop,
     /// How far before the newest row it computes rows again: seconds, or a number where the cursor is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lookback: Option<f64>,
@@ -41,9 +40,9 @@ pub(super) static SINCE: Shape = Shape {
         Key::new(
             "initial",
             Form::Text,
-            "The start while the target has no rows, like `2024-01-01`.",
+            "The start while the target has no rows, like `2024-01-01`: written as the cursor has it.",
         )
-        .default("null"),
+        .required(),
         Key::new(
             "lookback",
             Form::Duration,
@@ -58,7 +57,7 @@ pub(super) fn read(node: &Node, d: &mut Diagnostics) -> Option<Since> {
     let keys = Keys::new(node, &SINCE, d)?;
     Some(Since {
         cursor: keys.label("cursor", d)?.trim().to_string(),
-        initial: keys.prop("initial", d),
+        initial: keys.prop("initial", d)?,
         lookback: keys.duration("lookback", d),
         place: keys.place().clone(),
     })

@@ -135,8 +135,8 @@ impl PlainOperation for Transform {
             bound: &bound,
             ..*scope
         };
-        if let Some(initial) = self.incremental.as_ref().and_then(|since| since.initial.as_ref()) {
-            effects.read_uses(&initial.uses(), scope);
+        if let Some(since) = &self.incremental {
+            effects.read_uses(&since.initial.uses(), scope);
         }
         let reach = reach(self, effects, &inside);
         let target = self.target.resource(effects, scope);

@@ -30,6 +30,12 @@ impl Resolver<'_> {
                 .error(Code::BadValue, incremental.place.clone(), message)
                 .help("use the `for_each` of the http_request: each of its rows has its own state");
         }
+        if asks.start && incremental.start_param.is_none() && incremental.initial.is_none() {
+            let message = "the request uses `var('window')['start']`, which is null in the first run";
+            self.d
+                .error(Code::MissingKey, incremental.place.clone(), message)
+                .help("add `initial`, like `initial: 2024-01-01`; `start_param` leaves the parameter out where there is no start");
+        }
         let tables = http.request.response.tables.iter();
         for table in tables.filter(|table| table.write_mode == WriteMode::ReplaceRange) {
             self.check_whose(table, http, &incremental.place);
@@ -66,7 +72,8 @@ impl Resolver<'_> {
             return;
         }
         let name = table.target.in_short();
-        let Some(partition) = http.asks.as_ref().and_then(|asks| asks.partition.as_ref()) else {
+        let partition = http.asks.as_ref().and_then(|asks| asks.partition.as_ref());
+        let Some(partition) = partition.filter(|partition| !partition.is_empty()) else {
             let message = format!("`write_mode: replace_range` of {name} needs to know whose rows they are");
             self.d
                 .error(Code::MissingKey, place.clone(), message)

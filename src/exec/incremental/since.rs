@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arrow::datatypes::DataType;
+use chrono::{DateTime, Utc};
 use futures::StreamExt;
 use indexmap::IndexMap;
 use sequor_planner::Dialect;
@@ -35,19 +36,16 @@ pub async fn start(
     mode: &WriteMode,
     (database, target): (&dyn Database, &TableName),
 ) -> Result<Start> {
-    let initial = match &since.initial {
-        None => None,
-        Some(prop) => match step.value(prop).await? {
-            Value::Null => None,
-            value => Some(value.to_text()),
-        },
+    let initial = match step.value(&since.initial).await? {
+        Value::Null => {
+            return Err(Error::new(ErrorKind::Project, "`initial` is empty")
+                .help("write it as the cursor has it, like `initial: 2024-01-01`")
+                .at(&since.place));
+        }
+        value => value.to_text(),
     };
     let at_first = |overlap| Start {
-        window: window(
-            initial
-                .as_ref()
-                .map_or(Value::Null, |text| Value::text(text.as_str())),
-        ),
+        window: window(Value::text(initial.as_str())),
         overlap,
     };
     // As the query names it, where no table says otherwise.
@@ -66,10 +64,19 @@ pub async fn start(
             .at(&since.place));
     };
     let cursor = Cursor::of(since, column, database.dialect())?;
-    let Some(newest) = newest(database, target, column).await? else {
+    let first_start = cursor.initial(&initial)?;
+    let found = match newest(database, target, column, None).await? {
+        // A row of the future says nothing of what comes until then: the newest of the others does.
+        Some(newest) => match cursor.now_before(&newest, step.scope.now()) {
+            Some(now) => self::newest(database, target, column, Some(&now)).await?,
+            None => Some(newest),
+        },
+        None => None,
+    };
+    let Some(newest) = found else {
         return Ok(at_first(first(mode, &column.name)));
     };
-    let at = cursor.start(&newest, initial.as_deref(), step)?;
+    let at = cursor.start(&newest, &first_start)?;
     Ok(Start {
         overlap: overlap(mode, column, &at.literal),
         window: window(at.value),
@@ -112,9 +119,9 @@ fn overlap(mode: &WriteMode, column: &Column, from: &Literal) -> Option<Overlap>
     match mode {
         WriteMode::Upsert(_) | WriteMode::Replace => None,
         WriteMode::Append => Some(Overlap {
-            delete: None,
             skip: from_there(),
             leave_out: from_there(),
+            ..Overlap::default()
         }),
         WriteMode::ReplaceRange => Some(Overlap {
             delete: Some(Region {
@@ -124,17 +131,23 @@ fn overlap(mode: &WriteMode, column: &Column, from: &Literal) -> Option<Overlap>
                     ..Part::default()
                 }],
             }),
-            skip: None,
             leave_out: from_there(),
+            ..Overlap::default()
         }),
     }
 }
 
-/// The newest cursor of a table, as its database has it; none where it has no rows.
-async fn newest(database: &dyn Database, target: &TableName, column: &Column) -> Result<Option<Value>> {
+/// The newest cursor of a table, as its database has it, or the newest up to a time; none where it has no such rows.
+async fn newest(
+    database: &dyn Database,
+    target: &TableName,
+    column: &Column,
+    until: Option<&str>,
+) -> Result<Option<Value>> {
+    let name = database.quote(&column.name);
+    let until = until.map_or_else(String::new, |until| format!(" WHERE {name} <= '{until}'"));
     let sql = format!(
-        "SELECT max({}) AS newest FROM {}",
-        database.quote(&column.name),
+        "SELECT max({name}) AS newest FROM {}{until}",
         database.quoted(target)
     );
     let mut batches = database.query(&sql).await?.batches;
@@ -180,7 +193,35 @@ impl Cursor<'_> {
         })
     }
 
-    fn start(&self, newest: &Value, initial: Option<&str>, step: &StepContext) -> Result<At> {
+    /// Reads `initial`.
+    fn initial(&self, initial: &str) -> Result<Position> {
+        self.kind.read(initial).ok_or_else(|| {
+            let message = format!(
+                "`initial` is `{initial}`, and the cursor `{}` holds {}",
+                self.since.cursor,
+                self.kind.name()
+            );
+            Error::new(ErrorKind::Project, message)
+                .help("write it as the cursor has it, like `initial: 2024-01-01`")
+                .at(&self.since.place)
+        })
+    }
+
+    /// Returns the time as the column is compared with it, where a cursor lies behind it.
+    fn now_before(&self, newest: &Value, now: DateTime<Utc>) -> Option<String> {
+        let text = newest.to_text();
+        let kind = match self.kind {
+            Kind::Text => Kind::like(&text),
+            kind => kind,
+        };
+        let (now, newest) = (kind.at(now)?, kind.read(&text)?);
+        (now < newest).then(|| {
+            let written = self.written(&now, None).like(&text, self.is_text());
+            written.value.to_text()
+        })
+    }
+
+    fn start(&self, newest: &Value, initial: &Position) -> Result<At> {
         let text = newest.to_text();
         // Texts sort as they are written; what they mean is only asked where it is moved.
         let kind = match (self.kind, self.since.lookback) {
@@ -192,18 +233,18 @@ impl Cursor<'_> {
             Error::new(ErrorKind::Project, message).at(&self.since.place)
         };
         let newest = kind.read(&text).ok_or_else(|| wrong("that is no position"))?;
-        // A row of the future says nothing of what comes until then.
-        let known = match kind.at(step.scope.now()) {
-            Some(now) if now < newest => now,
-            _ => newest.clone(),
-        };
         let back = match self.since.lookback {
-            None => known,
+            None => newest.clone(),
             Some(span) => kind
-                .moved(&known, -span)
+                .moved(&newest, -span)
                 .ok_or_else(|| wrong("`lookback` moves times, dates and numbers"))?,
         };
-        let from = match initial.and_then(|initial| kind.read(initial)) {
+        // Where texts are moved, `initial` is read as they are.
+        let initial = match (initial, kind) {
+            (Position::Text(text), kind) => kind.read(text),
+            (position, _) => Some(position.clone()),
+        };
+        let from = match initial {
             Some(initial) => initial.max(back),
             None => back,
         };
@@ -229,7 +270,7 @@ impl Cursor<'_> {
             }
             Position::Text(text) => text.clone(),
             Position::Time(micros) => {
-                let moment = chrono::DateTime::from_timestamp_micros(*micros).unwrap_or_default();
+                let moment = DateTime::from_timestamp_micros(*micros).unwrap_or_default();
                 let format = match self.column {
                     DataType::Date32 => "%Y-%m-%d",
                     DataType::Timestamp(_, Some(_)) if self.dialect != Dialect::MySql => {

@@ -188,9 +188,10 @@ impl TableState {
 
     /// Returns rows that take the place of all that are kept.
     pub fn without_others(&self, rows: StateRows) -> StateRows {
-        let scope = self.database.fold("scope");
+        // Those of other steps, too: the rows that they have covered are gone.
+        let target = self.database.fold("target");
         StateRows {
-            gone: Some(Region::with(&scope, Literal::Text(self.scope()))),
+            gone: Some(Region::with(&target, Literal::Text(self.target.table.clone()))),
             ..rows
         }
     }

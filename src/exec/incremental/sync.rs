@@ -1,5 +1,6 @@
 //! The states of an incremental step: read when it begins, written with each commit.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -143,6 +144,7 @@ impl Sync {
         Keeps {
             round: Arc::new(round),
             sync: self,
+            written: Mutex::default(),
         }
     }
 }
@@ -151,6 +153,14 @@ impl Sync {
 pub struct Keeps {
     pub sync: Arc<Sync>,
     pub round: Arc<Round>,
+    /// What is on its way into the states, by table.
+    written: Mutex<HashMap<usize, (Known, Parents)>>,
+}
+
+impl Keeps {
+    fn written(&self) -> MutexGuard<'_, HashMap<usize, (Known, Parents)>> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl KeepsState for Keeps {
@@ -181,7 +191,9 @@ impl KeepsState for Keeps {
             return Ok(None);
         }
         let now = self.sync.settings.now.format("%Y-%m-%dT%H:%M:%SZ").to_string();
-        let rows = state.rows((&covered, &self.round.parents()), &self.sync.definition, &now)?;
+        let parents = self.round.parents();
+        let rows = state.rows((&covered, &parents), &self.sync.definition, &now)?;
+        self.written().insert(table, (covered, parents));
         Ok(Some(match anew {
             true => state.without_others(rows),
             false => rows,
@@ -189,13 +201,11 @@ impl KeepsState for Keeps {
     }
 
     fn committed(&self, table: usize) {
-        if let Some(state) = self.sync.states().get_mut(table) {
-            let covered = self.round.covered(&state.known);
-            if !covered.is_empty() || self.round.begins_anew() {
-                state.committed(covered, self.round.parents());
-            }
-            self.sync.anew.store(false, Ordering::Relaxed);
+        let written = self.written().remove(&table);
+        if let (Some(state), Some((covered, parents))) = (self.sync.states().get_mut(table), written) {
+            state.committed(covered, parents);
         }
+        self.sync.anew.store(false, Ordering::Relaxed);
     }
 }
 

@@ -341,7 +341,9 @@ impl Tables {
                 filled.take(at, builder)?;
                 // Those that got full on the way are its, too.
                 let own = filled.batches.iter().filter(|(table, _)| *table == at);
-                own.for_each(|(_, batch)| tracker.page(of, &batch.rows));
+                for (_, batch) in own {
+                    tracker.page(of, &batch.rows)?;
+                }
             }
         }
         Ok(())
