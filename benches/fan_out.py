@@ -23,6 +23,15 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 ROWS = 19_858
 
+
+def write_project(folder, files):
+    """Writes the files of a project."""
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
 NGINX = """
 daemon off;
 worker_processes 2;

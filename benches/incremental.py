@@ -67,10 +67,7 @@ def measure(sequor, folder, port, database, source, series):
         "sources/api.yaml": f"type: http\nbase_url: http://127.0.0.1:{port}\nconcurrency: 64\n",
         **{f"flows/{name}.yaml": text for name, text in flows(series).items()},
     }
-    for name, text in files.items():
-        path = project / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+    fan_out.write_project(project, files)
 
     def call(*args):
         begun = time.perf_counter()

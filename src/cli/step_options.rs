@@ -77,7 +77,7 @@ fn refuse_shared(plan: &Plan) -> Result<()> {
             .iter()
             .filter(|table| fills && matches!(table, Resource::Table { .. }));
         for table in tables {
-            match filled.iter().find(|(known, _)| *known == table) {
+            match filled.iter().find(|(known, _)| known.overlaps(table)) {
                 Some((_, by)) => shared = Some((table, *by, step.id.as_str())),
                 None => filled.push((table, &step.id)),
             }

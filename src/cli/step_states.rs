@@ -55,11 +55,12 @@ pub fn state(context: &Context, command: &StateCommand) -> Result<Exit> {
                     from: from.as_deref(),
                     until,
                 };
-                let tables = session.set_state(&compiled, covered).await?;
-                err(format!(
-                    "the state of {} set: the next run goes on from {until}",
-                    count(tables, "table")
-                ));
+                let partition = session.set_state(&compiled, covered).await?;
+                let of = match partition.as_str() {
+                    "" => String::new(),
+                    partition => format!(" of partition {partition}"),
+                };
+                err(format!("the state{of} is set: the next run goes on from {until}"));
             }
             StateCommand::Reset { step, partition, .. } => {
                 let forgotten = session.forget_states(&compiled, step.as_deref(), partition.as_deref());

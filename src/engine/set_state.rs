@@ -26,11 +26,11 @@ pub struct Covered<'a> {
 }
 
 impl Session {
-    /// Says what a step has covered, in each of its tables. How many those are.
+    /// Says what a step has covered, in each of its tables. Of which partition, as JSON.
     ///
     /// # Errors
     /// A step that is not incremental, positions that are none of its cursor, tables that are not there; the databases'.
-    pub async fn set_state(&self, compiled: &Compiled, covered: Covered<'_>) -> Result<u64> {
+    pub async fn set_state(&self, compiled: &Compiled, covered: Covered<'_>) -> Result<String> {
         keeps_state(compiled, Some(covered.step))?;
         let mut step = None;
         compiled.plan.root.each(&mut |found| {
@@ -57,10 +57,10 @@ impl Session {
     }
 }
 
-async fn set(parts: &Parts, compiled: &Compiled, http: &HttpStep, covered: Covered<'_>) -> Result<u64> {
+async fn set(parts: &Parts, compiled: &Compiled, http: &HttpStep, covered: Covered<'_>) -> Result<String> {
     let response = &http.request.response;
     let Some(given) = &http.request.request.incremental else {
-        return Ok(0);
+        return Ok(String::new());
     };
     let Some((at, column)) = lead(response, given) else {
         return Err(Error::new(ErrorKind::Internal, "no table has the cursor"));
@@ -110,28 +110,22 @@ async fn set(parts: &Parts, compiled: &Compiled, http: &HttpStep, covered: Cover
         definition(http),
         Utc::now().format("%Y-%m-%dT%H:%M:%SZ").to_string(),
     );
-    let mut states = Vec::with_capacity(response.tables.len());
+    let mut partition = String::new();
+    // One after the other: several may be of one table of states.
     for table in &response.tables {
-        states.push(state(parts, compiled, covered.step, &table.target).await?);
+        let mut state = state(parts, compiled, covered.step, &table.target).await?;
+        if let Some(text) = covered.partition {
+            let known = state
+                .known
+                .keys()
+                .find(|known| is_partition(known, text))
+                .cloned();
+            partition = known.unwrap_or_else(|| as_partition(text));
+        }
+        let covered = Known::from([(partition.clone(), ranges.clone())]);
+        state.set(covered, &definition, &now).await?;
     }
-    let tables = states.len() as u64;
-    for mut state in states {
-        let partition = match covered.partition {
-            None => String::new(),
-            Some(text) => {
-                let known = state
-                    .known
-                    .keys()
-                    .find(|known| is_partition(known, text))
-                    .cloned();
-                known.unwrap_or_else(|| as_partition(text))
-            }
-        };
-        state
-            .set(Known::from([(partition, ranges.clone())]), &definition, &now)
-            .await?;
-    }
-    Ok(tables)
+    Ok(partition)
 }
 
 /// A partition as JSON: a text that is none is one of its own.

@@ -2,6 +2,7 @@
 
 mod keeps;
 mod overlap;
+mod pages;
 mod position;
 mod ranges;
 mod round;

@@ -83,7 +83,7 @@ pub fn overlap(round: &Round, cursor: &str, columns: &[Column]) -> Result<Option
     let incomplete = came.iter().any(|came| !came.complete && came.of.is_empty());
     let column_name = || column.name.clone();
     Ok(Some(Overlap {
-        delete: Some(Region {
+        delete: (!parts.is_empty()).then(|| Region {
             column: column_name(),
             parts,
         }),

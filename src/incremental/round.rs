@@ -3,13 +3,13 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use arrow::datatypes::DataType;
 use indexmap::IndexMap;
 use sequor_planner::ops::{Order, WriteMode};
 
-use super::position::{Kind, Position, Positions};
+use super::position::{Kind, Position};
 use super::ranges::{Gap, Ranges};
 use super::settings::Settings;
 use super::tracker::kind_of;
@@ -22,10 +22,6 @@ pub type Known = HashMap<String, Ranges>;
 
 /// The cursors that rows of the for_each had themselves when they were asked for, by whose state it is.
 pub type Parents = HashMap<String, BTreeSet<String>>;
-
-/// After how many rows, or after how long, what came in order is committed before more is asked for.
-const PAUSE_ROWS: u64 = 50_000;
-const PAUSE: Duration = Duration::from_secs(30);
 
 /// One round.
 pub struct Round {
@@ -40,10 +36,12 @@ pub struct Round {
     /// Whether some have a window behind this one.
     more: AtomicBool,
     /// Whether it goes no further than what came, so that it can be committed.
-    paused: AtomicBool,
+    pub(super) paused: AtomicBool,
     /// Whether what the tables had goes with its commit.
     anew: bool,
-    begun: Instant,
+    pub(super) begun: Instant,
+    /// Whose state was looked at, where each row has its own.
+    partitions: Mutex<BTreeSet<String>>,
     asked: Mutex<HashMap<u64, Asked>>,
 }
 
@@ -60,23 +58,23 @@ pub struct Came {
 }
 
 /// What is asked for one row.
-struct Asked {
+pub(super) struct Asked {
     partition: String,
     /// The row's columns that tell whose state it is.
     of: Vec<(String, Value)>,
     /// The row's own cursor.
     parent: Option<String>,
-    window: Window,
+    pub(super) window: Window,
     seen: Option<Position>,
     /// Whether all of it came.
     done: bool,
     /// Whether it is known that some of it did not.
     lacks: bool,
     /// How many rows came, and whether no other page is asked for.
-    rows: u64,
-    ends: bool,
+    pub(super) rows: u64,
+    pub(super) ends: bool,
     /// The cursor of the last row that came.
-    last: Option<Position>,
+    pub(super) last: Option<Position>,
 }
 
 impl Round {
@@ -97,11 +95,12 @@ impl Round {
             paused: AtomicBool::new(false),
             anew,
             begun: Instant::now(),
+            partitions: Mutex::default(),
             asked: Mutex::default(),
         }
     }
 
-    fn asked(&self) -> MutexGuard<'_, HashMap<u64, Asked>> {
+    pub(super) fn asked(&self) -> MutexGuard<'_, HashMap<u64, Asked>> {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -151,6 +150,7 @@ impl Round {
         let kind = self.kind().unwrap_or(Kind::Text);
         let mut windows = windows(&self.settings, kind, covered)?;
         let parent = self.settings.parent_of(row)?;
+        self.one_row_each(&partition)?;
         let same = |parent: &String| {
             self.parents
                 .get(&partition)
@@ -158,7 +158,7 @@ impl Round {
         };
         if !covered.is_empty() && parent.as_ref().is_some_and(same) {
             // Nothing is new: what is missing before is asked for.
-            windows.retain(|window| window.from.as_ref() != covered.end());
+            windows.retain(|window| window.from.as_ref() < covered.end());
         }
         if windows.len() > self.number + 1 {
             self.more.store(true, Ordering::Relaxed);
@@ -196,6 +196,26 @@ impl Round {
         Ok(Some(value))
     }
 
+    /// # Errors
+    /// Several rows that share a state, where it says whether a row has moved.
+    fn one_row_each(&self, partition: &str) -> Result<()> {
+        if !self.settings.given.changed_parents {
+            return Ok(());
+        }
+        let mut partitions = self.partitions.lock().unwrap_or_else(PoisonError::into_inner);
+        match partitions.insert(partition.to_string()) {
+            true => Ok(()),
+            false => {
+                let message = format!(
+                    "several of the for_each's rows are {partition}, and `changed_parents` needs to know which of them has moved"
+                );
+                Err(Error::new(ErrorKind::Project, message)
+                    .help("name columns in `partition` that tell the rows apart, or leave `changed_parents` out")
+                    .at(&self.settings.given.place))
+            }
+        }
+    }
+
     /// Returns between which ends rows are kept, where the API gives others, too.
     pub fn kept(&self, of: u64) -> (Option<Position>, Option<Position>) {
         let exact = self.settings.is_exact();
@@ -227,7 +247,12 @@ impl Round {
             };
             match all.get_mut(asked.partition.as_str()) {
                 Some(came) => {
-                    came.at_end |= own.at_end;
+                    // As far as the one that came least far.
+                    came.to = match (came.to.take(), own.to) {
+                        (Some(a), Some(b)) => Some(a.min(b)),
+                        (a, b) => a.or(b),
+                    };
+                    came.at_end &= own.at_end;
                     came.complete &= own.complete;
                 }
                 None => {
@@ -245,68 +270,11 @@ impl Round {
         }
     }
 
-    /// Notes the cursors of a page's rows, where the API gives them in order.
-    ///
-    /// # Errors
-    /// Rows that come in another order.
-    pub fn page(&self, of: u64, positions: &Positions<'_>, rows: usize) -> Result<()> {
-        let mut all = self.asked();
-        let alone = all.len() == 1 && of == 0;
-        let Some(asked) = all.get_mut(&of) else {
-            return Ok(());
-        };
-        let order = self.settings.given.order;
-        let mut least = None;
-        for position in (0..rows).filter_map(|row| positions.largest(row, row + 1).0) {
-            let out_of_order = match (&asked.last, order) {
-                (None, _) | (_, Order::None) => false,
-                (Some(last), Order::Ascending) => position < *last,
-                (Some(last), Order::Descending) => position > *last,
-            };
-            if out_of_order {
-                let name = if order == Order::Ascending {
-                    "ascending"
-                } else {
-                    "descending"
-                };
-                let last = asked.last.as_ref().map(ToString::to_string).unwrap_or_default();
-                let message = format!(
-                    "the API gives a row of {position} behind one of {last}, which is not `order: {name}`"
-                );
-                return Err(Error::new(ErrorKind::Data, message)
-                    .help("leave `order` out where the API does not keep one, or ask the API for it by a parameter")
-                    .at(&self.settings.given.place));
-            }
-            least = Some(least.map_or(position.clone(), |least: Position| least.min(position.clone())));
-            asked.last = Some(position);
-        }
-        asked.rows += rows as u64;
-        asked.seen = asked.seen.take().max(positions.largest(0, rows).0);
-        let from = &asked.window.asked_from;
-        match order {
-            Order::None => {}
-            // What follows is older still.
-            Order::Descending => asked.ends = from.is_some() && least.is_some() && least < *from,
-            // One that has not come any further would be asked for in the same way again.
-            Order::Ascending => {
-                let is_long = asked.rows >= PAUSE_ROWS || self.begun.elapsed() >= PAUSE;
-                if alone && is_long && asked.seen > *from {
-                    asked.ends = true;
-                    self.paused.store(true, Ordering::Relaxed);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Tells whether no other page is asked for a row.
-    pub fn ends(&self, of: u64) -> bool {
-        self.asked().get(&of).is_some_and(|asked| asked.ends)
-    }
-
-    /// Tells whether it was ended so that what came can be committed, and more is to be asked for.
-    pub fn is_paused(&self) -> bool {
-        self.paused.load(Ordering::Relaxed)
+    /// Returns the columns that tell whose a row's rows are, with their values.
+    pub fn values_of(&self, of: u64) -> Vec<(String, Value)> {
+        self.asked()
+            .get(&of)
+            .map_or_else(Vec::new, |asked| asked.of.clone())
     }
 
     /// Tells whether what came can be kept though something is missing.
@@ -358,7 +326,9 @@ impl Round {
 
     /// Returns up to where rows came of what is not complete; none where nobody knows.
     fn part(&self, asked: &Asked) -> Option<Position> {
-        asked.seen.clone().filter(|_| self.is_resumable() && !asked.done)
+        // What a run is told to ask for is covered anyhow: of a part of it nobody would know.
+        let keeps = self.is_resumable() && self.settings.range.is_none();
+        asked.seen.clone().filter(|_| keeps && !asked.done)
     }
 
     /// Returns what is covered when what came is committed, by whose it is.

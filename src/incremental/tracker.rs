@@ -2,14 +2,16 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use arrow::array::{BooleanArray, RecordBatch};
+use arrow::array::{Array, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType, FieldRef};
+use arrow::util::display::array_value_to_string;
 use sequor_planner::ops::{Incremental, OnMissing, Order};
 
 use super::position::{Kind, Positions};
 use super::round::Round;
 use crate::error::{Error, ErrorKind, Result};
+use crate::value::Value;
 
 /// Looks at the rows of one table.
 pub struct Tracker {
@@ -50,6 +52,37 @@ impl Tracker {
         if rows > before {
             state.segments.push((of, rows));
         }
+    }
+
+    /// Sees to it that a row says in the table whose it is, as the row of the for_each says it: all rows of one are alike.
+    ///
+    /// # Errors
+    /// Another value.
+    fn check_whose(&self, of: u64, batch: &RecordBatch, at: usize) -> Result<()> {
+        for (name, value) in self.round.values_of(of) {
+            let named = |field: &FieldRef| field.name().eq_ignore_ascii_case(&name);
+            let Some(column) = batch.schema_ref().fields().iter().position(named) else {
+                continue;
+            };
+            let column = batch.column(column);
+            let is_plain = column.data_type().is_integer() || *column.data_type() == DataType::Utf8;
+            let there = match column.is_null(at) {
+                true => None,
+                false => array_value_to_string(column, at).ok(),
+            };
+            let wanted = (!matches!(value, Value::Null)).then(|| value.to_text());
+            if is_plain && there != wanted {
+                let message = format!(
+                    "column `{name}` is {}, and the for_each's row has {}: whose rows are to be replaced is not known",
+                    there.as_deref().unwrap_or("null"),
+                    wanted.as_deref().unwrap_or("null")
+                );
+                return Err(Error::new(ErrorKind::Data, message).help(format!(
+                    "give the column the row's own value, as it is: `value: \"{{{{ var('row')['{name}'] }}}}\"`"
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// Whether each page is looked at when it is there.
@@ -124,6 +157,9 @@ impl Tracker {
             };
             let rest = usize::try_from(end - state.rows).unwrap_or(usize::MAX);
             let to = batch.num_rows().min(at + rest);
+            if at < to {
+                self.check_whose(of, &batch, at)?;
+            }
             let (from, until) = self.round.kept(of);
             let (mut most, missing) = positions.largest(at, to);
             let on_missing = self.round.settings.on_missing();

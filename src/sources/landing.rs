@@ -120,6 +120,14 @@ pub trait SideTable: Send {
         self.run(&insert).await.map(|_| ())
     }
 
+    /// Is called before some of the target's rows are deleted.
+    ///
+    /// # Errors
+    /// Foreign keys of other tables that would delete or change their rows with these.
+    async fn refuse_cascades(&mut self) -> Result<()> {
+        Ok(())
+    }
+
     /// Is called when the rows have replaced others: for what the database does not check itself.
     async fn check_replaced(&mut self) -> Result<()> {
         Ok(())
@@ -186,7 +194,11 @@ pub async fn check(side: &mut dyn SideTable, placing: Placing<'_>) -> Result<()>
     }) = placing.overlap.and_then(|overlap| overlap.leave_out.as_ref())
     {
         let names = side.names();
-        let column = names.selected_key(std::slice::from_ref(column));
+        let known = names
+            .columns
+            .iter()
+            .find(|name| name.eq_ignore_ascii_case(column));
+        let column = names.selected_key(std::slice::from_ref(known.unwrap_or(column)));
         let delete = format!(
             "DELETE FROM {} WHERE {column} < {}",
             names.side,
@@ -252,6 +264,7 @@ pub async fn change(side: &mut dyn SideTable, placing: Placing<'_>, room: Room) 
         return Err(unknown_range());
     }
     if let Some(region) = placing.delete() {
+        side.refuse_cascades().await?;
         let conditions = region.conditions(Writes {
             quote: &side.names().quote,
             literal: &|value| side.literal(value),

@@ -14,14 +14,16 @@ pub struct Source {
 
 impl Source {
     /// Returns the rows of a scratch table, without those that are left out.
-    pub fn of(scratch: &Scratch, overlap: Option<&Overlap>) -> Source {
+    pub fn of(scratch: &Scratch, schema: &SchemaRef, overlap: Option<&Overlap>) -> Source {
         let mut conditions = Vec::new();
         if let Some(Skip {
             column,
             from: Some(from),
         }) = overlap.and_then(|overlap| overlap.leave_out.as_ref())
         {
-            conditions.push(format!("{} >= {}", quote(column), literal(from)));
+            let mut names = schema.fields().iter().map(|field| field.name());
+            let known = names.find(|name| name.eq_ignore_ascii_case(column));
+            conditions.push(format!("{} >= {}", quote(known.unwrap_or(column)), literal(from)));
         }
         if let Some(region) = overlap.and_then(|overlap| overlap.refuse.as_ref()) {
             conditions.extend(outside(region));

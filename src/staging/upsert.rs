@@ -192,7 +192,7 @@ impl Upsert {
         if let Some(column) = overlap.and_then(Overlap::column) {
             self.refuse_unplaced(db, scratch, column).await?;
         }
-        let scratch = &Source::of(scratch, overlap);
+        let scratch = &Source::of(scratch, &self.schema, overlap);
         let lock = db.tables.lock(&self.id).await;
         for _ in 0..ATTEMPTS {
             let there = db.tables.open(&self.id).await?;

@@ -9,7 +9,7 @@ use proptest::test_runner::{Config, TestRunner};
 
 use super::api::Api;
 use super::{SQLITE, fill, project};
-use crate::support::{duckdb, mysql, postgres};
+use crate::support::{databases, duckdb, mysql, postgres, snowflake};
 
 /// What happens between two runs.
 #[derive(Debug, Clone)]
@@ -172,7 +172,13 @@ fn the_api_has_what_the_table_has() {
         postgres::Database::new().source(),
         mysql::Database::new().source(),
     );
+    let (snowflake, adbc) = (
+        snowflake::Database::new().source(),
+        databases::adbc("adbc_driver_postgresql", &postgres::Database::new().url),
+    );
     for (name, source, step) in [
+        ("snowflake", snowflake.as_str(), KEYED),
+        ("adbc postgresql", adbc.as_str(), EACH),
         ("sqlite", SQLITE, EACH),
         ("sqlite, keys", SQLITE, KEYED),
         ("sqlite, batches", SQLITE, BATCHES),
@@ -183,7 +189,10 @@ fn the_api_has_what_the_table_has() {
     ] {
         println!("{name}");
         let config = Config {
-            cases: 3,
+            cases: match name {
+                "snowflake" | "adbc postgresql" => 1,
+                _ => 3,
+            },
             max_shrink_iters: 12,
             failure_persistence: None,
             ..Config::default()

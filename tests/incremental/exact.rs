@@ -346,3 +346,74 @@ fn a_start_that_is_null_is_told() {
         .sequor(&["validate"])
         .fails(2, &["which is null in the first run"]);
 }
+
+#[test]
+fn whose_rows_they_are_is_what_the_row_says() {
+    let api = Api::start();
+    let at = Some("2024-01-05T00:00:00Z".to_string());
+    api.change(|world| {
+        world.rows.insert(
+            1,
+            Row {
+                shop: 1,
+                at,
+                total: 1,
+            },
+        )
+    });
+    let project = project(&api, SQLITE, START);
+    let shops = "- {op: transform, source: wh, target_table: shops, query: select 1 as shop}\n";
+    let text = by_shop("replace_range").replace("type: bigint, value: \"{{", "type: text, value: \"shop {{");
+    project.write("flows/main.yaml", &format!("{shops}{text}"));
+    project
+        .sequor(&["run", "main"])
+        .fails(1, &["column `shop` is shop 1, and the for_each's row has 1"]);
+    assert!(project.sequor(&["query", "wh", "select * from orders"]).code != 0);
+}
+
+#[test]
+fn a_for_each_without_rows_changes_nothing() {
+    for (name, source) in [("sqlite", SQLITE), ("staging", "type: staging\n")] {
+        let api = Api::start();
+        let at = Some("2024-01-05T00:00:00Z".to_string());
+        api.change(|world| {
+            world.rows.insert(
+                1,
+                Row {
+                    shop: 1,
+                    at,
+                    total: 1,
+                },
+            )
+        });
+        let project = project(&api, source, START);
+        let shops = |query: &str| {
+            format!(
+                "- {{op: transform, source: wh, target_table: shops, query: {query}}}\n{}",
+                by_shop("replace_range")
+            )
+        };
+        project.write("flows/main.yaml", &shops("select 1 as shop"));
+        run(&project, name);
+        project.write("flows/main.yaml", &shops("select 1 as shop where 1 = 0"));
+        run(&project, name);
+        assert_eq!(totals(&project), ["1|1"], "{name}");
+    }
+}
+
+#[test]
+fn rows_on_which_others_hang_are_not_deleted() {
+    let api = Api::start();
+    api.put(1, "2024-01-05T00:00:00Z", 1);
+    let project = writing(&api, SQLITE, START, "replace_range");
+    let statements = [
+        "create table orders (id bigint primary key, updated_at timestamptz, total bigint)",
+        "create table notes (order_id bigint references orders (id) on delete cascade)",
+    ];
+    let steps = statements.map(|sql| format!("- {{op: execute, source: wh, statement: \"{sql}\"}}\n"));
+    project.write("flows/tables.yaml", &steps.concat());
+    assert_eq!(project.run("tables").code, 0);
+    project
+        .sequor(&["run", "main"])
+        .fails(1, &["another table has a foreign key on it"]);
+}

@@ -124,3 +124,54 @@ fn another_order_is_told() {
             .fails(1, &["the API gives a row of", "which is not `order:"]);
     }
 }
+
+#[test]
+fn what_fails_to_begin_anew_leaves_all_as_it_was() {
+    let api = Api::start();
+    (1..=9).for_each(|day| api.put(day, &format!("2024-01-0{day}T00:00:00Z"), 1));
+    let project = project(&api, SQLITE, ASCENDING);
+    assert_eq!(project.run("main").code, 0);
+    for page in [1, 3] {
+        api.change(|world| world.fails_at = Some(page));
+        project
+            .sequor(&["run", "main", "--full-refresh"])
+            .fails(1, &["400 Bad Request"]);
+        assert_eq!(totals(&project).len(), 9, "{page}");
+    }
+}
+
+#[test]
+fn a_range_that_is_asked_for_again_is_asked_for_to_its_end() {
+    let api = Api::start();
+    api.change(|world| {
+        world.size = 30_000;
+        for id in 0..70_000_u32 {
+            let at = Some(format!(
+                "2024-01-01T{:02}:{:02}:{:02}Z",
+                id / 3600 % 24,
+                id / 60 % 60,
+                id % 60
+            ));
+            world.rows.insert(
+                id,
+                Row {
+                    shop: 0,
+                    at,
+                    total: 1,
+                },
+            );
+        }
+    });
+    let project = project(
+        &api,
+        SQLITE,
+        "start_param: since, order: ascending, lookback: 20h",
+    );
+    assert_eq!(project.run("main").code, 0);
+    api.asked();
+    let again = ["run", "main", "--from", "2024-01-01"];
+    assert_eq!(project.sequor(&again).code, 0);
+    assert_eq!(api.asked(), ["2024-01-01T00:00:00Z.."]);
+    assert_eq!(project.run("main").code, 0);
+    assert_eq!(project.rows("wh", "select count(*) from orders"), ["70000"]);
+}

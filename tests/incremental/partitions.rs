@@ -101,6 +101,21 @@ fn only_rows_that_have_moved_are_asked_for() {
             assert_eq!(asked("2", "2", "1"), ["1"], "{name}");
             assert_eq!(totals(&project).len(), 5, "{name}");
             assert!(asked("2", "2", "1").is_empty(), "{name}");
+            if !windows.is_empty() {
+                // Nothing is new, in however many windows that is.
+                let set = [
+                    "state",
+                    "set",
+                    "main",
+                    "orders",
+                    "--until",
+                    "2024-03-01",
+                    "--partition",
+                    "1",
+                ];
+                assert_eq!(project.sequor(&set).code, 0, "{name}");
+                assert!(asked("2", "2", "1").is_empty(), "{name}");
+            }
         }
     }
 }

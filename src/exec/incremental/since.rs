@@ -89,7 +89,18 @@ fn window(start: Value) -> Value {
 
 /// What becomes of a target without rows: those that come have a cursor, where they are told apart by it.
 fn first(mode: &WriteMode, column: &str) -> Option<Overlap> {
-    matches!(mode, WriteMode::Append | WriteMode::ReplaceRange).then(|| all(mode, column))
+    match mode {
+        WriteMode::ReplaceRange => Some(all(mode, column)),
+        // Those of the future may be there.
+        WriteMode::Append => Some(Overlap {
+            skip: Some(Skip {
+                column: column.to_string(),
+                from: None,
+            }),
+            ..Overlap::default()
+        }),
+        WriteMode::Upsert(_) | WriteMode::Replace => None,
+    }
 }
 
 /// What becomes of a target whose rows all go.

@@ -50,7 +50,10 @@ impl RowOrder {
         let mut tables = response.tables.iter();
         // Which tables a parser names, and how they are written, only its answers tell.
         let by_parser = response.tables.is_empty() && response.parser.is_some();
-        let matters = by_parser || tables.any(|table| matches!(table.write_mode, WriteMode::Upsert(_)));
+        let matters = by_parser
+            // Whose rows they are is known by their order.
+            || http.asks.is_some()
+            || tables.any(|table| matches!(table.write_mode, WriteMode::Upsert(_)));
         (matters && concurrency > 1).then(|| RowOrder {
             requests: Semaphore::new(concurrency),
             state: Mutex::default(),

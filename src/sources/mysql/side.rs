@@ -178,6 +178,10 @@ impl SideTable for MySqlSide<'_> {
         literal(value)
     }
 
+    async fn refuse_cascades(&mut self) -> Result<()> {
+        kept::refuse_cascades(self.connection, self.target).await
+    }
+
     /// Takes those rows out of the side table that the target has: with its index, each of the target's is looked for once.
     async fn insert_new(&mut self, skip: &Skip) -> Result<()> {
         let Names { side, target, .. } = &self.names;

@@ -51,8 +51,9 @@ pub async fn is_plain(connection: &mut PgConnection, target: &TableName, side: &
 }
 
 impl PgSide<'_> {
-    /// Empties the target, and gives it the columns of the side table: those that views hang on stay as they are.
-    pub(super) async fn empty_target(&mut self) -> Result<()> {
+    /// # Errors
+    /// Foreign keys of other tables that would delete or change their rows with those of the target.
+    pub(super) async fn refuse_children(&mut self) -> Result<()> {
         let target = self.names.target.clone();
         let children = "SELECT EXISTS (SELECT FROM pg_constraint \
             WHERE confrelid = to_regclass($1) AND conrelid <> confrelid AND confdeltype IN ('c', 'n', 'd'))";
@@ -63,6 +64,13 @@ impl PgSide<'_> {
             return Err(Error::new(ErrorKind::Sql, message)
                 .help("use `write_mode: upsert`, which keeps the rows that are there, or a foreign key without `on delete`"));
         }
+        Ok(())
+    }
+
+    /// Empties the target, and gives it the columns of the side table: those that views hang on stay as they are.
+    pub(super) async fn empty_target(&mut self) -> Result<()> {
+        let target = self.names.target.clone();
+        self.refuse_children().await?;
         // Faster, where no table with foreign keys on it forbids it, and it is allowed. Tables that inherit keep their rows.
         if !self.tried(&format!("TRUNCATE ONLY {target}")).await? {
             self.run(&format!("DELETE FROM ONLY {target}")).await.map_err(|e| {

@@ -155,6 +155,10 @@ impl SideTable for PgSide<'_> {
         self.run(&format!("ANALYZE {side}")).await.map(|_| ())
     }
 
+    async fn refuse_cascades(&mut self) -> Result<()> {
+        self.refuse_children().await
+    }
+
     /// JSON has no equality of its own.
     async fn insert_new(&mut self, skip: &Skip) -> Result<()> {
         let there = columns::of(&mut *self.connection, self.target)

@@ -180,6 +180,27 @@ impl SideTable for SqliteSide<'_> {
         self.insert().await
     }
 
+    async fn refuse_cascades(&mut self) -> Result<()> {
+        let (target, master) = (
+            literal(&self.target.table),
+            quote(schema(self.target).unwrap_or("main")),
+        );
+        let query = format!(
+            "SELECT m.name FROM {master}.sqlite_master AS m, pragma_foreign_key_list(m.name) AS f \
+             WHERE m.type = 'table' AND lower(m.name) <> lower({target}) AND lower(f.\"table\") = lower({target}) \
+             AND f.on_delete IN ('CASCADE', 'SET NULL', 'SET DEFAULT') LIMIT 1"
+        );
+        if !self.any(&query).await? {
+            return Ok(());
+        }
+        let message = format!(
+            "rows of `{}` are not replaced: another table has a foreign key on it that deletes or changes its own rows with these",
+            self.target
+        );
+        Err(Error::new(ErrorKind::Sql, message)
+            .help("use `write_mode: upsert`, which keeps the rows that are there, or a foreign key without `on delete`"))
+    }
+
     /// Takes those rows out of the side table that the target has: with its index, each of the target's is looked for once.
     async fn insert_new(&mut self, skip: &Skip) -> Result<()> {
         let Names { side, target, .. } = &self.names;

@@ -146,7 +146,11 @@ async fn keep_what_came(step: &StepContext, context: Arc<RequestContext>, error:
         error.kind(),
         ErrorKind::Cancelled | ErrorKind::State | ErrorKind::TakenBack | ErrorKind::Internal
     );
-    let resumable = context.round.as_ref().is_some_and(|round| round.is_resumable());
+    // What began anew has left all as it was.
+    let resumable = context
+        .round
+        .as_ref()
+        .is_some_and(|round| round.is_resumable() && !round.begins_anew());
     if ends_all || (context.rejects.is_none() && !resumable) {
         return Ok(());
     }
