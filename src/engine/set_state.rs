@@ -85,10 +85,7 @@ async fn set(parts: &Parts, compiled: &Compiled, http: &HttpStep, covered: Cover
         Some(Prop::Literal(json)) => Some(Kind::like(&Value::from(json).to_text())),
         _ => None,
     };
-    let kind = match (kind, initial) {
-        (Some(Kind::Text) | None, Some(Kind::Time | Kind::Date)) => Kind::Time,
-        (kind, initial) => kind.or(initial).unwrap_or_else(|| Kind::like(covered.until)),
-    };
+    let kind = Kind::of_cursor(kind, initial).unwrap_or_else(|| Kind::like(covered.until));
     let read = |text: &str| {
         kind.read(text).ok_or_else(|| {
             let message = format!("`{text}`: the cursor `{}` holds {}", given.cursor, kind.name());

@@ -76,6 +76,15 @@ impl Kind {
         }
     }
 
+    /// Returns what the values of a cursor are, of what its column holds and what `initial` looks like: texts may be times, as
+    /// that is one then.
+    pub fn of_cursor(column: Option<Kind>, initial: Option<Kind>) -> Option<Kind> {
+        match (column, initial) {
+            (Some(Kind::Text) | None, Some(Kind::Time | Kind::Date)) => Some(Kind::Time),
+            (column, initial) => column.or(initial),
+        }
+    }
+
     /// Reads a position that a flow, an option or the state writes.
     pub fn read(self, text: &str) -> Option<Position> {
         let text = text.trim();

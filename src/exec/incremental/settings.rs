@@ -76,13 +76,8 @@ impl Evaluated<'_> {
             given, asks, column, ..
         } = self;
         let initial = self.initial.filter(|text| !text.trim().is_empty());
-        // Texts may be times, as `initial` is one then.
         let like = initial.as_deref().map(Kind::like);
-        let kind = match (column, like) {
-            (Some(Kind::Text) | None, Some(Kind::Time | Kind::Date)) => Some(Kind::Time),
-            (None, like) => like,
-            (column, _) => column,
-        };
+        let kind = Kind::of_cursor(column, like);
         if let (Some(Kind::Text), Some(Kind::Number)) = (column, like) {
             let message = format!(
                 "`initial` is a number, and the cursor `{}` holds texts, of which 10 sorts before 9",

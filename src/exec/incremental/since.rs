@@ -107,10 +107,7 @@ fn first(mode: &WriteMode, column: &str) -> Option<Overlap> {
 fn all(mode: &WriteMode, column: &str) -> Overlap {
     let told_apart = matches!(mode, WriteMode::Append | WriteMode::ReplaceRange);
     Overlap {
-        delete: Some(Region {
-            column: column.to_string(),
-            parts: vec![Part::default()],
-        }),
+        delete: Some(Region::all()),
         leave_out: told_apart.then(|| Skip {
             column: column.to_string(),
             from: None,
