@@ -55,6 +55,7 @@ codes! {
     ForeignHost = "SQ0213", "Credentials that are left off, since a host comes out of data";
     SharedRejects = "SQ0214", "Rejected rows of several flows go to one table";
     RowsTwice = "SQ0215", "Rows that are asked for again are added besides the old ones";
+    OtherRequest = "SQ0216", "An incremental request that is another one than that by which its tables were filled";
     JinjaSyntax = "SQ0301", "A Jinja template can't be read";
     PythonSyntax = "SQ0302", "Python code can't be read";
     OpaqueSql = "SQ0303", "SQL that the planner can't read";

@@ -168,6 +168,8 @@ pub fn plan(
         estimated_requests: None,
         estimated_changes: None,
         estimated_ranges: None,
+        sent_by_another: None,
+        not_estimated: None,
     }
 }
 

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 use arrow::compute::kernels::zip::zip;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, SchemaRef};
 use indexmap::IndexMap;
 
 use super::cell::{self, Cell};
 use super::field::{Field, FieldValue, Nested};
+use super::moment::moment;
 use super::time_format::TimeReader;
 use super::types::{Logical, arrow_schema};
 use super::values::Values;
@@ -77,6 +78,8 @@ struct ColumnBuilder {
     /// The key of the row that it alone is read from.
     key: Option<String>,
     format: Option<TimeReader>,
+    /// Of the column that says how new a row is: whether it has zones.
+    moment: Option<bool>,
     sql: String,
     logical: Logical,
     values: Values,
@@ -121,6 +124,10 @@ impl BatchBuilder {
                     key: key.map(str::to_string),
                     name: field.name,
                     format: field.format,
+                    moment: match c.column_type.arrow {
+                        DataType::Timestamp(_, ref zone) if field.is_moment => Some(zone.is_some()),
+                        _ => None,
+                    },
                     sql: c.column_type.sql.clone(),
                     logical: c.column_type.logical,
                     values: Values::new(&c.column_type.arrow)?,
@@ -246,6 +253,21 @@ impl BatchBuilder {
     /// The value as its column's format reads it.
     fn formatted<'c>(&self, column: usize, cell: Cell<'c>) -> Result<Cell<'c>> {
         let known = &self.columns[column];
+        let cell = self.read(known, cell)?;
+        let Some(zoned) = known.moment else {
+            return Ok(cell);
+        };
+        let cut = moment(&cell, zoned).map_err(|reason| {
+            let number = self.before + self.rows as u64 + 1;
+            misfit(&self.table, (&known.name, &known.sql), number, &cell, reason).replace_help(format!(
+                "a cursor is compared by its moment: give column `{}` the type timestamptz",
+                known.name
+            ))
+        })?;
+        Ok(cut.unwrap_or(cell))
+    }
+
+    fn read<'c>(&self, known: &ColumnBuilder, cell: Cell<'c>) -> Result<Cell<'c>> {
         match (&known.format, &cell) {
             (None, _) | (_, Cell::Null | Cell::Clock(..)) => Ok(cell),
             (Some(format), _) => format.read(&cell).map_err(|reason| {

@@ -311,6 +311,15 @@ pub fn time(cell: &Cell<'_>) -> Fit<i64> {
     }
 }
 
+/// Returns the offset from UTC that a time is written with, in seconds; none where there is none.
+pub fn offset(cell: &Cell<'_>) -> Option<i64> {
+    match cell {
+        Cell::Text(text) => Clock::read(text.trim())?.offset,
+        Cell::Clock(_, offset) => *offset,
+        _ => None,
+    }
+}
+
 /// Microseconds since 1970-01-01. Without zone, the time of the clock is kept and an offset in the text dropped, as
 /// Postgres and Snowflake do; with zone, text without offset is UTC.
 pub fn timestamp(cell: &Cell<'_>, zoned: bool) -> Fit<i64> {

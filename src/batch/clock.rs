@@ -15,6 +15,16 @@ impl Clock {
     /// `2024-01-02T03:04:05.678+02:00`, with `T` or a blank; seconds and offset may be left out, and the offset may be
     /// `Z`, `+02`, `+0200` or `+02:00`.
     pub fn read(text: &str) -> Option<Clock> {
+        Clock::read_by(text, 5)
+    }
+
+    /// Reads the same; what is finer than a microsecond is cut off.
+    pub fn read_down(text: &str) -> Option<Clock> {
+        Clock::read_by(text, 0)
+    }
+
+    /// `added`: what is added to tenths of a microsecond before they are cut off.
+    fn read_by(text: &str, added: i64) -> Option<Clock> {
         let (day, rest) = (text.get(..10)?, text.get(10..)?);
         let rest = rest.strip_prefix(['T', 't', ' '])?;
         let days =
@@ -40,21 +50,21 @@ impl Clock {
         };
         let micros = i64::from(days)
             .checked_mul(86_400_000_000)?
-            .checked_add(seconds * 1_000_000 + Clock::fraction(fraction)?)?;
+            .checked_add(seconds * 1_000_000 + Clock::fraction(fraction, added)?)?;
         Some(Clock {
             micros,
             offset: Clock::offset(zone.trim_start())?,
         })
     }
 
-    /// Microseconds of the digits behind the point, rounded.
-    fn fraction(digits: &str) -> Option<i64> {
+    /// Microseconds of the digits behind the point.
+    fn fraction(digits: &str, added: i64) -> Option<i64> {
         if !digits.bytes().all(|b| b.is_ascii_digit()) {
             return None;
         }
         let padded: String = digits.chars().chain("0000000".chars()).take(7).collect();
         let tenths: i64 = padded.parse().ok()?;
-        Some((tenths + 5) / 10)
+        Some((tenths + added) / 10)
     }
 
     /// None inside: there is no offset.

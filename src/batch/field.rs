@@ -16,6 +16,8 @@ pub struct Field {
     pub name: String,
     pub from: FieldValue,
     pub format: Option<TimeReader>,
+    /// Whether a time of another zone than UTC is an error where the column has no zone, since the moment counts.
+    pub is_moment: bool,
 }
 
 /// Where a column's value stands.
@@ -36,6 +38,7 @@ impl From<String> for Field {
             from: FieldValue::Key(name.clone()),
             name,
             format: None,
+            is_moment: false,
         }
     }
 }
@@ -67,6 +70,7 @@ impl Field {
             name,
             from: FieldValue::Given,
             format: None,
+            is_moment: false,
         }
     }
 
@@ -75,6 +79,15 @@ impl Field {
     pub fn written(self, format: Option<&TimeFormat>) -> Field {
         Field {
             format: format.map(TimeReader::new),
+            ..self
+        }
+    }
+
+    /// Returns the field as one whose moments count.
+    #[must_use]
+    pub fn as_moment(self) -> Field {
+        Field {
+            is_moment: true,
             ..self
         }
     }

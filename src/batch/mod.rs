@@ -11,6 +11,7 @@ mod digits;
 pub mod field;
 pub mod json;
 pub mod jsonpath;
+mod moment;
 pub mod origin;
 pub mod plain;
 pub mod quotes;

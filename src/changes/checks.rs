@@ -15,6 +15,8 @@ pub struct Sent {
     pub in_doubt: u64,
     /// Rows that another request has sent.
     pub by_others: u64,
+    /// Whether all that the table has was forgotten, and was kept by another key: it has no room for rows of this one.
+    pub is_of_another_key: bool,
 }
 
 impl Snapshot {
@@ -24,16 +26,34 @@ impl Snapshot {
     /// The database's; rows that were sent by another key.
     pub async fn sent(&self) -> Result<Sent> {
         let counts = self.numbers(&self.comparison.counted_sent()).await?;
-        let [rows, in_doubt, by_others, other_key] = counts.as_slice() else {
+        let [
+            rows,
+            in_doubt,
+            by_others,
+            other_key,
+            others_key,
+            there,
+            ever_by_others,
+        ] = counts.as_slice()
+        else {
             return Ok(Sent::default());
         };
         if *other_key > 0 {
             return Err(self.other_key());
         }
+        if *others_key > 0 {
+            let message = format!(
+                "`{}` keeps what another step has sent, and by another key",
+                self.table
+            );
+            return Err(Error::new(ErrorKind::Project, message)
+                .help("name another table: `snapshot: {table: ...}` in `changes`"));
+        }
         Ok(Sent {
             rows: *rows,
             in_doubt: *in_doubt,
             by_others: *by_others,
+            is_of_another_key: *there == 0 && *ever_by_others > 0,
         })
     }
 
@@ -45,7 +65,7 @@ impl Snapshot {
         let counts = self.numbers(&self.comparison.counted_rows()).await?;
         let count = |at: usize| counts.get(at).copied().unwrap_or(0);
         let (all, nulls, same) = (count(0), count(1), count(2));
-        let keys = self.comparison.key_text();
+        let keys = self.comparison.key_names();
         let help = "nothing was sent: `changes.key` names columns that tell each row from all others";
         if nulls > 0 {
             let message = format!("{nulls} of {all} rows have no key ({keys} is null)");
@@ -67,26 +87,32 @@ impl Snapshot {
         Ok(all)
     }
 
-    /// Counts what would be sent, of `all` rows; nothing is written. `baseline`: whether all rows would count as sent, where
-    /// nothing was.
+    /// Counts what would be sent, of `all` rows, and what was sent by another request; nothing is written. `baseline`: whether all
+    /// rows would count as sent, where nothing was.
     ///
     /// # Errors
     /// The database's.
-    pub async fn estimate(&self, changes: &[Change], baseline: bool, all: u64) -> Result<ChangeCounts> {
+    pub async fn estimate(
+        &self,
+        changes: &[Change],
+        baseline: bool,
+        all: u64,
+    ) -> Result<(ChangeCounts, u64)> {
         if !self.has_rows().await? {
             let sends = !baseline && changes.contains(&Change::Added);
-            return Ok(ChangeCounts {
+            let counts = ChangeCounts {
                 added: if sends { all } else { 0 },
                 unchanged: if sends { 0 } else { all },
                 ..ChangeCounts::default()
-            });
+            };
+            return Ok((counts, 0));
         }
         let sending = Sending {
             changes: changes.to_vec(),
             ..Sending::default()
         };
         let from = format!("({}) d", self.comparison.changes(&sending));
-        self.counted(&from, all).await
+        Ok((self.counted(&from, all).await?, self.sent().await?.by_others))
     }
 
     /// How many rows are of which kind. `from`: what stands behind FROM for them.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use arrow::datatypes::DataType;
 use sequor_planner::did_you_mean;
 
+use crate::batch::types::Logical;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::database::Database;
 
@@ -80,10 +81,12 @@ pub async fn columns_of(database: &dyn Database, rows: &str, wanted: &Wanted<'_>
         .into_iter()
         .map(|(at, field)| Compared {
             name: field.name().clone(),
-            is_text: matches!(
-                field.data_type(),
-                DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View
-            ),
+            // Decimals of any precision travel as texts, and are compared as numbers.
+            is_text: Logical::of(field) != Logical::Numeric
+                && matches!(
+                    field.data_type(),
+                    DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View
+                ),
             is_key: key.contains(&at),
             is_compared: compared.contains(&at) && !key.contains(&at),
         })

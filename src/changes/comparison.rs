@@ -1,5 +1,7 @@
 //! The queries by which rows and their snapshot are compared.
 
+use std::collections::BTreeSet;
+
 use sequor_planner::Dialect;
 use sequor_planner::ops::Change;
 
@@ -46,6 +48,9 @@ pub enum Ended {
     InDoubt,
 }
 
+/// What a snapshot keeps of a row beside its values.
+pub const SENT: [&str; 7] = ["scope", "key", "change", "status", "at", "definition", "response"];
+
 pub const REMOVED: &str = "removed";
 pub const IN_DOUBT: &str = "in_doubt";
 
@@ -69,12 +74,25 @@ impl Comparison {
             .map(|column| self.names.quote(&column.name))
     }
 
-    /// What tells rows from each other, in one text.
+    /// What tells rows from each other, as messages name it.
+    pub(super) fn key_names(&self) -> String {
+        let keys = self.columns.iter().filter(|column| column.is_key);
+        let names: Vec<&str> = keys.map(|column| column.name.as_str()).collect();
+        names.join(", ")
+    }
+
+    /// The same, in whatever order and case the columns are named.
     pub(super) fn key_text(&self) -> String {
         let keys = self.columns.iter().filter(|column| column.is_key);
-        keys.map(|column| column.name.as_str())
-            .collect::<Vec<_>>()
-            .join(", ")
+        let mut names: Vec<String> = keys.map(|column| column.name.to_ascii_lowercase()).collect();
+        names.sort();
+        names.join(", ")
+    }
+
+    /// The condition that a row of a snapshot was kept by another key. Snapshots of before name the columns in their own order.
+    pub(super) fn other_key(&self) -> String {
+        let known = [self.key_text(), self.key_names()].map(|text| self.literal(&text));
+        format!("{} NOT IN ({})", self.names.meta("key"), known.join(", "))
     }
 
     /// Returns the columns that tell rows of a snapshot from each other.
@@ -121,18 +139,43 @@ impl Comparison {
         format!("{}, {}", self.list(""), meta.join(", "))
     }
 
-    /// Returns a query without rows, whose columns are those of [`Comparison::pending`].
+    /// Returns a query without rows, whose columns are those of [`Comparison::pending`], as the rows have them.
     pub fn nothing_pending(&self, stamp: Stamp<'_>) -> String {
-        let values = self.list("");
+        let from = format!("{} WHERE 1 = 0", self.names.rows);
+        self.nothing_pending_of(stamp, &self.list(""), &from)
+    }
+
+    /// Returns the same, where some columns have room for the rows' values, and for those that were sent.
+    pub fn nothing_pending_of_both(&self, stamp: Stamp<'_>, wider: &BTreeSet<String>) -> String {
+        let values = self.columns.iter().map(|column| {
+            let name = self.names.quote(&column.name);
+            match wider.contains(&column.name) {
+                true => format!("COALESCE(s.{name}, t.{name}) AS {name}"),
+                false => format!("s.{name}"),
+            }
+        });
+        let values = values.collect::<Vec<_>>().join(", ");
+        let names = &self.names;
+        let from = format!(
+            "(SELECT {} FROM {}) s LEFT JOIN {} t ON 1 = 0 WHERE 1 = 0",
+            self.list(""),
+            names.rows,
+            names.snapshot
+        );
+        self.nothing_pending_of(stamp, &values, &from)
+    }
+
+    fn nothing_pending_of(&self, stamp: Stamp<'_>, values: &str, from: &str) -> String {
         let number = format!("CAST(1 AS {})", self.names.integer());
         let empty = text(self.dialect(), "''");
-        let meta = self.pending_columns([number.as_str(), &empty, &empty, &empty], stamp);
-        format!("SELECT {values}, {meta} FROM {} WHERE 1 = 0", self.names.rows)
+        let spellings = vec![empty.clone(); self.folded_keys().len()];
+        let meta = self.pending_columns([number.as_str(), &empty, &empty, &empty], spellings, stamp);
+        format!("SELECT {values}, {meta} FROM {from}")
     }
 
     /// What rows that are sent have beside their values: number, change, time of the last sending and what was kept of its
-    /// answer; and what is the same for all of them.
-    fn pending_columns(&self, values: [&str; 4], stamp: Stamp<'_>) -> String {
+    /// answer; what is the same for all of them; and how their keys were spelled.
+    fn pending_columns(&self, values: [&str; 4], spellings: Vec<String>, stamp: Stamp<'_>) -> String {
         let (id, at) = (self.literal(stamp.id), self.literal(stamp.at));
         let definition = self.literal(&self.definition);
         let batch = format!("CAST({} AS {})", stamp.batch.unwrap_or(0), self.names.integer());
@@ -148,21 +191,25 @@ impl Comparison {
             (&batch, "batch"),
         ];
         let all = all.map(|(value, name)| format!("{value} AS {}", self.names.meta(name)));
-        all.join(", ")
+        let spellings = spellings.into_iter().enumerate();
+        let spellings = spellings.map(|(at, value)| format!("{value} AS {}", self.names.spelling(at)));
+        all.into_iter().chain(spellings).collect::<Vec<_>>().join(", ")
     }
 
-    /// Returns the query of the rows that are sent, numbered from 0 in the order in which they are.
-    pub fn pending(&self, sending: &Sending, stamp: Stamp<'_>) -> String {
+    /// Returns the query of the rows that are sent, numbered in the order in which they are. `from`: the first number.
+    pub fn pending(&self, sending: &Sending, stamp: Stamp<'_>, from: u64) -> String {
         let names = &self.names;
         let order = format!("d.{}", names.meta("order"));
         let keys: Vec<String> = self.keys().map(|key| format!("d.{key}")).collect();
         let number = format!(
-            "CAST(row_number() OVER (ORDER BY {order}, {}) - 1 AS {})",
+            "CAST(row_number() OVER (ORDER BY {order}, {}) - 1 + {from} AS {})",
             keys.join(", "),
             names.integer()
         );
         let of = |name: &str| format!("d.{}", names.meta(name));
-        let meta = self.pending_columns([&number, &of("change"), &of("sent_at"), &of("response")], stamp);
+        let spellings = (0..self.folded_keys().len()).map(|at| format!("d.{}", names.spelling(at)));
+        let known = [number.as_str(), &of("change"), &of("sent_at"), &of("response")];
+        let meta = self.pending_columns(known, spellings.collect(), stamp);
         format!(
             "SELECT {}, {meta} FROM ({}) d",
             self.list("d."),
@@ -212,19 +259,24 @@ impl Comparison {
             (response, "response"),
         ];
         let meta = meta.map(|(value, name)| format!("{value} AS {}", names.meta(name)));
-        let n = of("n");
+        format!(
+            "SELECT {}, {} FROM {} p{join} WHERE {}",
+            self.list("p."),
+            meta.join(", "),
+            names.pending,
+            self.those(id, ranges)
+        )
+    }
+
+    /// The condition that rows `p` of a sending are those of some numbers.
+    pub(super) fn those(&self, id: &str, ranges: &[(u64, u64)]) -> String {
+        let n = format!("p.{}", self.names.meta("n"));
         let which = ranges.iter().map(|(from, to)| match from == to {
             true => format!("{n} = {from}"),
             false => format!("{n} BETWEEN {from} AND {to}"),
         });
-        format!(
-            "SELECT {}, {} FROM {} p{join} WHERE {} = '{id}' AND ({})",
-            self.list("p."),
-            meta.join(", "),
-            names.pending,
-            of("sync"),
-            which.collect::<Vec<_>>().join(" OR ")
-        )
+        let which = which.collect::<Vec<_>>().join(" OR ");
+        format!("p.{} = '{id}' AND ({which})", self.names.meta("sync"))
     }
 
     /// Returns the query of the rows to send, in their order.

@@ -74,7 +74,7 @@ impl Comparison {
         };
         let gone = match self.dialect() {
             // An index of the keys is made for it, whatever the tables have.
-            Dialect::MySql | Dialect::Sqlite => {
+            Dialect::MySql => {
                 format!(
                     "({}) NOT IN (SELECT {} FROM {rows})",
                     prefixed("t.").join(", "),
@@ -90,11 +90,32 @@ impl Comparison {
                 )
             }
         };
+        if self.dialect() == Dialect::Sqlite {
+            return self.removed_by_join(sending, there);
+        }
         let change = format!("'{}'", Change::Removed.name());
         let meta = self.meta(&change, &self.place(sending, Change::Removed));
         format!(
             "SELECT {}, {meta} FROM {there} WHERE {} AND {gone}",
             self.list("t."),
+            self.known(sending)
+        )
+    }
+
+    /// The same as a join: its index of the keys takes for one what the rows' columns do, as the other join of them does.
+    fn removed_by_join(&self, sending: &Sending, there: &str) -> String {
+        let names = &self.names;
+        let keys: Vec<String> = self.keys().collect();
+        let same = keys.iter().map(|key| format!("s.{key} = t.{key}"));
+        let here = names.meta("here");
+        let change = format!("'{}'", Change::Removed.name());
+        format!(
+            "SELECT {}, {} FROM {there} LEFT JOIN (SELECT {}, 1 AS {here} FROM {}) s ON {} WHERE s.{here} IS NULL AND {}",
+            self.list("t."),
+            self.meta(&change, &self.place(sending, Change::Removed)),
+            keys.join(", "),
+            names.rows,
+            same.collect::<Vec<_>>().join(" AND "),
             self.known(sending)
         )
     }
@@ -117,7 +138,12 @@ impl Comparison {
             (or_nothing("response"), "response"),
         ];
         let meta = meta.map(|(value, name)| format!("{value} AS {}", names.meta(name)));
-        meta.join(", ")
+        let keys = self.folded_keys().into_iter().enumerate();
+        let spellings = keys.map(|(at, key)| {
+            let was = text(dialect, &format!("t.{key}"));
+            format!("{was} AS {}", names.spelling(at))
+        });
+        meta.into_iter().chain(spellings).collect::<Vec<_>>().join(", ")
     }
 
     /// The values of a row: of a removed one, those that were sent.
@@ -205,15 +231,15 @@ impl Comparison {
         let name = self.names.quote(&column.name);
         let (a, b) = (format!("s.{name}"), format!("t.{name}"));
         // Names that are the same but for their case are one key to some databases, and another text to the API.
-        let folds = matches!(self.dialect(), Dialect::MySql | Dialect::Sqlite);
-        if !(column.is_compared || (column.is_key && column.is_text && folds)) {
+        if !(column.is_compared || (column.is_key && column.is_text && self.folds())) {
             return None;
         }
         Some(match (self.dialect(), column.is_text) {
-            (Dialect::MySql, true) => format!("NOT (CAST({a} AS BINARY) <=> CAST({b} AS BINARY))"),
+            (Dialect::MySql, true) => format!("NOT ({} <=> {})", self.letters(&a), self.letters(&b)),
             (Dialect::MySql, false) => format!("NOT ({a} <=> {b})"),
-            // Whatever order the column sorts in: `NOCASE` takes two texts for one.
-            (Dialect::Sqlite, true) => format!("CAST({a} AS BLOB) IS DISTINCT FROM CAST({b} AS BLOB)"),
+            (Dialect::Sqlite, true) => {
+                format!("{} IS DISTINCT FROM {}", self.letters(&a), self.letters(&b))
+            }
             // `json` and others have no equality.
             (Dialect::Postgres, true) => format!("CAST({a} AS text) IS DISTINCT FROM CAST({b} AS text)"),
             (Dialect::Generic, _) => {

@@ -65,12 +65,15 @@ impl Snapshot {
             .filter(|column| column.is_key)
             .map(|column| &column.name)
             .collect();
+        // Older ones do not say how keys were spelled.
+        let tells_spellings = there.iter().any(|column| names.is_spelling(&column.name));
+        let texts = self.comparison.text_keys();
         let columns = there
             .iter()
-            .filter(|column| !own.contains(&column.name))
+            .filter(|column| !own.contains(&column.name) && !names.is_spelling(&column.name))
             .map(|column| Compared {
                 name: column.name.clone(),
-                is_text: false,
+                is_text: tells_spellings && texts.contains(&column.name),
                 is_key: keys.contains(&&column.name),
                 is_compared: false,
             });

@@ -3,6 +3,7 @@
 
 mod checks;
 mod columns;
+mod compare;
 mod comparison;
 mod counting;
 mod difference;
@@ -12,9 +13,12 @@ mod left;
 mod names;
 mod numbers;
 mod snapshot;
+mod spelling;
+mod types;
 
 pub use checks::Sent;
 pub use columns::Wanted;
+pub use compare::Comparing;
 pub use comparison::{Ended, Sending};
 pub use kept::Kept;
 pub use left::Left;

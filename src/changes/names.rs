@@ -44,6 +44,16 @@ impl Names {
         self.database.fold(&format!("_sequor_{name}"))
     }
 
+    /// Returns the name of the column with the key as it was spelled when it was sent, quoted. `at`: which of the key's texts.
+    pub fn spelling(&self, at: usize) -> String {
+        self.meta(&format!("was_{at}"))
+    }
+
+    /// Tells whether a column is one of those.
+    pub fn is_spelling(&self, column: &str) -> bool {
+        column.starts_with(&self.folded("was_"))
+    }
+
     /// Returns the name of a column that is no user's, quoted.
     pub fn meta(&self, name: &str) -> String {
         self.database.quote(&self.folded(name))

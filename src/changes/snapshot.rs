@@ -4,18 +4,17 @@ use std::sync::Arc;
 
 use arrow::array::{Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
-use sequor_planner::Dialect;
 use sequor_planner::ops::WriteMode;
 use uuid::Uuid;
 
 use super::columns::{Compared, Wanted, columns_of};
-use super::comparison::{Comparison, Ended, Sending, Stamp};
+use super::comparison::{Comparison, Ended, Stamp};
 use super::ended::ranges;
 use super::names::{Names, beside, is_own};
 use super::numbers::{numbers, rows};
+use super::spelling::Respelled;
 use crate::batch::column::Column;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::ChangeCounts;
 use crate::sources::database::{Database, Rows, TableName};
 use crate::value::Row;
 
@@ -83,7 +82,7 @@ impl Snapshot {
         beside(&*self.database, &self.table, "answers", &self.comparison.scope)
     }
 
-    fn upsert(&self) -> WriteMode {
+    pub(super) fn upsert(&self) -> WriteMode {
         WriteMode::Upsert(self.comparison.key())
     }
 
@@ -116,27 +115,55 @@ impl Snapshot {
         Ok(())
     }
 
-    /// Makes it where it is not there, and gives it the columns that it lacks. `baseline`: when all rows count as sent, where it
-    /// is new and that is wanted. Whether they do.
+    /// Makes it where it is not there, and gives it the columns that it lacks.
     ///
     /// # Errors
     /// The database's.
-    pub async fn make(&self, baseline: Option<&str>) -> Result<bool> {
+    pub async fn make(&self) -> Result<()> {
         self.check_names().await?;
         match self.database.columns(&self.table).await? {
-            Some(there) => self.add_columns(&there).await?,
+            Some(there) => self.add_columns(&there).await,
+            None if !self.tells_lengths() => self.make_roomy().await.map_err(|e| self.explain(e)),
             None => {
                 let nothing = self.comparison.nothing_sent();
                 let made = self
                     .database
                     .transform(&nothing, &self.table, self.upsert())
                     .await;
-                made.map_err(|e| self.explain(e))?;
+                made.map(|_| ()).map_err(|e| self.explain(e))
             }
         }
-        let Some(at) = baseline else {
-            return Ok(false);
-        };
+    }
+
+    /// Takes those keys for one that the rows' database does: its table is known to be kept by the same.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn follow_keys(&self) -> Result<()> {
+        self.follow(&self.table).await
+    }
+
+    pub(super) async fn follow(&self, table: &TableName) -> Result<()> {
+        let texts = self.comparison.text_keys();
+        let rows = &self.comparison.names.rows;
+        self.database.follow_collations(table, rows, &texts).await
+    }
+
+    /// Makes it anew: nothing counts of what it has.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn make_anew(&self) -> Result<()> {
+        let drop = format!("DROP TABLE {}", self.database.quoted(&self.table));
+        self.database.execute(&drop).await?;
+        self.make().await
+    }
+
+    /// Takes all rows for sent, where the step has never sent one. Whether they are. `at`: when.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn take_for_sent(&self, at: &str) -> Result<bool> {
         if self.has_rows().await? {
             return Ok(false);
         }
@@ -148,7 +175,8 @@ impl Snapshot {
 
     /// Gives it the columns that it lacks.
     async fn add_columns(&self, there: &[Column]) -> Result<()> {
-        let lacks = |column: &&Compared| !there.iter().any(|known| known.name == column.name);
+        let naming = self.database.naming();
+        let lacks = |column: &&Compared| naming.find(there, &column.name).is_none();
         let lacking: Vec<&Compared> = self.comparison.columns.iter().filter(lacks).collect();
         if lacking.is_empty() {
             return Ok(());
@@ -159,7 +187,7 @@ impl Snapshot {
             at: "",
             batch: None,
         };
-        self.begin_pending(stamp).await?;
+        self.make_pending(&self.comparison.nothing_pending(stamp)).await?;
         let types = self
             .database
             .columns(&self.pending_table())
@@ -180,48 +208,6 @@ impl Snapshot {
         );
         Error::new(ErrorKind::Project, message)
             .help("take the key back, or forget what was sent by `sequor state reset FLOW STEP`: all rows count as added then")
-    }
-
-    async fn begin_pending(&self, stamp: Stamp<'_>) -> Result<()> {
-        let nothing = self.comparison.nothing_pending(stamp);
-        let made = self
-            .database
-            .transform(&nothing, &self.pending_table(), WriteMode::Replace)
-            .await;
-        made.map(|_| ()).map_err(|e| self.explain(e))
-    }
-
-    /// Compares, and keeps the rows that are sent. How many they are, of `all`.
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn compare(
-        &self,
-        sending: &Sending,
-        (id, at, batch): (Uuid, &str, Option<u64>),
-        all: u64,
-    ) -> Result<ChangeCounts> {
-        let id = id.to_string();
-        let stamp = Stamp { id: &id, at, batch };
-        let pending = self.comparison.pending(sending, stamp);
-        // What is computed has the type of the columns it is computed from; not to these databases.
-        let mode = match self.database.dialect() {
-            Dialect::Sqlite | Dialect::MySql => {
-                self.begin_pending(stamp).await?;
-                WriteMode::Append
-            }
-            _ => WriteMode::Replace,
-        };
-        let compared = self
-            .database
-            .transform(&pending, &self.pending_table(), mode)
-            .await;
-        compared.map_err(|e| {
-            e.context("comparing rows with what was sent").help(
-                "where a column has another type than before, drop the table of what was sent: all rows count as added then",
-            )
-        })?;
-        self.counted(&self.comparison.names.pending, all).await
     }
 
     /// Returns the rows to send, and behind their columns: what became of each, when it was sent last, and what was kept of the
@@ -249,9 +235,33 @@ impl Snapshot {
         }
         for some in ranges(numbers).chunks(MOST_RANGES) {
             let query = self.comparison.ended((&id.to_string(), ended), some, kept);
-            self.database
+            if let Some(respelled) = self.comparison.respelled(&id.to_string(), some) {
+                self.drop_old_spellings(&respelled).await?;
+            }
+            let noted = self
+                .database
                 .transform(&query, &self.table, self.upsert())
                 .await?;
+            let wanted: u64 = some.iter().map(|(from, to)| to - from + 1).sum();
+            if noted < wanted {
+                let message = format!(
+                    "{} of {wanted} rows that were sent are not noted: another run of the step has begun meanwhile, and `{}` is its own",
+                    wanted - noted,
+                    self.pending_table()
+                );
+                return Err(Error::new(ErrorKind::Data, message).help(
+                    "let one run at a time send the rows of a step, where their states are not in one place (`state` in project.yaml)",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// A row whose key is spelled in another way by now takes the place of the one that was sent.
+    async fn drop_old_spellings(&self, respelled: &Respelled) -> Result<()> {
+        let count = self.numbers(&respelled.count).await?;
+        if count.first().is_some_and(|rows| *rows > 0) {
+            self.database.execute(&respelled.delete).await?;
         }
         Ok(())
     }
@@ -335,7 +345,7 @@ impl Snapshot {
         Ok(())
     }
 
-    fn explain(&self, error: Error) -> Error {
+    pub(super) fn explain(&self, error: Error) -> Error {
         error.context(format!("keeping what was sent in `{}`", self.table)).help(
             "where the source can only be read, keep it elsewhere: `snapshot: {source: ...}` in `changes`",
         )

@@ -7,7 +7,7 @@ use similar::TextDiff;
 use super::args::{self, PlanFormat};
 use super::compile;
 use super::context::Context;
-use crate::engine::{CompileOptions, PlanFile, Session};
+use crate::engine::{CompileOptions, PlanFile, Session, note_changed_requests};
 use crate::error::{Error, ErrorKind, Exit, Result};
 use crate::report::{SourceText, out};
 
@@ -26,7 +26,9 @@ pub fn plan(context: &Context, args: &args::Plan) -> Result<Exit> {
     let Some(mut compiled) = runtime.block_on(compile::compile(context, &args.flow, &options))? else {
         return Ok(Exit::Wrong);
     };
-    if args.estimate {
+    if !args.estimate {
+        runtime.block_on(note_changed_requests(&mut compiled))?;
+    } else {
         let session = Session::new(&compiled.loaded);
         runtime.block_on(session.estimate(&mut compiled))?;
     }

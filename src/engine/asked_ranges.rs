@@ -1,52 +1,42 @@
 //! What incremental steps would ask for if they ran now.
 
 use chrono::Utc;
-use sequor_planner::expr::Prop;
-use sequor_planner::ops::{TableRef, lead};
+use sequor_planner::ops::lead;
 use sequor_planner::plan::{AskedRange, AsksFor, HttpStep};
 
 use super::compile::Compiled;
+use super::estimate::literal;
 use super::parts::Parts;
 use super::step_states::{found, state};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::exec::{Evaluated, column_kind, definition, known_by_all};
 use crate::incremental::{Kind, Ranges, windows};
-use crate::value::Value;
 
 /// How many ranges are listed.
 const LISTED: usize = 10;
 
-/// Returns what a step would ask for; none where only the run can tell.
+/// Returns what a step would ask for.
 ///
 /// # Errors
-/// The databases'; an `initial` that is no position.
-pub async fn asked_ranges(
-    parts: &Parts,
-    compiled: &Compiled,
-    id: &str,
-    http: &HttpStep,
-) -> Result<Option<AsksFor>> {
+/// What only the run can tell; the databases'; an `initial` that is no position.
+pub async fn asked_ranges(parts: &Parts, compiled: &Compiled, id: &str, http: &HttpStep) -> Result<AsksFor> {
     let (Some(given), Some(asks)) = (&http.request.request.incremental, &http.asks) else {
-        return Ok(None);
+        return Ok(AsksFor::default());
     };
-    let initial = match &given.initial {
-        None => None,
-        Some(Prop::Literal(json)) => Some(Value::from(json).to_text()),
-        Some(_) => return Ok(None),
-    };
+    let initial = given.initial.as_ref().map(literal).transpose()?;
     let response = &http.request.response;
     let Some((at, column)) = lead(response, given) else {
-        return Ok(None);
+        return Err(Error::new(
+            ErrorKind::Project,
+            "which table has the cursor is computed",
+        ));
     };
-    let is_known = |table: &TableRef| table.table.as_text().is_some();
-    if !response.tables.iter().all(|table| is_known(&table.target)) {
-        return Ok(None);
-    }
     let table = &response.tables[at];
     let (database, name) = found(parts, id, &table.target).await?;
     let evaluated = Evaluated {
         given,
         asks,
+        rows: http.request.for_each.as_ref(),
         mode: &table.write_mode,
         initial,
         between: None,
@@ -64,7 +54,7 @@ pub async fn asked_ranges(
     let mut asked = AsksFor {
         is_another: states
             .iter()
-            .any(|state| state.definitions.iter().any(|known| *known != own)),
+            .any(|state| state.definitions.iter().any(|known| !own.is(known))),
         ..AsksFor::default()
     };
     let kind = kind.unwrap_or(Kind::Text);
@@ -91,5 +81,5 @@ pub async fn asked_ranges(
             }
         }
     }
-    Ok(Some(asked))
+    Ok(asked)
 }

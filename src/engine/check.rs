@@ -5,6 +5,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use sequor_planner::{Code, Diagnostic, Diagnostics, PlanOptions};
 
+use super::changed_requests;
 use super::compile::{CompileError, Loaded, check_jinja2};
 use super::project::Project;
 use crate::error::Result;
@@ -40,10 +41,13 @@ impl Project {
                     loaded.compiler.flows().map(str::to_string).collect()
                 }
             };
+            let mut plans = Vec::with_capacity(names.len());
             for flow in &names {
                 // Nothing is selected, so that nothing can be missing.
-                let _ = loaded.plan(flow, &PlanOptions::default(), &mut d, &mut |_, _| {});
+                let plan = loaded.plan(flow, &PlanOptions::default(), &mut d, &mut |_, _| {});
+                plans.extend(plan.ok().flatten());
             }
+            changed_requests::warn(&loaded, &plans, &mut d).await;
             flows = names.len();
         }
         check_jinja2(&mut d).await?;

@@ -1,97 +1,166 @@
-//! How many requests a plan will make: the rows of its for_each tables, counted.
+//! What the steps of a plan would do if they ran now: rows are counted, and states read.
 
 use std::collections::BTreeMap;
 
+use chrono::Utc;
 use futures::StreamExt;
 use sequor_planner::expr::Prop;
-use sequor_planner::ops::{RowSource, TableRef};
-use sequor_planner::plan::{Action, HttpStep};
+use sequor_planner::ops::{Plain, RowSource, Since, TableRef, Transform};
+use sequor_planner::plan::{Action, AsksFor, HttpStep};
 use serde_json::Value as Json;
 
 use super::asked_ranges::asked_ranges;
 use super::compile::Compiled;
+use super::estimated_changes::{Estimated, estimated_changes};
 use super::parts::Parts;
 use super::session::Session;
-use crate::changes::{Of, Snapshot, Wanted};
-use crate::error::Result;
+use super::step_states::found;
+use crate::error::{Error, ErrorKind, Result};
 use crate::event::ChangeCounts;
-use crate::exec::{named_table, scope_of};
+use crate::exec::{StartOf, named_table};
 use crate::sources::database::{Database, TableName};
+use crate::value::Value;
 
-/// How often a step asks.
-enum Asked {
-    Times(usize),
-    PerRow(Box<TableRef>),
+/// A step that is looked at.
+enum Looked {
+    Http(Box<HttpStep>),
+    Transform(Box<(Transform, Since)>),
+}
+
+/// What was found of a step.
+#[derive(Default)]
+struct Found {
+    /// How many requests it makes, where a request is a row.
+    requests: Option<u64>,
+    ranges: Option<AsksFor>,
+    changes: Option<Estimated>,
+    /// From where a transform computes rows.
+    start: Option<String>,
+    /// Why something is not known before it runs.
+    unknown: Option<String>,
+}
+
+impl Found {
+    /// Takes what was found, or why nothing was.
+    fn take<T>(&mut self, found: Result<T>) -> Option<T> {
+        match found {
+            Ok(found) => Some(found),
+            Err(why) => {
+                self.unknown = Some(why.to_string());
+                None
+            }
+        }
+    }
 }
 
 impl Session {
-    /// Fills in how many requests the steps of a plan will make. A table that is not there yet leaves its step without.
+    /// Fills in what the steps of a plan would do. A table that is not there yet leaves the requests of its step uncounted.
     ///
     /// # Errors
     /// As assembling the session.
     pub async fn estimate(&self, compiled: &mut Compiled) -> Result<()> {
-        let mut tables = Vec::new();
-        let mut synced = Vec::new();
-        let mut incremental = Vec::new();
-        compiled.plan.root.each(&mut |step| {
-            if let Action::Http(http) = &step.action {
-                if http.asks.is_some() {
-                    incremental.push((step.id.clone(), http.clone()));
+        let mut steps = Vec::new();
+        compiled.plan.root.each(&mut |step| match &step.action {
+            Action::Http(http) => steps.push((step.id.clone(), Looked::Http(http.clone()))),
+            Action::Plain(plain) => {
+                if let Plain::Transform(transform) = &**plain
+                    && let Some(since) = &transform.incremental
+                {
+                    let looked = Looked::Transform(Box::new((transform.clone(), since.clone())));
+                    steps.push((step.id.clone(), looked));
                 }
-                if http.synced.is_some() {
-                    synced.push((step.id.clone(), http.clone()));
-                    return;
-                }
-                let asked = match http.request.for_each.as_ref().map(|rows| &rows.from) {
-                    None => Asked::Times(1),
-                    Some(RowSource::Table(table)) => Asked::PerRow(Box::new(table.clone())),
-                    Some(RowSource::Values(Prop::Literal(Json::Array(values)))) => Asked::Times(values.len()),
-                    Some(RowSource::Query(_) | RowSource::Values(_)) => return,
-                };
-                tables.push((step.id.clone(), asked));
             }
+            _ => {}
         });
         let parts = self.look(compiled)?;
-        let mut counted = BTreeMap::new();
-        for (id, table) in tables {
-            let count = match table {
-                Asked::PerRow(table) => count(&parts, &table).await,
-                Asked::Times(count) => u64::try_from(count).ok(),
-            };
-            counted.extend(count.map(|count| (id, count)));
-        }
-        let mut changed = BTreeMap::new();
-        for (id, http) in synced {
-            changed.extend(
-                changes(&parts, compiled, &id, &http)
-                    .await
-                    .map(|counts| (id, counts)),
-            );
-        }
-        let mut ranges = BTreeMap::new();
-        for (id, http) in incremental {
-            // What can't be told now is told by the run.
-            if let Ok(Some(asked)) = asked_ranges(&parts, compiled, &id, &http).await {
-                ranges.insert(id, asked);
+        let mut all = BTreeMap::new();
+        for (id, step) in steps {
+            let mut of_step = Found::default();
+            match step {
+                Looked::Http(http) => look_at(&parts, compiled, (&id, &http), &mut of_step).await,
+                Looked::Transform(both) => {
+                    let (transform, since) = *both;
+                    let start = start(&parts, &id, &transform, &since).await;
+                    of_step.start = of_step.take(start);
+                }
             }
+            all.insert(id, of_step);
         }
         parts.close().await;
         compiled.plan.root.each_mut(&mut |step| {
-            let estimate = counted.get(&step.id).copied();
-            let changes = changed.get(&step.id).copied();
-            if let Action::Http(http) = &mut step.action {
-                let batch = http.request.for_each.as_ref().and_then(|rows| rows.batch_size);
-                http.estimated_changes = changes;
-                http.estimated_ranges = ranges.get(&step.id).cloned();
-                let alone = http
-                    .estimated_ranges
-                    .as_ref()
-                    .filter(|_| http.request.for_each.is_none());
-                let estimate = alone.map(|asked| asked.count).or(estimate);
-                http.estimated_requests = estimate.or_else(|| changes.map(|counts| requests(&counts, batch)));
+            let Some(found) = all.remove(&step.id) else {
+                return;
+            };
+            match &mut step.action {
+                Action::Http(http) => fill_in(http, found),
+                Action::Plain(plain) => {
+                    if let Plain::Transform(transform) = &mut **plain
+                        && let Some(since) = &mut transform.incremental
+                    {
+                        since.estimated_start = found.start;
+                        since.not_estimated = found.unknown;
+                    }
+                }
+                _ => {}
             }
         });
         Ok(())
+    }
+}
+
+/// Looks at what a request would ask for, and how often.
+async fn look_at(parts: &Parts, compiled: &Compiled, (id, http): (&str, &HttpStep), of_step: &mut Found) {
+    if http.asks.is_some() {
+        let ranges = asked_ranges(parts, compiled, id, http).await;
+        of_step.ranges = of_step.take(ranges);
+    }
+    if http.synced.is_some() {
+        let changes = estimated_changes(parts, compiled, id, http).await;
+        of_step.changes = of_step.take(changes);
+        return;
+    }
+    of_step.requests = match http.request.for_each.as_ref().map(|rows| &rows.from) {
+        None => Some(1),
+        Some(RowSource::Table(table)) => count(parts, table).await,
+        Some(RowSource::Values(Prop::Literal(Json::Array(values)))) => u64::try_from(values.len()).ok(),
+        Some(RowSource::Query(_) | RowSource::Values(_)) => None,
+    };
+}
+
+fn fill_in(http: &mut HttpStep, found: Found) {
+    let batch = http.request.for_each.as_ref().and_then(|rows| rows.batch_size);
+    let changes = found.changes.map(|changes| (changes.counts, changes.by_another));
+    let alone = found.ranges.as_ref().filter(|_| http.request.for_each.is_none());
+    let by_rows = alone.map(|asked| asked.count).or(found.requests);
+    http.estimated_requests = by_rows.or_else(|| changes.map(|(counts, _)| requests(&counts, batch)));
+    http.estimated_changes = changes.map(|(counts, _)| counts);
+    http.sent_by_another = changes.map(|(_, rows)| rows).filter(|rows| *rows > 0);
+    http.estimated_ranges = found.ranges;
+    http.not_estimated = found.unknown;
+}
+
+/// From where a transform would compute rows.
+async fn start(parts: &Parts, id: &str, transform: &Transform, since: &Since) -> Result<String> {
+    let initial = literal(&since.initial)?;
+    let (database, target) = found(parts, id, &transform.target).await?;
+    let asked = StartOf {
+        since,
+        initial: &initial,
+        mode: &transform.write_mode,
+        refresh: false,
+        now: Utc::now(),
+    };
+    Ok(asked.find((&*database, &target)).await?.text())
+}
+
+/// The text of a property that nothing is computed for.
+///
+/// # Errors
+/// One that is computed.
+pub(super) fn literal(prop: &Prop) -> Result<String> {
+    match prop {
+        Prop::Literal(json) => Ok(Value::from(json).to_text()),
+        _ => Err(Error::new(ErrorKind::Project, "`initial` is computed")),
     }
 }
 
@@ -104,43 +173,8 @@ fn requests(counts: &ChangeCounts, batch: Option<u64>) -> u64 {
         .sum()
 }
 
-/// How many rows of a step have changed since it sent them; none where only the run can tell.
-async fn changes(parts: &Parts, compiled: &Compiled, id: &str, http: &HttpStep) -> Option<ChangeCounts> {
-    let (synced, rows) = (http.synced.as_ref()?, http.request.for_each.as_ref()?);
-    let (given, (source, _)) = (rows.changes.as_ref()?, rows.database()?);
-    if synced.snapshot.source != source {
-        return None;
-    }
-    let database = parts.databases.get(source, &parts.scope()).await.ok()?;
-    let from = match &rows.from {
-        RowSource::Table(table) => database.quoted(&known(&*database, table)?),
-        RowSource::Query(query) => {
-            let sql = query.query.as_text()?.trim();
-            format!(
-                "({}\n) q",
-                sql.trim_end_matches(|c: char| c == ';' || c.is_whitespace())
-            )
-        }
-        RowSource::Values(_) => return None,
-    };
-    let table = known(&*database, &synced.snapshot)?;
-    let of = Of {
-        rows: from,
-        wanted: Wanted {
-            key: &given.key,
-            kept: http.row_columns.as_ref(),
-            compared: synced.columns.as_ref(),
-        },
-        scope: scope_of(compiled.names(), &compiled.plan.flow, id),
-        definition: String::new(),
-    };
-    let snapshot = Snapshot::of(database, table, of).await.ok()?;
-    let all = snapshot.check_keys().await.ok()?;
-    snapshot.estimate(&given.rows, given.baseline, all).await.ok()
-}
-
 /// A table whose name is known.
-fn known(database: &dyn Database, table: &TableRef) -> Option<TableName> {
+pub(super) fn known(database: &dyn Database, table: &TableRef) -> Option<TableName> {
     let text = |prop: &Option<Prop>| match prop {
         None => Some(None),
         Some(prop) => Some(Some(prop.as_text()?.to_string())),

@@ -2,11 +2,13 @@
 //! The documentation of the crate has an example.
 
 mod asked_ranges;
+mod changed_requests;
 mod check;
 mod compile;
 mod dry_report;
 mod dry_run;
 mod estimate;
+mod estimated_changes;
 mod history;
 mod needed_tables;
 mod parts;
@@ -32,6 +34,7 @@ pub use crate::exec::{
 pub use crate::expr::Evaluator;
 pub use crate::stand_in::{GivenRows, Keeps, of_file as table_of_file};
 pub use crate::state::{Entry, Journal, Progress, RunRecord, RunState, StepRecord, Store, Wanted};
+pub use changed_requests::note as note_changed_requests;
 pub use check::Checked;
 pub use compile::{CompileError, CompileOptions, Compiled, Loaded, check_jinja2};
 pub use dry_run::{Copied, DryOptions, DryRun, GivenTable, TestSetup};

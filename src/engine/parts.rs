@@ -135,6 +135,14 @@ impl Parts {
         )
     }
 
+    /// Returns the value of a property, outside of all steps.
+    ///
+    /// # Errors
+    /// As evaluating it.
+    pub async fn value(&self, prop: &Prop) -> Result<Value> {
+        self.evaluator.one(prop, &self.scope().world(), None).await
+    }
+
     /// Connects to the database of a source, for what is not a flow's.
     ///
     /// # Errors

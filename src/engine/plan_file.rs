@@ -278,6 +278,9 @@ fn without_estimates(json: &mut Json) {
             entries.remove("estimated_requests");
             entries.remove("estimated_changes");
             entries.remove("estimated_ranges");
+            entries.remove("estimated_start");
+            entries.remove("sent_by_another");
+            entries.remove("not_estimated");
             entries.values_mut().for_each(without_estimates);
         }
         Json::Array(items) => items.iter_mut().for_each(without_estimates),

@@ -104,7 +104,7 @@ async fn set(parts: &Parts, compiled: &Compiled, http: &HttpStep, covered: Cover
     let mut ranges = Ranges::default();
     ranges.add((from, until));
     let (definition, now) = (
-        definition(http),
+        definition(http).text,
         Utc::now().format("%Y-%m-%dT%H:%M:%SZ").to_string(),
     );
     let mut partition = String::new();

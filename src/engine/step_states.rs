@@ -7,6 +7,7 @@ use sequor_planner::ops::TableRef;
 use sequor_planner::plan::Action;
 use serde::Serialize;
 
+use super::changed_requests::forget;
 use super::compile::Compiled;
 use super::parts::Parts;
 use super::session::Session;
@@ -81,6 +82,9 @@ impl Session {
         let parts = self.look(compiled)?;
         let forgotten = self.forget(&parts, compiled, (step, partition)).await;
         parts.close().await;
+        if forgotten.is_ok() && partition.is_none() {
+            forget(compiled, step).await?;
+        }
         forgotten
     }
 

@@ -79,6 +79,8 @@ pub enum Written {
     Replaced,
     Appended,
     Upserted,
+    /// The rows of a range were replaced.
+    RangeReplaced,
     /// By statements.
     Changed,
     Dropped,

@@ -28,11 +28,13 @@ mod unfold;
 mod variables;
 
 pub use apis::{Apis, Transports};
-pub use changes::scope_of;
+pub use changes::{request_digest, scope_of};
 pub use databases::{Databases, Opener};
 pub use dry::Dry;
 pub use event::{Events, Listener};
-pub use incremental::{Evaluated, Owner, TableState, column_kind, definition, known_by_all};
+pub use incremental::{
+    Definition, Evaluated, Owner, StartOf, TableState, column_kind, definition, known_by_all, request_mark,
+};
 pub use keep::Keeper;
 pub use load::ready::load as load_rows;
 pub use run::{Between, InDoubt, Resends, Run, execute};

@@ -8,7 +8,7 @@ use super::tracker::Tracker;
 use crate::batch::column::Column;
 use crate::error::Result;
 use crate::sources::database::TableName;
-use crate::sources::overlap::{Overlap, Region};
+use crate::sources::overlap::{Overlap, Region, Unchanged};
 
 /// Rows of a table of states.
 pub struct StateRows {
@@ -21,6 +21,8 @@ pub struct StateRows {
     pub generation: i64,
     /// Rows of the table that go.
     pub gone: Option<Region>,
+    /// What the table must have had until then.
+    pub unchanged: Unchanged,
 }
 
 /// Knows how far the tables of a load got. Tables are named by their positions in the response.

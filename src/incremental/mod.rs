@@ -17,4 +17,4 @@ pub use ranges::Ranges;
 pub use round::{Known, Parents, Round};
 pub use settings::Settings;
 pub use tracker::{Tracker, kind_of};
-pub use windows::windows;
+pub use windows::{no_lookback, windows};

@@ -7,6 +7,7 @@ use sequor_planner::ops::WriteMode;
 use super::position::Position;
 use super::round::{Came, Round};
 use crate::batch::column::Column;
+use crate::batch::types::Logical;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::overlap::{End, Literal, Overlap, Part, Region, Skip};
 use crate::value::Value;
@@ -93,6 +94,7 @@ pub fn overlap(round: &Round, cursor: &str, columns: &[Column]) -> Result<Option
             column: column_name(),
             parts: refused,
         }),
+        unchanged: None,
     }))
 }
 
@@ -110,7 +112,7 @@ fn least(came: &[Came]) -> Option<&Position> {
 /// A position as its column is compared with; none where texts are times, which sort otherwise.
 fn literal(position: &Position, column: &Column) -> Option<Literal> {
     Some(match (position, &column.column_type.arrow) {
-        (Position::Text(text), DataType::Utf8) => Literal::Text(text.clone()),
+        (Position::Text(text), DataType::Utf8) => text_of(text.clone(), column),
         (Position::Number(n), kind) if kind.is_numeric() => Literal::Number(n.to_string()),
         (Position::Time(micros), kind) => {
             let moment = DateTime::from_timestamp_micros(*micros)?;
@@ -133,6 +135,15 @@ fn value_of(value: &Value, column: &Column) -> Literal {
         (Value::Null, _) => Literal::Null,
         (Value::Bool(value), DataType::Boolean) => Literal::Bool(*value),
         (Value::Int(n), kind) if kind.is_numeric() => Literal::Number(n.to_string()),
-        (value, _) => Literal::Text(value.to_text()),
+        (value, _) => text_of(value.to_text(), column),
+    }
+}
+
+/// A text as a column is compared with it.
+fn text_of(text: String, column: &Column) -> Literal {
+    match (&column.column_type.arrow, column.column_type.logical) {
+        (DataType::Utf8, Logical::Plain) => Literal::Exact(text),
+        // What its database reads as something else, such as a uuid.
+        _ => Literal::Text(text),
     }
 }

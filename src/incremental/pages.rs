@@ -33,6 +33,7 @@ impl Round {
                 (Some(last), Order::Descending) => position > *last,
             };
             if out_of_order {
+                self.refuted.store(true, Ordering::Relaxed);
                 let name = if order == Order::Ascending {
                     "ascending"
                 } else {
@@ -43,7 +44,7 @@ impl Round {
                     "the API gives a row of {position} behind one of {last}, which is not `order: {name}`"
                 );
                 return Err(Error::new(ErrorKind::Data, message)
-                    .help("leave `order` out where the API does not keep one, or ask the API for it by a parameter")
+                    .help("ask the API for the order by a parameter, or leave `order` out: then begin anew by --full-refresh, since rows may be missing of what counts as covered")
                     .at(&self.settings.given.place));
             }
             least = Some(least.map_or(position.clone(), |least: Position| least.min(position.clone())));
@@ -57,8 +58,14 @@ impl Round {
             Order::Descending => asked.ends = from.is_some() && least.is_some() && least < *from,
             Order::Ascending => {
                 let is_long = asked.rows >= PAUSE_ROWS || self.begun.elapsed() >= PAUSE;
-                // One that has not come behind what is covered would be asked for in the same way again.
-                let further = asked.last > asked.window.from && self.settings.range.is_none();
+                // One that has not come behind what is covered would be asked for in the same way again: what lies behind
+                // the step's start never counts as covered.
+                let cap = self.kind().and_then(|kind| self.settings.end(kind));
+                let reached = match (&asked.last, cap) {
+                    (Some(last), Some(cap)) => Some(last.clone().min(cap)),
+                    (last, _) => last.clone(),
+                };
+                let further = reached > asked.window.from && self.settings.range.is_none() && !asked.lacks;
                 if alone && is_long && further {
                     asked.ends = true;
                     self.paused.store(true, Ordering::Relaxed);

@@ -37,6 +37,8 @@ pub struct Round {
     more: AtomicBool,
     /// Whether it goes no further than what came, so that it can be committed.
     pub(super) paused: AtomicBool,
+    /// Whether rows came in another order than the flow says: how far it got is not known then.
+    pub(super) refuted: AtomicBool,
     /// Whether what the tables had goes with its commit.
     anew: bool,
     pub(super) begun: Instant,
@@ -69,7 +71,7 @@ pub(super) struct Asked {
     /// Whether all of it came.
     done: bool,
     /// Whether it is known that some of it did not.
-    lacks: bool,
+    pub(super) lacks: bool,
     /// How many rows came, and whether no other page is asked for.
     pub(super) rows: u64,
     pub(super) ends: bool,
@@ -93,6 +95,7 @@ impl Round {
             number,
             more: AtomicBool::new(false),
             paused: AtomicBool::new(false),
+            refuted: AtomicBool::new(false),
             anew,
             begun: Instant::now(),
             partitions: Mutex::default(),
@@ -180,7 +183,7 @@ impl Round {
         let asked = Asked {
             partition,
             of: match self.settings.mode {
-                WriteMode::ReplaceRange => self.settings.values_of(row),
+                WriteMode::ReplaceRange => self.settings.values_of(row)?,
                 _ => Vec::new(),
             },
             parent,
@@ -279,7 +282,7 @@ impl Round {
 
     /// Tells whether what came can be kept though something is missing.
     pub fn is_resumable(&self) -> bool {
-        self.settings.given.order == Order::Ascending
+        self.settings.given.order == Order::Ascending && !self.refuted.load(Ordering::Relaxed)
     }
 
     /// Notes that all that was asked for a row came.
@@ -351,7 +354,12 @@ impl Round {
                 None => to,
             };
             let complete = asked.done || self.part(asked).is_some();
-            let own = (complete && !asked.lacks).then_some((from, to));
+            // Where it begins in the future, nothing is covered yet.
+            let begins = match (&from, &cap) {
+                (Some(from), Some(cap)) => from <= cap,
+                _ => true,
+            };
+            let own = (complete && begins && !asked.lacks).then_some((from, to));
             let entry = reached.entry(&asked.partition).or_insert_with(|| own.clone());
             *entry = match (entry.take(), own) {
                 (Some((from, a)), Some((_, b))) => Some((from, a.min(b))),

@@ -15,6 +15,8 @@ pub struct Settings {
     pub given: Incremental,
     pub initial: Option<Position>,
     pub asks: Asks,
+    /// What the `for_each` calls a row; empty without one.
+    pub variable: String,
     /// The range that this run is told to ask for, whatever is covered: its start and its end.
     pub range: Option<(Option<Position>, Option<Position>)>,
     /// What becomes of the rows of the table with the cursor.
@@ -56,20 +58,16 @@ impl Settings {
     /// # Errors
     /// Rows without such a column.
     pub fn parent_of(&self, row: &Value) -> Result<Option<String>> {
-        let (true, Value::Row(row)) = (self.given.changed_parents, row) else {
+        if !self.given.changed_parents || matches!(row, Value::Null) {
             return Ok(None);
-        };
-        let mut values = row.iter();
-        let found = values.find(|(name, _)| name.eq_ignore_ascii_case(&self.given.cursor));
-        let Some((_, value)) = found else {
+        }
+        let fields = self.fields_of(row);
+        let Some((_, value)) = named(&fields, &self.given.cursor) else {
             let message = format!(
                 "`changed_parents` looks at the cursor `{}` of the for_each's rows, which have no such column",
                 self.given.cursor
             );
-            let names: Vec<&str> = row.iter().map(|(name, _)| name).collect();
-            return Err(Error::new(ErrorKind::Project, message)
-                .help(format!("they have {}", names.join(", ")))
-                .at(&self.given.place));
+            return Err(self.no_column(message, &fields));
         };
         match value {
             Value::Null => Ok(None),
@@ -80,16 +78,48 @@ impl Settings {
     }
 
     /// Returns the columns that tell whose state it is that a row stands for, with its values.
-    pub fn values_of(&self, row: &Value) -> Vec<(String, Value)> {
-        let (Value::Row(row), Some(columns)) = (row, &self.asks.partition) else {
-            return Vec::new();
+    ///
+    /// # Errors
+    /// A row that has not these columns.
+    pub fn values_of(&self, row: &Value) -> Result<Vec<(String, Value)>> {
+        let (Some(columns), false) = (&self.asks.partition, matches!(row, Value::Null)) else {
+            return Ok(Vec::new());
         };
-        let of_row = |column: &String| {
-            let mut values = row.iter();
-            let found = values.find(|(name, _)| name.eq_ignore_ascii_case(column));
-            found.map(|(_, value)| (column.clone(), value))
-        };
-        columns.iter().filter_map(of_row).collect()
+        let fields = self.fields_of(row);
+        let values = columns.iter().map(|column| match named(&fields, column) {
+            Some((_, value)) => Ok((column.clone(), value.clone())),
+            None => {
+                let message =
+                    format!("`partition` names `{column}`, which is no column of the for_each's rows");
+                Err(self.no_column(message, &fields))
+            }
+        });
+        values.collect()
+    }
+
+    /// The columns of a row with its values. A value that is no row is a column of its own, called as the `for_each` calls it.
+    fn fields_of(&self, row: &Value) -> Vec<(String, Value)> {
+        match row {
+            Value::Null => Vec::new(),
+            Value::Row(row) => row
+                .iter()
+                .map(|(name, value)| (name.to_string(), value))
+                .collect(),
+            Value::Map(entries) => {
+                let entries = entries.iter();
+                entries
+                    .map(|(name, value)| (name.clone(), value.clone()))
+                    .collect()
+            }
+            value => vec![(self.variable.clone(), value.clone())],
+        }
+    }
+
+    fn no_column(&self, message: String, fields: &[(String, Value)]) -> Error {
+        let names: Vec<&str> = fields.iter().map(|(name, _)| name.as_str()).collect();
+        Error::new(ErrorKind::Project, message)
+            .help(format!("they have {}", names.join(", ")))
+            .at(&self.given.place)
     }
 
     /// Returns from where everything is asked for; none: from the first row.
@@ -103,34 +133,25 @@ impl Settings {
     /// Returns whose state it is that a row stands for, as text.
     ///
     /// # Errors
-    /// A row that is no data.
+    /// A row that is no data, or has not the columns that tell it.
     pub fn partition_of(&self, row: &Value) -> Result<String> {
         let wrong = |e: serde_json::Error| Error::new(ErrorKind::Data, e.to_string());
-        match (row, &self.asks.partition) {
-            (Value::Null, _) => Ok(String::new()),
-            (Value::Row(row), Some(columns)) => {
-                let mut found: Vec<(String, Value)> = row
-                    .iter()
-                    .filter(|(name, _)| columns.iter().any(|column| column.eq_ignore_ascii_case(name)))
-                    .map(|(name, value)| (name.to_string(), value))
-                    .collect();
-                let missing =
-                    |column: &&String| !found.iter().any(|(name, _)| name.eq_ignore_ascii_case(column));
-                if let Some(missing) = columns.iter().find(missing) {
-                    let message =
-                        format!("`partition` names `{missing}`, which is no column of the for_each's rows");
-                    let names: Vec<&str> = row.iter().map(|(name, _)| name).collect();
-                    return Err(Error::new(ErrorKind::Project, message)
-                        .help(format!("they have {}", names.join(", ")))
-                        .at(&self.given.place));
-                }
-                found.sort_by(|a, b| a.0.cmp(&b.0));
-                match found.as_slice() {
-                    [(_, value)] => serde_json::to_string(value).map_err(wrong),
-                    _ => serde_json::to_string(&Value::map(found)).map_err(wrong),
-                }
-            }
-            (value, _) => serde_json::to_string(value).map_err(wrong),
+        if matches!(row, Value::Null) {
+            return Ok(String::new());
+        }
+        if self.asks.partition.is_none() {
+            return serde_json::to_string(row).map_err(wrong);
+        }
+        let mut found = self.values_of(row)?;
+        found.sort_by(|a, b| a.0.cmp(&b.0));
+        match found.as_slice() {
+            [(_, value)] => serde_json::to_string(value).map_err(wrong),
+            _ => serde_json::to_string(&Value::map(found)).map_err(wrong),
         }
     }
+}
+
+/// A column of that name, in any case.
+fn named<'f>(fields: &'f [(String, Value)], wanted: &str) -> Option<&'f (String, Value)> {
+    fields.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted))
 }

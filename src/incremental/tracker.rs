@@ -10,6 +10,7 @@ use sequor_planner::ops::{Incremental, OnMissing, Order};
 
 use super::position::{Kind, Positions};
 use super::round::Round;
+use crate::batch::field::Field;
 use crate::error::{Error, ErrorKind, Result};
 use crate::value::Value;
 
@@ -38,6 +39,14 @@ impl Tracker {
             round: round.clone(),
             column: column.to_string(),
             state: Mutex::default(),
+        }
+    }
+
+    /// Returns the field of a column as it is read: of the cursor the moment counts.
+    pub fn field(&self, column: &str, field: Field) -> Field {
+        match column.eq_ignore_ascii_case(&self.column) {
+            true => field.as_moment(),
+            false => field,
         }
     }
 

@@ -1,5 +1,7 @@
 //! The ranges that are asked for: what is not covered, in parts.
 
+use sequor_planner::ops::TimeFormat;
+
 use super::position::{Kind, Position};
 use super::ranges::{Gap, Ranges};
 use super::settings::Settings;
@@ -7,6 +9,9 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// How many parts there may be.
 const MOST: usize = 100_000;
+
+/// Units that formats write, in seconds.
+const UNITS: [f64; 6] = [1.0, 60.0, 3_600.0, 86_400.0, 2_678_400.0, 31_622_400.0];
 
 /// A range that is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,15 +30,12 @@ pub struct Window {
 /// An end that nobody knows; more parts than any run asks for.
 pub fn windows(settings: &Settings, kind: Kind, covered: &Ranges) -> Result<Vec<Window>> {
     let initial = settings.start();
-    let back = |from: Option<Position>| {
-        let looked = match (&from, settings.given.lookback, covered.is_empty()) {
-            (Some(from), Some(span), false) => kind.moved(from, -span),
-            _ => None,
-        };
-        match looked {
-            Some(looked) => initial.cloned().max(Some(looked)),
-            None => from,
-        }
+    let back = |from: Option<Position>| match (&from, settings.given.lookback, covered.is_empty()) {
+        (Some(at), Some(span), false) => match kind.moved(at, -span) {
+            Some(looked) => Ok(initial.cloned().max(Some(looked))),
+            None => Err(no_lookback(settings)),
+        },
+        _ => Ok(from),
     };
     if !settings.asks.end {
         // It goes on to the end in any case: what lies behind the first gap is asked with it.
@@ -41,7 +43,11 @@ pub fn windows(settings: &Settings, kind: Kind, covered: &Ranges) -> Result<Vec<
         let from = gap.and_then(|(from, _)| from);
         let is_last = from.as_ref() == covered.end();
         return Ok(vec![Window {
-            asked_from: if is_last { back(from.clone()) } else { from.clone() },
+            asked_from: if is_last {
+                back(from.clone())?
+            } else {
+                from.clone()
+            },
             from,
             to: None,
         }]);
@@ -64,10 +70,21 @@ pub fn windows(settings: &Settings, kind: Kind, covered: &Ranges) -> Result<Vec<
             && let Some(window) = windows.get_mut(first)
             && window.from.as_ref() == covered.end()
         {
-            window.asked_from = back(window.from.clone());
+            window.asked_from = back(window.from.clone())?;
         }
     }
     Ok(windows)
+}
+
+/// Returns what is said of texts that are to be moved.
+pub fn no_lookback(settings: &Settings) -> Error {
+    let message = format!(
+        "`lookback` moves times, dates and numbers, and the cursor `{}` holds texts",
+        settings.given.cursor
+    );
+    Error::new(ErrorKind::Project, message)
+        .help("give its column a type like timestamptz, or write `initial` as a time")
+        .at(&settings.given.place)
 }
 
 /// Cuts a gap into parts.
@@ -79,7 +96,13 @@ fn split(
     windows: &mut Vec<Window>,
 ) -> Result<()> {
     let format = settings.given.format.as_ref();
-    let to = kind.as_written(to.unwrap_or_else(|| end.clone()), format);
+    let to = to.unwrap_or_else(|| end.clone());
+    let down = kind.as_written(to.clone(), format);
+    // Where a covered range begins, a coarse format goes up into it: a part that it can't name would stay a gap.
+    let to = match down < to && to < *end {
+        true => up(kind, &to, end, format).unwrap_or(down),
+        false => down,
+    };
     let mut add = |from: Option<Position>, to: Position| {
         windows.push(Window {
             asked_from: from.clone(),
@@ -123,6 +146,15 @@ fn split(
     Ok(())
 }
 
+/// Returns the first position behind another that a format can write; none where that lies behind the end.
+fn up(kind: Kind, to: &Position, end: &Position, format: Option<&TimeFormat>) -> Option<Position> {
+    let written = UNITS
+        .iter()
+        .filter_map(|span| Some(kind.as_written(kind.moved(to, *span)?, format)));
+    let mut behind = written.filter(|written| written >= to);
+    behind.next().filter(|written| written <= end)
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -141,6 +173,7 @@ mod tests {
             end_param: None,
             format: None,
             lookback: None,
+            lookback_is_time: false,
             delay: None,
             window: None,
             order: Order::None,
@@ -159,6 +192,7 @@ mod tests {
                 end: true,
                 partition: None,
             },
+            variable: String::new(),
             range: None,
             mode: WriteMode::Upsert(vec!["id".into()]),
             refresh: false,

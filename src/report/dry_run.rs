@@ -72,6 +72,7 @@ fn one(out: &mut String, table: &DryTable, color: bool) {
             "upserted, {} new, {} changed, {rows} in all",
             table.new, table.changed
         ),
+        Written::RangeReplaced => format!("range replaced, by {}, {rows} in all", count(table.new, "row")),
         Written::Changed => format!("changed, {rows}"),
         Written::Dropped => "dropped".to_string(),
     };

@@ -155,6 +155,26 @@ pub trait Database: Send + Sync {
         self.execute(&statement).await.map(|_| ())
     }
 
+    /// Gives columns of a table the types that these have. Values that do not fit are an error.
+    async fn retype(&self, table: &TableName, columns: &[Column]) -> Result<()> {
+        for column in columns {
+            let statement = format!(
+                "ALTER TABLE {} ALTER COLUMN {} SET DATA TYPE {}",
+                self.quoted(table),
+                self.quote(&column.name),
+                column.column_type.declaration()
+            );
+            self.execute(&statement).await?;
+        }
+        Ok(())
+    }
+
+    /// Gives text columns of a table, none of which is null, the collations of columns of the same names, where a database has
+    /// several: what is one text there is one here. `from`: what stands behind FROM for those.
+    async fn follow_collations(&self, _table: &TableName, _from: &str, _names: &[String]) -> Result<()> {
+        Ok(())
+    }
+
     /// A connection for statements that belong together: what one sets, or begins, the next finds.
     async fn session(&self) -> Result<Box<dyn Session + '_>>;
 

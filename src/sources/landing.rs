@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use sequor_planner::ops::WriteMode;
 
 pub use super::names::{Names, same_or_null};
-use super::overlap::{Literal, Overlap, Region, Skip, Writes};
+use super::overlap::{Literal, Overlap, Region, Skip, Writes, changed_error};
 use crate::error::{Error, ErrorKind, Result};
 
 /// How rows take their place.
@@ -105,9 +105,34 @@ pub trait SideTable: Send {
         value.plain()
     }
 
+    /// What stands at the end of a query that sees what others have committed since the transaction began.
+    fn latest(&self) -> &'static str {
+        ""
+    }
+
+    /// Whether a column may take texts for one that differ.
+    fn folds(&self) -> bool {
+        false
+    }
+
+    /// A column, quoted, as its texts are compared character by character.
+    fn exact(&self, column: &str) -> String {
+        column.to_string()
+    }
+
+    /// Where a row stands, compared with a value. `column`: quoted.
+    fn compared(&self, column: &str, sign: &str, value: &Literal) -> String {
+        let column = match value {
+            Literal::Exact(_) => self.exact(column),
+            _ => column.to_string(),
+        };
+        format!("{column} {sign} {}", self.literal(value))
+    }
+
     /// Adds the rows of the side table to the target that are like none of its rows.
     async fn insert_new(&mut self, skip: &Skip) -> Result<()> {
-        let from = skip.from.as_ref().map(|from| self.literal(from));
+        let column = format!("t.{}", (self.names().quote)(&skip.column));
+        let from = skip.from.as_ref().map(|from| self.compared(&column, ">=", from));
         let insert = self
             .names()
             .insert_unlike(&skip.column, from.as_deref(), same_or_null);
@@ -200,9 +225,9 @@ pub async fn check(side: &mut dyn SideTable, placing: Placing<'_>) -> Result<()>
             .find(|name| name.eq_ignore_ascii_case(column));
         let column = names.selected_key(std::slice::from_ref(known.unwrap_or(column)));
         let delete = format!(
-            "DELETE FROM {} WHERE {column} < {}",
+            "DELETE FROM {} WHERE {}",
             names.side,
-            side.literal(from)
+            side.compared(&column, "<", from)
         );
         side.run(&delete).await?;
     }
@@ -210,6 +235,8 @@ pub async fn check(side: &mut dyn SideTable, placing: Placing<'_>) -> Result<()>
         let conditions = region.conditions(Writes {
             quote: &|name| side.names().selected_key(&[name.to_string()]),
             literal: &|value| side.literal(value),
+            exact: &|column| side.exact(column),
+            folds: side.folds(),
         });
         for condition in conditions {
             let delete = format!("DELETE FROM {} WHERE {condition}", side.names().side);
@@ -268,10 +295,20 @@ pub async fn change(side: &mut dyn SideTable, placing: Placing<'_>, room: Room) 
         let conditions = region.conditions(Writes {
             quote: &side.names().quote,
             literal: &|value| side.literal(value),
+            exact: &|column| side.exact(column),
+            folds: side.folds(),
         });
         for condition in conditions {
             let delete = format!("DELETE FROM {} WHERE {condition}", side.names().target);
             side.run(&delete).await?;
+        }
+    }
+    if let Some(unchanged) = placing.overlap.and_then(|overlap| overlap.unchanged.as_ref()) {
+        let names = side.names();
+        let changed = unchanged.query((&names.side, &names.target), names.quote);
+        let changed = format!("{changed}{}", side.latest());
+        if side.any(&changed).await? {
+            return Err(changed_error());
         }
     }
     if let WriteMode::Upsert(key) = placing.mode {

@@ -151,17 +151,15 @@ impl Names {
         all.join(" AND ")
     }
 
-    /// Adds the rows that are like none of the target's from `from` on. `column` says where a row stands; `equal` compares a
-    /// column of both.
+    /// Adds the rows that are like none of the target's, `t`, that meet the condition `from`. `column` says where a row stands;
+    /// `equal` compares a column of both.
     pub fn insert_unlike(
         &self,
         column: &str,
         from: Option<&str>,
         equal: impl Fn(&str, &str) -> String,
     ) -> String {
-        let from = from.map_or_else(String::new, |from| {
-            format!(" AND t.{} >= {from}", (self.quote)(column))
-        });
+        let from = from.map_or_else(String::new, |from| format!(" AND {from}"));
         format!(
             "INSERT INTO {target} ({columns}) SELECT {columns} FROM (SELECT {named} FROM {side}) s \
              WHERE NOT EXISTS (SELECT 1 FROM {target} t WHERE {alike}{from})",

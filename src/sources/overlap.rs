@@ -1,6 +1,7 @@
 //! What a load does with rows of its target that stand in the ranges which were asked for anew.
 
 use super::sql;
+use crate::error::{Error, ErrorKind};
 
 /// How many conditions, or values of a list, a statement has at most.
 const MOST: usize = 200;
@@ -16,6 +17,8 @@ pub struct Overlap {
     pub leave_out: Option<Skip>,
     /// New rows of a region are left out.
     pub refuse: Option<Region>,
+    /// What the rows that change must have been meanwhile.
+    pub unchanged: Option<Unchanged>,
 }
 
 impl Overlap {
@@ -32,6 +35,44 @@ impl Overlap {
         let skip = self.skip.as_ref().or(self.leave_out.as_ref());
         skip.map(|skip| skip.column.as_str())
     }
+}
+
+/// Rows that were made of those that the table had: where another program has changed those since, or deleted them, nothing is
+/// written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Unchanged {
+    pub key: String,
+    /// The column with what a row is made of.
+    pub now: String,
+    /// The column in which a new row says what that was.
+    pub before: String,
+    /// What that was of a row that was not there.
+    pub nothing: String,
+    /// Whether rows count by the commits of another table: some that are there do not yet.
+    pub is_bound: bool,
+}
+
+impl Unchanged {
+    /// Returns the query of the rows that others have changed.
+    pub fn query(&self, (new, there): (&str, &str), quote: impl Fn(&str) -> String) -> String {
+        let (key, now, before) = (quote(&self.key), quote(&self.now), quote(&self.before));
+        let nothing = sql::literal(&self.nothing);
+        let differs = |column: &str| format!("COALESCE(t.{column}, {nothing}) <> s.{before}");
+        let changed = match self.is_bound {
+            true => format!("{} AND {}", differs(&now), differs(&before)),
+            false => differs(&now),
+        };
+        format!("SELECT 1 FROM {new} s LEFT JOIN {there} t ON t.{key} = s.{key} WHERE {changed} LIMIT 1")
+    }
+}
+
+/// Returns what is said of rows that others have changed.
+pub fn changed_error() -> Error {
+    Error::new(
+        ErrorKind::Data,
+        "another run has changed what counts as covered while this one was loading: nothing was written",
+    )
+    .help("run it again, when no other run of the table is under way")
 }
 
 /// Where rows stand that are not written.
@@ -76,6 +117,8 @@ pub enum Literal {
     /// Its digits.
     Number(String),
     Text(String),
+    /// A text of a column of texts, compared character by character, whatever order its column has.
+    Exact(String),
     /// A date, as `2024-01-31`.
     Date(String),
     /// A moment of UTC, as `2024-01-31 10:00:00.123456`. `zoned`: its column holds moments, and no times of a clock.
@@ -92,7 +135,7 @@ impl Literal {
             Literal::Null => "NULL".to_string(),
             Literal::Bool(value) => value.to_string().to_ascii_uppercase(),
             Literal::Number(digits) => digits.clone(),
-            Literal::Text(value) | Literal::Date(value) => text(value),
+            Literal::Text(value) | Literal::Exact(value) | Literal::Date(value) => text(value),
             Literal::Time { text: value, zoned } => text(&match zoned {
                 true => format!("{value}+00:00"),
                 false => value.clone(),
@@ -111,6 +154,40 @@ impl Literal {
 pub struct Writes<'a> {
     pub quote: &'a dyn Fn(&str) -> String,
     pub literal: &'a dyn Fn(&Literal) -> String,
+    /// Writes a column, quoted, whose texts are compared character by character.
+    pub exact: &'a dyn Fn(&str) -> String,
+    /// Whether a column may take texts for one that differ. An index of its order is of use all the same.
+    pub folds: bool,
+}
+
+impl Writes<'_> {
+    /// The condition that a column has one of some values.
+    fn is_one_of(&self, column: &str, values: &[&Literal]) -> String {
+        let list = |column: &str, values: Vec<String>| match values.as_slice() {
+            [value] => format!("{column} = {value}"),
+            values => format!("{column} IN ({})", values.join(", ")),
+        };
+        let quoted = (self.quote)(column);
+        let plain = values.iter().map(|value| match value {
+            Literal::Exact(text) => (self.literal)(&Literal::Text(text.clone())),
+            value => (self.literal)(value),
+        });
+        let plain = list(&quoted, plain.collect());
+        if !self.folds || !values.iter().any(|value| matches!(value, Literal::Exact(_))) {
+            return plain;
+        }
+        let exact = values.iter().map(|value| (self.literal)(value));
+        format!("{plain} AND {}", list(&(self.exact)(&quoted), exact.collect()))
+    }
+
+    /// Writes a column as it is compared with a value.
+    fn column(&self, name: &str, value: &Literal) -> String {
+        let quoted = (self.quote)(name);
+        match value {
+            Literal::Exact(_) => (self.exact)(&quoted),
+            _ => quoted,
+        }
+    }
 }
 
 impl Region {
@@ -142,15 +219,14 @@ impl Region {
 
     /// Writes it as conditions, each of a length that a statement may have. A row belongs to it where one of them is true.
     pub fn conditions(&self, writes: Writes<'_>) -> Vec<String> {
-        let mut lists: Vec<(String, String, Vec<String>)> = Vec::new();
+        let mut lists: Vec<(&String, String, Vec<&Literal>)> = Vec::new();
         let mut others = Vec::new();
         for part in &self.parts {
             let range = self.range(part, writes);
             match part.of.as_slice() {
                 // Many that have one range are a list.
                 [(column, value)] if *value != Literal::Null => {
-                    let (column, value) = ((writes.quote)(column), (writes.literal)(value));
-                    let same = |(c, r, values): &&mut (String, String, Vec<String>)| {
+                    let same = |(c, r, values): &&mut (&String, String, Vec<&Literal>)| {
                         *c == column && *r == range && values.len() < MOST
                     };
                     match lists.iter_mut().rev().find(same) {
@@ -159,12 +235,9 @@ impl Region {
                     }
                 }
                 of => {
-                    let of = of.iter().map(|(column, value)| {
-                        let column = (writes.quote)(column);
-                        match value {
-                            Literal::Null => format!("{column} IS NULL"),
-                            value => format!("{column} = {}", (writes.literal)(value)),
-                        }
+                    let of = of.iter().map(|(column, value)| match value {
+                        Literal::Null => format!("{} IS NULL", (writes.quote)(column)),
+                        value => writes.is_one_of(column, &[value]),
                     });
                     let all: Vec<String> = of.chain(Some(range).filter(|range| !range.is_empty())).collect();
                     others.push(match all.is_empty() {
@@ -175,7 +248,7 @@ impl Region {
             }
         }
         let lists = lists.into_iter().map(|(column, range, values)| {
-            let within = format!("{column} IN ({})", values.join(", "));
+            let within = writes.is_one_of(column, &values);
             match range.is_empty() {
                 true => within,
                 false => format!("{within} AND {range}"),
@@ -191,13 +264,13 @@ impl Region {
     }
 
     fn range(&self, part: &Part, writes: Writes<'_>) -> String {
-        let column = (writes.quote)(&self.column);
-        let from = part.from.as_ref();
-        let from = from.map(|from| format!("{column} >= {}", (writes.literal)(from)));
-        let to = part.to.as_ref().map(|end| {
-            let sign = if end.included { "<=" } else { "<" };
-            format!("{column} {sign} {}", (writes.literal)(&end.at))
-        });
+        let compared = |sign: &str, value: &Literal| {
+            let column = writes.column(&self.column, value);
+            format!("{column} {sign} {}", (writes.literal)(value))
+        };
+        let from = part.from.as_ref().map(|from| compared(">=", from));
+        let to = part.to.as_ref();
+        let to = to.map(|end| compared(if end.included { "<=" } else { "<" }, &end.at));
         let both: Vec<String> = from.into_iter().chain(to).collect();
         both.join(" AND ")
     }
@@ -211,6 +284,8 @@ mod tests {
         region.conditions(Writes {
             quote: &sql::quote,
             literal: &Literal::plain,
+            exact: &|column| format!("{column} COLLATE \"C\""),
+            folds: true,
         })
     }
 
@@ -222,7 +297,12 @@ mod tests {
     fn regions_as_conditions() {
         assert_eq!(conditions(&Region::all()), ["(1 = 1)"]);
         let scope = Region::with("scope", Literal::Text("it's".into()));
-        assert_eq!(conditions(&scope), ["(\"scope\" IN ('it''s'))"]);
+        assert_eq!(conditions(&scope), ["(\"scope\" = 'it''s')"]);
+        let exact = Region::with("shop", Literal::Exact("Berlin".into()));
+        assert_eq!(
+            conditions(&exact),
+            ["(\"shop\" = 'Berlin' AND \"shop\" COLLATE \"C\" = 'Berlin')"]
+        );
         let time = Literal::Time {
             text: "2024-01-31 10:00:00".into(),
             zoned: true,

@@ -229,6 +229,8 @@ fn new_table(schema: &SchemaRef) -> Result<Vec<Action>> {
     let configuration = [
         ("delta.logRetentionDuration", "interval 1 days"),
         ("delta.deletedFileRetentionDuration", "interval 1 days"),
+        // A table is opened by reading its log since the last one: loads of small parts make many commits.
+        ("delta.checkpointInterval", "10"),
     ];
     let metadata = new_metadata(&delta_schema(schema)?, Vec::<String>::new(), configuration);
     Ok(vec![

@@ -46,6 +46,8 @@ fn outside(region: &Region) -> Vec<String> {
     let conditions = region.conditions(Writes {
         quote: &quote,
         literal: &literal,
+        exact: &str::to_string,
+        folds: false,
     });
     conditions
         .iter()
@@ -122,6 +124,17 @@ impl Upsert {
         }
     }
 
+    /// The table without the rows of a region, as SQL.
+    pub fn without(&self, region: Option<&Region>) -> String {
+        match region {
+            None => self.id.sql(),
+            Some(region) => {
+                let stays = outside(region);
+                format!("(SELECT * FROM {} WHERE {})", self.id.sql(), stays.join(" AND "))
+            }
+        }
+    }
+
     /// The old rows, without those of a region and those whose key a new row has, then the new ones. Columns that the new rows
     /// do not have stay.
     pub fn merged(
@@ -141,13 +154,7 @@ impl Upsert {
             .map(|name| format!("\"old\".{0} = \"new\".{0}", quote(name)))
             .collect();
         let same = same.join(" AND ");
-        let table = match without {
-            None => self.id.sql(),
-            Some(region) => {
-                let stays = outside(region);
-                format!("(SELECT * FROM {} WHERE {})", self.id.sql(), stays.join(" AND "))
-            }
-        };
+        let table = self.without(without);
         if self.key.is_empty() {
             let new = match skip {
                 Some(skip) => self.unlike(scratch, schema, &format!("{table} AS \"there\""), skip),

@@ -19,7 +19,7 @@ use crate::sources::key::upsert_key;
 use crate::sources::landing::{
     duplicate_keys_error, no_cursor_error, not_a_cursor_error, null_error, unknown_range,
 };
-use crate::sources::overlap::Overlap;
+use crate::sources::overlap::{Overlap, changed_error};
 use sequor_planner::ops::WriteMode;
 
 /// The load of rows that are compared with those of the table: they are kept in a scratch table until all are there.
@@ -211,6 +211,13 @@ impl Upsert {
                         version: version(table)?,
                     };
                     let overlap = overlap.cloned().unwrap_or_default();
+                    if let Some(unchanged) = &overlap.unchanged {
+                        let there = self.without(overlap.delete.as_ref());
+                        let changed = unchanged.query((&scratch.table, &there), quote);
+                        if Upsert::any(db, &changed).await? {
+                            return Err(changed_error());
+                        }
+                    }
                     let (change, sql) = match (&overlap.delete, &overlap.skip) {
                         (None, Some(skip)) => {
                             let without = self.unlike(scratch, &schema, &self.id.sql(), skip);

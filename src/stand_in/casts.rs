@@ -11,6 +11,16 @@ use super::udf;
 
 /// Changes a cast, its type among it.
 pub fn same(expr: &mut Expr, dialect: Dialect) {
+    // All texts are of one character set here.
+    if let Expr::Convert {
+        expr: inner,
+        charset: Some(_),
+        ..
+    } = expr
+    {
+        *expr = Expr::Nested(Box::new(taken(inner)));
+        return;
+    }
     let Expr::Cast {
         kind,
         expr: inner,

@@ -222,13 +222,7 @@ impl Database for StandIn {
     async fn alter(&self, table: &TableName, add: &[Column], drop: &[String]) -> Result<()> {
         let dialect = self.tables.names.dialect;
         self.tables.find(table).await?;
-        let add: Vec<Column> = add
-            .iter()
-            .map(|column| Column {
-                name: folded(dialect, &column.name),
-                ..column.clone()
-            })
-            .collect();
+        let add = folded_columns(dialect, add);
         let drop: Vec<String> = drop.iter().map(|name| folded(dialect, name)).collect();
         self.tables
             .staging
@@ -246,6 +240,13 @@ impl Database for StandIn {
             )
             .await;
         Ok(())
+    }
+
+    async fn retype(&self, table: &TableName, columns: &[Column]) -> Result<()> {
+        self.tables.find(table).await?;
+        let columns = folded_columns(self.tables.names.dialect, columns);
+        let stored = self.tables.names.stored(table);
+        self.tables.staging.retype(&stored, &columns).await
     }
 
     async fn session(&self) -> Result<Box<dyn Session + '_>> {
@@ -281,4 +282,13 @@ impl Database for StandIn {
     async fn begin_loads(&self) -> Result<Box<dyn LoadTransaction>> {
         Ok(Box::new(StandInLoads::begin(&self.tables).await?))
     }
+}
+
+/// Returns columns by the names that the tables behind have for them.
+fn folded_columns(dialect: Dialect, columns: &[Column]) -> Vec<Column> {
+    let folded = columns.iter().map(|column| Column {
+        name: folded(dialect, &column.name),
+        ..column.clone()
+    });
+    folded.collect()
 }

@@ -66,6 +66,11 @@ pub fn stored_overlap(tables: &Tables, overlap: &Overlap) -> Overlap {
     let mut overlap = overlap.clone();
     let skips = overlap.skip.iter_mut().chain(&mut overlap.leave_out);
     skips.for_each(|skip| name(&mut skip.column));
+    if let Some(unchanged) = &mut overlap.unchanged {
+        name(&mut unchanged.key);
+        name(&mut unchanged.now);
+        name(&mut unchanged.before);
+    }
     for region in overlap.delete.iter_mut().chain(&mut overlap.refuse) {
         name(&mut region.column);
         let values = region.parts.iter_mut().flat_map(|part| &mut part.of);
@@ -132,7 +137,7 @@ pub async fn note(
         (None, _) => (Written::Created, after, 0),
         (Some(_), WriteMode::Replace) => (Written::Replaced, after, 0),
         (Some(_), WriteMode::Append) => (Written::Appended, new, 0),
-        (Some(_), WriteMode::ReplaceRange) => (Written::Upserted, new, loaded.saturating_sub(new)),
+        (Some(_), WriteMode::ReplaceRange) => (Written::RangeReplaced, loaded, 0),
         (Some(_), WriteMode::Upsert(_)) => (Written::Upserted, new, loaded.saturating_sub(new)),
     };
     let (how, new, changed) = change;

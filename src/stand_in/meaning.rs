@@ -18,7 +18,7 @@ pub fn same(expr: &mut Expr, dialect: Dialect) -> Result<(), String> {
     match expr {
         Expr::BinaryOp { .. } => operators::same(expr, dialect)?,
         Expr::Like { .. } | Expr::SimilarTo { .. } | Expr::RLike { .. } => operators::matches(expr, dialect)?,
-        Expr::Cast { .. } => casts::same(expr, dialect),
+        Expr::Cast { .. } | Expr::Convert { .. } => casts::same(expr, dialect),
         Expr::AtTimeZone { timestamp, time_zone } => {
             *expr = call(udf::AT_ZONE, [taken(timestamp), taken(time_zone)]);
         }

@@ -1,4 +1,4 @@
-//! The marks by which APIs know whether something has changed.
+//! Marks: those by which APIs know whether something has changed, and those by which we know a request.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -30,6 +30,20 @@ impl Store {
             self.keep_mark(&name, &mark.to_string()).await?;
         }
         std::fs::remove_file(file).map_err(failed)
+    }
+
+    /// Forgets a mark.
+    ///
+    /// # Errors
+    /// A state that can't be written.
+    pub async fn forget_mark(&self, name: &str) -> Result<()> {
+        let forgotten = Statement::new(
+            "DELETE FROM @marks WHERE project = $1 AND name = $2",
+            [(&*self.project).into(), name.into()],
+        );
+        self.write("mark", &[forgotten], Durability::Process)
+            .await
+            .map(|_| ())
     }
 
     /// Keeps a mark.

@@ -25,6 +25,8 @@ pub struct World {
     answers: BTreeMap<String, (u16, Json)>,
     ids: u64,
     pub delay: Duration,
+    /// Whether nobody is let in.
+    pub locked: bool,
     /// How many contacts were made.
     pub made: usize,
 }
@@ -105,12 +107,21 @@ impl Api {
             let mut world = seen.lock().unwrap();
             let delay = world.delay;
             let key = asked.header("idempotency-key").to_string();
+            if world.locked {
+                return answer("{}").status(401);
+            }
             let (status, body) = match world.answers.get(&key) {
                 Some(known) if !key.is_empty() => known.clone(),
                 _ => {
                     let answer = world.answer(asked);
-                    if !key.is_empty() && answer.0 < 300 {
-                        world.answers.insert(key, answer.clone());
+                    // What it did it remembers, whatever it said.
+                    let done = match answer.0 {
+                        500 => Some((201, answer.1.clone())),
+                        status if status < 300 => Some(answer.clone()),
+                        _ => None,
+                    };
+                    if let Some(done) = done.filter(|_| !key.is_empty()) {
+                        world.answers.insert(key, done);
                     }
                     answer
                 }

@@ -233,3 +233,89 @@ fn what_one_environment_was_sending_is_none_of_the_others_business() {
         .sequor(&["run", "main"])
         .fails(1, &["must not be sent twice"]);
 }
+
+#[test]
+fn what_a_server_may_have_done_is_sent_again_as_it_was() {
+    let api = Api::start();
+    let step = made("idempotency_key: true")
+        .replace("  request:\n", "  on_error: reject\n  request:\n")
+        .replace("rows: [added]", "rows: [added, changed, removed]")
+        .replace(
+            "method: POST",
+            "method: \"{{ {'added': 'POST', 'changed': 'PUT', 'removed': 'DELETE'}[var('change')] }}\"",
+        )
+        .replace(
+            "url: /contacts",
+            "url: \"/contacts/{{ {'added': '', 'changed': var('customer')['id'], 'removed': 'key-' ~ var('customer')['id']}[var('change')] }}\"",
+        );
+    let project = project(&api, SQLITE, &step);
+    fill(&project, &[(1, "a"), (2, "b"), (3, "c")]);
+    // Both were made, and the server failed behind that.
+    api.change(|world| world.fails.extend(["1".to_string(), "2".to_string()]));
+    let ran = project.run("main");
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    api.change(|world| world.fails.clear());
+    // One has changed since, the other is gone.
+    fill(&project, &[(1, "A"), (3, "c")]);
+    let ran = project.run("main");
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    assert_eq!(api.contacts(), ["1|A", "3|c"]);
+    assert_eq!(api.change(|world| world.made), 3, "none was made twice");
+    let ran = project.run("main");
+    assert!(
+        ran.all().contains("0 added, 0 changed, 0 removed, 2 unchanged"),
+        "{}",
+        ran.all()
+    );
+}
+
+#[test]
+fn an_api_that_lets_nobody_in_has_judged_nothing() {
+    let api = Api::start();
+    let step = made("idempotency_key: true").replace("rows: [added]", "rows: [added, changed]");
+    let project = project(&api, SQLITE, &step);
+    fill(&project, &rows());
+    api.change(|world| world.delay = Duration::from_millis(40));
+    killed(&project, &api, 12);
+    api.change(|world| {
+        world.delay = Duration::ZERO;
+        world.locked = true;
+    });
+    let edited: Vec<(u32, &str)> = rows().into_iter().map(|(id, _)| (id, "edited")).collect();
+    fill(&project, &edited);
+    project.sequor(&["run", "main"]).fails(1, &["401"]);
+    project.sequor(&["run", "main"]).fails(1, &["401"]);
+    api.change(|world| world.locked = false);
+    api.asked();
+    let made = api.change(|world| world.made);
+    let ran = project.run("main");
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    // Those that were under way are known by their keys; what is sent then is what has changed of them.
+    let posts = api.asked().len();
+    assert!(posts >= 40, "{posts}");
+    assert!(made >= 12);
+    let again = project.run("main");
+    assert!(again.all().contains("40 unchanged"), "{}", again.all());
+}
+
+#[test]
+fn a_request_that_reads_more_by_now_goes_on() {
+    let api = Api::start();
+    let step = made("headers: {}").replace("concurrency: 4", "concurrency: 1")
+        + "  response: {rules: [{status: 404, action: skip}]}\n";
+    let project = project(&api, SQLITE, &step);
+    fill(&project, &rows());
+    api.change(|world| world.refuses.insert("31".into()));
+    project.sequor(&["run", "main"]).fails(1, &["422"]);
+    api.change(|world| world.refuses.clear());
+    project.replace(
+        "flows/main.yaml",
+        "body: {",
+        "body: {note: \"{{ var('customer')['note'] }}\", ",
+    );
+    let ran = project.run("main");
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    assert_eq!(api.contacts().len(), 40);
+    let ran = project.run("main");
+    assert!(ran.all().contains("40 unchanged"), "{}", ran.all());
+}

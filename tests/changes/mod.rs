@@ -3,8 +3,10 @@
 mod api;
 mod endings;
 mod guards;
+mod keys;
 mod others;
 mod random;
+mod types;
 
 use indoc::formatdoc;
 

@@ -201,3 +201,21 @@ fn the_api_has_what_the_table_has() {
         ran.unwrap();
     }
 }
+
+#[test]
+fn what_was_sent_in_parts_is_known_behind_a_kill() {
+    // The batch of the killed run is refused as a whole, when parts of it are there.
+    let events = [
+        Event::Refuses(19),
+        Event::Put(19, 0),
+        Event::Runs,
+        Event::Put(26, 3),
+        Event::Put(4, 3),
+        Event::Killed(5),
+        Event::Remove(4),
+        Event::Put(14, 2),
+        Event::Put(19, 1),
+        Event::Killed(10),
+    ];
+    history(SQLITE, BATCHES, &events).unwrap();
+}

@@ -99,16 +99,31 @@ fn a_plan_tells_that_the_request_is_another() {
     let project = project(&api, SQLITE, START);
     assert_eq!(project.run("main").code, 0);
     project.replace("flows/main.yaml", "url: /orders", "url: /orders/0/all");
-    let plan = project.sequor(&["plan", "main", "--estimate"]);
-    assert!(
-        plan.stdout
-            .contains("its request is another one than that by which its tables were filled"),
-        "{}",
-        plan.stdout
-    );
+    let is_told = |is_told: bool| {
+        for options in [&["plan", "main"][..], &["plan", "main", "--estimate"]] {
+            let plan = project.sequor(options).stdout;
+            let told = plan.contains("its request is another one than that by which its tables were filled");
+            assert_eq!(told, is_told, "{options:?}: {plan}");
+        }
+        let validated = project.sequor(&["validate"]);
+        assert_eq!(validated.code, 0, "{}", validated.all());
+        assert_eq!(validated.all().contains("SQ0216"), is_told, "{}", validated.all());
+    };
+    is_told(true);
+    let refused = project.sequor(&["run", "main"]);
+    refused.fails(1, &["its request is another one"]);
+    // A dry run changes nothing of it.
+    project.sequor(&["run", "main", "--dry-run", "--offline", "--keep-state"]);
+    is_told(true);
     assert_eq!(project.sequor(&["run", "main", "--full-refresh"]).code, 0);
-    let plan = project.sequor(&["plan", "main", "--estimate"]);
-    assert!(!plan.stdout.contains("another one"), "{}", plan.stdout);
+    is_told(false);
+    project.replace("flows/main.yaml", "url: /orders/0/all", "url: /orders");
+    is_told(true);
+    assert_eq!(project.sequor(&["run", "main", "--keep-state"]).code, 0);
+    is_told(false);
+    project.replace("flows/main.yaml", "url: /orders", "url: /orders/0/all");
+    assert_eq!(project.sequor(&["state", "reset", "main"]).code, 0);
+    is_told(false);
 }
 
 #[test]

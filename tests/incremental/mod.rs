@@ -2,6 +2,7 @@
 
 mod api;
 mod commands;
+mod covered;
 mod exact;
 mod order;
 mod partitions;

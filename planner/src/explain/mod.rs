@@ -101,7 +101,7 @@ fn notes(plan: &Plan, step: &Step) -> Vec<String> {
             }
             notes.extend(http.row_columns.as_ref().map(columns));
             if let (Some(incremental), Some(asks)) = (&http.request.request.incremental, &http.asks) {
-                notes.push(incremental.in_words());
+                notes.push(incremental.in_words(&http.request.response));
                 let mut tables = http.request.response.tables.iter();
                 let is_adbc = |name: &str| {
                     let known = plan.sources.iter().find(|source| source.name == name);
@@ -132,6 +132,19 @@ fn notes(plan: &Plan, step: &Step) -> Vec<String> {
             if let Some(counts) = &http.estimated_changes {
                 notes.push(format!("estimate: {}", counts.in_words()));
             }
+            notes.extend(http.sent_by_another.map(|rows| match rows {
+                1 => {
+                    "1 row was sent by another request than this one: run --resend sends it again".to_string()
+                }
+                n => format!(
+                    "{n} rows were sent by another request than this one: run --resend sends them again"
+                ),
+            }));
+            notes.extend(
+                http.not_estimated
+                    .iter()
+                    .map(|why| format!("estimate: not known before it runs: {why}")),
+            );
             if let Some(requests) = http.estimated_requests {
                 let least = if http.has_pages() { "at least" } else { "about" };
                 let noun = if requests == 1 { "request" } else { "requests" };

@@ -29,7 +29,7 @@ pub struct Changes {
     /// The columns that are compared; empty: those that the request reads.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub columns: Vec<String>,
-    /// How many of the rows that were sent may be gone; none: any number, but not all of them.
+    /// How many of the rows that were sent may be gone; none: any number, as long as there are rows at all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_removed: Option<MostRows>,
     /// Whether the first run takes all rows as sent already.
@@ -120,7 +120,7 @@ pub(super) static CHANGES: Shape = Shape {
             Form::Rejects,
             "How many of the rows that were sent may be gone: a number, or a part of them like `5%`. Where there are more, nothing is sent and the step fails.",
         )
-        .default("any number, but not all"),
+        .default("any number; an empty table is refused"),
         Key::new(
             "baseline",
             Form::Flag,

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::columns::Columns;
+use super::cursor_kind;
 use super::http_response::ResponseSpec;
 use super::{ColumnSpec, ColumnValue, ResponseTable, TimeFormat};
 use crate::codes::Code;
@@ -10,7 +11,7 @@ use crate::diagnostic::Diagnostics;
 use crate::expr::{Prop, each_prop, has_template};
 use crate::span::Place;
 use crate::syntax::data_path::{self, DataPath};
-use crate::syntax::{Form, Key, Keys, Node, Shape};
+use crate::syntax::{Form, Key, Keys, Node, Scalar, Shape, Value};
 
 /// The variable that holds the range that is asked for.
 pub const WINDOW: &str = "window";
@@ -35,6 +36,9 @@ pub struct Incremental {
     /// How far before the last end a run asks again: seconds, or a number where the cursor is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lookback: Option<f64>,
+    /// Whether that was written as a time, like `1h`.
+    #[serde(skip)]
+    pub lookback_is_time: bool,
     /// How many seconds before the start of the step the end lies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delay: Option<f64>,
@@ -99,7 +103,7 @@ const ON_MISSING: [(&str, OnMissing); 3] = [
     ("fail", OnMissing::Fail),
 ];
 
-each_prop! { Incremental { initial; cursor, start_param, end_param, format, lookback, delay, window, order, on_missing, partition, changed_parents, table, place } }
+each_prop! { Incremental { initial; cursor, start_param, end_param, format, lookback, lookback_is_time, delay, window, order, on_missing, partition, changed_parents, table, place } }
 
 pub(super) static INCREMENTAL: Shape = Shape {
     what: "`incremental`",
@@ -212,6 +216,7 @@ pub(super) fn read(node: &Node, d: &mut Diagnostics) -> Option<Incremental> {
         end_param: name("end_param", d),
         format,
         lookback: keys.duration("lookback", d),
+        lookback_is_time: keys.node("lookback").is_some_and(is_time),
         delay: keys.duration("delay", d),
         window: keys.duration("window", d),
         order: keys.pick("order", &ORDERS, d).unwrap_or_default(),
@@ -226,14 +231,15 @@ pub(super) fn read(node: &Node, d: &mut Diagnostics) -> Option<Incremental> {
 
 impl Incremental {
     /// Returns what it does, in a line of the plan.
-    pub fn in_words(&self) -> String {
+    pub fn in_words(&self, response: &ResponseSpec) -> String {
+        let counts = cursor_kind::counts(response, self);
         let mut words = format!("asks for what is new by {}", self.cursor);
         if let Some(initial) = &self.initial {
             words.push_str(&format!(", at first from {}", initial.in_short()));
         }
-        let span = |seconds: f64| match chrono::Duration::try_milliseconds((seconds * 1000.0) as i64) {
-            Some(span) => in_words(span),
-            None => seconds.to_string(),
+        let span = |seconds: f64| match counts {
+            true => seconds.to_string(),
+            false => in_units(seconds),
         };
         if let Some(window) = self.window {
             words.push_str(&format!(", {} at a time", span(window)));
@@ -248,8 +254,16 @@ impl Incremental {
     }
 }
 
+/// Whether a span is written as a time, and not as a number.
+fn is_time(node: &Node) -> bool {
+    matches!(&node.value, Value::Scalar(Scalar::Text { text, .. }) if text.trim().parse::<f64>().is_err())
+}
+
 /// A time in the largest unit that it is whole in.
-fn in_words(span: chrono::Duration) -> String {
+fn in_units(seconds: f64) -> String {
+    let Some(span) = chrono::Duration::try_milliseconds((seconds * 1000.0) as i64) else {
+        return seconds.to_string();
+    };
     let units = [
         (86_400_000, "d"),
         (3_600_000, "h"),

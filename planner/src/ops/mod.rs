@@ -8,6 +8,7 @@ mod common;
 mod control;
 
 mod changes;
+mod cursor_kind;
 mod deferred;
 mod execute;
 mod http_request;
@@ -44,6 +45,7 @@ pub use column_value::{ColumnValue, TimeFormat};
 pub use columns::{COLUMN, COLUMN_OPTIONS, COLUMN_TYPE, ColumnSpec, Columns, is_column_type};
 pub use common::{COMMON, FlowAction, FlowStep, OnError, each_step};
 pub use control::{Branch, ForEach, RunFlow, Try, While};
+pub use cursor_kind::{check as check_cursor, counts as counts_numbers};
 pub use deferred::{Deferred, DeferredKey};
 pub use execute::Execute;
 pub use http_request::{HttpRequest, RequestSpec};

@@ -20,11 +20,17 @@ pub struct Since {
     /// How far before the newest row it computes rows again: seconds, or a number where the cursor is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lookback: Option<f64>,
+    /// From where on it would compute rows now, where that was looked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimated_start: Option<String>,
+    /// Why that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_estimated: Option<String>,
     #[serde(skip)]
     pub place: Place,
 }
 
-each_prop! { Since { initial; cursor, lookback, place } }
+each_prop! { Since { initial; cursor, lookback, estimated_start, not_estimated, place } }
 
 pub(super) static SINCE: Shape = Shape {
     what: "`incremental`",
@@ -59,6 +65,8 @@ pub(super) fn read(node: &Node, d: &mut Diagnostics) -> Option<Since> {
         cursor: keys.label("cursor", d)?.trim().to_string(),
         initial: keys.prop("initial", d)?,
         lookback: keys.duration("lookback", d),
+        estimated_start: None,
+        not_estimated: None,
         place: keys.place().clone(),
     })
 }

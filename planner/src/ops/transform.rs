@@ -164,6 +164,20 @@ impl PlainOperation for Transform {
             .incremental
             .as_ref()
             .map(|since| since.in_words(&self.target));
-        std::iter::once(runs).chain(since).collect()
+        let start = self
+            .incremental
+            .iter()
+            .filter_map(|since| since.estimated_start.as_ref());
+        let start = start.map(|start| format!("estimate: computes from {start} on"));
+        let unknown = self
+            .incremental
+            .iter()
+            .filter_map(|since| since.not_estimated.as_ref());
+        let unknown = unknown.map(|why| format!("estimate: not known before it runs: {why}"));
+        std::iter::once(runs)
+            .chain(since)
+            .chain(start)
+            .chain(unknown)
+            .collect()
     }
 }

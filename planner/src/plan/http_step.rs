@@ -44,6 +44,12 @@ pub struct HttpStep {
     /// How many rows have changed since they were sent, when that was counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub estimated_changes: Option<ChangeCounts>,
+    /// How many rows another request has sent than this one, when that was counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent_by_another: Option<u64>,
+    /// Why something was not counted, or looked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_estimated: Option<String>,
 }
 
 impl HttpStep {

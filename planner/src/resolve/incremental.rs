@@ -3,7 +3,9 @@
 use super::frame::Frame;
 use super::steps::Resolver;
 use crate::codes::Code;
-use crate::ops::{ColumnValue, Columns, FlowStep, Order, ResponseTable, WriteMode};
+use crate::ops::{
+    ColumnValue, Columns, FlowStep, Order, ResponseTable, WriteMode, check_cursor, counts_numbers,
+};
 use crate::plan::HttpStep;
 use crate::span::Place;
 
@@ -23,6 +25,7 @@ impl Resolver<'_> {
                 .error(Code::MissingKey, step.place.clone(), message)
                 .help("add an `id`");
         }
+        check_cursor(&http.request.response, incremental, self.d);
         self.check_names_around(frame, &incremental.place);
         if frame.rounds > 0 {
             let message = "`incremental` in a loop: its rounds would share one state";
@@ -46,19 +49,21 @@ impl Resolver<'_> {
                 .error(Code::BadValue, incremental.place.clone(), message)
                 .help("add `start_param`, or use `{{ var('window')['start'] }}` in the request");
         }
-        if incremental.window.is_some() && !asks.end {
+        // Of a number nobody knows where it ends, which is told.
+        let windows = incremental.window.is_some() && !counts_numbers(&http.request.response, incremental);
+        if windows && !asks.end {
             let message = "`window` asks for a part at a time, and the request does not say where it ends";
             self.d
                 .error(Code::BadValue, incremental.place.clone(), message)
                 .help("add `end_param`, or use `{{ var('window')['end'] }}` in the request");
         }
-        if incremental.window.is_some() && !asks.start {
+        if windows && !asks.start {
             let message = "`window` asks for a part at a time, and the request does not say where it starts";
             self.d
                 .error(Code::BadValue, incremental.place.clone(), message)
                 .help("add `start_param`, or use `{{ var('window')['start'] }}` in the request");
         }
-        if incremental.window.is_some() && incremental.initial.is_none() {
+        if windows && incremental.initial.is_none() {
             let message = "`window` begins at `initial`, which is missing";
             self.d
                 .error(Code::MissingKey, incremental.place.clone(), message)

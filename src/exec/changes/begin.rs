@@ -2,6 +2,7 @@
 //! be sent.
 
 use chrono::{SecondsFormat, Utc};
+use sequor_planner::expr::Prop;
 use sequor_planner::ops::{Changes, RowSource, RowsOf, WriteMode};
 use sequor_planner::plan::{HttpStep, Synced};
 use sequor_planner::syntax::MostRows;
@@ -9,7 +10,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::pass::Pass;
-use crate::changes::{Left, Of, Sending, Sent, Snapshot, Wanted, beside};
+use crate::changes::{Comparing, Left, Of, Sending, Sent, Snapshot, Wanted, beside};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{ChangeCounts, EventKind, count, grouped};
 use crate::exec::context::StepContext;
@@ -20,6 +21,7 @@ use crate::exec::load::table::{relation, table_name};
 use crate::exec::run::InDoubt;
 use crate::exec::tables::{Relation, fits};
 use crate::sources::database::TableName;
+use crate::value::Value;
 
 /// A step that sends only what has changed.
 pub struct Changed<'s> {
@@ -178,15 +180,20 @@ impl<'s> Changed<'s> {
             .check_keys()
             .await
             .map_err(|e| e.context(format!("`{}`", self.name)).at(place))?;
-        let is_baseline = self
-            .snapshot
-            .make(self.given.baseline.then_some(at.as_str()))
-            .await?;
+        self.snapshot.make().await?;
         let run = &self.step.run;
         if run.in_doubt == InDoubt::Skip {
             self.snapshot.doubts_are_sent().await?;
         }
-        let sent = self.snapshot.sent().await.map_err(|e| e.at(place))?;
+        let mut sent = self.snapshot.sent().await.map_err(|e| e.at(place))?;
+        if sent.is_of_another_key {
+            self.snapshot.make_anew().await?;
+        }
+        self.snapshot.follow_keys().await?;
+        let is_baseline = self.given.baseline && self.snapshot.take_for_sent(&at).await?;
+        if is_baseline {
+            sent = self.snapshot.sent().await.map_err(|e| e.at(place))?;
+        }
         let sending = Sending {
             changes: self.given.rows.clone(),
             full: run.resends.full,
@@ -194,11 +201,20 @@ impl<'s> Changed<'s> {
             in_doubt: run.resends.others || run.in_doubt == InDoubt::Send || run.retries_rejected,
         };
         let id = Uuid::now_v7();
-        let counts = self
-            .snapshot
-            .compare(&sending, (id, &at, self.batch), all)
-            .await
-            .map_err(|e| e.at(place))?;
+        let comparing = Comparing {
+            sending: &sending,
+            id,
+            at: &at,
+            batch: self.batch,
+        };
+        let counts = self.snapshot.compare(&comparing, (all, &sent)).await;
+        let counts = counts.map_err(|e| e.at(place))?;
+        let is_all = counts.removed > 0 && counts.removed >= sent.rows - sent.in_doubt.min(sent.rows);
+        let all = match is_all {
+            // They may be gone since they were counted.
+            true => self.snapshot.check_keys().await.map_err(|e| e.at(place))?,
+            false => all,
+        };
         if let Err(error) = self.guard((all, &sent), &counts) {
             self.snapshot.drop_pending().await?;
             return Err(error);
@@ -267,8 +283,11 @@ impl<'s> Changed<'s> {
     /// # Errors
     /// The database's; a state that can't be written.
     pub async fn end(&self, pass: &Pass) -> Result<()> {
-        pass.forget().await?;
-        self.snapshot.drop_pending().await?;
+        // What is to be sent again first stays as it was sent.
+        if !pass.has_unclear() {
+            pass.forget().await?;
+            self.snapshot.drop_pending().await?;
+        }
         if let Some((source, table)) = &self.copy {
             let database = self.step.database(source).await?;
             database
@@ -319,12 +338,19 @@ async fn definition(step: &StepContext, http: &HttpStep) -> Result<String> {
     let api = step.run.apis.get(request.source.as_deref(), &step.scope).await?;
     let base_url = match api.source.as_ref().and_then(|source| source.base_url.as_ref()) {
         None => None,
-        // What reads the source's own variables counts as it is written.
-        Some(prop) => Some(match step.value(prop).await {
-            Ok(value) => json!(value.to_text()),
-            Err(_) => json!(prop),
-        }),
+        Some(prop) => Some((prop, step.value(prop).await)),
     };
+    Ok(request_digest(http, base_url))
+}
+
+/// Returns the digest of a request. `base_url`: that of its source, with its value.
+pub fn request_digest(http: &HttpStep, base_url: Option<(&Prop, Result<Value>)>) -> String {
+    let request = &http.request.request;
+    let base_url = base_url.map(|(prop, value)| match value {
+        Ok(value) => json!(value.to_text()),
+        // What reads the source's own variables counts as it is written.
+        Err(_) => json!(prop),
+    });
     let text = json!({
         "base_url": base_url,
         "source": request.source,
@@ -336,5 +362,5 @@ async fn definition(step: &StepContext, http: &HttpStep) -> Result<String> {
         "body": request.body,
         "body_format": request.body_format,
     });
-    Ok(short(digest(&[&as_written(text).to_string()])))
+    short(digest(&[&as_written(text).to_string()]))
 }

@@ -46,6 +46,8 @@ pub struct Pass {
     /// New rows of whose answers nothing could be kept.
     unanswered: AtomicU64,
     doubts: AtomicU64,
+    /// Items of which nobody knows whether they were done, and that may be sent again.
+    unclear: AtomicU64,
     /// The snapshot is written by one at a time.
     writing: tokio::sync::Mutex<()>,
 }
@@ -88,6 +90,7 @@ impl Pass {
             answered: Mutex::default(),
             unanswered: AtomicU64::new(0),
             doubts: AtomicU64::new(0),
+            unclear: AtomicU64::new(0),
             writing: tokio::sync::Mutex::new(()),
         }
     }
@@ -154,6 +157,16 @@ impl Pass {
         self.noted().in_doubt.extend(rows);
         let more = self.noted().in_doubt.len() - before;
         self.doubts.fetch_add(more as u64, Ordering::Relaxed);
+    }
+
+    /// Notes that nobody knows of an item whether it was done, and that the next run sends it again as it was.
+    pub fn unclear(&self) {
+        self.unclear.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Tells whether there are such.
+    pub fn has_unclear(&self) -> bool {
+        self.unclear.load(Ordering::Relaxed) > 0
     }
 
     /// Returns how many rows are in doubt by now.

@@ -1,11 +1,18 @@
 //! Incremental steps: their states are read when they begin, and committed together with the rows.
 
+mod definition;
+mod digest;
+mod noted;
 mod settings;
 mod since;
 mod state;
+mod state_rows;
 mod sync;
 
+pub use definition::{Definition, definition};
+pub use digest::{as_written, digest};
+pub use noted::request_mark;
 pub use settings::{Evaluated, column_kind};
-pub use since::start;
-pub use state::{Owner, TableState, as_written, digest};
-pub use sync::{Keeps, Sync, definition, known_by_all};
+pub use since::{StartOf, start};
+pub use state::{Owner, TableState};
+pub use sync::{Keeps, Sync, known_by_all};

@@ -1,13 +1,14 @@
 //! The settings of an incremental step, evaluated.
 
 use chrono::{DateTime, Utc};
-use sequor_planner::ops::{Columns, Incremental, ResponseTable, WriteMode};
+use sequor_planner::ops::{Columns, Incremental, ResponseTable, RowsOf, WriteMode};
 use sequor_planner::plan::Asks;
 
+use crate::batch::types::Logical;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::context::StepContext;
 use crate::exec::run::Between;
-use crate::incremental::{Kind, Position, Settings, kind_of};
+use crate::incremental::{Kind, Position, Settings, kind_of, no_lookback};
 use crate::sources::database::{Database, TableName};
 use crate::value::Value;
 
@@ -15,6 +16,8 @@ use crate::value::Value;
 pub struct Evaluated<'a> {
     pub given: &'a Incremental,
     pub asks: &'a Asks,
+    /// The rows that it asks for; none: it is one request.
+    pub rows: Option<&'a RowsOf>,
     /// How the table with the cursor is written.
     pub mode: &'a WriteMode,
     pub initial: Option<String>,
@@ -36,20 +39,33 @@ pub async fn column_kind(
     (table, column): (&ResponseTable, &str),
     given: &Incremental,
 ) -> Result<Option<Kind>> {
-    let declared = match &table.columns {
+    let found = match &table.columns {
         Columns::Declared(columns) => columns
             .iter()
             .find(|declared| declared.name == column)
-            .map(|declared| database.column_type(&declared.sql_type).map(|found| found.arrow))
+            .map(|declared| database.column_type(&declared.sql_type))
             .transpose()?,
         _ => {
             let there = database.columns(name).await?.unwrap_or_default();
             let found = database.naming().find(&there, &database.fold(column));
-            found.map(|column| column.column_type.arrow.clone())
+            found.map(|column| column.column_type.clone())
         }
     };
-    let of = |kind| kind_of(kind, given).map_err(|e| e.at(&given.place));
-    declared.as_ref().map(of).transpose()
+    let Some(found) = found else {
+        return Ok(None);
+    };
+    if found.logical == Logical::Numeric {
+        // As texts, 10 sorts before 9.
+        let message = format!(
+            "the cursor `{}` is a {}, which may have places behind the point",
+            given.cursor, found.sql
+        );
+        return Err(Error::new(ErrorKind::Project, message)
+            .help("give its column the type bigint, or numeric(20,0)")
+            .at(&given.place));
+    }
+    let kind = kind_of(&found.arrow, given).map_err(|e| e.at(&given.place))?;
+    Ok(Some(kind))
 }
 
 /// Evaluates `initial`.
@@ -104,6 +120,7 @@ impl Evaluated<'_> {
             given: given.clone(),
             initial,
             asks: asks.clone(),
+            variable: self.rows.map(|rows| rows.variable.clone()).unwrap_or_default(),
             range: self
                 .between
                 .map(|between| range(between, given, asks, kind))
@@ -112,6 +129,15 @@ impl Evaluated<'_> {
             refresh: self.refresh,
             now: self.now,
         };
+        if settings.given.lookback.is_some() && kind == Some(Kind::Text) {
+            return Err(no_lookback(&settings));
+        }
+        if settings.given.delay.is_some() && matches!(kind, Some(Kind::Text | Kind::Number)) {
+            let message = format!("`delay` is a time, and the cursor `{}` is none", given.cursor);
+            return Err(Error::new(ErrorKind::Project, message)
+                .help("leave it out. Where the cursor counts seconds, say so by `format: unix`")
+                .at(&given.place));
+        }
         Ok((settings, kind))
     }
 }

@@ -44,43 +44,84 @@ pub async fn start(
         }
         value => value.to_text(),
     };
-    let at_first = |overlap| Start {
-        window: window(Value::text(initial.as_str())),
-        overlap,
+    let asked = StartOf {
+        since,
+        initial: &initial,
+        mode,
+        refresh: step.run.refreshes,
+        now: step.scope.now(),
     };
-    // As the query names it, where no table says otherwise.
-    let named = database.fold(&since.cursor);
-    if step.run.refreshes {
-        return Ok(at_first(Some(all(mode, &named))));
+    asked.find((database, target)).await
+}
+
+/// The start of what transform is asked for.
+pub struct StartOf<'a> {
+    pub since: &'a Since,
+    /// `initial`, evaluated.
+    pub initial: &'a str,
+    pub mode: &'a WriteMode,
+    /// Whether the target begins anew.
+    pub refresh: bool,
+    pub now: DateTime<Utc>,
+}
+
+impl StartOf<'_> {
+    /// Finds it by the rows of the target.
+    ///
+    /// # Errors
+    /// A cursor that is no column of the target, or no position; the database's.
+    pub async fn find(self, (database, target): (&dyn Database, &TableName)) -> Result<Start> {
+        let StartOf {
+            since, initial, mode, ..
+        } = self;
+        let at_first = |overlap| Start {
+            window: window(Value::text(initial)),
+            overlap,
+        };
+        // As the query names it, where no table says otherwise.
+        let named = database.fold(&since.cursor);
+        if self.refresh {
+            return Ok(at_first(Some(all(mode, &named))));
+        }
+        let Some(columns) = database.columns(target).await? else {
+            return Ok(at_first(first(mode, &named)));
+        };
+        let Some(column) = database.naming().find(&columns, &database.fold(&since.cursor)) else {
+            let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+            let message = format!("the cursor `{}` is no column of `{target}`", since.cursor);
+            return Err(Error::new(ErrorKind::Project, message)
+                .help(format!("it has {}", names.join(", ")))
+                .at(&since.place));
+        };
+        let cursor = Cursor::of(since, column, database.dialect())?;
+        let first_start = cursor.initial(initial)?;
+        let found = match newest(database, target, column, None).await? {
+            // A row of the future says nothing of what comes until then: the newest of the others does.
+            Some(newest) => match cursor.now_before(&newest, self.now) {
+                Some(now) => self::newest(database, target, column, Some(&now)).await?,
+                None => Some(newest),
+            },
+            None => None,
+        };
+        let Some(newest) = found else {
+            return Ok(at_first(first(mode, &column.name)));
+        };
+        let at = cursor.start(&newest, &first_start)?;
+        Ok(Start {
+            overlap: overlap(mode, column, &at.literal),
+            window: window(at.value),
+        })
     }
-    let Some(columns) = database.columns(target).await? else {
-        return Ok(at_first(first(mode, &named)));
-    };
-    let Some(column) = database.naming().find(&columns, &database.fold(&since.cursor)) else {
-        let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
-        let message = format!("the cursor `{}` is no column of `{target}`", since.cursor);
-        return Err(Error::new(ErrorKind::Project, message)
-            .help(format!("it has {}", names.join(", ")))
-            .at(&since.place));
-    };
-    let cursor = Cursor::of(since, column, database.dialect())?;
-    let first_start = cursor.initial(&initial)?;
-    let found = match newest(database, target, column, None).await? {
-        // A row of the future says nothing of what comes until then: the newest of the others does.
-        Some(newest) => match cursor.now_before(&newest, step.scope.now()) {
-            Some(now) => self::newest(database, target, column, Some(&now)).await?,
-            None => Some(newest),
-        },
-        None => None,
-    };
-    let Some(newest) = found else {
-        return Ok(at_first(first(mode, &column.name)));
-    };
-    let at = cursor.start(&newest, &first_start)?;
-    Ok(Start {
-        overlap: overlap(mode, column, &at.literal),
-        window: window(at.value),
-    })
+}
+
+impl Start {
+    /// Returns it as text.
+    pub fn text(&self) -> String {
+        match &self.window {
+            Value::Map(window) => window.get("start").map(Value::to_text).unwrap_or_default(),
+            other => other.to_text(),
+        }
+    }
 }
 
 fn window(start: Value) -> Value {

@@ -3,15 +3,15 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
+use arrow::array::{ArrayRef, AsArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type};
 use futures::StreamExt;
 use sequor_planner::ops::WriteMode;
-use sha2::{Digest, Sha256};
 
+use super::digest::digest;
+use super::state_rows::{BEFORE, COVERED, PARENT};
 use crate::batch::column::Column;
-use crate::batch::types::arrow_schema;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::load::columns::{ColumnSpec, typed};
 use crate::incremental::{Kind, Known, Parents, Ranges, StateRows};
@@ -22,26 +22,6 @@ use crate::sources::transaction::{Finish, LoadTransaction};
 /// The table that holds states.
 pub const STATE_TABLE: &str = "_sequor_state";
 
-/// The column with the cursors that rows of the for_each had themselves, as a JSON list.
-const PARENT: &str = "parent";
-
-/// Its columns. `id` tells rows apart: a digest of all that follows up to `part`; `scope` is one without `part`.
-const COLUMNS: [(&str, &str); 13] = [
-    ("id", "varchar(64)"),
-    ("scope", "varchar(64)"),
-    ("project", "text"),
-    ("flow", "text"),
-    ("step", "text"),
-    ("target", "text"),
-    ("part", "text"),
-    ("covered", "text"),
-    ("before", "text"),
-    ("generation", "bigint"),
-    ("definition", "varchar(64)"),
-    ("updated_at", "text"),
-    (PARENT, "text"),
-];
-
 /// Whose state it is.
 #[derive(Debug, Clone)]
 pub struct Owner {
@@ -50,23 +30,39 @@ pub struct Owner {
     pub step: String,
 }
 
+/// Which states count no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stale {
+    No,
+    /// That of this step: no commit of its table says that it counts.
+    Own,
+    /// All of a table that is gone.
+    Table,
+}
+
 /// The state of one table of a step.
 pub struct TableState {
     pub database: Arc<dyn Database>,
     /// The table with the rows.
     pub target: TableName,
-    owner: Owner,
+    pub(super) owner: Owner,
     /// What is covered, by part.
     pub known: Known,
+    /// The same, as it is written.
+    pub(super) written: HashMap<String, String>,
     pub parents: Parents,
     /// Whether its table lacks a column.
     is_older: bool,
     /// How often it was committed, where the rows' own commits count that.
-    generation: i64,
+    pub(super) generation: i64,
     /// The definitions that rows of it were written by.
     pub definitions: Vec<String>,
-    /// Whether it is that of a table that is gone, and counts no more.
-    stale: bool,
+    /// Whether it counts no more.
+    stale: Stale,
+    /// Whether some of it was written, and its rows were not committed.
+    is_ahead: bool,
+    /// Whether it counts by the commits of its table.
+    pub(super) is_bound: bool,
 }
 
 impl TableState {
@@ -85,11 +81,14 @@ impl TableState {
             target,
             owner,
             known: HashMap::new(),
+            written: HashMap::new(),
             parents: HashMap::new(),
             is_older: false,
             generation: 0,
             definitions: Vec::new(),
-            stale: false,
+            stale: Stale::No,
+            is_ahead: false,
+            is_bound: false,
         };
         let database = state.database.clone();
         let table = state.table();
@@ -101,17 +100,22 @@ impl TableState {
         let scope = state.scope();
         let bound = database.bound(&state.target, &scope).await?;
         // Of a table that is gone, or was made anew since, nothing is known.
-        if bound == Some(None) || database.columns(&state.target).await?.is_none() {
-            state.stale = true;
+        if database.columns(&state.target).await?.is_none() {
+            state.stale = Stale::Table;
             return Ok(state);
         }
+        if bound == Some(None) {
+            state.stale = Stale::Own;
+            return Ok(state);
+        }
+        state.is_bound = bound.is_some();
         state.generation = bound.flatten().unwrap_or(0);
         let name = |name: &str| database.quote(&database.fold(name));
         let parent = match state.is_older {
             true => format!("NULL AS {}", name(PARENT)),
             false => name(PARENT),
         };
-        let mut wanted = ["part", "covered", "before", "generation", "definition"]
+        let mut wanted = ["part", COVERED, BEFORE, "generation", "definition"]
             .map(name)
             .to_vec();
         wanted.push(parent);
@@ -133,6 +137,7 @@ impl TableState {
                 let value = |column: &ArrayRef| column.as_string::<i32>().value(row).to_string();
                 // What was written and not committed with its rows does not count.
                 let ahead = generations.value(row) - state.generation;
+                state.is_ahead |= bound.is_some() && ahead > 0;
                 let text = match ahead {
                     _ if bound.is_none() || ahead <= 0 => value(&covered),
                     1 => value(&before),
@@ -152,6 +157,7 @@ impl TableState {
                     state.parents.insert(value(&parts), list);
                 }
                 state.known.insert(value(&parts), ranges);
+                state.written.insert(value(&parts), text);
                 let definition = value(&definitions);
                 if !state.definitions.contains(&definition) {
                     state.definitions.push(definition);
@@ -182,6 +188,7 @@ impl TableState {
     /// Takes nothing for covered: the next commit says so.
     pub fn begin_anew(&mut self) {
         self.known.clear();
+        self.written.clear();
         self.parents.clear();
         self.definitions.clear();
     }
@@ -206,11 +213,46 @@ impl TableState {
             self.database.alter(&self.table(), &added, &[]).await?;
             self.is_older = false;
         }
-        if self.stale {
-            self.forget(None).await?;
-            self.stale = false;
+        match self.stale {
+            Stale::No => {}
+            Stale::Own => self.forget(None).await?,
+            // That of other steps, too: their rows are gone with it.
+            Stale::Table => self.delete(&self.is("target", &self.target.table)).await?,
+        }
+        self.stale = Stale::No;
+        if self.is_ahead {
+            // Rows that were never committed would come to count with the next commit, whomever that is of.
+            let name = |name: &str| self.database.quote(&self.database.fold(name));
+            let (generation, next) = (name("generation"), self.generation + 1);
+            let own = self.is("scope", &self.scope());
+            // What those were before was never committed, either.
+            self.delete(&format!("{own} AND {generation} > {next}")).await?;
+            let back = format!(
+                "UPDATE {} SET {} = {}, {generation} = {}, {} = NULL WHERE {own} AND {generation} = {next}",
+                self.database.quoted(&self.table()),
+                name(COVERED),
+                name(BEFORE),
+                self.generation,
+                name(PARENT),
+            );
+            self.database.execute(&back).await?;
+            self.is_ahead = false;
         }
         Ok(())
+    }
+
+    /// A condition of its rows: a column with a value.
+    fn is(&self, column: &str, value: &str) -> String {
+        let column = self.database.quote(&self.database.fold(column));
+        format!("{column} = '{}'", value.replace('\'', "''"))
+    }
+
+    async fn delete(&self, which: &str) -> Result<()> {
+        let delete = format!(
+            "DELETE FROM {} WHERE {which}",
+            self.database.quoted(&self.table())
+        );
+        self.database.execute(&delete).await.map(|_| ())
     }
 
     /// Forgets what is kept: of one part, or all of it.
@@ -219,18 +261,14 @@ impl TableState {
     /// The database's.
     pub async fn forget(&mut self, part: Option<&str>) -> Result<()> {
         let scope = self.scope();
-        let name = |name: &str| self.database.quote(&self.database.fold(name));
         let which = match part {
-            None => format!("{} = '{scope}'", name("scope")),
-            Some(part) => format!("{} = '{}'", name("id"), digest(&[&scope, part])),
+            None => self.is("scope", &scope),
+            Some(part) => self.is("id", &digest(&[&scope, part])),
         };
-        let delete = format!(
-            "DELETE FROM {} WHERE {which}",
-            self.database.quoted(&self.table())
-        );
-        self.database.execute(&delete).await?;
-        self.known
-            .retain(|known, _| part.is_some_and(|part| part != known));
+        self.delete(&which).await?;
+        let stays = |known: &String| part.is_some_and(|part| part != known);
+        self.known.retain(|known, _| stays(known));
+        self.written.retain(|known, _| stays(known));
         Ok(())
     }
 
@@ -250,64 +288,6 @@ impl TableState {
         self.database.execute(&update).await?;
         self.definitions = vec![definition.to_string()];
         Ok(())
-    }
-
-    /// Returns the rows of what is covered now, to be committed with those of the table.
-    ///
-    /// # Errors
-    /// As typing its columns.
-    pub fn rows(
-        &self,
-        (covered, parents): (&Known, &Parents),
-        definition: &str,
-        now: &str,
-    ) -> Result<StateRows> {
-        let generation = self.generation + 1;
-        let specs: Vec<ColumnSpec> = COLUMNS
-            .iter()
-            .map(|(name, sql)| ColumnSpec::new(*name, *sql))
-            .collect();
-        let columns = typed(&*self.database, &specs)?;
-        let (scope, owner) = (self.scope(), &self.owner);
-        let mut parts: Vec<(&String, &Ranges)> = covered.iter().collect();
-        parts.sort_by_key(|(part, _)| *part);
-        let nothing = Ranges::default();
-        let texts = |f: &dyn Fn(&str, &Ranges) -> String| -> ArrayRef {
-            Arc::new(StringArray::from_iter_values(
-                parts.iter().map(|(part, ranges)| f(part, ranges)),
-            ))
-        };
-        let arrays: Vec<ArrayRef> = vec![
-            texts(&|part, _| digest(&[&scope, part])),
-            texts(&|_, _| scope.clone()),
-            texts(&|_, _| owner.project.clone()),
-            texts(&|_, _| owner.flow.clone()),
-            texts(&|_, _| owner.step.clone()),
-            texts(&|_, _| self.target.table.clone()),
-            texts(&|part, _| part.to_string()),
-            texts(&|_, ranges| ranges.to_json()),
-            texts(&|part, _| self.known.get(part).unwrap_or(&nothing).to_json()),
-            Arc::new(Int64Array::from(vec![generation; parts.len()])),
-            texts(&|_, _| definition.to_string()),
-            texts(&|_, _| now.to_string()),
-            texts(&|part, _| {
-                // A row of which not all came keeps what it had.
-                let known = parents.get(part).or(self.parents.get(part));
-                known.map_or_else(
-                    || "[]".to_string(),
-                    |known| serde_json::Value::from_iter(known.iter().cloned()).to_string(),
-                )
-            }),
-        ];
-        Ok(StateRows {
-            table: self.table(),
-            key: vec![columns[0].name.clone()],
-            rows: RecordBatch::try_new(arrow_schema(&columns), arrays)?,
-            columns,
-            scope,
-            generation,
-            gone: None,
-        })
     }
 
     /// Writes what is covered, instead of what is kept of the same parts.
@@ -341,6 +321,10 @@ impl TableState {
     pub fn committed(&mut self, covered: Known, parents: Parents) {
         self.parents.extend(parents);
         self.generation += 1;
+        let written = covered
+            .iter()
+            .map(|(part, ranges)| (part.clone(), ranges.to_json()));
+        self.written.extend(written);
         self.known.extend(covered);
     }
 }
@@ -364,33 +348,4 @@ async fn write_state(
 fn kind_like(covered: &str) -> Kind {
     let pairs: Vec<(Option<String>, String)> = serde_json::from_str(covered).unwrap_or_default();
     pairs.first().map_or(Kind::Text, |(_, to)| Kind::like(to))
-}
-
-/// A digest of texts, in hexadecimal.
-pub fn digest(texts: &[&str]) -> String {
-    let mut digest = Sha256::new();
-    for text in texts {
-        digest.update((text.len() as u64).to_le_bytes());
-        digest.update(text.as_bytes());
-    }
-    format!("{:x}", digest.finalize())
-}
-
-/// Returns a part of a plan without the places where its texts stand: a line above it changes nothing.
-pub fn as_written(mut part: serde_json::Value) -> serde_json::Value {
-    match &mut part {
-        serde_json::Value::Object(entries) => {
-            entries.remove("place");
-            for entry in entries.values_mut() {
-                *entry = as_written(entry.take());
-            }
-        }
-        serde_json::Value::Array(items) => {
-            for item in items {
-                *item = as_written(item.take());
-            }
-        }
-        _ => {}
-    }
-    part
 }

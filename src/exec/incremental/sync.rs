@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sequor_planner::ops::lead;
 use sequor_planner::plan::HttpStep;
-use serde_json::json;
 
+use super::definition::{Definition, definition};
+use super::noted::request_mark;
 use super::settings::{Evaluated, column_kind, initial};
-use super::state::{Owner, TableState, as_written, digest};
+use super::state::{Owner, TableState};
 use crate::batch::column::Column;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::context::StepContext;
@@ -34,7 +35,7 @@ pub struct Sync {
     anew: AtomicBool,
     /// The table that has the cursor, and the cursor's column.
     lead: (usize, String),
-    definition: String,
+    definition: Definition,
 }
 
 impl Sync {
@@ -57,6 +58,7 @@ impl Sync {
         let evaluated = Evaluated {
             given,
             asks,
+            rows: http.request.for_each.as_ref(),
             mode: &table.write_mode,
             initial: initial(step, given).await?,
             between: step.run.range.as_ref(),
@@ -83,7 +85,7 @@ impl Sync {
             if step.run.refreshes {
                 state.begin_anew();
             }
-            if state.definitions.iter().any(|known| *known != definition) {
+            if state.definitions.iter().any(|known| !definition.is(known)) {
                 if !step.run.keeps_state {
                     let message = format!(
                         "its request is another one than that by which `{}` was filled, so that what it got is not what it would get now",
@@ -97,9 +99,12 @@ impl Sync {
                         ))
                         .at(&given.place));
                 }
-                state.redefine(&definition).await?;
+                state.redefine(&definition.text).await?;
             }
             states.push(state);
+        }
+        if is_run && states.iter().any(|state| !state.definitions.is_empty()) {
+            note(step, &definition.text).await?;
         }
         // Without a kind nothing is known yet, not even a state.
         let kind = kind.or_else(|| states.iter().find_map(kind_of_state));
@@ -107,13 +112,7 @@ impl Sync {
             settings,
             kind,
             known: Mutex::new(Arc::new(known_by_all(&states))),
-            // Where tables differ, the ranges that they cover do, too.
-            parents: Arc::new(
-                states
-                    .first()
-                    .map(|state| state.parents.clone())
-                    .unwrap_or_default(),
-            ),
+            parents: Arc::new(parents_of_all(&states)),
             anew: AtomicBool::new(step.run.refreshes),
             states: Mutex::new(states),
             lead: (at, column.to_string()),
@@ -125,10 +124,21 @@ impl Sync {
         self.states.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes what was committed since for covered.
-    pub fn renew(&self) {
-        let known = Arc::new(known_by_all(self.states().iter()));
-        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = known;
+    /// Notes that its tables are filled by its request now.
+    ///
+    /// # Errors
+    /// A state that can't be written.
+    pub async fn note_request(&self, step: &StepContext) -> Result<()> {
+        note(step, &self.definition.text).await
+    }
+
+    /// Takes what was committed since for covered. Whether it is more than before.
+    pub fn renew(&self) -> bool {
+        let known = known_by_all(self.states().iter());
+        let mut before = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_more = **before != known;
+        *before = Arc::new(known);
+        is_more
     }
 
     /// Returns the round in which each is asked for the window of this number, of what was missing when the step began.
@@ -185,14 +195,24 @@ impl KeepsState for Keeps {
         let Some(state) = states.get(table) else {
             return Ok(None);
         };
-        let covered = self.round.covered(&state.known);
+        let mut covered = self.round.covered(&state.known);
         let anew = self.round.begins_anew();
+        let parents = self.round.parents();
+        if !anew {
+            // Of whom nothing is new nothing is written.
+            covered.retain(|part, ranges| {
+                let is_known = state.known.get(part) == Some(ranges);
+                let moved = parents
+                    .get(part)
+                    .is_some_and(|new| state.parents.get(part) != Some(new));
+                !is_known || moved
+            });
+        }
         if covered.is_empty() && !anew {
             return Ok(None);
         }
         let now = self.sync.settings.now.format("%Y-%m-%dT%H:%M:%SZ").to_string();
-        let parents = self.round.parents();
-        let rows = state.rows((&covered, &parents), &self.sync.definition, &now)?;
+        let rows = state.rows((&covered, &parents), &self.sync.definition.text, &now)?;
         self.written().insert(table, (covered, parents));
         Ok(Some(match anew {
             true => state.without_others(rows),
@@ -207,6 +227,16 @@ impl KeepsState for Keeps {
         }
         self.sync.anew.store(false, Ordering::Relaxed);
     }
+}
+
+/// Notes by which request the tables of a step are filled.
+async fn note(step: &StepContext, definition: &str) -> Result<()> {
+    let run = &step.run;
+    let Some(state) = run.state.as_ref().filter(|_| run.dry.is_none()) else {
+        return Ok(());
+    };
+    let mark = request_mark(run.environment.as_deref(), &run.plan.flow, step.id());
+    state.keep_mark(&mark, definition).await
 }
 
 /// Returns what is covered in each of the tables.
@@ -225,31 +255,30 @@ pub fn known_by_all<'s>(states: impl IntoIterator<Item = &'s TableState>) -> Kno
     known
 }
 
+/// Returns the cursors of the for_each's rows that all of the tables know.
+fn parents_of_all(states: &[TableState]) -> Parents {
+    let Some((first, others)) = states.split_first() else {
+        return Parents::new();
+    };
+    let mut all = first.parents.clone();
+    for state in others {
+        all.retain(|part, _| state.parents.contains_key(part));
+        for (part, known) in &mut all {
+            known.retain(|cursor| {
+                state
+                    .parents
+                    .get(part)
+                    .is_some_and(|other| other.contains(cursor))
+            });
+        }
+    }
+    all
+}
+
 fn kind_of_state(state: &TableState) -> Option<Kind> {
     let (_, to) = state
         .known
         .values()
         .find_map(|ranges: &Ranges| ranges.iter().next())?;
     Some(Kind::like(&to.to_string()))
-}
-
-/// Returns a digest of what decides which rows a request gets, as it is written.
-pub fn definition(http: &HttpStep) -> String {
-    let request = &http.request.request;
-    let given = request.incremental.as_ref();
-    let tables = http.request.response.tables.iter();
-    let text = json!({
-        "source": request.source,
-        "url": request.url,
-        "method": request.method,
-        "path_parameters": request.path_parameters,
-        "parameters": request.parameters,
-        "body": request.body,
-        "cursor": given.map(|given| &given.cursor),
-        "format": given.map(|given| &given.format),
-        "start_param": given.map(|given| &given.start_param),
-        "end_param": given.map(|given| &given.end_param),
-        "rows": tables.map(|table| json!([table.data_path, table.listed, table.data])).collect::<Vec<_>>(),
-    });
-    digest(&[&as_written(text).to_string()])
 }

@@ -125,7 +125,13 @@ pub async fn load(
         true => database.columns(&deferred.table).await?,
         false => None,
     };
-    let (fields, mut columns) = columns(&**database, deferred, &spool, there.as_deref())?;
+    let (mut fields, mut columns) = columns(&**database, deferred, &spool, there.as_deref())?;
+    if let Some(tracker) = &deferred.tracker {
+        let read = fields.into_iter().zip(&columns);
+        fields = read
+            .map(|(field, column)| tracker.field(&column.name, field))
+            .collect();
+    }
     let place = (&**database, &deferred.table);
     let names: Vec<String> = fields.iter().map(|field| field.name.clone()).collect();
     named_as_there(place, &names, &mut columns, there.as_deref(), &context.emitter()).await?;

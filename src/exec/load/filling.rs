@@ -141,8 +141,10 @@ impl Filling {
         };
         let mut at = None;
         let mut gone = Vec::new();
+        let mut unchanged = None;
         for (table, state) in states {
             gone.extend(state.gone);
+            unchanged = Some(state.unchanged);
             let place = match at {
                 Some(place) => place,
                 None => {
@@ -153,16 +155,13 @@ impl Filling {
             transaction.bind(table, &state.scope, state.generation);
             transaction.write(place, state.rows).await?;
         }
-        if let (Some(place), Some(first)) = (at, gone.pop()) {
-            let delete = gone.into_iter().fold(first, Region::and_also);
-            let delete = Some(delete);
-            self.overlaps.push((
-                place,
-                Overlap {
-                    delete,
-                    ..Overlap::default()
-                },
-            ));
+        if let Some(place) = at {
+            let overlap = Overlap {
+                delete: gone.into_iter().reduce(Region::and_also),
+                unchanged,
+                ..Overlap::default()
+            };
+            self.overlaps.push((place, overlap));
         }
         Ok(())
     }

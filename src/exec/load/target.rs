@@ -109,7 +109,10 @@ pub async fn loading(
     let database = context.database(source).await?;
     let columns = typed(&*database, &specs).map_err(|e| e.at(place))?;
     let names: Vec<String> = specs.iter().map(|spec| spec.name.clone()).collect();
-    let fields = specs.iter().map(|spec| spec.field.clone());
+    let fields = specs.iter().map(|spec| match &tracker {
+        Some(tracker) => tracker.field(&spec.name, spec.field.clone()),
+        None => spec.field.clone(),
+    });
     let builder = BatchBuilder::new(name.table.as_str(), fields, &columns)?;
     let mut rows = RowTarget::Typed(builder.lenient(database.reads_texts()));
     rows.give(&constants(&specs)?)?;

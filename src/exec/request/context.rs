@@ -32,6 +32,8 @@ pub struct Outcome {
     pub skipped: AtomicBool,
     /// A dry run was told that what a real answer gives is not known.
     pub unknown: AtomicBool,
+    /// Answers of an earlier attempt are not taken, which was told.
+    pub unread: AtomicBool,
     /// A 207 was told of, which no rule reads.
     pub partly: AtomicBool,
     /// The mark of a response that was taken, with its name.
@@ -120,6 +122,12 @@ impl RequestContext {
         scope
             .with(Layer::one(CHANGE, Value::text(change)))
             .with(Layer::one(KEPT_RESPONSE, kept))
+    }
+
+    /// Returns how many rows a request has; none: one row, by itself.
+    pub fn batch_size(&self) -> Option<u64> {
+        let rows = self.http.request.for_each.as_ref();
+        rows.and_then(|rows| rows.batch_size)
     }
 
     /// Notes that some of what was asked for a row did not come, and that nobody asks for it now.

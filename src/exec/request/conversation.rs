@@ -7,7 +7,7 @@ use futures::stream::{self, Stream, StreamExt};
 use sequor_planner::plan::FanOut;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
-use crate::error::{Blame, Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::Response;
 use crate::exec::dry::Dry;
 use crate::exec::request::ask::{Conversed, Failure, Part, ask, at_url};
@@ -15,11 +15,11 @@ use crate::exec::request::checkpoint::Exchange;
 use crate::exec::request::conditional;
 use crate::exec::request::context::RequestContext;
 use crate::exec::request::listed;
+use crate::exec::request::reject_rows::reject_rows;
 use crate::exec::request::render::{Rendered, render};
 use crate::exec::request::response::{self, Taken};
 use crate::exec::scope::{Layer, Scope};
 use crate::http::{Page, Pages, Request, Target, Verdict};
-use crate::value::Value;
 
 /// Sends one request, and more while there are pages. `own` takes the variables that responses set.
 pub async fn converse(
@@ -56,6 +56,9 @@ async fn while_asked(
         match verdict {
             Verdict::Skip => {
                 context.outcome.skipped.store(true, Ordering::Relaxed);
+                if !is_success(&response) {
+                    context.lacks(exchange.row);
+                }
                 return Ok(());
             }
             Verdict::Keep => {
@@ -66,7 +69,12 @@ async fn while_asked(
                 let taken = take(context, scope, own, exchange, &response, verdict).await;
                 let taken = taken.map_err(|e| of_response(e, &request, &response, None))?;
                 conditional::note(context, mark, &response);
-                if context.stopped.load(Ordering::Relaxed) || !taken.again || context.ends(exchange.row) {
+                if !taken.again || context.ends(exchange.row) {
+                    return Ok(());
+                }
+                if context.stopped.load(Ordering::Relaxed) {
+                    // Another row's response has stopped all.
+                    context.lacks(exchange.row);
                     return Ok(());
                 }
                 not_cancelled(context)?;
@@ -189,6 +197,10 @@ struct Into<'a> {
     exchange: &'a Arc<Exchange>,
 }
 
+fn is_success(response: &Response) -> bool {
+    (200..300).contains(&response.status)
+}
+
 /// Takes a page, and moves to the next; none when there is none.
 async fn taken(
     Into {
@@ -207,10 +219,8 @@ async fn taken(
         // Nothing is taken from it; where it is a page, there may be others.
         Verdict::Skip => {
             context.outcome.skipped.store(true, Ordering::Relaxed);
-            if !(200..300).contains(&response.status) {
-                if pages.number() > 1 {
-                    context.lacks(exchange.row);
-                }
+            if !is_success(&response) {
+                context.lacks(exchange.row);
                 let message = format!(
                     "{}: a rule skipped page {} ({}), and the paging ended there: pages behind it were not taken",
                     context.step.id(),
@@ -234,7 +244,12 @@ async fn taken(
             (taken.rows, taken.read)
         }
     };
-    if made_up || context.stopped.load(Ordering::Relaxed) || context.ends(exchange.row) {
+    if context.stopped.load(Ordering::Relaxed) {
+        // Another row's response may have stopped all, and whether there are more pages nobody looks.
+        context.lacks(exchange.row);
+        return Ok(None);
+    }
+    if made_up || context.ends(exchange.row) {
         return Ok(None);
     }
     let page = listed::page(context, pages, &response, taken, &read);
@@ -336,51 +351,6 @@ async fn in_order(
         not_cancelled(into.context)?;
     }
     Ok(true)
-}
-
-/// Rejects rows of a batch whose others are done.
-async fn reject_rows(
-    context: &RequestContext,
-    scope: &Scope,
-    exchange: &Exchange,
-    response: &Arc<Response>,
-    positions: &[usize],
-    why: String,
-) -> Result<()> {
-    let (Some(rows), Some(rejects)) = (&context.http.request.for_each, &context.rejects) else {
-        return Ok(());
-    };
-    let batch = match scope.world().variable(&rows.variable) {
-        // Python has read it, and keeps the object.
-        Some(Value::Object(object)) => object.data().ok(),
-        batch => batch,
-    };
-    let Some(Value::List(batch)) = batch else {
-        let message = format!(
-            "`{}` is no batch any more: the step's code has changed it",
-            rows.variable
-        );
-        return Err(Error::new(ErrorKind::Data, message).help("give the variable another name there"));
-    };
-    let failure = Failure {
-        error: Error::new(ErrorKind::Refused, why),
-        status: Some(response.status),
-        attempts: 1,
-        blame: Some(Blame::Row),
-        before_response: true,
-        is_gap: false,
-    };
-    for position in positions {
-        let Some(row) = batch.get(*position) else {
-            let message = format!(
-                "`rows_expression` names the position {position}, and the batch has {} rows",
-                batch.len()
-            );
-            return Err(Error::new(ErrorKind::Data, message).help("positions begin with 0"));
-        };
-        rejects.keep(&context.sink, exchange, row, &failure).await?;
-    }
-    Ok(())
 }
 
 /// Ends a step whose tables stay as they are.

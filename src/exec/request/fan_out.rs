@@ -11,17 +11,15 @@ use sequor_planner::plan::FanOut;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::exec::changes::{Item, Pass};
-use crate::exec::request::ask::Failure;
-use crate::exec::request::checkpoint::{Exchange, may_be_sent_again};
+use crate::exec::changes::Item;
+use crate::exec::request::checkpoint::Exchange;
 use crate::exec::request::context::RequestContext;
 use crate::exec::request::conversation::converse;
+use crate::exec::request::earlier::{is_unclear, may_be_sent, over, replayed, warn_of_answers};
 use crate::exec::request::items::items;
 use crate::exec::request::rejects::Rejects;
-use crate::exec::request::render::render;
 use crate::exec::request::row_order::AHEAD;
 use crate::exec::request::split::Asking;
-use crate::exec::run::InDoubt;
 use crate::exec::scope::{Layer, Scope};
 use crate::state::{Outcome, Rejection};
 use crate::value::Value;
@@ -261,6 +259,14 @@ async fn one(asking: Asking, item: Item) -> Result<Set> {
         over(&asking, &item).await;
         return Ok(set(&asking.layer));
     }
+    let earlier = context.pass.as_ref().filter(|pass| pass.replays);
+    if let Some(pass) = earlier.filter(|_| exchange.is_over())
+        && !pass.is_like(context.batch_size())
+    {
+        over(&asking, &item).await;
+        warn_of_answers(&asking).await;
+        return Ok(set(&asking.layer));
+    }
     let again = exchange.rejected_rows(row);
     let asked = match again.as_slice() {
         [] => asking.ask(row.clone()).await,
@@ -282,6 +288,11 @@ async fn one(asking: Asking, item: Item) -> Result<Set> {
         }
         return match asked {
             Err(failure) if failure.is_gap && adds => Ok(set(&asking.layer)),
+            // The request is another one by now, and can't be made of what was sent then.
+            Err(failure) if failure.before_response && earlier.is_some() && exchange.is_over() => {
+                warn_of_answers(&asking).await;
+                Ok(set(&asking.layer))
+            }
             Ok(()) => enough(context).map(|()| set(&asking.layer)),
             Err(failure) => Err(failure.error),
         };
@@ -299,6 +310,12 @@ async fn one(asking: Asking, item: Item) -> Result<Set> {
             }
             return Ok(set(&asking.layer));
         }
+        // Of an earlier attempt nothing is known unless the API has judged the row itself.
+        Err(failure) if replays.is_some() && !failure.judges() => {
+            return asked
+                .map(|()| set(&asking.layer))
+                .map_err(|failure| failure.error);
+        }
         // Of a batch in parts some may have been carried out.
         Err(failure) if failure.was_not_carried_out() && !exchange.is_in_parts() => Outcome::Failed,
         // Nobody knows: without an outcome it is in doubt.
@@ -308,6 +325,17 @@ async fn one(asking: Asking, item: Item) -> Result<Set> {
                 .map_err(|failure| failure.error);
         }
     };
+    if let (Some(pass), Some(rejections)) = (&context.pass, &sent_but)
+        && !pass.replays
+        && !exchange.is_in_parts()
+        && is_unclear(rejections)
+        && may_be_sent(&asking, &item).await
+    {
+        // It may have been done: without an outcome the next run first sends it as it was, by the same key.
+        pass.unclear();
+        sent(rejections);
+        return enough(context).map(|()| set(&asking.layer));
+    }
     checkpoint.ledger.note(exchange.row, outcome).await?;
     if let Some(rejections) = sent_but {
         match &context.pass {
@@ -322,80 +350,13 @@ async fn one(asking: Asking, item: Item) -> Result<Set> {
     match asked {
         Ok(()) => enough(context).map(|()| set(&asking.layer)),
         // It was not done: the comparison says what becomes of the row.
-        Err(failure) if replays.is_some() && failure.status.is_some_and(|status| status < 500) => {
-            Ok(set(&asking.layer))
-        }
+        Err(failure) if replays.is_some() && failure.judges() => Ok(set(&asking.layer)),
         Err(failure) => Err(failure.error),
     }
-}
-
-/// Decides about an item of an earlier attempt that has no outcome: whether it is asked for. It is sent again, as it was, where it
-/// was under way and may be; or its answers are kept.
-async fn replayed(asking: &Asking, pass: &Pass, item: &Item) -> bool {
-    let (context, exchange) = (&asking.context, &asking.exchange);
-    let rows = context.http.request.for_each.as_ref();
-    let same = pass.is_like(rows.and_then(|rows| rows.batch_size));
-    if context.has_answers(exchange.row) && same {
-        return true;
-    }
-    // Of others it is known that they were not sent: they are among what is sent now.
-    if !exchange.is_in_doubt() {
-        return false;
-    }
-    if context.step.run.in_doubt == InDoubt::Skip {
-        pass.sent(item, &[]);
-        return false;
-    }
-    let again = same && may_be_sent(asking, item).await;
-    exchange.sent_again.store(again, Ordering::Relaxed);
-    if !again {
-        pass.in_doubt(item, &[]);
-    }
-    again
-}
-
-/// Notes what an earlier attempt has done of an item.
-async fn over(asking: &Asking, item: &Item) {
-    let Some(pass) = &asking.context.pass else { return };
-    let before = asking.exchange.rejected_before();
-    if is_unclear(before) && !may_be_sent(asking, item).await {
-        pass.in_doubt(item, before);
-    }
-    pass.sent(item, before);
-}
-
-/// Tells whether the request of an item may be sent again, where nobody knows whether it was sent.
-async fn may_be_sent(asking: &Asking, item: &Item) -> bool {
-    let context = &asking.context;
-    let scope = asking
-        .scope
-        .with(Layer::one(&asking.variable, item.value.clone()));
-    let request = render(context, &scope, &asking.exchange, "").await;
-    request.is_ok_and(|request| may_be_sent_again(&request, &context.http.request.request))
-}
-
-/// Tells whether nobody knows of some rejection whether the API did what was asked for.
-fn is_unclear(rejections: &[Rejection]) -> bool {
-    rejections.iter().any(|rejection| match rejection.status {
-        Some(status) => status >= 500 && status != 501,
-        None => rejection.attempts > 0,
-    })
 }
 
 /// # Errors
 /// More rows were rejected than may be.
 fn enough(context: &RequestContext) -> Result<()> {
     context.rejects.as_ref().map_or(Ok(()), Rejects::enough)
-}
-
-impl Failure {
-    /// Tells whether it is known that the API did not do what was asked for: it may be asked again.
-    fn was_not_carried_out(&self) -> bool {
-        match self.status {
-            // What a server that failed has done is not known.
-            Some(status) => status < 500 || status == 501,
-            // It was never sent.
-            None => self.attempts == 0 || self.error.kind() == ErrorKind::Connect,
-        }
-    }
 }

@@ -29,9 +29,8 @@ pub const COLUMNS: [(&str, &str); 5] = [
 
 /// The rejects of a step.
 pub struct Rejects {
-    /// Which table of the sink they go to.
-    pub table: usize,
-    pub target: RejectTable,
+    /// Which table of the sink they go to, and what it is; none: those of an earlier attempt come again, and are rejected then.
+    pub table: Option<(usize, RejectTable)>,
     /// Whether they are added to what the run has put there.
     pub adds: bool,
     /// Whether any failure of a request rejects its row; else only rules do.
@@ -47,8 +46,16 @@ pub struct Rejects {
 }
 
 impl Rejects {
+    /// Returns the table that they go to.
+    pub fn target(&self) -> Option<RejectTable> {
+        self.table.as_ref().map(|(_, target)| target.clone())
+    }
+
     /// Tells whether the failure is the row's alone.
     pub fn take(&self, failure: &Failure) -> bool {
+        if self.table.is_none() && !failure.judges() && failure.status.is_none_or(|status| status < 500) {
+            return false;
+        }
         match failure.blame {
             Some(blame) => blame == Blame::Row,
             // What befalls every row is no row's fault.
@@ -127,9 +134,12 @@ impl Rejects {
             time,
             data,
         } = rejection;
+        let Some((table, _)) = &self.table else {
+            return Ok(());
+        };
         let number = |n: Option<u64>| n.map_or(Cell::Null, |n| Cell::Number(Cow::Owned(n.to_string())));
         let (_, filled) = sink.fill(|tables| {
-            tables.with(self.table, &mut |target, full| {
+            tables.with(*table, &mut |target, full| {
                 let RowTarget::Typed(builder) = target else {
                     return Ok(0);
                 };

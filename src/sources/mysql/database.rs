@@ -9,13 +9,14 @@ use sequor_planner::Dialect;
 use sqlx::mysql::{MySqlConnectOptions, MySqlPool};
 use sqlx::{Connection as _, MySqlConnection, Row as _};
 
+use super::collations;
 use super::connect::{COLLATION, connect, options};
 use super::error::explain;
 use super::load::MySqlLoads;
 use super::place::{Waiting, place, wait_for_writers};
 use super::query;
 use super::side::{claim, side_of};
-use super::sql::{check, column_list, namespace, quote, quoted, run};
+use super::sql::{check, column_list, namespace, quote, quoted, run, text_literal, texts_of};
 use super::stop::{Stops, number};
 use super::types::{self, defined, roomy};
 use crate::batch::column::Column;
@@ -54,6 +55,17 @@ impl MySql {
     /// How text is compared.
     fn collation(&self) -> &str {
         self.options.get_collation().unwrap_or(COLLATION)
+    }
+
+    /// What the catalog says of a table's columns that meet a condition, in their order.
+    async fn catalog(&self, table: &TableName, (what, condition): (&str, &str)) -> Result<Vec<String>> {
+        let within = namespace(table).map_or("DATABASE()".to_string(), |name| text_literal(name));
+        let sql = format!(
+            "SELECT CONVERT({what} USING utf8mb4) FROM information_schema.columns \
+             WHERE table_schema = {within} AND table_name = {} AND {condition} ORDER BY ordinal_position",
+            text_literal(&table.table)
+        );
+        texts_of(&mut self.own_connection().await?, &sql).await
     }
 
     /// A connection of its own. It keeps the statements of its load.
@@ -183,6 +195,35 @@ impl Database for MySql {
         let changes: Vec<String> = added.chain(dropped).collect();
         let statement = format!("ALTER TABLE {} {}", quoted(table), changes.join(", "));
         self.execute(&statement).await.map(|_| ())
+    }
+
+    async fn retype(&self, table: &TableName, columns: &[Column]) -> Result<()> {
+        let never_null = self.catalog(table, ("column_name", "is_nullable = 'NO'")).await?;
+        let ordered = "collation_name IS NOT NULL";
+        let texts = self.catalog(table, ("column_name", ordered)).await?;
+        let collations = self.catalog(table, ("collation_name", ordered)).await?;
+        let changes = columns.iter().map(|c| {
+            let own = texts.iter().position(|name| *name == c.name);
+            let own = own.and_then(|at| collations.get(at)).map(String::as_str);
+            let own = own.filter(|name| name.starts_with("utf8mb4_"));
+            let defined = defined(&c.column_type, own.unwrap_or(self.collation()));
+            // What is not said of a column is not kept.
+            let defined = match never_null.contains(&c.name) {
+                true => format!("{} NOT NULL", defined.trim_end_matches(" NULL")),
+                false => defined,
+            };
+            format!("MODIFY COLUMN {} {defined}", quote(&c.name))
+        });
+        let changes: Vec<String> = changes.collect();
+        let statement = format!("ALTER TABLE {} {}", quoted(table), changes.join(", "));
+        self.execute(&statement).await.map(|_| ())
+    }
+
+    async fn follow_collations(&self, table: &TableName, from: &str, names: &[String]) -> Result<()> {
+        let there = self.columns(table).await?.unwrap_or_default();
+        let named = there.into_iter().filter(|column| names.contains(&column.name));
+        let columns: Vec<Column> = named.collect();
+        collations::follow(&mut self.own_connection().await?, table, from, &columns).await
     }
 
     async fn session(&self) -> Result<Box<dyn Session + '_>> {

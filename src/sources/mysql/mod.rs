@@ -1,5 +1,6 @@
 //! MySQL and MariaDB, by sqlx: streamed queries, loads by multi-row INSERTs into a side table, transforms in the server.
 
+mod collations;
 mod connect;
 mod database;
 mod error;

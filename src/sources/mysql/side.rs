@@ -178,6 +178,14 @@ impl SideTable for MySqlSide<'_> {
         literal(value)
     }
 
+    fn latest(&self) -> &'static str {
+        " LOCK IN SHARE MODE"
+    }
+
+    fn folds(&self) -> bool {
+        true
+    }
+
     async fn refuse_cascades(&mut self) -> Result<()> {
         kept::refuse_cascades(self.connection, self.target).await
     }

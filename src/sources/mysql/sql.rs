@@ -15,11 +15,18 @@ pub fn quote(name: &str) -> String {
     format!("`{}`", name.replace('`', "``"))
 }
 
+/// A text as SQL: backslashes begin escapes.
+pub fn text_literal(text: &str) -> String {
+    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+}
+
 /// A value as SQL. Moments are stored as times of UTC, and backslashes begin escapes.
 pub fn literal(value: &Literal) -> String {
-    let text = |text: &str| format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"));
+    let text = text_literal;
     match value {
         Literal::Time { text: time, .. } => text(time),
+        // Its order is that of the comparison.
+        Literal::Exact(value) => format!("CONVERT({} USING utf8mb4) COLLATE utf8mb4_bin", text(value)),
         other => other.sql(text),
     }
 }
@@ -64,6 +71,14 @@ pub fn statement(sql: &str) -> SqlStr {
 pub async fn run(connection: &mut MySqlConnection, sql: &str) -> Result<u64> {
     let done = sqlx::raw_sql(statement(sql)).execute(connection).await;
     done.map(|done| done.rows_affected()).map_err(|e| explain(&e))
+}
+
+/// Returns the first column of a query of ours, as text.
+pub async fn texts_of(connection: &mut MySqlConnection, sql: &str) -> Result<Vec<String>> {
+    let rows = sqlx::raw_sql(statement(sql)).fetch_all(connection).await;
+    let rows = rows.map_err(|e| explain(&e))?;
+    let texts = rows.iter().map(|row| row.try_get_unchecked::<String, _>(0));
+    texts.collect::<Result<_, _>>().map_err(|e| explain(&e))
 }
 
 /// Returns the first column of a query with arguments, as text.

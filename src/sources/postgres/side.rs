@@ -176,9 +176,14 @@ impl SideTable for PgSide<'_> {
             true => same_or_null(&format!("{a}::text"), &format!("{b}::text")),
             false => same_or_null(a, b),
         };
-        let from = skip.from.as_ref().map(|from| self.literal(from));
+        let column = format!("t.{}", sql::quote(&skip.column));
+        let from = skip.from.as_ref().map(|from| self.compared(&column, ">=", from));
         let insert = self.names.insert_unlike(&skip.column, from.as_deref(), equal);
         self.run(&insert).await.map(|_| ())
+    }
+
+    fn exact(&self, column: &str) -> String {
+        format!("{column} COLLATE \"C\"")
     }
 
     async fn insert(&mut self) -> Result<()> {

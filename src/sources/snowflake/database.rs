@@ -156,6 +156,23 @@ impl Database for Snowflake {
         Ok(())
     }
 
+    /// The table is made anew, in one statement: a column in place takes no other scale.
+    async fn retype(&self, table: &TableName, columns: &[Column]) -> Result<()> {
+        let there = self.columns(table).await?.unwrap_or_default();
+        let values = there.iter().map(|known| {
+            let name = quote(&known.name);
+            match columns.iter().find(|column| column.name == known.name) {
+                Some(column) => format!("CAST({name} AS {}) AS {name}", column.column_type.sql),
+                None => name,
+            }
+        });
+        let values = values.collect::<Vec<_>>().join(", ");
+        let query = format!("SELECT {values} FROM {}", quoted(table));
+        self.transform(&query, table, WriteMode::Replace)
+            .await
+            .map(|_| ())
+    }
+
     async fn session(&self) -> Result<Box<dyn Session + '_>> {
         Ok(Box::new(Statements::new(&self.connections).await?))
     }

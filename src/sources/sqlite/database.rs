@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use super::error::explain;
 use super::load::SqliteLoads;
 use super::query;
+use super::retype::retype;
 use super::side::{SqliteSide, literal, quoted, run, schema, side, texts, transaction};
 use super::types;
 use crate::batch::column::Column;
@@ -160,6 +161,10 @@ impl Database for Sqlite {
             run(&mut connection, &change).await?;
         }
         run(&mut connection, "COMMIT").await.map(|_| ())
+    }
+
+    async fn retype(&self, table: &TableName, columns: &[Column]) -> Result<()> {
+        retype(&mut self.own_connection().await?, table, columns).await
     }
 
     async fn session(&self) -> Result<Box<dyn Session + '_>> {

@@ -6,6 +6,7 @@ mod error;
 mod kept;
 mod load;
 mod query;
+mod retype;
 mod side;
 mod types;
 

@@ -180,6 +180,10 @@ impl SideTable for SqliteSide<'_> {
         self.insert().await
     }
 
+    fn folds(&self) -> bool {
+        true
+    }
+
     async fn refuse_cascades(&mut self) -> Result<()> {
         let (target, master) = (
             literal(&self.target.table),
@@ -201,15 +205,21 @@ impl SideTable for SqliteSide<'_> {
             .help("use `write_mode: upsert`, which keeps the rows that are there, or a foreign key without `on delete`"))
     }
 
+    fn exact(&self, column: &str) -> String {
+        format!("{column} COLLATE BINARY")
+    }
+
     /// Takes those rows out of the side table that the target has: with its index, each of the target's is looked for once.
     async fn insert_new(&mut self, skip: &Skip) -> Result<()> {
         let Names { side, target, .. } = &self.names;
         let from = skip.from.as_ref().map_or_else(String::new, |from| {
-            format!(" WHERE t.{} >= {}", quote(&skip.column), from.plain())
+            let column = format!("t.{}", quote(&skip.column));
+            format!(" WHERE {}", self.compared(&column, ">=", from))
         });
-        let alike = self
-            .names
-            .alike(&skip.column, ("t", "s"), |a, b| format!("{a} IS {b}"));
+        let alike = self.names.alike(&skip.column, ("t", "s"), |a, b| {
+            // `NOCASE` takes two texts for one.
+            format!("{a} IS {b} COLLATE BINARY")
+        });
         let drop = format!(
             "DELETE FROM {side} WHERE rowid IN (SELECT s.rowid FROM {target} t CROSS JOIN {side} s ON {alike}{from})"
         );

@@ -74,18 +74,26 @@ pub async fn begin(
         Destination::Aside => Sink::begin_aside(&inside, &http.request).await?,
     };
     let replays = pass.as_ref().is_some_and(|pass| pass.replays);
-    // What is rejected of an earlier attempt comes again, and is rejected then.
-    let rejects = match (http.rejects.as_ref().filter(|_| !replays), destination) {
+    let rejects = match (&http.rejects, destination) {
         (Some(table), Destination::Tables) => {
-            let target = RejectTable::new(&table.source, table_name(&inside, table).await?);
-            // Rows that are sent again leave it.
-            let journal = Some(&run.journal).filter(|_| !run.retries_rejected);
-            let mode = run.reject_tables.mode(&target, journal);
-            let adds = mode == WriteMode::Append;
-            let named = (table, target.name.clone());
+            let (table, adds) = match replays {
+                // What is rejected of an earlier attempt comes again, and is rejected then.
+                true => (None, false),
+                false => {
+                    let target = RejectTable::new(&table.source, table_name(&inside, table).await?);
+                    // Rows that are sent again leave it.
+                    let journal = Some(&run.journal).filter(|_| !run.retries_rejected);
+                    let mode = run.reject_tables.mode(&target, journal);
+                    let adds = mode == WriteMode::Append;
+                    let named = (table, target.name.clone());
+                    (
+                        Some((sink.add(named, &rejects::COLUMNS, mode).await?, target)),
+                        adds,
+                    )
+                }
+            };
             Some(Rejects {
-                table: sink.add(named, &rejects::COLUMNS, mode).await?,
-                target,
+                table,
                 adds,
                 all: matches!(step.step.on_error, OnError::Reject | OnError::Split),
                 count: AtomicU64::new(0),

@@ -18,6 +18,7 @@ use crate::exec::context::StepContext;
 use crate::exec::incremental::{Keeps, Sync};
 use crate::exec::request::context::RequestContext;
 use crate::exec::request::fan_out;
+use crate::exec::request::rejects::Rejects;
 use crate::exec::scope::{Layer, Scope};
 use crate::exec::turn::Variable;
 use crate::value::{Row, Value};
@@ -44,10 +45,17 @@ pub async fn run(step: &StepContext, http: &HttpStep, records: Option<Vec<Row>>)
             step.warn(format!("{}: nothing was asked for: {why}", step.id()))
                 .await;
         }
+        if number == 0 {
+            sync.note_request(step).await?;
+        }
         match (keeps.round.is_paused(), keeps.round.has_more()) {
             // It goes on from what came.
             (true, _) => {
-                sync.renew();
+                if !sync.renew() {
+                    let message =
+                        "what came last is covered already: it would be asked for again without an end";
+                    return Err(Error::new(ErrorKind::Internal, message));
+                }
                 number = 0;
             }
             (false, true) => number += 1,
@@ -111,7 +119,7 @@ async fn once(
     let set = to_publish(http, &own, &step.scope);
     step.scope.stage(&set);
     let mark = context.outcome.take_mark();
-    let rejects = context.rejects.as_ref().map(|rejects| rejects.target.clone());
+    let rejects = context.rejects.as_ref().and_then(Rejects::target);
     match context.outcome.keeps_tables() {
         Some(why) => {
             if !http.request.response.tables.is_empty() {
@@ -166,7 +174,7 @@ async fn keep_what_came(step: &StepContext, context: Arc<RequestContext>, error:
     };
     let goes_on = step.step.on_error == OnError::Continue;
     if resumable && context.outcome.keeps_tables().is_none() {
-        let target = context.rejects.as_ref().map(|rejects| rejects.target.clone());
+        let target = context.rejects.as_ref().and_then(Rejects::target);
         // What can't be committed is asked for again; why the step fails is told.
         match (context.sink.commit().await, target) {
             (Ok(()), Some(target)) => step.run.reject_tables.note(&target, &step.run.journal),
@@ -182,9 +190,9 @@ async fn keep_what_came(step: &StepContext, context: Arc<RequestContext>, error:
     else {
         return Ok(());
     };
-    let target = rejects.target.clone();
+    let target = rejects.target();
     context.sink.commit_apart().await?;
-    if goes_on {
+    if let Some(target) = target.filter(|_| goes_on) {
         step.run.reject_tables.note(&target, &step.run.journal);
     }
     Ok(())

@@ -1,0 +1,98 @@
+//! What earlier attempts have done, as a step that sends only changes takes it: what is sent again, and what counts as sent.
+
+use std::sync::atomic::Ordering;
+
+use crate::error::{Blame, ErrorKind};
+use crate::exec::changes::{Item, Pass};
+use crate::exec::request::ask::Failure;
+use crate::exec::request::checkpoint::may_be_sent_again;
+use crate::exec::request::render::render;
+use crate::exec::request::split::Asking;
+use crate::exec::run::InDoubt;
+use crate::exec::scope::Layer;
+use crate::state::Rejection;
+
+/// Decides about an item of an earlier attempt that has no outcome: whether it is asked for. It is sent again, as it was, where it
+/// was under way and may be; or its answers are kept.
+pub async fn replayed(asking: &Asking, pass: &Pass, item: &Item) -> bool {
+    let (context, exchange) = (&asking.context, &asking.exchange);
+    let same = pass.is_like(context.batch_size());
+    if context.has_answers(exchange.row) && same {
+        return true;
+    }
+    // Of others it is known that they were not sent: they are among what is sent now.
+    if !exchange.is_in_doubt() {
+        return false;
+    }
+    if context.step.run.in_doubt == InDoubt::Skip {
+        pass.sent(item, &[]);
+        return false;
+    }
+    let again = same && may_be_sent(asking, item).await;
+    exchange.sent_again.store(again, Ordering::Relaxed);
+    if !again {
+        pass.in_doubt(item, &[]);
+    }
+    again
+}
+
+/// Notes what an earlier attempt has done of an item.
+pub async fn over(asking: &Asking, item: &Item) {
+    let Some(pass) = &asking.context.pass else { return };
+    let before = asking.exchange.rejected_before();
+    if is_unclear(before) && !may_be_sent(asking, item).await {
+        pass.in_doubt(item, before);
+    }
+    pass.sent(item, before);
+}
+
+/// Tells whether the request of an item may be sent again, where nobody knows whether it was sent.
+pub async fn may_be_sent(asking: &Asking, item: &Item) -> bool {
+    let context = &asking.context;
+    let scope = asking
+        .scope
+        .with(Layer::one(&asking.variable, item.value.clone()));
+    let request = render(context, &scope, &asking.exchange, "").await;
+    request.is_ok_and(|request| may_be_sent_again(&request, &context.http.request.request))
+}
+
+/// Tells whether nobody knows of some rejection whether the API did what was asked for.
+pub fn is_unclear(rejections: &[Rejection]) -> bool {
+    rejections.iter().any(|rejection| match rejection.status {
+        Some(status) => status >= 500 && status != 501,
+        None => rejection.attempts > 0,
+    })
+}
+
+/// Warns that what an earlier attempt was answered is not taken: the request is another one by now.
+pub async fn warn_of_answers(asking: &Asking) {
+    if !asking.context.outcome.unread.swap(true, Ordering::Relaxed) {
+        let text = format!(
+            "{}: what an earlier run was answered is not taken: the request is another one by now. The rows count as sent",
+            asking.context.step.id()
+        );
+        asking.context.step.warn(text).await;
+    }
+}
+
+impl Failure {
+    /// Tells whether it is known that the API did not do what was asked for: it may be asked again.
+    pub fn was_not_carried_out(&self) -> bool {
+        match self.status {
+            // What a server that failed has done is not known.
+            Some(status) => status < 500 || status == 501,
+            // It was never sent.
+            None => self.attempts == 0 || self.error.kind() == ErrorKind::Connect,
+        }
+    }
+    /// Tells whether the API has judged what was asked for, and not who asks, or when.
+    pub fn judges(&self) -> bool {
+        match (self.blame, self.status) {
+            // A rule has read it.
+            (Some(blame), _) => blame == Blame::Row,
+            (None, Some(401 | 403 | 407 | 408 | 423 | 425 | 429)) => false,
+            (None, Some(status)) => (200..500).contains(&status) || status == 501,
+            (None, None) => false,
+        }
+    }
+}
