@@ -7,7 +7,6 @@ use uuid::Uuid;
 use super::checks::Sent;
 use super::comparison::{Sending, Stamp};
 use super::snapshot::Snapshot;
-use super::types::OTHER_TYPE;
 use crate::error::Result;
 use crate::event::ChangeCounts;
 
@@ -84,8 +83,10 @@ impl Snapshot {
             .database
             .transform(&pending, &self.pending_table(), mode)
             .await;
-        kept.map(|_| ())
-            .map_err(|e| e.context("comparing rows with what was sent").help(OTHER_TYPE))
+        kept.map(|_| ()).map_err(|e| {
+            e.context("comparing rows with what was sent")
+                .help(self.other_type())
+        })
     }
 
     async fn pending_counts(&self, all: u64) -> Result<ChangeCounts> {

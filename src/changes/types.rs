@@ -2,16 +2,27 @@
 
 use std::collections::BTreeSet;
 
+use arrow::datatypes::DataType;
 use sequor_planner::Dialect;
 use sequor_planner::ops::WriteMode;
 
 use super::comparison::{SENT, Stamp};
 use super::snapshot::Snapshot;
 use crate::batch::column::Column;
-use crate::error::Result;
+use crate::batch::types::Logical;
+use crate::error::{Error, ErrorKind, Result};
 
-/// What is to be done where a type can't be changed.
-pub(super) const OTHER_TYPE: &str = "where a column has another type than before, drop the table of what was sent: all rows count as added then";
+/// Whether a column holds numbers, times or the like.
+fn is_no_text(column: &Column) -> bool {
+    let kind = &column.column_type.arrow;
+    let is_number = kind.is_numeric() || column.column_type.logical == Logical::Numeric;
+    is_number || kind.is_temporal() || *kind == DataType::Boolean
+}
+
+/// Whether a column holds texts of any kind.
+fn is_text(column: &Column) -> bool {
+    column.column_type.arrow == DataType::Utf8 && column.column_type.logical == Logical::Plain
+}
 
 impl Snapshot {
     /// Makes the table of what is being sent, without rows, and sees to it that the snapshot has room for them: a column that
@@ -22,12 +33,27 @@ impl Snapshot {
     pub(super) async fn begin_pending(&self, stamp: Stamp<'_>) -> Result<()> {
         self.make_pending(&self.comparison.nothing_pending(stamp)).await?;
         let mut others = self.differing().await?;
+        let there = self.database.columns(&self.table).await?.unwrap_or_default();
+        let was_text = |column: &Column| {
+            let known = there.iter().find(|known| known.name == column.name);
+            known.is_some_and(is_text)
+        };
+        if let Some(column) = others
+            .iter()
+            .find(|column| is_no_text(column) && was_text(column))
+        {
+            return Err(self.no_text_any_more(column));
+        }
         if !others.is_empty() && self.database.dialect() != Dialect::Sqlite {
-            // Rows that are gone are sent as they were: their values need room, too. SQLite has room for any.
-            let names: BTreeSet<String> = others.into_iter().map(|column| column.name).collect();
+            // Rows that are gone are sent as they were: their values need room, too. SQLite has room for any, and a text for what
+            // was none.
+            let wider = others
+                .into_iter()
+                .filter(|column| !is_text(column) || was_text(column));
+            let names: BTreeSet<String> = wider.map(|column| column.name).collect();
             let both = self.comparison.nothing_pending_of_both(stamp, &names);
             let made = self.make_pending(&both).await;
-            made.map_err(|e| e.help(OTHER_TYPE))?;
+            made.map_err(|e| e.help(self.other_type()))?;
             others = self.differing().await?;
         }
         self.follow(&self.pending_table()).await?;
@@ -47,8 +73,25 @@ impl Snapshot {
                 names.join("`, `"),
                 self.table
             ))
-            .help(OTHER_TYPE)
+            .help(self.other_type())
         })
+    }
+
+    /// What is said of a column that was a text: what was sent would be read as what it was not.
+    fn no_text_any_more(&self, column: &Column) -> Error {
+        let message = format!(
+            "column `{}` was a text when it was sent, and is a {} by now",
+            column.name, column.column_type.sql
+        );
+        Error::new(ErrorKind::Data, message).help(self.other_type())
+    }
+
+    /// What is to be done where a type can't be changed.
+    pub(super) fn other_type(&self) -> String {
+        format!(
+            "give the column the type that it had; or drop the table `{}` by an `execute` step: all rows count as added then",
+            self.table
+        )
     }
 
     /// Whether the database tells of its columns how long their values may be: else nobody knows that one became wider.

@@ -359,6 +359,13 @@ impl At {
         let Literal::Text(text) = &self.literal else {
             return self;
         };
+        if is_text && Kind::like(form) == Kind::Date {
+            let day: String = text.chars().take(10).collect();
+            return At {
+                value: Value::text(day.as_str()),
+                literal: Literal::Text(day),
+            };
+        }
         if !is_text || Kind::like(form) != Kind::Time {
             return self;
         }

@@ -13,7 +13,9 @@ use crate::exec::context::StepContext;
 /// Notes what an earlier attempt has sent, and sends what has changed.
 pub async fn run(changed: &Changed<'_>, step: &StepContext, http: &HttpStep) -> Result<()> {
     step.scope.wait_for_turn().await?;
-    if let Some(pass) = changed.unfinished().await? {
+    let unfinished = changed.unfinished().await?;
+    let is_behind = unfinished.is_some();
+    if let Some(pass) = unfinished {
         // What it adds to tables is counted apart.
         let before = step.in_scope(step.scope.inside("before"));
         let pass = send(&before, http, pass).await;
@@ -22,7 +24,12 @@ pub async fn run(changed: &Changed<'_>, step: &StepContext, http: &HttpStep) -> 
         })?;
         pass.forget().await?;
     }
-    let (pass, doubts) = changed.compare().await?;
+    let compared = changed.compare().await;
+    let (pass, doubts) = compared.map_err(|e| match is_behind {
+        // "Nothing was sent" is meant of what has changed.
+        true => e.context("behind what an earlier run had under way"),
+        false => e,
+    })?;
     let pass = send(step, http, pass).await?;
     changed.end(&pass).await?;
     changed.none_in_doubt(doubts + pass.doubts()).await
