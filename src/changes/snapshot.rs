@@ -8,7 +8,7 @@ use sequor_planner::ops::WriteMode;
 use uuid::Uuid;
 
 use super::columns::{Compared, Wanted, columns_of};
-use super::comparison::{Comparison, Ended, Stamp};
+use super::comparison::{Comparison, Ended};
 use super::ended::ranges;
 use super::names::{Names, beside, is_own};
 use super::numbers::{numbers, rows};
@@ -181,18 +181,7 @@ impl Snapshot {
         if lacking.is_empty() {
             return Ok(());
         }
-        // A query without rows has columns of the types that the rows have.
-        let stamp = Stamp {
-            id: "",
-            at: "",
-            batch: None,
-        };
-        self.make_pending(&self.comparison.nothing_pending(stamp)).await?;
-        let types = self
-            .database
-            .columns(&self.pending_table())
-            .await?
-            .unwrap_or_default();
+        let types = self.as_told().await?;
         let added = types
             .into_iter()
             .filter(|column| lacking.iter().any(|lacking| lacking.name == column.name));

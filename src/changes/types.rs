@@ -33,15 +33,7 @@ impl Snapshot {
     pub(super) async fn begin_pending(&self, stamp: Stamp<'_>) -> Result<()> {
         self.make_pending(&self.comparison.nothing_pending(stamp)).await?;
         let mut others = self.differing().await?;
-        let there = self.database.columns(&self.table).await?.unwrap_or_default();
-        let was_text = |column: &Column| {
-            let known = there.iter().find(|known| known.name == column.name);
-            known.is_some_and(is_text)
-        };
-        if let Some(column) = others
-            .iter()
-            .find(|column| is_no_text(column) && was_text(column))
-        {
+        if let Some((_, column)) = others.iter().find(|(was, is)| is_text(was) && is_no_text(is)) {
             return Err(self.no_text_any_more(column));
         }
         if !others.is_empty() && self.database.dialect() != Dialect::Sqlite {
@@ -49,8 +41,8 @@ impl Snapshot {
             // was none.
             let wider = others
                 .into_iter()
-                .filter(|column| !is_text(column) || was_text(column));
-            let names: BTreeSet<String> = wider.map(|column| column.name).collect();
+                .filter(|(was, is)| !is_text(is) || is_text(was));
+            let names: BTreeSet<String> = wider.map(|(_, is)| is.name).collect();
             let both = self.comparison.nothing_pending_of_both(stamp, &names);
             let made = self.make_pending(&both).await;
             made.map_err(|e| e.help(self.other_type()))?;
@@ -61,10 +53,11 @@ impl Snapshot {
     }
 
     /// Gives the snapshot's columns the types of these.
-    pub(super) async fn retype(&self, others: Vec<Column>) -> Result<()> {
+    pub(super) async fn retype(&self, others: Vec<(Column, Column)>) -> Result<()> {
         if others.is_empty() {
             return Ok(());
         }
+        let others: Vec<Column> = others.into_iter().map(|(_, is)| is).collect();
         let retyped = self.database.retype(&self.table, &others).await;
         retyped.map_err(|e| {
             let names: Vec<&str> = others.iter().map(|column| column.name.as_str()).collect();
@@ -101,18 +94,8 @@ impl Snapshot {
 
     /// Makes the snapshot, with columns of any length.
     pub(super) async fn make_roomy(&self) -> Result<()> {
-        let stamp = Stamp {
-            id: "",
-            at: "",
-            batch: None,
-        };
-        self.make_pending(&self.comparison.nothing_pending(stamp)).await?;
-        let told = self
-            .database
-            .columns(&self.pending_table())
-            .await?
-            .unwrap_or_default();
         let own = &self.comparison.columns;
+        let told = self.as_told().await?;
         let mut columns: Vec<Column> = told
             .into_iter()
             .filter(|column| own.iter().any(|own| own.name == column.name))
@@ -131,6 +114,18 @@ impl Snapshot {
         self.drop_pending().await
     }
 
+    /// The columns of the rows as the database tells them of a table: one without rows is made of them, which stays.
+    pub(super) async fn as_told(&self) -> Result<Vec<Column>> {
+        let stamp = Stamp {
+            id: "",
+            at: "",
+            batch: None,
+        };
+        self.make_pending(&self.comparison.nothing_pending(stamp)).await?;
+        let told = self.database.columns(&self.pending_table()).await?;
+        Ok(told.unwrap_or_default())
+    }
+
     pub(super) async fn make_pending(&self, nothing: &str) -> Result<()> {
         let made = self
             .database
@@ -139,22 +134,20 @@ impl Snapshot {
         made.map(|_| ()).map_err(|e| self.explain(e))
     }
 
-    /// The columns of what is being sent that have another type than those of what was sent.
-    pub(super) async fn differing(&self) -> Result<Vec<Column>> {
+    /// The columns of what was sent, and those of what is being sent that have another type.
+    pub(super) async fn differing(&self) -> Result<Vec<(Column, Column)>> {
         let there = self.database.columns(&self.table).await?.unwrap_or_default();
         let sent = self
             .database
             .columns(&self.pending_table())
             .await?
             .unwrap_or_default();
-        let is_another = |column: &Column| {
-            let own = self.comparison.columns.iter().any(|own| own.name == column.name);
-            let known = there.iter().find(|known| known.name == column.name);
-            own && known.is_some_and(|known| {
-                let (a, b) = (&known.column_type, &column.column_type);
-                (&a.sql, a.logical) != (&b.sql, b.logical)
-            })
+        let another = |is: Column| {
+            self.comparison.columns.iter().find(|own| own.name == is.name)?;
+            let was = there.iter().find(|known| known.name == is.name)?.clone();
+            let (a, b) = (&was.column_type, &is.column_type);
+            ((&a.sql, a.logical) != (&b.sql, b.logical)).then_some((was, is))
         };
-        Ok(sent.into_iter().filter(is_another).collect())
+        Ok(sent.into_iter().filter_map(another).collect())
     }
 }

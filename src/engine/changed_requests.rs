@@ -6,17 +6,27 @@ use sequor_planner::plan::{Action, AsksFor, Plan};
 use sequor_planner::{Code, Diagnostics};
 
 use super::compile::{Compiled, Loaded};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::exec::{Definition, definition, request_mark};
 use crate::state::Store;
 
 /// Warns of the steps of some plans. What can't be looked at is told, too.
 pub async fn warn(loaded: &Loaded, plans: &[Plan], d: &mut Diagnostics) {
-    let Some(state) = opened(loaded, plans, d).await else {
+    if !plans.iter().any(has_incremental) || !loaded.has_state() {
         return;
-    };
+    }
+    let warned = with_state(loaded, async |state| {
+        warn_by(loaded, state, plans, d).await;
+        Ok(())
+    });
+    if let Err(error) = warned.await {
+        not_known(&error, d);
+    }
+}
+
+async fn warn_by(loaded: &Loaded, state: &Store, plans: &[Plan], d: &mut Diagnostics) {
     for plan in plans {
-        match changed(loaded, &state, plan).await {
+        match changed(loaded, state, plan).await {
             Ok(changed) => plan.root.each(&mut |step| {
                 let Action::Http(http) = &step.action else { return };
                 let Some(given) = http.request.request.incremental.as_ref() else {
@@ -33,10 +43,16 @@ pub async fn warn(loaded: &Loaded, plans: &[Plan], d: &mut Diagnostics) {
             Err(error) => not_known(&error, d),
         }
     }
-    // One that was open before is closed by others.
+}
+
+/// Does something with the project's state: one that was open before stays open.
+async fn with_state<T>(loaded: &Loaded, work: impl AsyncFnOnce(&Store) -> Result<T>) -> Result<T> {
+    let state = loaded.open_state().await?;
+    let done = work(&state).await;
     if loaded.state.is_none() {
         state.close().await;
     }
+    done
 }
 
 const MESSAGE: &str = "the request is another one than that by which its tables were filled, so that the next run refuses to go on";
@@ -50,12 +66,8 @@ pub async fn note(compiled: &mut Compiled) -> Result<()> {
     if !has_incremental(&compiled.plan) || !loaded.has_state() {
         return Ok(());
     }
-    let state = loaded.open_state().await?;
-    let changed = changed(loaded, &state, &compiled.plan).await;
-    if loaded.state.is_none() {
-        state.close().await;
-    }
-    let changed = changed?;
+    let plan = &compiled.plan;
+    let changed = with_state(loaded, async |state| changed(loaded, state, plan).await).await?;
     compiled.plan.root.each_mut(&mut |step| {
         if let Action::Http(http) = &mut step.action
             && changed.contains(&step.id)
@@ -77,34 +89,18 @@ pub async fn forget(compiled: &Compiled, wanted: Option<&str>) -> Result<()> {
     if !has_incremental(plan) || !loaded.has_state() {
         return Ok(());
     }
-    let state = loaded.open_state().await?;
-    let mut forgotten = Ok(());
-    for (id, _) in definitions(plan) {
-        if forgotten.is_ok() && wanted.is_none_or(|wanted| wanted == id) {
-            forgotten = state.forget_mark(&mark(loaded, plan, &id)).await;
+    with_state(loaded, async |state| {
+        for (id, _) in definitions(plan) {
+            if wanted.is_none_or(|wanted| wanted == id) {
+                state.forget_mark(&mark(loaded, plan, &id)).await?;
+            }
         }
-    }
-    if loaded.state.is_none() {
-        state.close().await;
-    }
-    forgotten
+        Ok(())
+    })
+    .await
 }
 
-/// The project's state, where there is one and some step needs it.
-async fn opened(loaded: &Loaded, plans: &[Plan], d: &mut Diagnostics) -> Option<Store> {
-    if !plans.iter().any(has_incremental) || !loaded.has_state() {
-        return None;
-    }
-    match loaded.open_state().await {
-        Ok(state) => Some(state),
-        Err(error) => {
-            not_known(&error, d);
-            None
-        }
-    }
-}
-
-fn not_known(error: &crate::error::Error, d: &mut Diagnostics) {
+fn not_known(error: &Error, d: &mut Diagnostics) {
     let message =
         format!("whether requests are those by which their tables were filled is not known: {error}");
     d.warning(Code::OtherRequest, error.place().cloned(), message);
