@@ -7,7 +7,7 @@ use crate::expr::{EachProp, Prop, Returned, Uses, has_template};
 use crate::ops::{
     CHANGE, HttpRequest, KEPT_RESPONSE, TableDefaults, TableRef, VariableScope, VariableSet, WINDOW,
 };
-use crate::plan::{Asks, FanOut, HttpStep, Synced};
+use crate::plan::{Asks, Estimates, FanOut, HttpStep, Synced};
 use crate::syntax::{Concurrency, HttpSource};
 
 /// Adds the request's effects to `effects` and decides its fan-out.
@@ -158,18 +158,14 @@ pub fn plan(
     HttpStep {
         request: request.clone(),
         synced,
-        asks: asks(request, &asked),
+        asks: asks(request, &asked, &used),
         pages_at_once: pages_at_once(request, source),
         fan_out: fan_out(request, source, &asked, &uses, set, paging),
         any_status,
         rejects,
         row_variables,
         row_columns,
-        estimated_requests: None,
-        estimated_changes: None,
-        estimated_ranges: None,
-        sent_by_another: None,
-        not_estimated: None,
+        estimates: Estimates::default(),
     }
 }
 
@@ -185,7 +181,7 @@ fn compared(request: &HttpRequest, asked: &Uses) -> Option<BTreeSet<String>> {
 }
 
 /// Returns which ends of its range an incremental request asks for, and whose state it keeps.
-fn asks(request: &HttpRequest, asked: &Uses) -> Option<Asks> {
+fn asks(request: &HttpRequest, asked: &Uses, used: &Uses) -> Option<Asks> {
     let incremental = request.request.incremental.as_ref()?;
     let of_window = asked.rows.of(WINDOW);
     let reads = |end: &str| {
@@ -201,6 +197,7 @@ fn asks(request: &HttpRequest, asked: &Uses) -> Option<Asks> {
         start: incremental.start_param.is_some() || reads("start"),
         end: incremental.end_param.is_some() || reads("end"),
         partition,
+        reads: row.and_then(|row| used.rows.of(row)),
     })
 }
 

@@ -43,21 +43,25 @@ class Runner:
             raise TypeError(f"a list of words is needed, and not the text {args!r}")
         stop = _engine.Stop()
         came: list[tuple[int, str | None] | BaseException] = []
+        # Not `Thread.join`: before Python 3.13, one that an interrupt ends takes the thread for ended, and so does the exit of
+        # the interpreter.
+        done = threading.Event()
 
         def work() -> None:
             try:
                 came.append(_engine.invoke(["sequor", *args], stop))
             except BaseException as error:
                 came.append(error)
+            finally:
+                done.set()
 
-        worker = threading.Thread(target=work, name="sequor")
-        worker.start()
+        threading.Thread(target=work, name="sequor").start()
         try:
-            worker.join()
+            done.wait()
         except BaseException:
             stop.stop()
             # A second one ends the wait.
-            worker.join()
+            done.wait()
             raise
         ended = came[0]
         if isinstance(ended, BaseException):

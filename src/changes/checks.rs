@@ -1,8 +1,5 @@
 //! What is counted before anything is sent: rows, keys, what was sent, what has changed.
 
-use sequor_planner::ops::Change;
-
-use super::comparison::Sending;
 use super::numbers::number;
 use super::snapshot::Snapshot;
 use crate::error::{Error, ErrorKind, Result};
@@ -87,32 +84,24 @@ impl Snapshot {
         Ok(all)
     }
 
-    /// Counts what would be sent, of `all` rows, and what was sent by another request; nothing is written. `baseline`: whether all
-    /// rows would count as sent, where nothing was.
+    /// How many rows stay as another request has sent them. `sent`: what stands behind FROM for the rows that are sent now.
     ///
     /// # Errors
     /// The database's.
-    pub async fn estimate(
-        &self,
-        changes: &[Change],
-        baseline: bool,
-        all: u64,
-    ) -> Result<(ChangeCounts, u64)> {
-        if !self.has_rows().await? {
-            let sends = !baseline && changes.contains(&Change::Added);
-            let counts = ChangeCounts {
-                added: if sends { all } else { 0 },
-                unchanged: if sends { 0 } else { all },
-                ..ChangeCounts::default()
-            };
-            return Ok((counts, 0));
+    pub(super) async fn still_by_others(&self, known: &Sent, sent: &str) -> Result<u64> {
+        if known.by_others == 0 {
+            return Ok(0);
         }
-        let sending = Sending {
-            changes: changes.to_vec(),
-            ..Sending::default()
-        };
-        let from = format!("({}) d", self.comparison.changes(&sending));
-        Ok((self.counted(&from, all).await?, self.sent().await?.by_others))
+        let counts = self.numbers(&self.comparison.still_by_others(sent)).await?;
+        Ok(counts.first().copied().unwrap_or_default())
+    }
+
+    /// Returns how many rows stay as another request has sent them, behind a comparison.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn left_by_others(&self, known: &Sent) -> Result<u64> {
+        self.still_by_others(known, &self.comparison.names.pending).await
     }
 
     /// How many rows are of which kind. `from`: what stands behind FROM for them.

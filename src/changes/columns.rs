@@ -18,6 +18,8 @@ pub struct Compared {
     pub is_text: bool,
     pub is_key: bool,
     pub is_compared: bool,
+    /// Whether the snapshot has no such column yet: null was sent.
+    pub is_lacking: bool,
 }
 
 /// Which columns of rows are looked at, as a flow names them.
@@ -89,6 +91,7 @@ pub async fn columns_of(database: &dyn Database, rows: &str, wanted: &Wanted<'_>
                 ),
             is_key: key.contains(&at),
             is_compared: compared.contains(&at) && !key.contains(&at),
+            is_lacking: false,
         })
         .collect())
 }

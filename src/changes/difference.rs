@@ -20,9 +20,11 @@ impl Comparison {
         let known = ["change", "status", "at", "definition", "response"]
             .map(|name| names.meta(name))
             .join(", ");
+        let kept = self.columns.iter().filter(|column| !column.is_lacking);
+        let kept: Vec<String> = kept.map(|column| names.quote(&column.name)).collect();
         let there = format!(
             "(SELECT {}, {known}, 1 AS {} FROM {} WHERE {} = '{}') t",
-            self.list(""),
+            kept.join(", "),
             names.meta("there"),
             names.snapshot,
             names.meta("scope"),
@@ -62,42 +64,70 @@ impl Comparison {
         }
     }
 
-    /// The rows that are gone, with what was sent of them.
-    fn removed(&self, sending: &Sending, there: &str) -> String {
-        let names = &self.names;
-        let rows = &names.rows;
+    /// What was sent of the rows' columns; null, where the snapshot has no such column.
+    fn kept(&self) -> String {
+        let names = self.columns.iter().map(|column| {
+            let name = self.names.quote(&column.name);
+            match column.is_lacking {
+                true => format!("NULL AS {name}"),
+                false => format!("t.{name}"),
+            }
+        });
+        names.collect::<Vec<_>>().join(", ")
+    }
+
+    /// The condition that no row of others has the key of a row `t`. `others`: what stands behind FROM for them.
+    fn none_like_it(&self, others: &str) -> String {
         let keys: Vec<String> = self.keys().collect();
-        let prefixed = |prefix: &str| {
-            keys.iter()
-                .map(|key| format!("{prefix}{key}"))
-                .collect::<Vec<_>>()
-        };
-        let gone = match self.dialect() {
+        match self.dialect() {
             // An index of the keys is made for it, whatever the tables have.
-            Dialect::MySql => {
+            Dialect::MySql | Dialect::Sqlite => {
+                let of_row = keys.iter().map(|key| format!("t.{key}"));
                 format!(
-                    "({}) NOT IN (SELECT {} FROM {rows})",
-                    prefixed("t.").join(", "),
+                    "({}) NOT IN (SELECT {} FROM {others})",
+                    of_row.collect::<Vec<_>>().join(", "),
                     keys.join(", ")
                 )
             }
             _ => {
                 let same = keys.iter().map(|key| format!("s.{key} = t.{key}"));
                 format!(
-                    "NOT EXISTS (SELECT 1 FROM (SELECT {} FROM {rows}) s WHERE {})",
+                    "NOT EXISTS (SELECT 1 FROM (SELECT {} FROM {others}) s WHERE {})",
                     keys.join(", "),
                     same.collect::<Vec<_>>().join(" AND ")
                 )
             }
-        };
+        }
+    }
+
+    /// Returns the query of how many rows another request has sent, and none of these is. `sent`: what stands behind FROM for the
+    /// rows that are sent now.
+    pub fn still_by_others(&self, sent: &str) -> String {
+        let names = &self.names;
+        format!(
+            "SELECT count(*) AS a FROM {} t WHERE t.{} = '{}' AND t.{} <> '{REMOVED}' AND t.{} <> '{}' AND {}",
+            names.snapshot,
+            names.meta("scope"),
+            self.scope,
+            names.meta("status"),
+            names.meta("definition"),
+            self.definition,
+            self.none_like_it(sent)
+        )
+    }
+
+    /// The rows that are gone, with what was sent of them.
+    fn removed(&self, sending: &Sending, there: &str) -> String {
+        let names = &self.names;
         if self.dialect() == Dialect::Sqlite {
             return self.removed_by_join(sending, there);
         }
+        let gone = self.none_like_it(&names.rows);
         let change = format!("'{}'", Change::Removed.name());
         let meta = self.meta(&change, &self.place(sending, Change::Removed));
         format!(
             "SELECT {}, {meta} FROM {there} WHERE {} AND {gone}",
-            self.list("t."),
+            self.kept(),
             self.known(sending)
         )
     }
@@ -111,7 +141,7 @@ impl Comparison {
         let change = format!("'{}'", Change::Removed.name());
         format!(
             "SELECT {}, {} FROM {there} LEFT JOIN (SELECT {}, 1 AS {here} FROM {}) s ON {} WHERE s.{here} IS NULL AND {}",
-            self.list("t."),
+            self.kept(),
             self.meta(&change, &self.place(sending, Change::Removed)),
             keys.join(", "),
             names.rows,
@@ -152,7 +182,10 @@ impl Comparison {
         let here = format!("s.{}", names.meta("here"));
         let values = self.columns.iter().map(|column| {
             let name = names.quote(&column.name);
-            format!("CASE WHEN {here} IS NULL THEN t.{name} ELSE s.{name} END AS {name}")
+            match column.is_lacking {
+                true => format!("s.{name}"),
+                false => format!("CASE WHEN {here} IS NULL THEN t.{name} ELSE s.{name} END AS {name}"),
+            }
         });
         let values = values.collect::<Vec<_>>().join(", ");
         let each = |of: &dyn Fn(Change) -> String| {
@@ -233,6 +266,9 @@ impl Comparison {
         // Names that are the same but for their case are one key to some databases, and another text to the API.
         if !(column.is_compared || (column.is_key && column.is_text && self.folds())) {
             return None;
+        }
+        if column.is_lacking {
+            return Some(format!("{a} IS NOT NULL"));
         }
         Some(match (self.dialect(), column.is_text) {
             (Dialect::MySql, true) => format!("NOT ({} <=> {})", self.letters(&a), self.letters(&b)),

@@ -76,17 +76,13 @@ impl Snapshot {
                 is_text: tells_spellings && texts.contains(&column.name),
                 is_key: keys.contains(&&column.name),
                 is_compared: false,
+                is_lacking: false,
             });
         let columns: Vec<Compared> = columns.collect();
         if columns.iter().filter(|column| column.is_key).count() < keys.len() {
             return Err(self.other_key());
         }
-        let left = Snapshot::with(
-            self.database.clone(),
-            self.table.clone(),
-            (names.rows.clone(), columns),
-            (self.comparison.scope.clone(), self.comparison.definition.clone()),
-        );
+        let left = self.with_columns(columns);
         Ok(Some(Left {
             snapshot: left,
             id,

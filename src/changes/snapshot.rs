@@ -55,7 +55,17 @@ impl Snapshot {
         ))
     }
 
-    pub(super) fn with(
+    /// The same, of other columns of the rows.
+    pub(super) fn with_columns(&self, columns: Vec<Compared>) -> Snapshot {
+        Snapshot::with(
+            self.database.clone(),
+            self.table.clone(),
+            (self.comparison.names.rows.clone(), columns),
+            (self.comparison.scope.clone(), self.comparison.definition.clone()),
+        )
+    }
+
+    fn with(
         database: Arc<dyn Database>,
         table: TableName,
         (rows, columns): (String, Vec<Compared>),

@@ -9,7 +9,8 @@ use super::runs::Line;
 use super::state;
 use crate::engine::{Entry, Journal, Loaded, Progress, RunRecord, RunState, StepRecord, Store};
 use crate::error::{Error, ErrorKind, Exit, Result};
-use crate::report::{SourceText, count, grouped, out, render, step_line, step_table};
+use crate::event::ErrorReport;
+use crate::report::{SourceText, count, go_on, grouped, out, render, step_line, step_table};
 
 /// A run and its steps, as JSON.
 #[derive(Serialize)]
@@ -76,16 +77,10 @@ pub fn show(context: &Context, args: &args::Show) -> Result<Exit> {
                     .collect();
                 let place = |step: &String| steps.iter().position(|known| known.step == *step);
                 done.sort_by_key(place);
+                let says = record.error.as_ref();
+                let in_doubt = !doubts.is_empty() || says.is_some_and(ErrorReport::is_in_doubt);
                 Some(Resume {
-                    command: format!(
-                        "sequor run {} --resume {}{}",
-                        record.flow,
-                        state::short(&record.run),
-                        match doubts.is_empty() {
-                            true => "",
-                            false => " --in-doubt send|skip",
-                        }
-                    ),
+                    command: go_on(&record.flow, &state::short(&record.run), in_doubt),
                     done,
                 })
             }

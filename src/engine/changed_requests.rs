@@ -72,7 +72,8 @@ pub async fn note(compiled: &mut Compiled) -> Result<()> {
         if let Action::Http(http) = &mut step.action
             && changed.contains(&step.id)
         {
-            http.estimated_ranges
+            http.estimates
+                .estimated_ranges
                 .get_or_insert_with(AsksFor::default)
                 .is_another = true;
         }

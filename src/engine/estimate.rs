@@ -6,12 +6,12 @@ use chrono::Utc;
 use futures::StreamExt;
 use sequor_planner::expr::Prop;
 use sequor_planner::ops::{Plain, RowSource, Since, TableRef, Transform};
-use sequor_planner::plan::{Action, AsksFor, HttpStep};
+use sequor_planner::plan::{Action, Estimates, HttpStep};
 use serde_json::Value as Json;
 
 use super::asked_ranges::asked_ranges;
 use super::compile::Compiled;
-use super::estimated_changes::{Estimated, estimated_changes};
+use super::estimated_changes::estimate_changes;
 use super::parts::Parts;
 use super::session::Session;
 use super::step_states::found;
@@ -28,29 +28,10 @@ enum Looked {
 }
 
 /// What was found of a step.
-#[derive(Default)]
-struct Found {
-    /// How many requests it makes, where a request is a row.
-    requests: Option<u64>,
-    ranges: Option<AsksFor>,
-    changes: Option<Estimated>,
+enum Found {
+    Http(Box<Estimates>),
     /// From where a transform computes rows.
-    start: Option<String>,
-    /// Why something is not known before it runs.
-    unknown: Option<String>,
-}
-
-impl Found {
-    /// Takes what was found, or why nothing was.
-    fn take<T>(&mut self, found: Result<T>) -> Option<T> {
-        match found {
-            Ok(found) => Some(found),
-            Err(why) => {
-                self.unknown = Some(why.to_string());
-                None
-            }
-        }
-    }
+    Start(Result<String>),
 }
 
 impl Session {
@@ -75,30 +56,30 @@ impl Session {
         let parts = self.look(compiled)?;
         let mut all = BTreeMap::new();
         for (id, step) in steps {
-            let mut of_step = Found::default();
-            match step {
-                Looked::Http(http) => look_at(&parts, compiled, (&id, &http), &mut of_step).await,
+            let found = match step {
+                Looked::Http(http) => Found::Http(Box::new(look_at(&parts, compiled, (&id, &http)).await)),
                 Looked::Transform(both) => {
                     let (transform, since) = *both;
-                    let start = start(&parts, &id, &transform, &since).await;
-                    of_step.start = of_step.take(start);
+                    Found::Start(start(&parts, &id, &transform, &since).await)
                 }
-            }
-            all.insert(id, of_step);
+            };
+            all.insert(id, found);
         }
         parts.close().await;
         compiled.plan.root.each_mut(&mut |step| {
             let Some(found) = all.remove(&step.id) else {
                 return;
             };
-            match &mut step.action {
-                Action::Http(http) => fill_in(http, found),
-                Action::Plain(plain) => {
+            match (&mut step.action, found) {
+                (Action::Http(http), Found::Http(estimates)) => http.estimates = *estimates,
+                (Action::Plain(plain), Found::Start(start)) => {
                     if let Plain::Transform(transform) = &mut **plain
                         && let Some(since) = &mut transform.incremental
                     {
-                        since.estimated_start = found.start;
-                        since.not_estimated = found.unknown;
+                        match start {
+                            Ok(start) => since.estimated_start = Some(start),
+                            Err(why) => since.not_estimated = Some(why.to_string()),
+                        }
                     }
                 }
                 _ => {}
@@ -109,34 +90,31 @@ impl Session {
 }
 
 /// Looks at what a request would ask for, and how often.
-async fn look_at(parts: &Parts, compiled: &Compiled, (id, http): (&str, &HttpStep), of_step: &mut Found) {
+async fn look_at(parts: &Parts, compiled: &Compiled, (id, http): (&str, &HttpStep)) -> Estimates {
+    let mut found = Estimates::default();
+    let rows = http.request.for_each.as_ref();
     if http.asks.is_some() {
-        let ranges = asked_ranges(parts, compiled, id, http).await;
-        of_step.ranges = of_step.take(ranges);
+        match asked_ranges(parts, compiled, id, http).await {
+            Ok(ranges) => found.estimated_ranges = Some(ranges),
+            Err(why) => found.not_estimated = Some(why.to_string()),
+        }
     }
     if http.synced.is_some() {
-        let changes = estimated_changes(parts, compiled, id, http).await;
-        of_step.changes = of_step.take(changes);
-        return;
+        estimate_changes(parts, compiled, (id, http), &mut found).await;
+        let batch = rows.and_then(|rows| rows.batch_size);
+        let sends = found.estimated_changes.filter(|_| found.would_fail.is_none());
+        found.estimated_requests = sends.map(|counts| requests(&counts, batch));
+        return found;
     }
-    of_step.requests = match http.request.for_each.as_ref().map(|rows| &rows.from) {
-        None => Some(1),
-        Some(RowSource::Table(table)) => count(parts, table).await,
-        Some(RowSource::Values(Prop::Literal(Json::Array(values)))) => u64::try_from(values.len()).ok(),
-        Some(RowSource::Query(_) | RowSource::Values(_)) => None,
+    let alone = found.estimated_ranges.as_ref().filter(|_| rows.is_none());
+    found.estimated_requests = match (alone, rows.map(|rows| &rows.from)) {
+        (Some(asked), _) => Some(asked.count),
+        (None, None) => Some(1),
+        (None, Some(RowSource::Table(table))) => count(parts, table).await,
+        (None, Some(RowSource::Values(Prop::Literal(Json::Array(values))))) => u64::try_from(values.len()).ok(),
+        (None, Some(RowSource::Query(_) | RowSource::Values(_))) => None,
     };
-}
-
-fn fill_in(http: &mut HttpStep, found: Found) {
-    let batch = http.request.for_each.as_ref().and_then(|rows| rows.batch_size);
-    let changes = found.changes.map(|changes| (changes.counts, changes.by_another));
-    let alone = found.ranges.as_ref().filter(|_| http.request.for_each.is_none());
-    let by_rows = alone.map(|asked| asked.count).or(found.requests);
-    http.estimated_requests = by_rows.or_else(|| changes.map(|(counts, _)| requests(&counts, batch)));
-    http.estimated_changes = changes.map(|(counts, _)| counts);
-    http.sent_by_another = changes.map(|(_, rows)| rows).filter(|rows| *rows > 0);
-    http.estimated_ranges = found.ranges;
-    http.not_estimated = found.unknown;
+    found
 }
 
 /// From where a transform would compute rows.

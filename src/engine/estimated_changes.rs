@@ -1,33 +1,36 @@
 //! What a step that sends only changes would send if it ran now.
 
 use sequor_planner::ops::RowSource;
-use sequor_planner::plan::{ChangeCounts, HttpStep};
+use sequor_planner::plan::{Estimates, HttpStep};
 use sequor_planner::syntax::SourceKind;
 
 use super::compile::Compiled;
 use super::estimate::known;
 use super::parts::Parts;
-use crate::changes::{Of, Snapshot, Wanted};
+use crate::changes::{Of, Snapshot, Wanted, guard};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::{request_digest, scope_of};
 
-/// What a step would send.
-pub struct Estimated {
-    pub counts: ChangeCounts,
-    /// Rows that another request has sent.
-    pub by_another: u64,
-}
-
-/// Counts what a step would send.
-///
-/// # Errors
-/// What only the run can tell; the databases'.
-pub async fn estimated_changes(
+/// Fills in what a step would send.
+pub async fn estimate_changes(
     parts: &Parts,
     compiled: &Compiled,
-    id: &str,
-    http: &HttpStep,
-) -> Result<Estimated> {
+    (id, http): (&str, &HttpStep),
+    found: &mut Estimates,
+) {
+    if let Err(why) = try_estimate(parts, compiled, (id, http), found).await {
+        found.not_estimated = Some(why.to_string());
+    }
+}
+
+/// # Errors
+/// What only the run can tell; the databases'.
+async fn try_estimate(
+    parts: &Parts,
+    compiled: &Compiled,
+    (id, http): (&str, &HttpStep),
+    found: &mut Estimates,
+) -> Result<()> {
     let only_then = |why: &str| Error::new(ErrorKind::Project, why);
     let (Some(synced), Some(rows)) = (&http.synced, &http.request.for_each) else {
         return Err(only_then("it sends all rows"));
@@ -40,8 +43,11 @@ pub async fn estimated_changes(
     }
     let database = parts.databases.get(source, &parts.scope()).await?;
     let computed = || only_then("a name is computed");
-    let from = match &rows.from {
-        RowSource::Table(table) => database.quoted(&known(&*database, table).ok_or_else(computed)?),
+    let (from, name) = match &rows.from {
+        RowSource::Table(table) => {
+            let table = known(&*database, table).ok_or_else(computed)?;
+            (database.quoted(&table), table.to_string())
+        }
         RowSource::Query(query) => {
             let sql = query
                 .query
@@ -50,7 +56,7 @@ pub async fn estimated_changes(
             let sql = sql
                 .trim()
                 .trim_end_matches(|c: char| c == ';' || c.is_whitespace());
-            format!("({sql}\n) q")
+            (format!("({sql}\n) q"), "the query".to_string())
         }
         RowSource::Values(_) => return Err(only_then("its rows come from no database")),
     };
@@ -66,9 +72,24 @@ pub async fn estimated_changes(
         definition: definition(parts, compiled, http).await,
     };
     let snapshot = Snapshot::of(database, table, of).await?;
-    let all = snapshot.check_keys().await?;
-    let (counts, by_another) = snapshot.estimate(&given.rows, given.baseline, all).await?;
-    Ok(Estimated { counts, by_another })
+    let all = match snapshot.check_keys().await {
+        Ok(all) => all,
+        Err(error) if error.kind() == ErrorKind::Data => {
+            found.would_fail = Some(error.to_string());
+            return Ok(());
+        }
+        Err(error) => return Err(error),
+    };
+    let estimate = snapshot.estimate(&given.rows, given.baseline, all).await?;
+    let (counts, sent) = (estimate.counts, estimate.sent);
+    let some = |rows: u64| Some(rows).filter(|rows| *rows > 0);
+    found.estimated_changes = Some(counts);
+    found.sent_by_another = some(sent.by_others);
+    found.rows_in_doubt = some(sent.in_doubt);
+    found.rows_under_way = some(estimate.under_way);
+    let guarded = guard(given.max_removed, (all, &sent), &counts, &name);
+    found.would_fail = guarded.err().map(|error| error.to_string());
+    Ok(())
 }
 
 /// A digest of what the request is now.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 use sequor_planner::PlanOptions;
-use sequor_planner::plan::{PLAN_VERSION, Plan};
+use sequor_planner::plan::{Estimates, PLAN_VERSION, Plan};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
@@ -271,16 +271,13 @@ fn json(compiled: &Compiled) -> Result<Json> {
     json.map_err(|e| Error::new(ErrorKind::Internal, format!("the plan is no JSON: {e}")))
 }
 
-/// Takes out the numbers of requests, which were counted in the databases.
+/// Takes out what was counted in the databases, and read from them.
 fn without_estimates(json: &mut Json) {
     match json {
         Json::Object(entries) => {
-            entries.remove("estimated_requests");
-            entries.remove("estimated_changes");
-            entries.remove("estimated_ranges");
-            entries.remove("estimated_start");
-            entries.remove("sent_by_another");
-            entries.remove("not_estimated");
+            for key in Estimates::KEYS.into_iter().chain(["estimated_start"]) {
+                entries.remove(key);
+            }
             entries.values_mut().for_each(without_estimates);
         }
         Json::Array(items) => items.iter_mut().for_each(without_estimates),

@@ -23,7 +23,7 @@ pub use dry_run::{
 pub use report::{RunReport, RunStatus, StepReport, Tally};
 pub use test::{Coverage, Missed, TestFailure, TestOutcome, TestSummary};
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 
 /// The version of [`Event`]'s form. It grows when a reader of the old form would misread the new one.
 pub const EVENT_VERSION: u32 = 1;
@@ -182,6 +182,13 @@ pub struct ErrorReport {
     /// Python's traceback.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceback: Option<String>,
+}
+
+impl ErrorReport {
+    /// Tells whether somebody has to say what becomes of what may have been sent.
+    pub fn is_in_doubt(&self) -> bool {
+        self.code == ErrorKind::InDoubt.code()
+    }
 }
 
 impl From<&Error> for ErrorReport {

@@ -9,6 +9,7 @@ use arrow::datatypes::DataType;
 use indexmap::IndexMap;
 use sequor_planner::ops::{Order, WriteMode};
 
+use super::once::Once;
 use super::position::{Kind, Position};
 use super::ranges::{Gap, Ranges};
 use super::settings::Settings;
@@ -42,8 +43,7 @@ pub struct Round {
     /// Whether what the tables had goes with its commit.
     anew: bool,
     pub(super) begun: Instant,
-    /// Whose state was looked at, where each row has its own.
-    partitions: Mutex<BTreeSet<String>>,
+    once: Once,
     asked: Mutex<HashMap<u64, Asked>>,
 }
 
@@ -98,7 +98,7 @@ impl Round {
             refuted: AtomicBool::new(false),
             anew,
             begun: Instant::now(),
-            partitions: Mutex::default(),
+            once: Once::default(),
             asked: Mutex::default(),
         }
     }
@@ -153,7 +153,7 @@ impl Round {
         let kind = self.kind().unwrap_or(Kind::Text);
         let mut windows = windows(&self.settings, kind, covered)?;
         let parent = self.settings.parent_of(row)?;
-        self.one_row_each(&partition)?;
+        self.once.check(&self.settings, &partition, row)?;
         let same = |parent: &String| {
             self.parents
                 .get(&partition)
@@ -197,26 +197,6 @@ impl Round {
         };
         self.asked().insert(at, asked);
         Ok(Some(value))
-    }
-
-    /// # Errors
-    /// Several rows that share a state, where it says whether a row has moved.
-    fn one_row_each(&self, partition: &str) -> Result<()> {
-        if !self.settings.given.changed_parents {
-            return Ok(());
-        }
-        let mut partitions = self.partitions.lock().unwrap_or_else(PoisonError::into_inner);
-        match partitions.insert(partition.to_string()) {
-            true => Ok(()),
-            false => {
-                let message = format!(
-                    "several of the for_each's rows are {partition}, and `changed_parents` needs to know which of them has moved"
-                );
-                Err(Error::new(ErrorKind::Project, message)
-                    .help("name columns in `partition` that tell the rows apart, or leave `changed_parents` out")
-                    .at(&self.settings.given.place))
-            }
-        }
     }
 
     /// Returns between which ends rows are kept, where the API gives others, too.

@@ -130,6 +130,22 @@ impl Settings {
         }
     }
 
+    /// Returns what the step reads of a row, as text.
+    ///
+    /// # Errors
+    /// A row that is no data.
+    pub fn read_of(&self, row: &Value) -> Result<String> {
+        let text = match &self.asks.reads {
+            None => serde_json::to_string(row),
+            Some(columns) => {
+                let mut fields = self.fields_of(row);
+                fields.retain(|(name, _)| columns.iter().any(|column| column.eq_ignore_ascii_case(name)));
+                serde_json::to_string(&Value::map(fields))
+            }
+        };
+        text.map_err(|e| Error::new(ErrorKind::Data, e.to_string()))
+    }
+
     /// Returns whose state it is that a row stands for, as text.
     ///
     /// # Errors

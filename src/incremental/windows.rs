@@ -191,6 +191,7 @@ mod tests {
                 start: true,
                 end: true,
                 partition: None,
+                reads: None,
             },
             variable: String::new(),
             range: None,

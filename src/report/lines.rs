@@ -2,7 +2,7 @@
 
 use super::error::{SourceText, render};
 use super::out::{err, out};
-use super::{Show, done, paint, summary};
+use super::{Show, done, go_on, paint, summary};
 use crate::event::{ErrorReport, Event, EventKind, RunReport, RunStatus, StepStatus};
 
 /// Writes what happens to standard error, and what the flow prints to standard output.
@@ -103,7 +103,11 @@ pub fn line(event: &Event, color: bool, quiet: bool, source: &SourceText) -> Opt
             let error = untold(report).map(|error| format!("\n{}\n", render(error, "", source, color)));
             let goes_on = match report.resumable {
                 false => String::new(),
-                true => format!("\nTo go on with it: sequor run {flow} --resume {}", event.run),
+                true => {
+                    let in_doubt = report.error.as_ref().is_some_and(ErrorReport::is_in_doubt);
+                    let command = go_on(flow, &event.run.to_string(), in_doubt);
+                    format!("\nTo go on with it: {command}")
+                }
             };
             err(format!(
                 "{}{table}\nFlow {flow}: {status} in {:.2} s{goes_on}",

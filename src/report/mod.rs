@@ -41,6 +41,12 @@ pub enum Style {
     Json,
 }
 
+/// Returns the command that goes on with a run. `in_doubt`: whether it has to say what becomes of what may have been sent.
+pub fn go_on(flow: &str, run: &str, in_doubt: bool) -> String {
+    let says = if in_doubt { " --in-doubt send|skip" } else { "" };
+    format!("sequor run {flow} --resume {run}{says}")
+}
+
 /// Something that shows events.
 trait Show: Send {
     /// An event happened.

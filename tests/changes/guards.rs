@@ -95,7 +95,7 @@ fn what_another_request_sent_is_told_and_sent_again_when_asked_for() {
     let ran = project.run("main");
     assert_eq!(ran.code, 0);
     assert!(
-        ran.all().contains("2 rows were sent by another request"),
+        ran.all().contains("1 row was sent by another request"),
         "{}",
         ran.all()
     );

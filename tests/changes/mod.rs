@@ -2,6 +2,7 @@
 
 mod api;
 mod endings;
+mod estimates;
 mod guards;
 mod keys;
 mod others;

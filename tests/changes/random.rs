@@ -144,12 +144,15 @@ fn history(source: &str, step: &str, events: &[Event]) -> Result<(), TestCaseErr
         })
     };
     let planned = project.sequor(&["run", "main", "--dry-run"]).all();
+    let estimated = project.sequor(&["plan", "main", "--estimate"]).stdout;
     let left_behind = events.iter().any(|event| matches!(event, Event::Killed(_)));
     let ran = project.run("main");
     prop_assert_eq!(ran.code, 0, "{}", ran.all());
     // What a run that was killed has sent, only the next one notes.
     if !left_behind {
         prop_assert_eq!(says(&planned), says(&ran.all()), "{}", planned);
+        let counts = says(&ran.all()).unwrap_or_default();
+        prop_assert!(estimated.contains(&counts), "{counts}\n{estimated}");
     }
     let mut there: Vec<String> = table
         .iter()

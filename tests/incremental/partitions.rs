@@ -141,3 +141,34 @@ fn rows_that_can_move_need_a_cursor() {
         .sequor(&["validate"])
         .fails(2, &["requests with a `for_each`"]);
 }
+
+#[test]
+fn a_row_is_asked_for_once_where_its_rows_would_be_there_twice() {
+    for (mode, fits) in [
+        ("append", false),
+        ("replace_range", false),
+        ("upsert, primary_key: [id]", true),
+    ] {
+        let api = Api::start();
+        api.put(1, "2024-01-03T00:00:00Z", 10);
+        let project = project(&api, SQLITE, START);
+        let asks = |columns: &str| {
+            let text = each("start_param: since, partition: [shop]").replace("['id']", "['shop']");
+            let text = text.replace("upsert, primary_key: [id]", mode);
+            let shops = shops("select 1 as shop, 'a' as note union all select 1, 'b'");
+            let own = format!("columns: {{shop: {{type: bigint, value: \"{{{{ var('shop')['shop'] }}}}\"}}, {columns}");
+            format!("{shops}{}", text.replace("columns: {", &own))
+        };
+        project.write("flows/main.yaml", &asks(""));
+        let ran = project.sequor(&["run", "main"]);
+        match fits {
+            true => assert_eq!(ran.code, 0, "{mode}: {}", ran.all()),
+            false => ran.fails(1, &["alike in all that the step reads of them", "select distinct"]),
+        }
+        // What tells them apart is kept: they are two.
+        let apart = asks("note: {type: text, value: \"{{ var('shop')['note'] }}\"}, ");
+        project.write("flows/other.yaml", &apart.replace("table: orders", "table: others"));
+        let ran = project.run("other");
+        assert_eq!(ran.code, 0, "{mode}: {}", ran.all());
+    }
+}

@@ -11,7 +11,7 @@ pub use text::text;
 use std::collections::BTreeSet;
 
 use crate::ops::OnError;
-use crate::plan::{Action, AsksFor, FanOut, Plan, Step};
+use crate::plan::{Action, FanOut, Plan, Step};
 use crate::syntax::Concurrency;
 
 /// What a step does, in one line.
@@ -128,28 +128,7 @@ fn notes(plan: &Plan, step: &Step) -> Vec<String> {
                     None => "compared: all columns".to_string(),
                 });
             }
-            notes.extend(http.estimated_ranges.iter().flat_map(AsksFor::in_words));
-            if let Some(counts) = &http.estimated_changes {
-                notes.push(format!("estimate: {}", counts.in_words()));
-            }
-            notes.extend(http.sent_by_another.map(|rows| match rows {
-                1 => {
-                    "1 row was sent by another request than this one: run --resend sends it again".to_string()
-                }
-                n => format!(
-                    "{n} rows were sent by another request than this one: run --resend sends them again"
-                ),
-            }));
-            notes.extend(
-                http.not_estimated
-                    .iter()
-                    .map(|why| format!("estimate: not known before it runs: {why}")),
-            );
-            if let Some(requests) = http.estimated_requests {
-                let least = if http.has_pages() { "at least" } else { "about" };
-                let noun = if requests == 1 { "request" } else { "requests" };
-                notes.push(format!("estimate: {least} {requests} {noun}"));
-            }
+            notes.extend(http.estimates.in_words(http.has_pages()));
             let response = &http.request.response;
             for t in &response.tables {
                 let native = match (&t.data, &t.data_path) {

@@ -14,6 +14,9 @@ pub struct Asks {
     /// The columns of the for_each's rows that tell whose state it is; none: the whole row, or no for_each.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub partition: Option<BTreeSet<String>>,
+    /// The columns of the for_each's rows that the step reads, also of what it gets; none: the whole row, or no for_each.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reads: Option<BTreeSet<String>>,
 }
 
 /// What an incremental step would ask for if it ran now.

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::asks::{Asks, AsksFor, ChangeCounts, Synced};
+use super::asks::{Asks, Synced};
+use super::estimates::Estimates;
 use crate::ops::{HttpRequest, TableRef};
 use crate::syntax::Concurrency;
 
@@ -35,21 +36,9 @@ pub struct HttpStep {
     /// Where rows go whose request failed for good.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rejects: Option<TableRef>,
-    /// How many requests there will be, when the rows were counted; with paging, how many at least.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub estimated_requests: Option<u64>,
-    /// What an incremental request would ask for now, when its state was read.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub estimated_ranges: Option<AsksFor>,
-    /// How many rows have changed since they were sent, when that was counted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub estimated_changes: Option<ChangeCounts>,
-    /// How many rows another request has sent than this one, when that was counted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sent_by_another: Option<u64>,
-    /// Why something was not counted, or looked for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub not_estimated: Option<String>,
+    /// What it would do if it ran now, where that was looked at.
+    #[serde(flatten)]
+    pub estimates: Estimates,
 }
 
 impl HttpStep {

@@ -14,11 +14,13 @@ use crate::span::Place;
 use crate::syntax::Source;
 
 mod asks;
+mod estimates;
 mod http_step;
 mod props;
 mod shown;
 
 pub use asks::{AskedRange, Asks, AsksFor, ChangeCounts, Synced};
+pub use estimates::Estimates;
 pub use http_step::{FanOut, HttpStep};
 
 /// The version of the plan's JSON form.

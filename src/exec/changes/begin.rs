@@ -5,14 +5,13 @@ use chrono::{SecondsFormat, Utc};
 use sequor_planner::expr::Prop;
 use sequor_planner::ops::{Changes, RowSource, RowsOf, WriteMode};
 use sequor_planner::plan::{HttpStep, Synced};
-use sequor_planner::syntax::MostRows;
 use serde_json::json;
 use uuid::Uuid;
 
 use super::pass::Pass;
-use crate::changes::{Comparing, Left, Of, Sending, Sent, Snapshot, Wanted, beside};
+use crate::changes::{Comparing, Left, Of, Sending, Snapshot, Wanted, beside, guard};
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::{ChangeCounts, EventKind, count, grouped};
+use crate::event::{EventKind, count, grouped};
 use crate::exec::context::StepContext;
 use crate::exec::incremental::{as_written, digest};
 use crate::exec::load::ready::load;
@@ -168,6 +167,15 @@ impl<'s> Changed<'s> {
         Ok(Some(Pass::new(left, Some(files), true, what)))
     }
 
+    /// Sees to it that each row has a key of its own. How many rows there are.
+    ///
+    /// # Errors
+    /// A key that is none, or that several rows have; the database's.
+    pub async fn check_keys(&self) -> Result<u64> {
+        let checked = self.snapshot.check_keys().await;
+        checked.map_err(|e| e.context(format!("`{}`", self.name)).at(&self.given.place))
+    }
+
     /// Finds what is to be sent, and tells how many rows that is. With it comes how many rows are in doubt, and are not sent.
     ///
     /// # Errors
@@ -175,11 +183,7 @@ impl<'s> Changed<'s> {
     pub async fn compare(&self) -> Result<(Pass, u64)> {
         let at = Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true);
         let place = &self.given.place;
-        let all = self
-            .snapshot
-            .check_keys()
-            .await
-            .map_err(|e| e.context(format!("`{}`", self.name)).at(place))?;
+        let all = self.check_keys().await?;
         self.snapshot.make().await?;
         let run = &self.step.run;
         if run.in_doubt == InDoubt::Skip {
@@ -212,12 +216,12 @@ impl<'s> Changed<'s> {
         let is_all = counts.removed > 0 && counts.removed >= sent.rows - sent.in_doubt.min(sent.rows);
         let all = match is_all {
             // They may be gone since they were counted.
-            true => self.snapshot.check_keys().await.map_err(|e| e.at(place))?,
+            true => self.check_keys().await?,
             false => all,
         };
-        if let Err(error) = self.guard((all, &sent), &counts) {
+        if let Err(error) = guard(self.given.max_removed, (all, &sent), &counts, &self.name) {
             self.snapshot.drop_pending().await?;
-            return Err(error);
+            return Err(error.at(place));
         }
         self.step.emit(EventKind::Changes { counts }).await;
         if is_baseline && counts.sent() == 0 {
@@ -227,6 +231,9 @@ impl<'s> Changed<'s> {
                 count(all, "row")
             );
             self.step.warn(text).await;
+        }
+        if sent.by_others > 0 && !sending.full && !sending.resend {
+            sent.by_others = self.snapshot.left_by_others(&sent).await?;
         }
         if sent.by_others > 0 && !sending.full && !sending.resend {
             let text = format!(
@@ -246,36 +253,6 @@ impl<'s> Changed<'s> {
             batch: self.batch,
         };
         Ok((Pass::new(left, files, false, what), doubts))
-    }
-
-    /// # Errors
-    /// More rows are gone than may be.
-    fn guard(&self, (all, sent): (u64, &Sent), counts: &ChangeCounts) -> Result<()> {
-        let removed = counts.removed;
-        let (is_too_many, most) = match self.given.max_removed {
-            None => (all == 0 && removed > 0, "that table may not be empty".to_string()),
-            Some(MostRows::Rows(most)) => (removed > most, format!("at most {} may be", grouped(most))),
-            Some(MostRows::Percent(most)) => {
-                let is_more = removed as f64 > sent.rows as f64 * most / 100.0;
-                (is_more, format!("at most {most}% may be (`max_removed`)"))
-            }
-        };
-        if !is_too_many {
-            return Ok(());
-        }
-        let message = format!(
-            "{} of {} that were sent are gone from `{}`, and {most}: nothing was sent",
-            grouped(removed),
-            count(sent.rows, "row"),
-            self.name
-        );
-        let help = match self.given.max_removed {
-            None => "look at what fills it; where all of them are to be removed: `max_removed: 100%`",
-            Some(_) => "look at what fills it; where they are to be removed, raise `max_removed`",
-        };
-        Err(Error::new(ErrorKind::Data, message)
-            .help(help)
-            .at(&self.given.place))
     }
 
     /// Forgets what was being sent.
@@ -311,7 +288,7 @@ impl<'s> Changed<'s> {
             &format!("{} rows", grouped(doubts))
         };
         let message = format!(
-            "{rows} may have been sent by a run that ended early, and must not be sent twice ({}: {}{})",
+            "{rows} may have been sent, and must not be sent twice ({}: {}{})",
             keys.join(", "),
             some.join("; "),
             if doubts > some.len() as u64 { "; ..." } else { "" }

@@ -16,6 +16,7 @@ pub async fn run(changed: &Changed<'_>, step: &StepContext, http: &HttpStep) -> 
     let unfinished = changed.unfinished().await?;
     let is_behind = unfinished.is_some();
     if let Some(pass) = unfinished {
+        changed.check_keys().await?;
         // What it adds to tables is counted apart.
         let before = step.in_scope(step.scope.inside("before"));
         let pass = send(&before, http, pass).await;
