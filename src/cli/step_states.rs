@@ -5,7 +5,7 @@ use super::compile;
 use super::context::Context;
 use crate::engine::{CompileOptions, Covered, Session, StepSent, StepState, is_partition, keeps_state};
 use crate::error::{Error, ErrorKind, Exit, Result};
-use crate::report::{Table, count, err, grouped, out};
+use crate::report::{Table, count, err, grouped, out, warning};
 
 /// Shows how far the incremental steps of a flow got, or forgets it.
 pub fn state(context: &Context, command: &StateCommand) -> Result<Exit> {
@@ -55,8 +55,12 @@ pub fn state(context: &Context, command: &StateCommand) -> Result<Exit> {
                     from: from.as_deref(),
                     until,
                 };
-                let partition = session.set_state(&compiled, covered).await?;
-                let of = match partition.as_str() {
+                let set = session.set_state(&compiled, covered).await?;
+                if let Some(why) = set.unchecked {
+                    let text = format!("whether a row of the for_each is that partition is not known: {why}");
+                    err(warning(&text, context.color));
+                }
+                let of = match set.partition.as_str() {
                     "" => String::new(),
                     partition => format!(" of partition {partition}"),
                 };

@@ -111,7 +111,9 @@ async fn look_at(parts: &Parts, compiled: &Compiled, (id, http): (&str, &HttpSte
         (Some(asked), _) => Some(asked.count),
         (None, None) => Some(1),
         (None, Some(RowSource::Table(table))) => count(parts, table).await,
-        (None, Some(RowSource::Values(Prop::Literal(Json::Array(values))))) => u64::try_from(values.len()).ok(),
+        (None, Some(RowSource::Values(Prop::Literal(Json::Array(values))))) => {
+            u64::try_from(values.len()).ok()
+        }
         (None, Some(RowSource::Query(_) | RowSource::Values(_))) => None,
     };
     found

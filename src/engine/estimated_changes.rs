@@ -1,11 +1,11 @@
 //! What a step that sends only changes would send if it ran now.
 
-use sequor_planner::ops::RowSource;
 use sequor_planner::plan::{Estimates, HttpStep};
 use sequor_planner::syntax::SourceKind;
 
 use super::compile::Compiled;
 use super::estimate::known;
+use super::for_each_rows::{ForEachRows, for_each_rows};
 use super::parts::Parts;
 use crate::changes::{Of, Snapshot, Wanted, guard};
 use crate::error::{Error, ErrorKind, Result};
@@ -41,26 +41,8 @@ async fn try_estimate(
     if synced.snapshot.source != source {
         return Err(only_then("what was sent is in another database than the rows"));
     }
-    let database = parts.databases.get(source, &parts.scope()).await?;
-    let computed = || only_then("a name is computed");
-    let (from, name) = match &rows.from {
-        RowSource::Table(table) => {
-            let table = known(&*database, table).ok_or_else(computed)?;
-            (database.quoted(&table), table.to_string())
-        }
-        RowSource::Query(query) => {
-            let sql = query
-                .query
-                .as_text()
-                .ok_or_else(|| only_then("its query is computed"))?;
-            let sql = sql
-                .trim()
-                .trim_end_matches(|c: char| c == ';' || c.is_whitespace());
-            (format!("({sql}\n) q"), "the query".to_string())
-        }
-        RowSource::Values(_) => return Err(only_then("its rows come from no database")),
-    };
-    let table = known(&*database, &synced.snapshot).ok_or_else(computed)?;
+    let ForEachRows { database, from, name } = for_each_rows(parts, rows).await?;
+    let table = known(&*database, &synced.snapshot).ok_or_else(|| only_then("a name is computed"))?;
     let of = Of {
         rows: from,
         wanted: Wanted {

@@ -6,13 +6,17 @@ use sequor_planner::ops::lead;
 use sequor_planner::plan::{Action, HttpStep};
 
 use super::compile::Compiled;
+use super::for_each_rows::first_of;
 use super::parts::Parts;
 use super::session::Session;
 use super::step_states::{found, is_partition, keeps_state, state};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::{column_kind, definition};
-use crate::incremental::{Kind, Known, Ranges};
+use crate::incremental::{Kind, Known, Ranges, Whose};
 use crate::value::Value;
+
+/// Partitions that an error shows.
+const SHOWN: usize = 3;
 
 /// What a step has covered.
 #[derive(Debug, Clone, Copy)]
@@ -25,12 +29,21 @@ pub struct Covered<'a> {
     pub until: &'a str,
 }
 
+/// What became of it.
+#[derive(Debug, Clone, Default)]
+pub struct SetState {
+    /// Of which partition it is the state, as JSON; empty without a for_each.
+    pub partition: String,
+    /// Why nobody knows whether a row of the for_each is that partition.
+    pub unchecked: Option<String>,
+}
+
 impl Session {
-    /// Says what a step has covered, in each of its tables. Of which partition, as JSON.
+    /// Says what a step has covered, in each of its tables.
     ///
     /// # Errors
     /// A step that is not incremental, positions that are none of its cursor, tables that are not there; the databases'.
-    pub async fn set_state(&self, compiled: &Compiled, covered: Covered<'_>) -> Result<String> {
+    pub async fn set_state(&self, compiled: &Compiled, covered: Covered<'_>) -> Result<SetState> {
         keeps_state(compiled, Some(covered.step))?;
         let mut step = None;
         compiled.plan.root.each(&mut |found| {
@@ -57,10 +70,10 @@ impl Session {
     }
 }
 
-async fn set(parts: &Parts, compiled: &Compiled, http: &HttpStep, covered: Covered<'_>) -> Result<String> {
+async fn set(parts: &Parts, compiled: &Compiled, http: &HttpStep, covered: Covered<'_>) -> Result<SetState> {
     let response = &http.request.response;
     let Some(given) = &http.request.request.incremental else {
-        return Ok(String::new());
+        return Ok(SetState::default());
     };
     let Some((at, column)) = lead(response, given) else {
         return Err(Error::new(ErrorKind::Internal, "no table has the cursor"));
@@ -107,22 +120,73 @@ async fn set(parts: &Parts, compiled: &Compiled, http: &HttpStep, covered: Cover
         definition(http).text,
         Utc::now().format("%Y-%m-%dT%H:%M:%SZ").to_string(),
     );
-    let mut partition = String::new();
+    let of = match covered.partition {
+        None => SetState::default(),
+        Some(text) => partition(parts, compiled, http, (covered.step, text)).await?,
+    };
     // One after the other: several may be of one table of states.
     for table in &response.tables {
         let mut state = state(parts, compiled, covered.step, &table.target).await?;
-        if let Some(text) = covered.partition {
-            let known = state
-                .known
-                .keys()
-                .find(|known| is_partition(known, text))
-                .cloned();
-            partition = known.unwrap_or_else(|| as_partition(text));
-        }
-        let covered = Known::from([(partition.clone(), ranges.clone())]);
+        let covered = Known::from([(of.partition.clone(), ranges.clone())]);
         state.set(covered, &definition, &now).await?;
     }
-    Ok(partition)
+    Ok(of)
+}
+
+/// Finds out which partition is meant: one of a row of the for_each, or one that has a state.
+///
+/// # Errors
+/// No row is it; the databases'.
+async fn partition(
+    parts: &Parts,
+    compiled: &Compiled,
+    http: &HttpStep,
+    (step, text): (&str, &str),
+) -> Result<SetState> {
+    let found = |partition: String| SetState {
+        partition,
+        unchecked: None,
+    };
+    for table in &http.request.response.tables {
+        let state = state(parts, compiled, step, &table.target).await?;
+        if let Some(known) = state.known.keys().find(|known| is_partition(known, text)) {
+            return Ok(found(known.clone()));
+        }
+    }
+    let request = &http.request;
+    let (Some(given), Some(asks), Some(rows)) = (&request.request.incremental, &http.asks, &request.for_each)
+    else {
+        return Ok(SetState::default());
+    };
+    let whose = Whose {
+        given,
+        asks,
+        variable: &rows.variable,
+    };
+    let mut others = Vec::new();
+    let looked = first_of(parts, rows, |row| {
+        let partition = whose.partition_of(row)?;
+        let is_it = is_partition(&partition, text);
+        if !is_it && others.len() < SHOWN && !others.contains(&partition) {
+            others.push(partition.clone());
+        }
+        Ok(is_it.then_some(partition))
+    });
+    match looked.await {
+        Ok(Some(partition)) => Ok(found(partition)),
+        Ok(None) => {
+            let help = match others.is_empty() {
+                true => "it has no rows".to_string(),
+                false => format!("its rows are, among others: {}", others.join(", ")),
+            };
+            let message = format!("no row of the for_each is the partition {}", as_partition(text));
+            Err(Error::new(ErrorKind::Project, message).help(help))
+        }
+        Err(why) => Ok(SetState {
+            partition: as_partition(text),
+            unchecked: Some(why.to_string()),
+        }),
+    }
 }
 
 /// A partition as JSON: a text that is none is one of its own.

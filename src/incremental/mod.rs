@@ -9,6 +9,7 @@ mod ranges;
 mod round;
 mod settings;
 mod tracker;
+mod whose;
 mod windows;
 
 pub use keeps::{KeepsState, StateRows};
@@ -18,4 +19,5 @@ pub use ranges::Ranges;
 pub use round::{Known, Parents, Round};
 pub use settings::Settings;
 pub use tracker::{Tracker, kind_of};
+pub use whose::Whose;
 pub use windows::{no_lookback, windows};

@@ -31,7 +31,10 @@ impl Once {
                 ),
                 "name columns in `partition` that tell the rows apart, or leave `changed_parents` out",
             )
-        } else if settings.is_exact() && !matches!(row, Value::Null) && !self.is_new_row(&settings.read_of(row)?) {
+        } else if settings.is_exact()
+            && !matches!(row, Value::Null)
+            && !self.is_new_row(&settings.whose().read_of(row)?)
+        {
             (
                 format!(
                     "several of the for_each's rows are alike in all that the step reads of them ({partition}): what they get would be in the table as often"

@@ -143,7 +143,7 @@ impl Round {
     /// # Errors
     /// A range that can't be told.
     pub fn ask(&self, (at, row): (u64, &Value)) -> Result<Option<Value>> {
-        let partition = self.settings.partition_of(row)?;
+        let partition = self.settings.whose().partition_of(row)?;
         let nothing = Ranges::default();
         let covered = match self.settings.range {
             None => self.known.get(&partition).unwrap_or(&nothing),
@@ -152,7 +152,7 @@ impl Round {
         };
         let kind = self.kind().unwrap_or(Kind::Text);
         let mut windows = windows(&self.settings, kind, covered)?;
-        let parent = self.settings.parent_of(row)?;
+        let parent = self.settings.whose().parent_of(row)?;
         self.once.check(&self.settings, &partition, row)?;
         let same = |parent: &String| {
             self.parents
@@ -183,7 +183,7 @@ impl Round {
         let asked = Asked {
             partition,
             of: match self.settings.mode {
-                WriteMode::ReplaceRange => self.settings.values_of(row)?,
+                WriteMode::ReplaceRange => self.settings.whose().values_of(row)?,
                 _ => Vec::new(),
             },
             parent,

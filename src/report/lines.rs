@@ -2,7 +2,7 @@
 
 use super::error::{SourceText, render};
 use super::out::{err, out};
-use super::{Show, done, go_on, paint, summary};
+use super::{Show, done, go_on, paint, summary, warning};
 use crate::event::{ErrorReport, Event, EventKind, RunReport, RunStatus, StepStatus};
 
 /// Writes what happens to standard error, and what the flow prints to standard output.
@@ -45,7 +45,7 @@ pub fn line(event: &Event, color: bool, quiet: bool, source: &SourceText) -> Opt
     let err = |line: String| Some((line, false));
     match &event.kind {
         EventKind::Printed { text } => Some((text.clone(), true)),
-        EventKind::Warning { text } => err(format!("{}: {text}", paint("warning", "1;33", color))),
+        EventKind::Warning { text } => err(warning(text, color)),
         EventKind::StepStarted { depth: 0, op, title } if !quiet => {
             let title = title.as_ref().map(|t| format!("  {t}")).unwrap_or_default();
             err(format!("{} {step} [{op}]{title}", paint("start  ", "36", color)))

@@ -91,6 +91,11 @@ fn paint(text: &str, code: &str, color: bool) -> String {
     }
 }
 
+/// Returns a warning as a line.
+pub fn warning(text: &str, color: bool) -> String {
+    format!("{}: {text}", paint("warning", "1;33", color))
+}
+
 /// What a step did, in words: "120 rows, 3 requests, 1 retry".
 fn done(totals: Totals) -> String {
     let mut parts = Vec::new();

@@ -93,12 +93,18 @@ fn rows_of_which_nobody_knows_are_told() {
     let project = project(&api, SQLITE, step);
     fill(&project, &[(1, "a"), (2, "b")]);
     api.change(|world| world.fails.insert("2".into()));
-    project.sequor(&["run", "main"]).fails(1, &["1 row may have been sent"]);
+    project
+        .sequor(&["run", "main"])
+        .fails(1, &["1 row may have been sent"]);
     let plan = planned(&project);
     let says = "1 row was sent, or not, which nobody knows: it is not sent again";
     assert!(plan.contains(says), "{plan}");
     // With a key it is sent again, as it was, and then it is over.
-    project.replace("flows/main.yaml", "    url:", "    idempotency_key: true\n    url:");
+    project.replace(
+        "flows/main.yaml",
+        "    url:",
+        "    idempotency_key: true\n    url:",
+    );
     fill(&project, &[(1, "a"), (2, "b"), (3, "c")]);
     assert_eq!(project.sequor(&["run", "main", "--in-doubt", "skip"]).code, 0);
     api.change(|world| world.fails.insert("4".into()));

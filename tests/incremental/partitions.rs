@@ -156,19 +156,60 @@ fn a_row_is_asked_for_once_where_its_rows_would_be_there_twice() {
             let text = each("start_param: since, partition: [shop]").replace("['id']", "['shop']");
             let text = text.replace("upsert, primary_key: [id]", mode);
             let shops = shops("select 1 as shop, 'a' as note union all select 1, 'b'");
-            let own = format!("columns: {{shop: {{type: bigint, value: \"{{{{ var('shop')['shop'] }}}}\"}}, {columns}");
+            let own = format!(
+                "columns: {{shop: {{type: bigint, value: \"{{{{ var('shop')['shop'] }}}}\"}}, {columns}"
+            );
             format!("{shops}{}", text.replace("columns: {", &own))
         };
         project.write("flows/main.yaml", &asks(""));
         let ran = project.sequor(&["run", "main"]);
         match fits {
             true => assert_eq!(ran.code, 0, "{mode}: {}", ran.all()),
-            false => ran.fails(1, &["alike in all that the step reads of them", "select distinct"]),
+            false => ran.fails(
+                1,
+                &["alike in all that the step reads of them", "select distinct"],
+            ),
         }
         // What tells them apart is kept: they are two.
         let apart = asks("note: {type: text, value: \"{{ var('shop')['note'] }}\"}, ");
-        project.write("flows/other.yaml", &apart.replace("table: orders", "table: others"));
+        project.write(
+            "flows/other.yaml",
+            &apart.replace("table: orders", "table: others"),
+        );
         let ran = project.run("other");
         assert_eq!(ran.code, 0, "{mode}: {}", ran.all());
     }
+}
+
+#[test]
+fn a_state_is_set_of_rows_that_are_there() {
+    let api = Api::start();
+    let project = project(&api, SQLITE, START);
+    let text = each("start_param: since, partition: [id]");
+    let begin = shops("select '7' as id union all select '9'");
+    project.write("flows/main.yaml", &format!("{begin}{text}"));
+    let set = |partition: &str| {
+        let words = ["state", "set", "main", "orders", "--until", "2024-01-03"];
+        project.sequor(&[&words[..], &["--partition", partition]].concat())
+    };
+    set("7").fails(1, &["there is no table `orders`"]);
+    let table = "- {op: execute, source: wh, statement: \"create table orders (id bigint, updated_at timestamptz, total bigint)\"}\n";
+    project.write("flows/table.yaml", table);
+    assert_eq!(project.run("table").code, 0);
+    // Its rows are made by the flow, and are not there yet.
+    let unknown = set("9");
+    assert_eq!(unknown.code, 0, "{}", unknown.all());
+    assert!(unknown.all().contains("is not known"), "{}", unknown.all());
+    project.write("flows/shops.yaml", &begin);
+    assert_eq!(project.run("shops").code, 0);
+    set("8").fails(2, &["no row of the for_each is the partition 8", "\"7\", \"9\""]);
+    // A text that looks like a number is one.
+    let seven = set("7");
+    assert_eq!(seven.code, 0, "{}", seven.all());
+    assert!(seven.all().contains("partition \"7\""), "{}", seven.all());
+    assert_eq!(project.run("main").code, 0);
+    let mut asked = api.asked();
+    asked.sort();
+    // What was said of the number 9 is none of the text's.
+    assert_eq!(asked, ["2024-01-01T00:00:00Z..", "2024-01-03T00:00:00Z.."]);
 }

@@ -72,7 +72,11 @@ impl Estimates {
                 were(rows)
             )
         }));
-        notes.extend(self.would_fail.iter().map(|why| format!("estimate: it would fail: {why}")));
+        notes.extend(
+            self.would_fail
+                .iter()
+                .map(|why| format!("estimate: it would fail: {why}")),
+        );
         let unknown = self.not_estimated.iter();
         notes.extend(unknown.map(|why| format!("estimate: not known before it runs: {why}")));
         if let Some(requests) = self.estimated_requests {
