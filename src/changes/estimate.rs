@@ -2,6 +2,7 @@
 
 use sequor_planner::ops::Change;
 
+use super::checks::Sent;
 use super::columns::Compared;
 use super::comparison::Sending;
 use super::snapshot::Snapshot;
@@ -13,7 +14,7 @@ use crate::event::ChangeCounts;
 pub struct Estimate {
     pub counts: ChangeCounts,
     /// How many rows the API has.
-    pub sent: super::Sent,
+    pub sent: Sent,
     /// How many rows an earlier attempt was sending when it ended, or one that goes on is: what became of them is not known here.
     pub under_way: u64,
 }
@@ -32,13 +33,11 @@ impl Snapshot {
                 found.sent = self.sent().await?;
                 found.under_way = self.under_way().await?;
                 let naming = self.database.naming();
-                let is_lacking = |column: &Compared| naming.find(&there, &column.name).is_none();
                 let columns = self.comparison.columns.iter().map(|column| Compared {
-                    is_lacking: is_lacking(column),
+                    is_lacking: naming.find(&there, &column.name).is_none(),
                     ..column.clone()
                 });
-                let columns = columns.collect();
-                let as_it_is = self.with_columns(columns);
+                let as_it_is = self.with_columns(columns.collect());
                 let is_first = found.sent.is_of_another_key || !self.has_rows().await?;
                 if !is_first {
                     let sending = Sending {

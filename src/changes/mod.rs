@@ -18,7 +18,6 @@ mod snapshot;
 mod spelling;
 mod types;
 
-pub use checks::Sent;
 pub use columns::Wanted;
 pub use compare::Comparing;
 pub use comparison::{Ended, Sending};

@@ -12,13 +12,13 @@ use serde_json::Value as Json;
 use super::asked_ranges::asked_ranges;
 use super::compile::Compiled;
 use super::estimated_changes::estimate_changes;
+use super::for_each_rows::known;
 use super::parts::Parts;
 use super::session::Session;
 use super::step_states::found;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::ChangeCounts;
-use crate::exec::{StartOf, named_table};
-use crate::sources::database::{Database, TableName};
+use crate::exec::StartOf;
 use crate::value::Value;
 
 /// A step that is looked at.
@@ -151,16 +151,6 @@ fn requests(counts: &ChangeCounts, batch: Option<u64>) -> u64 {
         .iter()
         .map(|rows| rows.div_ceil(size))
         .sum()
-}
-
-/// A table whose name is known.
-pub(super) fn known(database: &dyn Database, table: &TableRef) -> Option<TableName> {
-    let text = |prop: &Option<Prop>| match prop {
-        None => Some(None),
-        Some(prop) => Some(Some(prop.as_text()?.to_string())),
-    };
-    let (of, namespace) = (text(&table.database)?, text(&table.namespace)?);
-    named_table(database, of, namespace, table.table.as_text()?).ok()
 }
 
 /// The rows of a table whose name is known.

@@ -4,8 +4,7 @@ use sequor_planner::plan::{Estimates, HttpStep};
 use sequor_planner::syntax::SourceKind;
 
 use super::compile::Compiled;
-use super::estimate::known;
-use super::for_each_rows::{ForEachRows, for_each_rows};
+use super::for_each_rows::{ForEachRows, for_each_rows, known};
 use super::parts::Parts;
 use crate::changes::{Of, Snapshot, Wanted, guard};
 use crate::error::{Error, ErrorKind, Result};

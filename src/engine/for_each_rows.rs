@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use futures::StreamExt;
 use sequor_planner::expr::Prop;
-use sequor_planner::ops::{RowSource, RowsOf};
+use sequor_planner::ops::{RowSource, RowsOf, TableRef};
 use serde_json::Value as Json;
 
-use super::estimate::known;
 use super::parts::Parts;
 use crate::error::{Error, ErrorKind, Result};
-use crate::sources::database::Database;
+use crate::exec::named_table;
+use crate::sources::database::{Database, TableName};
+use crate::sources::sql::as_rows;
 use crate::value::{Row, Value};
 
 /// Rows of a database.
@@ -20,6 +21,16 @@ pub struct ForEachRows {
     pub from: String,
     /// What messages call them.
     pub name: String,
+}
+
+/// A table whose name is known.
+pub fn known(database: &dyn Database, table: &TableRef) -> Option<TableName> {
+    let text = |prop: &Option<Prop>| match prop {
+        None => Some(None),
+        Some(prop) => Some(Some(prop.as_text()?.to_string())),
+    };
+    let (of, namespace) = (text(&table.database)?, text(&table.namespace)?);
+    named_table(database, of, namespace, table.table.as_text()?).ok()
 }
 
 /// Finds the rows of a for_each.
@@ -40,17 +51,14 @@ pub async fn for_each_rows(parts: &Parts, rows: &RowsOf) -> Result<ForEachRows> 
         RowSource::Query(query) => {
             let sql = query.query.as_text();
             let sql = sql.ok_or_else(|| only_then("its query is computed"))?;
-            let sql = sql
-                .trim()
-                .trim_end_matches(|c: char| c == ';' || c.is_whitespace());
-            (format!("({sql}\n) q"), "the query".to_string())
+            (as_rows(sql), "the query".to_string())
         }
         RowSource::Values(_) => return Err(only_then("its rows come from no database")),
     };
     Ok(ForEachRows { database, from, name })
 }
 
-/// Finds the first row of which something is true, as it is told; none where no row is so, and the error why nobody knows.
+/// Returns what `is_it` finds of the first row of which it finds something; none where it is none of them.
 ///
 /// # Errors
 /// Rows that only the run can tell; the database's; those of the look at a row.

@@ -12,7 +12,7 @@ use super::session::Session;
 use super::step_states::{found, is_partition, keeps_state, state};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::{column_kind, definition};
-use crate::incremental::{Kind, Known, Ranges, Whose};
+use crate::incremental::{Kind, Known, Partitioning, Ranges};
 use crate::value::Value;
 
 /// Partitions that an error shows.
@@ -158,14 +158,14 @@ async fn partition(
     else {
         return Ok(SetState::default());
     };
-    let whose = Whose {
+    let partitioning = Partitioning {
         given,
         asks,
         variable: &rows.variable,
     };
     let mut others = Vec::new();
     let looked = first_of(parts, rows, |row| {
-        let partition = whose.partition_of(row)?;
+        let partition = partitioning.partition_of(row)?;
         let is_it = is_partition(&partition, text);
         if !is_it && others.len() < SHOWN && !others.contains(&partition) {
             others.push(partition.clone());

@@ -9,7 +9,7 @@ use arrow::datatypes::DataType;
 use indexmap::IndexMap;
 use sequor_planner::ops::{Order, WriteMode};
 
-use super::once::Once;
+use super::asked_rows::AskedRows;
 use super::position::{Kind, Position};
 use super::ranges::{Gap, Ranges};
 use super::settings::Settings;
@@ -43,7 +43,7 @@ pub struct Round {
     /// Whether what the tables had goes with its commit.
     anew: bool,
     pub(super) begun: Instant,
-    once: Once,
+    asked_rows: AskedRows,
     asked: Mutex<HashMap<u64, Asked>>,
 }
 
@@ -98,7 +98,7 @@ impl Round {
             refuted: AtomicBool::new(false),
             anew,
             begun: Instant::now(),
-            once: Once::default(),
+            asked_rows: AskedRows::default(),
             asked: Mutex::default(),
         }
     }
@@ -143,7 +143,7 @@ impl Round {
     /// # Errors
     /// A range that can't be told.
     pub fn ask(&self, (at, row): (u64, &Value)) -> Result<Option<Value>> {
-        let partition = self.settings.whose().partition_of(row)?;
+        let partition = self.settings.partitioning().partition_of(row)?;
         let nothing = Ranges::default();
         let covered = match self.settings.range {
             None => self.known.get(&partition).unwrap_or(&nothing),
@@ -152,8 +152,8 @@ impl Round {
         };
         let kind = self.kind().unwrap_or(Kind::Text);
         let mut windows = windows(&self.settings, kind, covered)?;
-        let parent = self.settings.whose().parent_of(row)?;
-        self.once.check(&self.settings, &partition, row)?;
+        let parent = self.settings.partitioning().parent_of(row)?;
+        self.asked_rows.check(&self.settings, &partition, row)?;
         let same = |parent: &String| {
             self.parents
                 .get(&partition)
@@ -183,7 +183,7 @@ impl Round {
         let asked = Asked {
             partition,
             of: match self.settings.mode {
-                WriteMode::ReplaceRange => self.settings.whose().values_of(row)?,
+                WriteMode::ReplaceRange => self.settings.partitioning().values_of(row)?,
                 _ => Vec::new(),
             },
             parent,

@@ -4,8 +4,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sequor_planner::ops::{Incremental, OnMissing, WriteMode};
 use sequor_planner::plan::Asks;
 
+use super::partitioning::Partitioning;
 use super::position::{Kind, Position};
-use super::whose::Whose;
 
 /// What an incremental step asks by.
 #[derive(Debug, Clone)]
@@ -53,8 +53,8 @@ impl Settings {
     }
 
     /// Returns what tells rows of the `for_each` apart.
-    pub fn whose(&self) -> Whose<'_> {
-        Whose {
+    pub fn partitioning(&self) -> Partitioning<'_> {
+        Partitioning {
             given: &self.given,
             asks: &self.asks,
             variable: &self.variable,

@@ -12,6 +12,18 @@ pub fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
+/// Returns a query without the semicolons and space at its end, so that it can stand in another.
+pub fn without_end(query: &str) -> &str {
+    query
+        .trim()
+        .trim_end_matches(|c: char| c == ';' || c.is_whitespace())
+}
+
+/// Returns a query as what stands behind FROM.
+pub fn as_rows(query: &str) -> String {
+    format!("({}\n) q", without_end(query))
+}
+
 /// Returns a query that gives, in order, what `expression` makes of each text; in it the text is called `x`. `literal`
 /// writes one.
 pub fn of_each(expression: &str, texts: &[String], literal: impl Fn(&str) -> String) -> String {

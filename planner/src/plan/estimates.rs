@@ -94,3 +94,28 @@ fn were(rows: u64) -> String {
         n => format!("{n} rows were"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{AsksFor, ChangeCounts, Estimates};
+
+    #[test]
+    fn the_keys_are_those_of_the_json() {
+        let all = Estimates {
+            estimated_requests: Some(1),
+            estimated_ranges: Some(AsksFor::default()),
+            estimated_changes: Some(ChangeCounts::default()),
+            sent_by_another: Some(1),
+            rows_in_doubt: Some(1),
+            rows_under_way: Some(1),
+            would_fail: Some("so".into()),
+            not_estimated: Some("so".into()),
+        };
+        let json = serde_json::to_value(all).unwrap();
+        let mut keys: Vec<&str> = json.as_object().unwrap().keys().map(String::as_str).collect();
+        let mut known = Estimates::KEYS;
+        keys.sort_unstable();
+        known.sort_unstable();
+        assert_eq!(keys, known);
+    }
+}

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::pass::Pass;
 use crate::changes::{Comparing, Left, Of, Sending, Snapshot, Wanted, beside, guard};
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::{EventKind, count, grouped};
+use crate::event::{EventKind, count};
 use crate::exec::context::StepContext;
 use crate::exec::incremental::{as_written, digest};
 use crate::exec::load::ready::load;
@@ -20,6 +20,7 @@ use crate::exec::load::table::{relation, table_name};
 use crate::exec::run::InDoubt;
 use crate::exec::tables::{Relation, fits};
 use crate::sources::database::TableName;
+use crate::sources::sql::as_rows;
 use crate::value::Value;
 
 /// A step that sends only what has changed.
@@ -109,10 +110,7 @@ impl<'s> Changed<'s> {
             },
             RowSource::Query(query) => {
                 let sql = step.value(&query.query).await?.to_text();
-                let sql = sql
-                    .trim()
-                    .trim_end_matches(|c: char| c == ';' || c.is_whitespace());
-                (format!("({sql}\n) q"), "the query".to_string())
+                (as_rows(&sql), "the query".to_string())
             }
             RowSource::Values(_) => return Ok(None),
         };
@@ -232,14 +230,16 @@ impl<'s> Changed<'s> {
             );
             self.step.warn(text).await;
         }
-        if sent.by_others > 0 && !sending.full && !sending.resend {
-            sent.by_others = self.snapshot.left_by_others(&sent).await?;
-        }
-        if sent.by_others > 0 && !sending.full && !sending.resend {
+        let by_others = match sending.full || sending.resend {
+            true => 0,
+            false => self.snapshot.left_by_others(&sent).await?,
+        };
+        if by_others > 0 {
             let text = format!(
-                "{}: {} sent by another request than this one: `sequor run {} --resend` sends them again",
+                "{}: {} {} sent by another request than this one: `sequor run {} --resend` sends them again",
                 self.step.id(),
-                were(sent.by_others),
+                count(by_others, "row"),
+                if by_others == 1 { "was" } else { "were" },
                 run.plan.flow
             );
             self.step.warn(text).await;
@@ -282,13 +282,9 @@ impl<'s> Changed<'s> {
         }
         let some = self.snapshot.some_in_doubt().await?;
         let keys: Vec<&str> = self.given.key.iter().map(String::as_str).collect();
-        let rows = if doubts == 1 {
-            "1 row"
-        } else {
-            &format!("{} rows", grouped(doubts))
-        };
         let message = format!(
-            "{rows} may have been sent, and must not be sent twice ({}: {}{})",
+            "{} may have been sent, and must not be sent twice ({}: {}{})",
+            count(doubts, "row"),
             keys.join(", "),
             some.join("; "),
             if doubts > some.len() as u64 { "; ..." } else { "" }
@@ -299,13 +295,6 @@ impl<'s> Changed<'s> {
                 "look at the API, and then: sequor run {flow} --in-doubt send (they are sent again) or --in-doubt skip (they count as sent). An `idempotency_key` avoids it"
             ))
             .at(&self.given.place))
-    }
-}
-
-fn were(rows: u64) -> String {
-    match rows {
-        1 => "1 row was".to_string(),
-        n => format!("{} rows were", grouped(n)),
     }
 }
 

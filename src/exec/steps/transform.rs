@@ -14,6 +14,7 @@ use crate::exec::load::table::table_name;
 use crate::exec::load::write_mode;
 use crate::exec::scope::Layer;
 use crate::sources::database::{Database, TableName};
+use crate::sources::sql::without_end;
 
 /// Runs a query where its data is; its result becomes the target.
 pub async fn run(context: &StepContext, step: &Transform) -> Result<()> {
@@ -33,9 +34,7 @@ pub async fn run(context: &StepContext, step: &Transform) -> Result<()> {
         }
     };
     let query = sql_text(context, &step.query).await?;
-    let query = query
-        .trim()
-        .trim_end_matches(|c: char| c == ';' || c.is_whitespace());
+    let query = without_end(&query);
     if query.is_empty() {
         return Err(Error::new(ErrorKind::Project, "`query` is empty"));
     }

@@ -16,6 +16,7 @@ use super::sql::{quote, statement};
 use crate::error::Result;
 use crate::sources::database::Rows;
 use crate::sources::reading::one;
+use crate::sources::sql::without_end;
 use crate::sources::stream::batches;
 
 /// Rows of a batch: steps that ask once per row hold one batch at a time.
@@ -24,9 +25,7 @@ const BATCH_ROWS: usize = 4096;
 /// Runs a query; its rows come as they are asked for.
 pub async fn stream(pool: &PgPool, zone: &str, sql: &str) -> Result<Rows> {
     one(sql, Dialect::Postgres)?;
-    let sql = sql
-        .trim()
-        .trim_end_matches(|c: char| c == ';' || c.is_whitespace());
+    let sql = without_end(sql);
     // A query reads: what writes belongs into `execute`, where the plan sees it.
     let mut connection = pool
         .begin_with("BEGIN READ ONLY")

@@ -1,4 +1,4 @@
-//! Whose state a row of the for_each stands for, and what else is read of it.
+//! Partitioning state a row of the for_each stands for, and what else is read of it.
 
 use sequor_planner::ops::Incremental;
 use sequor_planner::plan::Asks;
@@ -8,14 +8,14 @@ use crate::value::Value;
 
 /// What tells rows of a for_each apart.
 #[derive(Debug, Clone, Copy)]
-pub struct Whose<'s> {
+pub struct Partitioning<'s> {
     pub given: &'s Incremental,
     pub asks: &'s Asks,
     /// What the `for_each` calls a row; empty without one.
     pub variable: &'s str,
 }
 
-impl Whose<'_> {
+impl Partitioning<'_> {
     /// Returns a row's own cursor as JSON, where only those that have moved are asked for; none where it has none.
     ///
     /// # Errors
