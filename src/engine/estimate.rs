@@ -9,17 +9,17 @@ use sequor_planner::ops::{Plain, RowSource, Since, TableRef, Transform};
 use sequor_planner::plan::{Action, Estimates, HttpStep};
 use serde_json::Value as Json;
 
-use super::asked_ranges::asked_ranges;
 use super::compile::Compiled;
 use super::estimated_changes::estimate_changes;
+use super::estimated_ranges::estimate_ranges;
 use super::for_each_rows::known;
+use super::literal::literal;
 use super::parts::Parts;
 use super::session::Session;
 use super::step_states::found;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::event::ChangeCounts;
 use crate::exec::StartOf;
-use crate::value::Value;
 
 /// A step that is looked at.
 enum Looked {
@@ -94,9 +94,9 @@ async fn look_at(parts: &Parts, compiled: &Compiled, (id, http): (&str, &HttpSte
     let mut found = Estimates::default();
     let rows = http.request.for_each.as_ref();
     if http.asks.is_some() {
-        match asked_ranges(parts, compiled, id, http).await {
-            Ok(ranges) => found.estimated_ranges = Some(ranges),
-            Err(why) => found.not_estimated = Some(why.to_string()),
+        estimate_ranges(parts, compiled, (id, http), &mut found).await;
+        if found.estimated_requests.is_some() || found.would_fail.is_some() {
+            return found;
         }
     }
     if http.synced.is_some() {
@@ -106,15 +106,11 @@ async fn look_at(parts: &Parts, compiled: &Compiled, (id, http): (&str, &HttpSte
         found.estimated_requests = sends.map(|counts| requests(&counts, batch));
         return found;
     }
-    let alone = found.estimated_ranges.as_ref().filter(|_| rows.is_none());
-    found.estimated_requests = match (alone, rows.map(|rows| &rows.from)) {
-        (Some(asked), _) => Some(asked.count),
-        (None, None) => Some(1),
-        (None, Some(RowSource::Table(table))) => count(parts, table).await,
-        (None, Some(RowSource::Values(Prop::Literal(Json::Array(values))))) => {
-            u64::try_from(values.len()).ok()
-        }
-        (None, Some(RowSource::Query(_) | RowSource::Values(_))) => None,
+    found.estimated_requests = match rows.map(|rows| &rows.from) {
+        None => Some(1),
+        Some(RowSource::Table(table)) => count(parts, table).await,
+        Some(RowSource::Values(Prop::Literal(Json::Array(values)))) => u64::try_from(values.len()).ok(),
+        Some(RowSource::Query(_) | RowSource::Values(_)) => None,
     };
     found
 }
@@ -131,17 +127,6 @@ async fn start(parts: &Parts, id: &str, transform: &Transform, since: &Since) ->
         now: Utc::now(),
     };
     Ok(asked.find((&*database, &target)).await?.text())
-}
-
-/// The text of a property that nothing is computed for.
-///
-/// # Errors
-/// One that is computed.
-pub(super) fn literal(prop: &Prop) -> Result<String> {
-    match prop {
-        Prop::Literal(json) => Ok(Value::from(json).to_text()),
-        _ => Err(Error::new(ErrorKind::Project, "`initial` is computed")),
-    }
 }
 
 /// How many requests a sending takes: the rows of a batch are of one kind.

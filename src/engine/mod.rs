@@ -1,7 +1,6 @@
 //! The front door: a project is opened, a flow of it compiled, a session of it runs the plan.
 //! The documentation of the crate has an example.
 
-mod asked_ranges;
 mod changed_requests;
 mod check;
 mod compile;
@@ -9,8 +8,10 @@ mod dry_report;
 mod dry_run;
 mod estimate;
 mod estimated_changes;
+mod estimated_ranges;
 mod for_each_rows;
 mod history;
+mod literal;
 mod needed_tables;
 mod parts;
 mod plan_file;

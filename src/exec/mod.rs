@@ -33,7 +33,8 @@ pub use databases::{Databases, Opener};
 pub use dry::Dry;
 pub use event::{Events, Listener};
 pub use incremental::{
-    Definition, Evaluated, Owner, StartOf, TableState, column_kind, definition, known_by_all, request_mark,
+    Definition, Evaluated, Owner, StartOf, TableState, column_kind, definition, kind_of_states, known_by_all,
+    parents_of_all, request_mark,
 };
 pub use keep::Keeper;
 pub use load::ready::load as load_rows;

@@ -20,4 +20,4 @@ pub use ranges::Ranges;
 pub use round::{Known, Parents, Round};
 pub use settings::Settings;
 pub use tracker::{Tracker, kind_of};
-pub use windows::{no_lookback, windows};
+pub use windows::{Window, no_lookback, windows};

@@ -47,6 +47,15 @@ pub struct Round {
     asked: Mutex<HashMap<u64, Asked>>,
 }
 
+/// What is to be asked for a row.
+pub struct Missing {
+    /// Whose state it is.
+    pub partition: String,
+    /// The row's own cursor.
+    pub parent: Option<String>,
+    pub windows: Vec<Window>,
+}
+
 /// What came of what was asked for.
 pub struct Came {
     /// Columns of the for_each's row that tell whose it is.
@@ -143,26 +152,11 @@ impl Round {
     /// # Errors
     /// A range that can't be told.
     pub fn ask(&self, (at, row): (u64, &Value)) -> Result<Option<Value>> {
-        let partition = self.settings.partitioning().partition_of(row)?;
-        let nothing = Ranges::default();
-        let covered = match self.settings.range {
-            None => self.known.get(&partition).unwrap_or(&nothing),
-            // It is asked for again.
-            Some(_) => &nothing,
-        };
-        let kind = self.kind().unwrap_or(Kind::Text);
-        let mut windows = windows(&self.settings, kind, covered)?;
-        let parent = self.settings.partitioning().parent_of(row)?;
-        self.asked_rows.check(&self.settings, &partition, row)?;
-        let same = |parent: &String| {
-            self.parents
-                .get(&partition)
-                .is_some_and(|had| had.contains(parent))
-        };
-        if !covered.is_empty() && parent.as_ref().is_some_and(same) {
-            // Nothing is new: what is missing before is asked for.
-            windows.retain(|window| window.from.as_ref() < covered.end());
-        }
+        let Missing {
+            partition,
+            parent,
+            windows,
+        } = self.missing(row)?;
         if windows.len() > self.number + 1 {
             self.more.store(true, Ordering::Relaxed);
         }
@@ -171,6 +165,7 @@ impl Round {
         let Some(window) = windows.into_iter().nth(self.number) else {
             return Ok(None);
         };
+        let kind = self.kind_or_text();
         let format = self.settings.given.format.as_ref();
         let written = |position: Option<&Position>| match position {
             None => Value::Null,
@@ -197,6 +192,41 @@ impl Round {
         };
         self.asked().insert(at, asked);
         Ok(Some(value))
+    }
+
+    /// Returns what is to be asked for a row, from the first window on.
+    ///
+    /// # Errors
+    /// A range that can't be told; a row that was looked at before, where it may be asked for only once.
+    pub fn missing(&self, row: &Value) -> Result<Missing> {
+        let partition = self.settings.partitioning().partition_of(row)?;
+        let nothing = Ranges::default();
+        let covered = match self.settings.range {
+            None => self.known.get(&partition).unwrap_or(&nothing),
+            // It is asked for again.
+            Some(_) => &nothing,
+        };
+        let mut windows = windows(&self.settings, self.kind_or_text(), covered)?;
+        let parent = self.settings.partitioning().parent_of(row)?;
+        self.asked_rows.check(&self.settings, &partition, row)?;
+        let same = |parent: &String| {
+            self.parents
+                .get(&partition)
+                .is_some_and(|had| had.contains(parent))
+        };
+        if !covered.is_empty() && parent.as_ref().is_some_and(same) {
+            // Nothing is new: what is missing before is asked for.
+            windows.retain(|window| window.from.as_ref() < covered.end());
+        }
+        Ok(Missing {
+            partition,
+            parent,
+            windows,
+        })
+    }
+
+    fn kind_or_text(&self) -> Kind {
+        self.kind().unwrap_or(Kind::Text)
     }
 
     /// Returns between which ends rows are kept, where the API gives others, too.

@@ -6,6 +6,7 @@ mod covered;
 mod exact;
 mod order;
 mod partitions;
+mod planned;
 mod random;
 mod transform;
 

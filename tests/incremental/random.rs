@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use super::api::Api;
+use super::planned::{planned, ranges};
 use super::{SQLITE, project, totals};
 use crate::support::databases;
 use crate::support::program::Project;
@@ -165,21 +166,9 @@ fn history(source: &str, incremental: &str, mode: Mode, events: &[Event]) -> Res
 
 /// The plan tells what is asked for, and a dry run what is loaded.
 fn as_planned(project: &Project, api: &Api) -> Result<(), TestCaseError> {
-    let plan = project.sequor(&["plan", "main", "--estimate", "--format", "json"]);
-    let plan: serde_json::Value = serde_json::from_str(&plan.stdout).unwrap();
-    let mut asked = &serde_json::Value::Null;
-    let mut stack = vec![&plan];
-    while let Some(at) = stack.pop() {
-        if let Some(found) = at.get("estimated_ranges") {
-            asked = found;
-        }
-        stack.extend(at.as_object().into_iter().flat_map(|map| map.values()));
-        stack.extend(at.as_array().into_iter().flatten());
-    }
-    let starts: Vec<&str> = asked["ranges"]
-        .as_array()
-        .into_iter()
-        .flatten()
+    let planned = planned(project);
+    let starts: Vec<&str> = ranges(&planned)
+        .iter()
         .map(|range| range["start"].as_str().unwrap_or_default())
         .collect();
     api.asked();

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use sequor_planner::ops::lead;
 use sequor_planner::plan::HttpStep;
 
+use super::common::{kind_of_states, known_by_all, parents_of_all};
 use super::definition::{Definition, definition};
 use super::noted::request_mark;
 use super::settings::{Evaluated, column_kind, initial};
@@ -15,9 +16,7 @@ use crate::batch::column::Column;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::context::StepContext;
 use crate::exec::load::table::table_name;
-use crate::incremental::{
-    KeepsState, Kind, Known, Parents, Ranges, Round, Settings, StateRows, Tracker, overlap,
-};
+use crate::incremental::{KeepsState, Kind, Known, Parents, Round, Settings, StateRows, Tracker, overlap};
 use crate::sources::overlap::Overlap;
 use crate::world::World;
 
@@ -107,7 +106,7 @@ impl Sync {
             note(step, &definition.text).await?;
         }
         // Without a kind nothing is known yet, not even a state.
-        let kind = kind.or_else(|| states.iter().find_map(kind_of_state));
+        let kind = kind.or_else(|| kind_of_states(&states));
         Ok(Some(Arc::new(Sync {
             settings,
             kind,
@@ -237,48 +236,4 @@ async fn note(step: &StepContext, definition: &str) -> Result<()> {
     };
     let mark = request_mark(run.environment.as_deref(), &run.plan.flow, step.id());
     state.keep_mark(&mark, definition).await
-}
-
-/// Returns what is covered in each of the tables.
-pub fn known_by_all<'s>(states: impl IntoIterator<Item = &'s TableState>) -> Known {
-    let mut states = states.into_iter();
-    let Some(first) = states.next() else {
-        return Known::new();
-    };
-    let mut known = first.known.clone();
-    for state in states {
-        known = known
-            .into_iter()
-            .filter_map(|(part, ranges)| Some((part.clone(), ranges.and(state.known.get(&part)?))))
-            .collect();
-    }
-    known
-}
-
-/// Returns the cursors of the for_each's rows that all of the tables know.
-fn parents_of_all(states: &[TableState]) -> Parents {
-    let Some((first, others)) = states.split_first() else {
-        return Parents::new();
-    };
-    let mut all = first.parents.clone();
-    for state in others {
-        all.retain(|part, _| state.parents.contains_key(part));
-        for (part, known) in &mut all {
-            known.retain(|cursor| {
-                state
-                    .parents
-                    .get(part)
-                    .is_some_and(|other| other.contains(cursor))
-            });
-        }
-    }
-    all
-}
-
-fn kind_of_state(state: &TableState) -> Option<Kind> {
-    let (_, to) = state
-        .known
-        .values()
-        .find_map(|ranges: &Ranges| ranges.iter().next())?;
-    Some(Kind::like(&to.to_string()))
 }
