@@ -5,7 +5,7 @@
     benches/incremental.py [path to sequor] [partitions] [windows]
 
 Starts nginx on loopback, which answers each request with one row, and PostgreSQL. A step asks once for each of many rows: with a
-state for each of them, and without; and a step asks for many windows, each committed with its state, beside as many requests
+state for each of them, and without, as fast as nginx answers and at 5,000 requests in a second; and a step asks for many windows, each committed with its state, beside as many requests
 that are loaded at once. Prints the best of three of each, in turn: the ratio, and what a window's commit adds. Needs nginx, initdb
 and psql.
 """
@@ -24,6 +24,8 @@ from million_rows import Postgres
 PARTITIONS = int(sys.argv[2]) if len(sys.argv) > 2 else 100_000
 WINDOWS = int(sys.argv[3]) if len(sys.argv) > 3 else 300
 ROUNDS = 3
+# More than APIs let through.
+RATE = 5_000
 
 LOCATION = """
     location / { default_type application/json; return 200 '{"rows": [{"id": 1, "at": "2024-01-01T00:00:00Z"}]}'; }
@@ -53,6 +55,8 @@ def flows(series):
 """,
         "plain": each % "many" + TABLE % "plain_rows",
         "state": each % "many" + state + TABLE % "state_rows",
+        "limited_plain": (each % "many").replace("source: api", "source: limited") + TABLE % "limited_plain_rows",
+        "limited_state": (each % "many").replace("source: api", "source: limited") + state + TABLE % "limited_rows",
         "once": (each % "few").replace("url:", "concurrency: 1\n    url:") + TABLE % "once_rows",
         "windows": "\n- op: http_request\n  id: windows\n  request:\n    source: api\n    url: /x\n"
         + windows + TABLE % "window_rows",
@@ -65,6 +69,7 @@ def measure(sequor, folder, port, database, source, series):
         "project.yaml": "name: bench\n",
         "sources/wh.yaml": source,
         "sources/api.yaml": f"type: http\nbase_url: http://127.0.0.1:{port}\nconcurrency: 64\n",
+        "sources/limited.yaml": f"type: http\nbase_url: http://127.0.0.1:{port}\nconcurrency: 64\nrate_limit: {{requests: {RATE}, per: second}}\n",
         **{f"flows/{name}.yaml": text for name, text in flows(series).items()},
     }
     fan_out.write_project(project, files)
@@ -88,10 +93,13 @@ def measure(sequor, folder, port, database, source, series):
         took["windows"] = call("run", "windows", "--from", "2024-01-01", "--until", until)
         best = {name: min(seconds, took[name]) for name, seconds in best.items()}
     window = (best["windows"] - best["once"]) / WINDOWS * 1000
+    limited = {"plain": call("run", "limited_plain"), "first": call("run", "limited_state"), "next": call("run", "limited_state")}
     print(
         f"{database:<9} {PARTITIONS} rows: without a state {best['plain']:.2f} s, with {best['first']:.2f} s ({best['first'] / best['plain']:.2f} x), "
         f"the next time {best['next']:.2f} s ({best['next'] / best['plain']:.2f} x)   {WINDOWS} windows: {best['windows']:.2f} s "
-        f"beside {best['once']:.2f} s, {window:.1f} ms each",
+        f"beside {best['once']:.2f} s, {window:.1f} ms each\n"
+        f"          at {RATE} requests in a second: {limited['plain']:.2f} s, with {limited['first']:.2f} s ({limited['first'] / limited['plain']:.3f} x), "
+        f"the next time {limited['next']:.2f} s ({limited['next'] / limited['plain']:.3f} x)",
         flush=True,
     )
 

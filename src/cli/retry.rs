@@ -10,6 +10,7 @@ use super::run::follow;
 use super::{compile, log, state};
 use crate::engine::{ResumeOptions, Session};
 use crate::error::{Error, ErrorKind, Exit, Result};
+use crate::event::ErrorReport;
 
 /// Sends rows again that a run rejected.
 pub fn retry(context: &Context, args: &args::Retry) -> Result<Exit> {
@@ -23,7 +24,8 @@ pub fn retry(context: &Context, args: &args::Retry) -> Result<Exit> {
         for step in &steps {
             // The last attempt at a step counts that came to its end.
             rejected.retain(|known| *known != step.step || step.status != "done");
-            if step.totals.rejects > 0 && !rejected.contains(&step.step.as_str()) {
+            let in_doubt = step.error.as_ref().is_some_and(ErrorReport::is_in_doubt);
+            if (step.totals.rejects > 0 || in_doubt) && !rejected.contains(&step.step.as_str()) {
                 rejected.push(&step.step);
             }
         }

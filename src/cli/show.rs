@@ -204,10 +204,14 @@ fn rejected(record: &RunRecord, steps: &[StepRecord]) {
             1 => "1 row was rejected".to_string(),
             n => format!("{} rows were rejected", grouped(n)),
         };
-        out(format!(
-            "\n{step}: {rows}. To send them again: sequor retry {}",
-            state::short(&record.run)
-        ));
+        out(match record.state {
+            RunState::Done => format!(
+                "\n{step}: {rows}. To send them again: sequor retry {}",
+                state::short(&record.run)
+            ),
+            // What is left of the run comes first.
+            _ => format!("\n{step}: {rows}"),
+        });
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use sequor_planner::Diagnostics;
 use sequor_planner::effects::Resource;
-use sequor_planner::plan::{Action, Plan};
+use sequor_planner::plan::{Action, Plan, Step};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -134,12 +134,11 @@ impl Project {
                 .into());
         }
         if let Some(steps) = rejected_of {
-            let left = compiled
-                .plan
-                .root
-                .steps
-                .iter()
-                .find(|step| !journal.is_over(&step.id));
+            // A step that sends only changes ends with its rows in doubt: where nothing else is left, they are sent.
+            let is_left = |step: &&Step| {
+                !journal.is_over(&step.id) && !(steps.contains(&step.id) && sends_changes(step))
+            };
+            let left = compiled.plan.root.steps.iter().find(is_left);
             if let Some(left) = left.filter(|_| record.state != RunState::Done) {
                 let (run, state) = (record.run, record.state.as_str());
                 let message = format!("the run {run} is {state}, and step `{}` is not done", left.id);
@@ -179,6 +178,10 @@ impl Project {
         };
         Ok((compiled, resumed))
     }
+}
+
+fn sends_changes(step: &Step) -> bool {
+    matches!(&step.action, Action::Http(http) if http.synced.is_some())
 }
 
 /// The steps that others are in.

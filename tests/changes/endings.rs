@@ -158,6 +158,10 @@ fn a_row_that_a_failing_server_may_have_taken_is_in_doubt() {
     project
         .sequor(&["run", "main"])
         .fails(1, &["1 row may have been sent", "(id: 2)"]);
+    // To go on with the run comes first: nothing else is said of the row.
+    let shown = project.sequor(&["show"]).stdout;
+    assert!(shown.contains("--in-doubt send|skip"), "{shown}");
+    assert!(!shown.contains("sequor retry"), "{shown}");
     api.asked();
     project
         .sequor(&["run", "main"])
@@ -166,6 +170,40 @@ fn a_row_that_a_failing_server_may_have_taken_is_in_doubt() {
     assert_eq!(project.sequor(&["run", "main", "--in-doubt", "skip"]).code, 0);
     assert_eq!(project.run("main").code, 0);
     assert_eq!(api.asked().len(), 0);
+}
+
+#[test]
+fn a_retry_sends_rows_in_doubt() {
+    for more in [
+        "",
+        "- {op: execute, source: wh, statement: create table behind (n bigint)}\n",
+    ] {
+        let api = Api::start();
+        let step = made("headers: {}") + "  on_error: reject\n" + more;
+        let project = project(&api, SQLITE, &step);
+        fill(&project, &[(1, "a"), (2, "b")]);
+        api.change(|world| world.fails.insert("2".into()));
+        assert_eq!(project.sequor(&["run", "main"]).code, 1);
+        // One that rejects nothing has them, too.
+        assert_eq!(project.sequor(&["run", "main"]).code, 1);
+        let runs = project
+            .sequor(&["runs", "--format", "json", "--limit", "1"])
+            .stdout;
+        let run: serde_json::Value = serde_json::from_str(&runs).unwrap();
+        let run = run["run"].as_str().unwrap();
+        api.change(|world| world.fails.clear());
+        api.asked();
+        let ran = project.sequor(&["retry", run]);
+        if !more.is_empty() {
+            // What comes behind the step would be left out.
+            ran.fails(2, &["is not done", "sequor run main --resume"]);
+            continue;
+        }
+        assert_eq!(ran.code, 0, "{}", ran.all());
+        assert_eq!(api.asked().len(), 1);
+        assert_eq!(project.run("main").code, 0);
+        assert_eq!(api.asked().len(), 0);
+    }
 }
 
 #[test]

@@ -234,6 +234,32 @@ fn an_answer_without_what_is_kept_is_told() {
 }
 
 #[test]
+fn an_id_that_the_api_has_not_given_is_no_path() {
+    let api = Api::start();
+    let chosen = "{{ 'new' if var('change') == 'added' else var('kept_response') }}";
+    let by_url = each(", rows: [added, changed]").replace(
+        "{{ var('kept_response') if var('change') == 'removed' else var('customer')['id'] }}",
+        chosen,
+    );
+    let by_parameter = by_url
+        .replace(&format!("/contacts/{chosen}"), "/contacts/{id}")
+        .replace(
+            "    method:",
+            &format!("    path_parameters: {{id: \"{chosen}\"}}\n    method:"),
+        );
+    for step in [by_url, by_parameter] {
+        let step = step.replace("keep_response: id", "keep_response: number");
+        let project = project(&api, SQLITE, &step.replace("  on_error: reject\n", ""));
+        fill(&project, &[(1, "a")]);
+        assert_eq!(project.run("main").code, 0);
+        fill(&project, &[(1, "b")]);
+        api.asked();
+        project.sequor(&["run", "main"]).fails(1, &["is null"]);
+        assert!(api.asked().is_empty());
+    }
+}
+
+#[test]
 fn a_request_that_does_not_look_at_what_became_of_a_row_removes_none() {
     let api = Api::start();
     let step = each("")

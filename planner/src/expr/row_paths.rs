@@ -1,4 +1,4 @@
-//! Values of a row in the path of a url: they get the filter that keeps them inside it.
+//! Values of a row in the path of a url: they get the filter that keeps them inside it, also where one of them is chosen by `if`.
 
 use minijinja::machinery::ast::{Expr, Stmt};
 use minijinja::syntax::SyntaxConfig;
@@ -25,11 +25,10 @@ fn filtered(text: &str, row: &str, filter: &str, fits: &dyn Fn(usize) -> bool) -
     let template = minijinja::machinery::parse(text, "", SyntaxConfig::default()).ok()?;
     let mut found = Vec::new();
     emitted(&template, &mut found);
-    let ends: Vec<usize> = found
-        .into_iter()
-        .filter(|emit| is_of_row(emit.expr, row) && fits(emit.start))
-        .map(|emit| emit.end)
-        .collect();
+    let mut ends = Vec::new();
+    for emit in found.into_iter().filter(|emit| fits(emit.start)) {
+        of_row(emit.expr, row, &mut ends);
+    }
     if ends.is_empty() {
         return None;
     }
@@ -46,9 +45,8 @@ fn filtered(text: &str, row: &str, filter: &str, fits: &dyn Fn(usize) -> bool) -
 
 struct Emit<'t, 'e> {
     expr: &'e Expr<'t>,
-    /// Where it begins and ends in the text.
+    /// Where it begins in the text.
     start: usize,
-    end: usize,
 }
 
 fn emitted<'t, 'e>(stmt: &'e Stmt<'t>, found: &mut Vec<Emit<'t, 'e>>) {
@@ -60,13 +58,25 @@ fn emitted<'t, 'e>(stmt: &'e Stmt<'t>, found: &mut Vec<Emit<'t, 'e>>) {
             .chain(&i.false_body)
             .for_each(|s| emitted(s, found)),
         Stmt::EmitExpr(e) => {
-            let span = e.expr.span();
             found.push(Emit {
                 expr: &e.expr,
-                start: span.start_offset as usize,
-                end: span.end_offset as usize,
+                start: e.expr.span().start_offset as usize,
             });
         }
+        _ => {}
+    }
+}
+
+/// Adds where the values of the row end that an expression gives.
+fn of_row(expr: &Expr<'_>, row: &str, ends: &mut Vec<usize>) {
+    match expr {
+        Expr::IfExpr(chosen) => {
+            of_row(&chosen.true_expr, row, ends);
+            if let Some(otherwise) = &chosen.false_expr {
+                of_row(otherwise, row, ends);
+            }
+        }
+        expr if is_of_row(expr, row) => ends.push(expr.span().end_offset as usize),
         _ => {}
     }
 }
@@ -136,6 +146,14 @@ mod tests {
             "{{ var('base') }}/a/{{ var('p').id | path }}",
         );
         becomes("/{{ var('p') }}", "/{{ var('p') | path }}");
+        becomes(
+            "/x/{{ var('p')['a'] if var('q') == 'r' else (var('p').b if 1 else 'c') }}",
+            "/x/{{ var('p')['a'] | path if var('q') == 'r' else (var('p').b | path if 1 else 'c') }}",
+        );
+        becomes(
+            "/x/{{ 'a' if var('q') else var('p') }}",
+            "/x/{{ 'a' if var('q') else var('p') | path }}",
+        );
         same("{{ var('p').url }}");
         same("https://{{ var('p').host }}/x");
         same("https://{{ var('p').shop }}.test/x?id={{ var('p').id }}");
