@@ -15,7 +15,7 @@ use crate::plan::{Action, PLAN_VERSION, Plan, PlannedSource, Region, Step, Unfol
 use crate::read::{Compiler, ProjectFiles};
 use crate::resolve::{Names, Resolver};
 use crate::servers::Servers;
-use crate::shared_rejects;
+use crate::{shared_ranges, shared_rejects};
 
 impl Compiler {
     /// Returns the names of the project's flows.
@@ -137,6 +137,7 @@ impl Compiler {
             root,
         };
         shared_rejects::check(&plan, &visited, &self.flows, d);
+        shared_ranges::check(&plan, d);
         plan
     }
 

@@ -27,6 +27,7 @@ mod resolve;
 mod schema;
 mod secrets;
 mod servers;
+mod shared_ranges;
 mod shared_rejects;
 mod span;
 pub mod sql;

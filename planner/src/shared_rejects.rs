@@ -76,8 +76,8 @@ fn rejects_into(steps: &[FlowStep], table: &Json) -> bool {
     found
 }
 
-/// What tells a table from others, where that is known before the run.
-fn known(table: &TableRef) -> Option<Json> {
+/// Returns what tells a table from others, where that is known before the run.
+pub fn known(table: &TableRef) -> Option<Json> {
     let text = |prop: &Option<Prop>| match prop {
         None => Some(Json::Null),
         Some(prop) => prop.as_text().map(Json::from),

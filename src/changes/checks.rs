@@ -54,6 +54,17 @@ impl Snapshot {
         })
     }
 
+    /// Sees to it that what was sent is kept by the key that the rows have.
+    ///
+    /// # Errors
+    /// It is another one; the database's.
+    pub async fn check_kept_key(&self) -> Result<()> {
+        match self.is_there().await? {
+            true => self.sent().await.map(|_| ()),
+            false => Ok(()),
+        }
+    }
+
     /// Sees to it that each row has a key, and no other row has the same. How many rows there are.
     ///
     /// # Errors

@@ -9,6 +9,9 @@ use crate::batch::types::Logical;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::database::Database;
 
+/// What the names begin with of columns that no user has.
+const OWN: &str = "_sequor_";
+
 /// A column of the rows that are compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Compared {
@@ -70,6 +73,18 @@ pub async fn columns_of(database: &dyn Database, rows: &str, wanted: &Wanted<'_>
         is_looked_at || (kept.contains(at) && !is_list(field.data_type()))
     });
     let columns: Vec<_> = columns.collect();
+    let is_own = |name: &str| {
+        name.get(..OWN.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(OWN))
+    };
+    if let Some((_, field)) = columns.iter().find(|(_, field)| is_own(field.name())) {
+        let message = format!(
+            "column `{}` of the rows has a name that begins as those do by which the snapshot keeps what became of a row: nothing was sent",
+            field.name()
+        );
+        return Err(Error::new(ErrorKind::Data, message)
+            .help("give it another name by a `query`, or leave it out there"));
+    }
     // What is compared is kept in a table, and not every database keeps lists.
     if let Some((_, field)) = columns.iter().find(|(_, field)| is_list(field.data_type())) {
         let message = format!(

@@ -46,6 +46,8 @@ pub enum Ended {
     Sent,
     /// Nobody knows whether they were sent, and they must not be sent twice.
     InDoubt,
+    /// They may have been sent, and were refused when they were sent again.
+    Refused,
 }
 
 /// What a snapshot keeps of a row beside its values.
@@ -53,6 +55,10 @@ pub const SENT: [&str; 7] = ["scope", "key", "change", "status", "at", "definiti
 
 pub const REMOVED: &str = "removed";
 pub const IN_DOUBT: &str = "in_doubt";
+/// What the API may have of a row, or not: whatever the row is, it is another one.
+pub const MAYBE: &str = "maybe";
+/// What the API has of a row that is to be sent again, as it is.
+pub const AGAIN: &str = "again";
 
 impl Comparison {
     pub(super) fn dialect(&self) -> Dialect {
@@ -231,6 +237,13 @@ impl Comparison {
                 text(self.dialect(), &sent)
             }
             Ended::InDoubt => self.literal(IN_DOUBT),
+            Ended::Refused => {
+                let refused = format!(
+                    "CASE WHEN {} = 'changed' THEN '{AGAIN}' ELSE '{MAYBE}' END",
+                    of("change")
+                );
+                text(self.dialect(), &refused)
+            }
         };
         // What may have been sent is sent again as the same: by its idempotency key the API knows it.
         let at = of(if ended == Ended::Sent { "at" } else { "sent_at" });
@@ -303,6 +316,23 @@ impl Comparison {
             names.meta("scope"),
             self.scope,
             names.meta("status")
+        )
+    }
+
+    /// Returns the statement after which rows that were sent differ until they are sent again: all of them, or those that another
+    /// request has sent.
+    pub fn sent_are_old(&self, sending: &Sending) -> String {
+        let names = &self.names;
+        let by_others = match sending.full {
+            true => String::new(),
+            false => format!(" AND {} <> '{}'", names.meta("definition"), self.definition),
+        };
+        format!(
+            "UPDATE {} SET {status} = '{AGAIN}' WHERE {} = '{}' AND {status} = 'sent'{by_others}",
+            names.snapshot,
+            names.meta("scope"),
+            self.scope,
+            status = names.meta("status"),
         )
     }
 

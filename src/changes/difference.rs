@@ -4,7 +4,7 @@ use sequor_planner::Dialect;
 use sequor_planner::ops::Change;
 
 use super::columns::Compared;
-use super::comparison::{Comparison, IN_DOUBT, REMOVED, Sending};
+use super::comparison::{AGAIN, Comparison, IN_DOUBT, MAYBE, REMOVED, Sending};
 use super::names::text;
 
 impl Comparison {
@@ -219,9 +219,10 @@ impl Comparison {
         // Whether the API has them is not known: most likely what was asked for was done.
         let in_doubt = format!("{status} = '{IN_DOUBT}'");
         let made_again = match sending.in_doubt {
-            true => format!("({in_doubt} AND {change} <> 'changed')"),
-            false => "1 = 0".to_string(),
+            true => format!("({status} = '{MAYBE}' OR ({in_doubt} AND {change} <> 'changed'))"),
+            false => format!("{status} = '{MAYBE}'"),
         };
+        let again = format!("{status} = '{AGAIN}'");
         let known = self.known(sending);
         let by_others = format!("{} <> '{}'", of("definition"), self.definition);
         // Where only new rows are sent, those that are sent again are new ones.
@@ -230,9 +231,10 @@ impl Comparison {
             sending.full,
             sending.resend,
         ) {
-            (true, ..) | (false, false, false) => None,
+            (true, ..) => None,
             (false, true, _) => Some(known.clone()),
-            (false, false, true) => Some(format!("{known} AND {by_others}")),
+            (false, false, true) => Some(format!("{known} AND ({again} OR {by_others})")),
+            (false, false, false) => Some(again.clone()),
         };
         let anew = anew.map_or(String::new(), |anew| format!(" OR ({anew})"));
         let added = format!(
@@ -243,14 +245,15 @@ impl Comparison {
             .iter()
             .filter_map(|column| Some(format!("({})", self.differs(column)?)))
             .collect();
+        differs.push(again);
         if sending.in_doubt {
             differs.push(in_doubt);
         }
         if sending.resend {
             differs.push(by_others);
         }
-        if sending.full || differs.is_empty() {
-            differs = vec![if sending.full { "1 = 1" } else { "1 = 0" }.to_string()];
+        if sending.full {
+            differs = vec!["1 = 1".to_string()];
         }
         let changed = format!(
             "({here} IS NOT NULL AND {there} IS NOT NULL AND {known} AND NOT {made_again} AND ({}))",

@@ -21,12 +21,18 @@ pub struct Estimate {
 
 impl Snapshot {
     /// Counts what would be sent, of `all` rows; nothing is written. `baseline`: whether all rows would count as sent, where
-    /// nothing was.
+    /// nothing was, and whether a run before was the first that took them so.
     ///
     /// # Errors
     /// The database's; rows that were sent by another key.
-    pub async fn estimate(&self, changes: &[Change], baseline: bool, all: u64) -> Result<Estimate> {
+    pub async fn estimate(
+        &self,
+        changes: &[Change],
+        (baseline, was_taken): (bool, bool),
+        all: u64,
+    ) -> Result<Estimate> {
         let mut found = Estimate::default();
+        let mut takes_all = baseline;
         let is_first = match self.database.columns(&self.table).await? {
             None => true,
             Some(there) => {
@@ -38,6 +44,7 @@ impl Snapshot {
                     ..column.clone()
                 });
                 let as_it_is = self.with_columns(columns.collect());
+                takes_all &= !was_taken;
                 let is_first = found.sent.is_of_another_key || !self.has_rows().await?;
                 if !is_first {
                     let sending = Sending {
@@ -52,7 +59,7 @@ impl Snapshot {
             }
         };
         if is_first {
-            let sends = !baseline && changes.contains(&Change::Added);
+            let sends = !takes_all && changes.contains(&Change::Added);
             found.counts = ChangeCounts {
                 added: if sends { all } else { 0 },
                 unchanged: if sends { 0 } else { all },

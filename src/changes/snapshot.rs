@@ -8,7 +8,7 @@ use sequor_planner::ops::WriteMode;
 use uuid::Uuid;
 
 use super::columns::{Compared, Wanted, columns_of};
-use super::comparison::{Comparison, Ended};
+use super::comparison::{Comparison, Ended, Sending};
 use super::ended::ranges;
 use super::names::{Names, beside, is_own};
 use super::numbers::{numbers, rows};
@@ -96,12 +96,20 @@ impl Snapshot {
         WriteMode::Upsert(self.comparison.key())
     }
 
+    /// Tells whether it was made.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn is_there(&self) -> Result<bool> {
+        Ok(self.database.columns(&self.table).await?.is_some())
+    }
+
     /// Tells whether the step has ever sent a row.
     ///
     /// # Errors
     /// The database's.
     pub(super) async fn has_rows(&self) -> Result<bool> {
-        if self.database.columns(&self.table).await?.is_none() {
+        if !self.is_there().await? {
             return Ok(false);
         }
         let counts = self.numbers(&self.comparison.counted_ever()).await?;
@@ -325,6 +333,17 @@ impl Snapshot {
     pub async fn doubts_are_sent(&self) -> Result<()> {
         self.database
             .execute(&self.comparison.doubts_are_sent())
+            .await
+            .map(|_| ())
+    }
+
+    /// Takes rows that were sent for others, until they are sent again.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn sent_are_old(&self, sending: &Sending) -> Result<()> {
+        self.database
+            .execute(&self.comparison.sent_are_old(sending))
             .await
             .map(|_| ())
     }

@@ -46,7 +46,7 @@ async fn warn_by(loaded: &Loaded, state: &Store, plans: &[Plan], d: &mut Diagnos
 }
 
 /// Does something with the project's state: one that was open before stays open.
-async fn with_state<T>(loaded: &Loaded, work: impl AsyncFnOnce(&Store) -> Result<T>) -> Result<T> {
+pub async fn with_state<T>(loaded: &Loaded, work: impl AsyncFnOnce(&Store) -> Result<T>) -> Result<T> {
     let state = loaded.open_state().await?;
     let done = work(&state).await;
     if loaded.state.is_none() {

@@ -3,12 +3,13 @@
 use sequor_planner::plan::{Estimates, HttpStep};
 use sequor_planner::syntax::SourceKind;
 
+use super::changed_requests::with_state;
 use super::compile::Compiled;
 use super::for_each_rows::{ForEachRows, for_each_rows, known};
 use super::parts::Parts;
 use crate::changes::{Of, Snapshot, Wanted, guard};
 use crate::error::{Error, ErrorKind, Result};
-use crate::exec::{request_digest, scope_of};
+use crate::exec::{baseline_mark, request_digest, scope_of};
 
 /// Fills in what a step would send.
 pub async fn estimate_changes(
@@ -53,6 +54,7 @@ async fn try_estimate(
         definition: definition(parts, compiled, http).await,
     };
     let snapshot = Snapshot::of(database, table, of).await?;
+    let was_taken = given.baseline && was_taken(compiled, id).await?;
     let all = match snapshot.check_keys().await {
         Ok(all) => all,
         Err(error) if error.kind() == ErrorKind::Data => {
@@ -61,7 +63,9 @@ async fn try_estimate(
         }
         Err(error) => return Err(error),
     };
-    let estimate = snapshot.estimate(&given.rows, given.baseline, all).await?;
+    let estimate = snapshot
+        .estimate(&given.rows, (given.baseline, was_taken), all)
+        .await?;
     let (counts, sent) = (estimate.counts, estimate.sent);
     let some = |rows: u64| Some(rows).filter(|rows| *rows > 0);
     found.estimated_changes = Some(counts);
@@ -71,6 +75,16 @@ async fn try_estimate(
     let guarded = guard(given.max_removed, (all, &sent), &counts, &name);
     found.would_fail = guarded.err().map(|error| error.to_string());
     Ok(())
+}
+
+/// Whether a run before was the first that took all rows for sent.
+async fn was_taken(compiled: &Compiled, id: &str) -> Result<bool> {
+    let loaded = &compiled.loaded;
+    if !loaded.has_state() {
+        return Ok(false);
+    }
+    let mark = baseline_mark(&scope_of(compiled.names(), &compiled.plan.flow, id));
+    with_state(loaded, async |state| Ok(state.mark(&mark).await?.is_some())).await
 }
 
 /// A digest of what the request is now.

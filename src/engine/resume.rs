@@ -135,10 +135,9 @@ impl Project {
         }
         if let Some(steps) = rejected_of {
             // A step that sends only changes ends with its rows in doubt: where nothing else is left, they are sent.
-            let is_left = |step: &&Step| {
-                !journal.is_over(&step.id) && !(steps.contains(&step.id) && sends_changes(step))
-            };
-            let left = compiled.plan.root.steps.iter().find(is_left);
+            let is_sent = |step: &Step| steps.contains(&step.id) && sends_changes(step);
+            let mut all = compiled.plan.root.steps.iter();
+            let left = all.find(|step| !journal.is_over(&step.id) && !is_sent(step));
             if let Some(left) = left.filter(|_| record.state != RunState::Done) {
                 let (run, state) = (record.run, record.state.as_str());
                 let message = format!("the run {run} is {state}, and step `{}` is not done", left.id);

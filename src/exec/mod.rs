@@ -12,6 +12,7 @@ mod dry;
 mod event;
 mod incremental;
 mod keep;
+mod layer;
 mod load;
 mod marks;
 mod reject_tables;
@@ -28,7 +29,7 @@ mod unfold;
 mod variables;
 
 pub use apis::{Apis, Transports};
-pub use changes::{request_digest, scope_of};
+pub use changes::{baseline_mark, request_digest, scope_of};
 pub use databases::{Databases, Opener};
 pub use dry::Dry;
 pub use event::{Events, Listener};

@@ -1,7 +1,6 @@
 //! The scope a step's expressions are evaluated in.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
 use sequor_planner::ops::VariableScope;
@@ -10,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::databases::Databases;
 use super::dry::Dry;
+use super::layer::Layer;
 use super::script::{self, Script};
 use super::tables::{Relation, collect};
 use super::turn::{Turn, Variable};
@@ -20,58 +20,6 @@ use crate::sources::database::Database;
 use crate::value::Row;
 use crate::value::Value;
 use crate::world::{Ask, World};
-
-/// Variables above those of the run: a row, a step's own.
-#[derive(Debug, Default)]
-pub struct Layer {
-    values: Mutex<HashMap<String, Value>>,
-    /// Where a response parser says that a variable goes when the step is done.
-    scopes: Mutex<HashMap<String, VariableScope>>,
-}
-
-impl Layer {
-    /// Creates a layer with these variables.
-    pub fn new(variables: HashMap<String, Value>) -> Arc<Layer> {
-        Arc::new(Layer {
-            values: Mutex::new(variables),
-            scopes: Mutex::default(),
-        })
-    }
-
-    /// Returns a layer with one variable.
-    pub fn one(name: &str, value: Value) -> Arc<Layer> {
-        Layer::new(HashMap::from([(name.to_string(), value)]))
-    }
-
-    /// Returns the value of a variable; none where the layer has no such.
-    pub fn get(&self, name: &str) -> Option<Value> {
-        lock(&self.values).get(name).cloned()
-    }
-
-    /// Sets a variable.
-    pub fn set(&self, name: &str, value: Value) {
-        lock(&self.values).insert(name.to_string(), value);
-    }
-
-    /// Notes the scope that a parser gives a variable.
-    pub fn set_scope(&self, name: &str, scope: VariableScope) {
-        lock(&self.scopes).insert(name.to_string(), scope);
-    }
-
-    /// Returns a copy of all its variables.
-    pub fn all(&self) -> HashMap<String, Value> {
-        lock(&self.values).clone()
-    }
-
-    /// Returns the scopes that parsers gave.
-    pub fn scopes(&self) -> HashMap<String, VariableScope> {
-        lock(&self.scopes).clone()
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// What a step has published, in order.
 pub type Published = Arc<Mutex<Vec<(Variable, Value)>>>;
@@ -96,6 +44,8 @@ pub struct Scope {
     dry: Option<Arc<Dry>>,
     /// The rounds of loops and the calls around, as the journal names them.
     path: Arc<str>,
+    /// Whether it is one of a loop's rounds.
+    in_round: bool,
     /// What the step has published.
     published: Published,
     /// Innermost last. A layer is seen only in its own frame: a called flow sees its parameters and nothing else.
@@ -123,6 +73,7 @@ impl Scope {
             stop,
             dry,
             path: "".into(),
+            in_round: false,
             published: Published::default(),
             layers: Vec::new(),
         }
@@ -149,6 +100,19 @@ impl Scope {
             path: format!("{}{part}>", self.path).into(),
             ..self.clone()
         }
+    }
+
+    /// Returns the scope of a round of a loop.
+    pub fn round(&self, part: &str) -> Scope {
+        Scope {
+            in_round: true,
+            ..self.inside(part)
+        }
+    }
+
+    /// Tells whether a loop is around, also one around calls.
+    pub fn is_in_round(&self) -> bool {
+        self.in_round
     }
 
     /// Returns the name of a step here, as the journal has it: unlike its id, it is another one in each round of a loop.
@@ -231,7 +195,7 @@ impl Scope {
 
     /// Publishes what the step sets, in its turn.
     pub fn publish(&self, values: Vec<(Variable, Value)>) {
-        let mut published = lock(&self.published);
+        let mut published = self.published.lock().unwrap_or_else(PoisonError::into_inner);
         for ((frame, name), value) in values {
             published.push(((frame, name.clone()), value.clone()));
             match frame {

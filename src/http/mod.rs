@@ -36,6 +36,6 @@ pub use policy::{Growth, Policy, table as policy_table};
 pub use rate_limiter::RateLimiter;
 pub use recording::{Recorder, Recordings, Replay, keep_request};
 pub use redirect::remove_source_headers;
-pub use send::{Judge, Limits, Sending, Sent, Verdict};
+pub use send::{Judge, Limits, Sending, Sent, Verdict, may_have_done};
 pub use tls::TlsFiles;
 pub use transport::Transport;

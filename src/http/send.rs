@@ -57,6 +57,11 @@ pub trait Judge: Send + Sync {
     async fn judge(&self, response: &Arc<Response>) -> Result<Option<Verdict>>;
 }
 
+/// Tells whether a server that answered with a status may have done what was asked for, and failed then.
+pub fn may_have_done(status: u16) -> bool {
+    status >= 500 && status != 501
+}
+
 /// What became of a request.
 pub struct Sent {
     /// The response, and whether it is to be taken: [`Verdict::Take`], [`Verdict::Stop`],
@@ -72,6 +77,8 @@ pub struct Sent {
     pub status: Option<u16>,
     /// Whose failure it is, where a rule says so.
     pub blame: Option<Blame>,
+    /// Whether nobody knows of an attempt before the last what the API did.
+    pub was_unclear: bool,
 }
 
 /// How requests of a step are sent.
@@ -105,6 +112,7 @@ impl Sending<'_> {
         // Most requests never wait.
         let (mut waits, mut paced_waits) = (None, None);
         let (mut attempts, mut requests) = (0, 0);
+        let mut was_unclear = false;
         let mut waited = Duration::ZERO;
         loop {
             requests += 1;
@@ -128,10 +136,12 @@ impl Sending<'_> {
                         waited,
                         status,
                         blame: None,
+                        was_unclear,
                     };
                 }
                 Err(failure) => failure,
             };
+            let is_sent = matches!(failure.error.kind(), ErrorKind::Timeout | ErrorKind::Broken);
             // A rule that has something to say of it comes first.
             let pace = pace.filter(|_| failure.blame.is_none() && !failure.again);
             let (wait, refused) = match pace {
@@ -169,7 +179,12 @@ impl Sending<'_> {
                     waited,
                     status,
                     blame,
+                    was_unclear,
                 };
+            };
+            was_unclear |= match status {
+                Some(status) => pace.is_none() && may_have_done(status),
+                None => is_sent,
             };
             if pace.is_some() {
                 self.hold(Some(wait));

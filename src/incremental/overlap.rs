@@ -12,11 +12,16 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::sources::overlap::{End, Literal, Overlap, Part, Region, Skip};
 use crate::value::Value;
 
-/// Returns what becomes of the rows that the table with the cursor has; none where its write mode says all of it.
+/// Returns what becomes of the rows that the table with the cursor has; none where its write mode says all of it. `passing`: its
+/// columns whose values are others each time that a row comes.
 ///
 /// # Errors
 /// A cursor whose column can't be compared with; columns that tell whose rows they are, which the table does not have.
-pub fn overlap(round: &Round, cursor: &str, columns: &[Column]) -> Result<Option<Overlap>> {
+pub fn overlap(
+    round: &Round,
+    (cursor, passing): (&str, &[String]),
+    columns: &[Column],
+) -> Result<Option<Overlap>> {
     let mode = &round.settings.mode;
     if !round.settings.is_exact() {
         return Ok(None);
@@ -31,6 +36,10 @@ pub fn overlap(round: &Round, cursor: &str, columns: &[Column]) -> Result<Option
     let skip = |came: &[Came]| Skip {
         column: column.name.clone(),
         from: least(came).and_then(|from| literal(from, column)),
+        ignored: passing
+            .iter()
+            .filter_map(|name| Some(find(columns, name)?.name.clone()))
+            .collect(),
     };
     if *mode != WriteMode::ReplaceRange {
         return Ok(Some(Overlap {

@@ -154,8 +154,7 @@ impl Kind {
             Some(TimeFormat::Unix) => Value::Int(moment.timestamp()),
             Some(TimeFormat::UnixMs) => Value::Int(moment.timestamp_millis()),
             Some(TimeFormat::Strftime(pattern)) => {
-                let items = TimeFormat::items(pattern);
-                Value::text(moment.format_with_items(items.iter()).to_string())
+                Value::text(TimeFormat::write(pattern, moment).unwrap_or_else(|| iso(micros)))
             }
             Some(TimeFormat::Iso8601) | None if self == Kind::Date => {
                 Value::text(moment.format("%Y-%m-%d").to_string())

@@ -133,9 +133,7 @@ pub trait SideTable: Send {
     async fn insert_new(&mut self, skip: &Skip) -> Result<()> {
         let column = format!("t.{}", (self.names().quote)(&skip.column));
         let from = skip.from.as_ref().map(|from| self.compared(&column, ">=", from));
-        let insert = self
-            .names()
-            .insert_unlike(&skip.column, from.as_deref(), same_or_null);
+        let insert = self.names().insert_unlike(skip, from.as_deref(), same_or_null);
         self.run(&insert).await.map(|_| ())
     }
 
@@ -216,6 +214,7 @@ pub async fn check(side: &mut dyn SideTable, placing: Placing<'_>) -> Result<()>
     if let Some(Skip {
         column,
         from: Some(from),
+        ..
     }) = placing.overlap.and_then(|overlap| overlap.leave_out.as_ref())
     {
         let names = side.names();

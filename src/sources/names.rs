@@ -1,5 +1,7 @@
 //! A side table and its target by their names, and the statements over both that databases have in common.
 
+use super::overlap::Skip;
+
 /// A side table and its target, as SQL.
 #[derive(Clone)]
 pub struct Names {
@@ -138,9 +140,9 @@ impl Names {
     }
 
     /// Tells whether rows of both are alike in every column, and stand at the same place. `equal` compares a column of both.
-    pub fn alike(&self, column: &str, (a, b): (&str, &str), equal: impl Fn(&str, &str) -> String) -> String {
-        let at = (self.quote)(column);
-        let others = self.columns.iter().filter(|name| *name != column);
+    pub fn alike(&self, skip: &Skip, (a, b): (&str, &str), equal: impl Fn(&str, &str) -> String) -> String {
+        let at = (self.quote)(&skip.column);
+        let others = self.columns.iter().filter(|name| skip.compares(name));
         let others = others.map(|name| {
             let name = (self.quote)(name);
             equal(&format!("{a}.{name}"), &format!("{b}.{name}"))
@@ -151,11 +153,11 @@ impl Names {
         all.join(" AND ")
     }
 
-    /// Adds the rows that are like none of the target's, `t`, that meet the condition `from`. `column` says where a row stands;
+    /// Adds the rows that are like none of the target's, `t`, that meet the condition `from`. `skip` says by what rows are compared;
     /// `equal` compares a column of both.
     pub fn insert_unlike(
         &self,
-        column: &str,
+        skip: &Skip,
         from: Option<&str>,
         equal: impl Fn(&str, &str) -> String,
     ) -> String {
@@ -167,7 +169,7 @@ impl Names {
             columns = self.list(&self.columns),
             named = self.named(),
             side = self.side,
-            alike = self.alike(column, ("t", "s"), equal),
+            alike = self.alike(skip, ("t", "s"), equal),
         )
     }
 

@@ -82,6 +82,15 @@ pub struct Skip {
     pub column: String,
     /// From where on, or before what.
     pub from: Option<Literal>,
+    /// Columns by which rows are not compared.
+    pub ignored: Vec<String>,
+}
+
+impl Skip {
+    /// Tells whether rows are compared by a column, beside that which says where they stand.
+    pub fn compares(&self, column: &str) -> bool {
+        self.column != column && !self.ignored.iter().any(|ignored| ignored == column)
+    }
 }
 
 /// Rows of a table: those of any of its parts.

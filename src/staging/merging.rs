@@ -19,6 +19,7 @@ impl Source {
         if let Some(Skip {
             column,
             from: Some(from),
+            ..
         }) = overlap.and_then(|overlap| overlap.leave_out.as_ref())
         {
             let mut names = schema.fields().iter().map(|field| field.name());
@@ -93,7 +94,9 @@ impl Upsert {
             .iter()
             .map(|field| self.new_alone(field))
             .collect();
-        let same = self.schema.fields().iter().map(|field| {
+        let fields = self.schema.fields().iter();
+        let compared = fields.filter(|field| *field.name() == skip.column || skip.compares(field.name()));
+        let same = compared.map(|field| {
             let name = quote(field.name());
             match *field.name() == skip.column {
                 true => format!("\"old\".{name} = \"new\".{name}"),

@@ -65,7 +65,10 @@ pub fn stored_overlap(tables: &Tables, overlap: &Overlap) -> Overlap {
     let name = |name: &mut String| *name = folded(tables.names.dialect, name);
     let mut overlap = overlap.clone();
     let skips = overlap.skip.iter_mut().chain(&mut overlap.leave_out);
-    skips.for_each(|skip| name(&mut skip.column));
+    skips.for_each(|skip| {
+        name(&mut skip.column);
+        skip.ignored.iter_mut().for_each(name);
+    });
     if let Some(unchanged) = &mut overlap.unchanged {
         name(&mut unchanged.key);
         name(&mut unchanged.now);

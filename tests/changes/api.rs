@@ -49,8 +49,12 @@ impl World {
         let text = |value: &Json| value.as_str().map_or_else(|| value.to_string(), str::to_string);
         match asked.method.as_str() {
             "DELETE" if last.starts_with("key-") => {
-                self.contacts.remove(&last["key-".len()..]);
-                (200, json!({}))
+                let key = &last["key-".len()..];
+                if self.refuses.contains(key) {
+                    return (422, json!({"error": "no"}));
+                }
+                self.contacts.remove(key);
+                (if self.fails.contains(key) { 500 } else { 200 }, json!({}))
             }
             "DELETE" => {
                 let found = self.contacts.iter().find(|(_, (id, _))| id.to_string() == last);
@@ -61,7 +65,10 @@ impl World {
                 (200, json!({}))
             }
             "PUT" if self.refuses.contains(last) => (422, json!({"error": "no"})),
-            "PUT" => (200, self.put(last, &text(&body["name"]))),
+            "PUT" => {
+                let done = self.put(last, &text(&body["name"]));
+                (if self.fails.contains(last) { 500 } else { 200 }, done)
+            }
             // A batch of contacts: all of them, or none.
             "PATCH" => {
                 let rows = body["rows"].as_array().cloned().unwrap_or_default();

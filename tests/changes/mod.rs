@@ -7,6 +7,7 @@ mod guards;
 mod keys;
 mod others;
 mod random;
+mod refused;
 mod types;
 
 use indoc::formatdoc;

@@ -177,6 +177,26 @@ fn mistakes_are_told_before_anything_is_asked() {
             "start_param: since, format: often",
             "is not a format",
         ),
+        (
+            "start_param: since",
+            "start_param: since, end_param: until, format: \"%H:%M\"",
+            "names no date",
+        ),
+        (
+            "start_param: since",
+            "start_param: since, end_param: since",
+            "one would take the place of the other",
+        ),
+        (
+            "start_param: since",
+            "start_param: page",
+            "which `pagination` sets",
+        ),
+        (
+            "start_param: since",
+            "start_param: \"\"",
+            "`start_param` is empty",
+        ),
     ] {
         project.write(
             "flows/main.yaml",
@@ -186,6 +206,28 @@ fn mistakes_are_told_before_anything_is_asked() {
         );
         project.sequor(&["validate"]).fails(2, &[says]);
     }
+    for (mode, is_mistake) in [
+        ("upsert, primary_key: [id]", false),
+        ("append", true),
+        ("replace_range", true),
+    ] {
+        let months = flow("start_param: since, end_param: until, format: \"%Y-%m\"", "");
+        project.write(
+            "flows/main.yaml",
+            &months.replace("upsert, primary_key: [id]", mode),
+        );
+        let found = project.sequor(&["validate"]);
+        match is_mistake {
+            true => found.fails(2, &["names no day"]),
+            false => assert_eq!(found.code, 0, "{}", found.all()),
+        }
+    }
+    let ranges = flow(START, "").replace("upsert, primary_key: [id]", "replace_range");
+    let other = ranges.replace("id: orders", "id: others");
+    project.write("flows/main.yaml", &format!("{ranges}{other}"));
+    project
+        .sequor(&["validate"])
+        .fails(2, &["one of them would delete what the other has written"]);
     project.write(
         "flows/main.yaml",
         &flow("start_param: since", "").replace("initial: 2024-01-01", "initial: soon"),

@@ -9,6 +9,7 @@ mod partitions;
 mod planned;
 mod random;
 mod transform;
+mod written;
 
 use indoc::formatdoc;
 

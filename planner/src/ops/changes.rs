@@ -106,7 +106,7 @@ pub(super) static CHANGES: Shape = Shape {
         Key::new(
             "rows",
             Form::Words(&["added", "changed", "removed"]),
-            "What is sent, in this order. `{{ var('change') }}` says which it is; a removed row has the columns that were sent last.",
+            "What is sent, in this order: with a `concurrency` above 1 the last of one kind and the first of the next are under way together. `{{ var('change') }}` says which it is; a removed row has the columns that were sent last.",
         )
         .default("`[added, changed, removed]`"),
         Key::new(

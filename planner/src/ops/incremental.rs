@@ -294,6 +294,25 @@ pub fn cursor_column<'c>(table: &'c ResponseTable, cursor: &'c str) -> Option<&'
     found.map(|column| column.name.as_str())
 }
 
+/// Returns the columns of a table whose values are others each time that a row comes: the clock's, or the range's.
+pub fn passing_columns(table: &ResponseTable) -> Vec<String> {
+    let Columns::Declared(columns) = &table.columns else {
+        return Vec::new();
+    };
+    let passes = |column: &&ColumnSpec| match &column.value {
+        Some(ColumnValue::Given(given)) => {
+            let uses = given.uses();
+            uses.clock || uses.variables.contains(WINDOW)
+        }
+        _ => false,
+    };
+    columns
+        .iter()
+        .filter(passes)
+        .map(|column| column.name.clone())
+        .collect()
+}
+
 /// Returns the position of the table that has the cursor, and the column's name.
 pub fn lead<'r>(response: &'r ResponseSpec, incremental: &'r Incremental) -> Option<(usize, &'r str)> {
     let is_named = |table: &ResponseTable| match (&incremental.table, table.target.table.as_text()) {

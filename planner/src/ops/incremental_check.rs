@@ -163,10 +163,11 @@ fn check_exact(response: &ResponseSpec, incremental: &Incremental, d: &mut Diagn
         };
         // Where no table has the cursor, that is told.
         if lead.is_some_and(|lead| lead != at) {
-            let message =
-                format!("{name} has not the cursor of `incremental`, and `write_mode: {mode}` goes by it");
+            let message = format!(
+                "`write_mode: {mode}` of {name}: only the first table of a response that has the cursor, or the one that `incremental.table` names, can add rows or replace ranges"
+            );
             d.error(Code::BadValue, table.place.clone(), message)
-                .help("use `write_mode: upsert` for it, or name it in `incremental.table`");
+                .help("use `write_mode: upsert` for the others, or fill them by steps of their own");
         }
         if mode == "replace_range" && matches!(table.columns, Columns::Inferred) {
             let message = format!(

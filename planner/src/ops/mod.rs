@@ -33,6 +33,7 @@ mod since;
 mod table;
 mod transform;
 mod write_mode;
+mod written_time;
 
 use crate::codes::Code;
 use crate::diagnostic::Diagnostics;
@@ -50,7 +51,7 @@ pub use deferred::{Deferred, DeferredKey};
 pub use execute::Execute;
 pub use http_request::{HttpRequest, RequestSpec};
 pub use http_response::{ResponseSpec, ResponseTable, RowFormat, SchemaPolicy};
-pub use incremental::{Incremental, OnMissing, Order, WINDOW, cursor_column, lead};
+pub use incremental::{Incremental, OnMissing, Order, WINDOW, cursor_column, lead, passing_columns};
 pub use migrate_schema::MigrateSchema;
 pub use mock::{MOCK, Mock};
 pub use pagination::{Mark, PageKind, Pagination, ParameterPlace};
@@ -65,6 +66,7 @@ pub use since::Since;
 pub use table::{TableDefaults, TableRef};
 pub use transform::{Engine, Transform};
 pub use write_mode::WriteMode;
+pub use written_time::Precision;
 
 /// An operation: the shape of its keys, and their reader.
 #[derive(Clone, Copy)]

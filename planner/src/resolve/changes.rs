@@ -26,6 +26,31 @@ impl Resolver<'_> {
                 .help("add an `id`");
         }
         self.check_names_around(frame, &changes.place);
+        if let Some(rows) = &http.request.for_each
+            && [CHANGE, KEPT_RESPONSE].contains(&rows.variable.as_str())
+        {
+            let message = format!(
+                "`as: {}`: `changes` sets a variable of this name, which could not be seen",
+                rows.variable
+            );
+            self.d
+                .error(Code::BadValue, changes.place.clone(), message)
+                .help("call the row by another name, like `as: row`");
+        }
+        let snapshot = http.synced.as_ref().map(|synced| synced.snapshot.in_short());
+        let written = http
+            .rejects
+            .iter()
+            .chain(http.request.response.tables.iter().map(|table| &table.target));
+        if let Some(table) = written
+            .map(|table| table.in_short())
+            .find(|name| snapshot.as_ref() == Some(name))
+        {
+            let message = format!("`snapshot` is {table}, which the step writes other rows into");
+            self.d
+                .error(Code::BadValue, changes.place.clone(), message)
+                .help("name another table: `snapshot: {table: ...}`");
+        }
         let reads = |name: &str| asked.any_variable || asked.variables.contains(name);
         let method = http.request.method();
         let one_kind = changes.rows.len() == 1 || step.deferred.is_some();

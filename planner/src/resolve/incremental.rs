@@ -4,7 +4,8 @@ use super::frame::Frame;
 use super::steps::Resolver;
 use crate::codes::Code;
 use crate::ops::{
-    ColumnValue, Columns, FlowStep, Order, ResponseTable, WriteMode, check_cursor, counts_numbers,
+    ColumnValue, Columns, FlowStep, Incremental, Order, ParameterPlace, Precision, ResponseTable, WriteMode,
+    check_cursor, counts_numbers,
 };
 use crate::plan::HttpStep;
 use crate::span::Place;
@@ -33,6 +34,8 @@ impl Resolver<'_> {
                 .error(Code::BadValue, incremental.place.clone(), message)
                 .help("use the `for_each` of the http_request: each of its rows has its own state");
         }
+        self.check_window_parameters(http, incremental);
+        self.check_format(http, incremental);
         if asks.start && incremental.start_param.is_none() && incremental.initial.is_none() {
             let message = "the request uses `var('window')['start']`, which is null in the first run";
             self.d
@@ -69,6 +72,59 @@ impl Resolver<'_> {
                 .error(Code::MissingKey, incremental.place.clone(), message)
                 .help("add `initial`, like `initial: 2024-01-01`");
         }
+    }
+
+    /// Reports parameters that would take each other's place.
+    fn check_window_parameters(&mut self, http: &HttpStep, incremental: &Incremental) {
+        let pages = http.request.request.pagination.as_ref();
+        let pages = pages.filter(|pagination| pagination.place == ParameterPlace::Query);
+        let pages = pages.map_or_else(Vec::new, |pagination| pagination.parameters());
+        let params = [
+            ("start_param", incremental.start_param.as_deref()),
+            ("end_param", incremental.end_param.as_deref()),
+        ];
+        for (key, name) in params {
+            let Some(name) = name else { continue };
+            let other = match name {
+                "" => Some("is empty".to_string()),
+                name if pages.contains(&name) => Some(format!("is `{name}`, which `pagination` sets")),
+                name if key == "end_param" && incremental.start_param.as_deref() == Some(name) => Some(
+                    format!("is `{name}`, as `start_param`: one would take the place of the other"),
+                ),
+                _ => None,
+            };
+            if let Some(what) = other {
+                self.d
+                    .error(
+                        Code::BadValue,
+                        incremental.place.clone(),
+                        format!("`{key}` {what}"),
+                    )
+                    .help("name the parameter that the API takes it by");
+            }
+        }
+    }
+
+    /// Reports a format by which a range can't be told.
+    fn check_format(&mut self, http: &HttpStep, incremental: &Incremental) {
+        let Some(format) = &incremental.format else { return };
+        let mut tables = http.request.response.tables.iter();
+        let exact =
+            tables.any(|table| matches!(table.write_mode, WriteMode::Append | WriteMode::ReplaceRange));
+        let message = match format.precision() {
+            Precision::Recurs => "names no date: the range that it says comes again and again",
+            Precision::Period if exact => {
+                "names no day, and rows are added or take the place of a range: what else is in its last month or year would be missing, or come twice"
+            }
+            _ => return,
+        };
+        self.d
+            .error(
+                Code::BadValue,
+                incremental.place.clone(),
+                format!("`format: {}` {message}", format.name()),
+            )
+            .help("write a day, like `%Y-%m-%d`; with `write_mode: upsert` a month or a year will do");
     }
 
     /// Reports a table that does not say whose rows it has: those of one row of the for_each would take the place of others.

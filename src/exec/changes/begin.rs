@@ -42,6 +42,11 @@ pub fn scope_of((project, environment): (&str, Option<&str>), flow: &str, step: 
     short(digest(&[project, environment.unwrap_or_default(), flow, step]))
 }
 
+/// The name under which it is noted that a step's first run took all rows for sent.
+pub fn baseline_mark(scope: &str) -> String {
+    format!("baseline {scope}")
+}
+
 /// The beginning of a digest: it stands in each row of a snapshot.
 fn short(mut digest: String) -> String {
     digest.truncate(16);
@@ -99,6 +104,20 @@ impl<'s> Changed<'s> {
         let Some((rows, given, synced)) = parts(http) else {
             return Ok(None);
         };
+        if step.scope.is_in_round() {
+            // The flow was not known before it was called.
+            let message =
+                "`changes` in a loop: each round would take the rows of the others for removed ones";
+            return Err(Error::new(ErrorKind::Project, message)
+                .help("use one http_request for all rows: its `for_each` takes a `query`")
+                .at(&given.place));
+        }
+        if step.run.apis.replays() && step.run.dry.is_none() {
+            let message = "answers from a recording: what is sent by `changes` would count as sent, and the API would not have it";
+            return Err(Error::new(ErrorKind::Project, message)
+                .help("look at it by --dry-run --replay")
+                .at(&given.place));
+        }
         let (source, place) = match rows.database() {
             Some((source, place)) => (source, place),
             None => return Ok(None),
@@ -160,6 +179,7 @@ impl<'s> Changed<'s> {
         let Some(left) = self.snapshot.left().await? else {
             return Ok(None);
         };
+        self.snapshot.check_kept_key().await?;
         let what = (self.scope.clone(), self.given.keep_response.clone());
         let files = files.of_sending(left.id);
         Ok(Some(Pass::new(left, Some(files), true, what)))
@@ -182,6 +202,7 @@ impl<'s> Changed<'s> {
         let at = Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true);
         let place = &self.given.place;
         let all = self.check_keys().await?;
+        let was_there = self.snapshot.is_there().await?;
         self.snapshot.make().await?;
         let run = &self.step.run;
         if run.in_doubt == InDoubt::Skip {
@@ -192,7 +213,8 @@ impl<'s> Changed<'s> {
             self.snapshot.make_anew().await?;
         }
         self.snapshot.follow_keys().await?;
-        let is_baseline = self.given.baseline && self.snapshot.take_for_sent(&at).await?;
+        let is_baseline = self.is_baseline(was_there).await? && self.snapshot.take_for_sent(&at).await?;
+        self.note_baseline().await?;
         if is_baseline {
             sent = self.snapshot.sent().await.map_err(|e| e.at(place))?;
         }
@@ -220,6 +242,10 @@ impl<'s> Changed<'s> {
         if let Err(error) = guard(self.given.max_removed, (all, &sent), &counts, &self.name) {
             self.snapshot.drop_pending().await?;
             return Err(error.at(place));
+        }
+        if sending.full || sending.resend {
+            // A row that is not sent now comes with the next run.
+            self.snapshot.sent_are_old(&sending).await?;
         }
         self.step.emit(EventKind::Changes { counts }).await;
         if is_baseline && counts.sent() == 0 {
@@ -255,6 +281,26 @@ impl<'s> Changed<'s> {
         Ok((Pass::new(left, files, false, what), doubts))
     }
 
+    /// Tells whether all rows count as sent, if the step has sent none: in its first run, whatever that found. `was_there`:
+    /// whether the snapshot was.
+    async fn is_baseline(&self, was_there: bool) -> Result<bool> {
+        match (&self.step.run.state, self.given.baseline && was_there) {
+            (Some(state), true) => Ok(state.mark(&baseline_mark(&self.scope)).await?.is_none()),
+            _ => Ok(self.given.baseline),
+        }
+    }
+
+    /// Notes that the first run is over that took all rows for sent.
+    async fn note_baseline(&self) -> Result<()> {
+        let run = &self.step.run;
+        match &run.state {
+            Some(state) if self.given.baseline && run.dry.is_none() => {
+                state.keep_mark(&baseline_mark(&self.scope), "taken").await
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Forgets what was being sent.
     ///
     /// # Errors
@@ -262,8 +308,7 @@ impl<'s> Changed<'s> {
     pub async fn end(&self, pass: &Pass) -> Result<()> {
         // What is to be sent again first stays as it was sent.
         if !pass.has_unclear() {
-            pass.forget().await?;
-            self.snapshot.drop_pending().await?;
+            self.drop(pass).await?;
         }
         if let Some((source, table)) = &self.copy {
             let database = self.step.database(source).await?;
@@ -272,6 +317,15 @@ impl<'s> Changed<'s> {
                 .await?;
         }
         Ok(())
+    }
+
+    /// Forgets what was being sent, and what became of it.
+    ///
+    /// # Errors
+    /// The database's; a state that can't be written.
+    pub async fn drop(&self, pass: &Pass) -> Result<()> {
+        pass.forget().await?;
+        self.snapshot.drop_pending().await
     }
 
     /// # Errors

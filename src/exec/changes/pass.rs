@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures::stream::BoxStream;
@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::items::{Item, Part, items};
 use crate::changes::{Ended, Left, Snapshot};
 use crate::error::{Error, ErrorKind, Result};
+use crate::event::count;
 use crate::exec::incremental::digest;
 use crate::state::{Rejection, RunFiles};
 use crate::value::Value;
@@ -46,6 +47,9 @@ pub struct Pass {
     /// New rows of whose answers nothing could be kept.
     unanswered: AtomicU64,
     doubts: AtomicU64,
+    /// Rows that may have been sent and were refused when they were sent again, and why the first of them was.
+    refused: AtomicU64,
+    why_refused: OnceLock<String>,
     /// Items of which nobody knows whether they were done, and that may be sent again.
     unclear: AtomicU64,
     /// The snapshot is written by one at a time.
@@ -55,6 +59,7 @@ pub struct Pass {
 struct Noted {
     sent: Vec<u64>,
     in_doubt: Vec<u64>,
+    refused: Vec<u64>,
     answers: Vec<(u64, String)>,
     since: Instant,
 }
@@ -64,6 +69,7 @@ impl Noted {
         Noted {
             sent: Vec::new(),
             in_doubt: Vec::new(),
+            refused: Vec::new(),
             answers: Vec::new(),
             since: Instant::now(),
         }
@@ -90,6 +96,8 @@ impl Pass {
             answered: Mutex::default(),
             unanswered: AtomicU64::new(0),
             doubts: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
+            why_refused: OnceLock::new(),
             unclear: AtomicU64::new(0),
             writing: tokio::sync::Mutex::new(()),
         }
@@ -148,15 +156,19 @@ impl Pass {
     /// known to be sent.
     pub fn in_doubt(&self, item: &Item, rejections: &[Rejection]) {
         let Some(part) = &item.part else { return };
-        let sent = match rejections.is_empty() {
-            true => Vec::new(),
-            false => sent_rows(&item.value, part, rejections),
-        };
-        let rows = (part.first..part.first + part.rows).filter(|row| !sent.contains(row));
-        let before = self.noted().in_doubt.len();
+        let rows = not_sent(&item.value, part, rejections);
+        self.doubts.fetch_add(rows.len() as u64, Ordering::Relaxed);
         self.noted().in_doubt.extend(rows);
-        let more = self.noted().in_doubt.len() - before;
-        self.doubts.fetch_add(more as u64, Ordering::Relaxed);
+    }
+
+    /// Notes that an item, which may have been sent before, was refused when it was sent again: the API may have its rows, save
+    /// for those that are known to be sent. `why`: what it was answered.
+    pub fn refused(&self, item: &Item, rejections: &[Rejection], why: &str) {
+        let Some(part) = &item.part else { return };
+        let rows = not_sent(&item.value, part, rejections);
+        self.refused.fetch_add(rows.len() as u64, Ordering::Relaxed);
+        self.why_refused.get_or_init(|| why.to_string());
+        self.noted().refused.extend(rows);
     }
 
     /// Notes that nobody knows of an item whether it was done, and that the next run sends it again as it was.
@@ -202,6 +214,15 @@ impl Pass {
         Ok(())
     }
 
+    /// Returns what is reported of rows that were refused when they were sent again.
+    pub fn refusals(&self, step: &str) -> Option<String> {
+        let why = self.why_refused.get()?;
+        let rows = count(self.refused.load(Ordering::Relaxed), "row");
+        Some(format!(
+            "{step}: {rows} may have been sent before, and the API refused to take them again ({why}): the API may have them, or not, so that they count as different"
+        ))
+    }
+
     /// Returns what is reported when all is sent.
     pub fn warning(&self, step: &str) -> Option<String> {
         let path = self.keeps.as_ref()?;
@@ -242,6 +263,9 @@ impl Pass {
             .await?;
         self.snapshot
             .end(self.id, (Ended::InDoubt, noted.in_doubt), Vec::new())
+            .await?;
+        self.snapshot
+            .end(self.id, (Ended::Refused, noted.refused), Vec::new())
             .await
     }
 
@@ -255,6 +279,16 @@ impl Pass {
             None => Ok(()),
         }
     }
+}
+
+/// The numbers of an item's rows that were rejected; all, where nothing is known of single ones.
+fn not_sent(value: &Value, part: &Part, rejections: &[Rejection]) -> Vec<u64> {
+    let sent = match rejections.is_empty() {
+        true => Vec::new(),
+        false => sent_rows(value, part, rejections),
+    };
+    let all = part.first..part.first + part.rows;
+    all.filter(|row| !sent.contains(row)).collect()
 }
 
 /// The numbers of an item's rows that were not rejected.

@@ -137,6 +137,7 @@ fn first(mode: &WriteMode, column: &str) -> Option<Overlap> {
             skip: Some(Skip {
                 column: column.to_string(),
                 from: None,
+                ignored: Vec::new(),
             }),
             ..Overlap::default()
         }),
@@ -152,6 +153,7 @@ fn all(mode: &WriteMode, column: &str) -> Overlap {
         leave_out: told_apart.then(|| Skip {
             column: column.to_string(),
             from: None,
+            ignored: Vec::new(),
         }),
         ..Overlap::default()
     }
@@ -163,6 +165,7 @@ fn overlap(mode: &WriteMode, column: &Column, from: &Literal) -> Option<Overlap>
         Some(Skip {
             column: column.name.clone(),
             from: Some(from.clone()),
+            ignored: Vec::new(),
         })
     };
     match mode {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use sequor_planner::ops::lead;
+use sequor_planner::ops::{lead, passing_columns};
 use sequor_planner::plan::HttpStep;
 
 use super::common::{kind_of_states, known_by_all, parents_of_all};
@@ -34,6 +34,8 @@ pub struct Sync {
     anew: AtomicBool,
     /// The table that has the cursor, and the cursor's column.
     lead: (usize, String),
+    /// Columns of that table whose values are others each time that a row comes.
+    passing: Vec<String>,
     definition: Definition,
 }
 
@@ -47,6 +49,13 @@ impl Sync {
         let (Some(given), Some(asks)) = (&request.incremental, &http.asks) else {
             return Ok(None);
         };
+        if step.scope.is_in_round() {
+            // The flow was not known before it was called.
+            let message = "`incremental` in a loop: its rounds would share one state";
+            return Err(Error::new(ErrorKind::Project, message)
+                .help("use the `for_each` of the http_request: each of its rows has its own state")
+                .at(&given.place));
+        }
         let response = &http.request.response;
         let Some((at, column)) = lead(response, given) else {
             return Err(Error::new(ErrorKind::Internal, "no table has the cursor"));
@@ -115,6 +124,7 @@ impl Sync {
             anew: AtomicBool::new(step.run.refreshes),
             states: Mutex::new(states),
             lead: (at, column.to_string()),
+            passing: passing_columns(table),
             definition,
         })))
     }
@@ -184,7 +194,7 @@ impl KeepsState for Keeps {
         }
         let (lead, cursor) = &self.sync.lead;
         match *lead == table {
-            true => overlap(&self.round, cursor, columns),
+            true => overlap(&self.round, (cursor, &self.sync.passing), columns),
             false => Ok(None),
         }
     }

@@ -110,6 +110,9 @@ pub async fn ask(
         Some(dry) => unsent::answered(context, (dry, scope), &sending, request).await,
         None => sending.send(request).await,
     };
+    if sent.was_unclear {
+        exchange.was_unclear.store(true, Ordering::Relaxed);
+    }
     if let (Ok((response, _)), Some(checkpoint)) = (&sent.result, &context.checkpoint)
         && checkpoint.keeps_responses
     {

@@ -265,6 +265,8 @@ pub struct Exchange {
     part: AtomicU64,
     /// Whether it is sent again as it was, where an earlier attempt may have sent it.
     pub sent_again: AtomicBool,
+    /// Whether nobody knows what the API did of an attempt before the last.
+    pub was_unclear: AtomicBool,
     /// What tells it from all others, where only changes are sent.
     pub identity: Option<String>,
     rejections: Mutex<Vec<Rejection>>,

@@ -10,6 +10,7 @@ use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::Response;
 use crate::exec::dry::Dry;
+use crate::exec::layer::Layer;
 use crate::exec::request::ask::{Conversed, Failure, Part, ask, at_url};
 use crate::exec::request::checkpoint::Exchange;
 use crate::exec::request::conditional;
@@ -18,7 +19,7 @@ use crate::exec::request::listed;
 use crate::exec::request::reject_rows::reject_rows;
 use crate::exec::request::render::{Rendered, render};
 use crate::exec::request::response::{self, Taken};
-use crate::exec::scope::{Layer, Scope};
+use crate::exec::scope::Scope;
 use crate::http::{Page, Pages, Request, Target, Verdict};
 
 /// Sends one request, and more while there are pages. `own` takes the variables that responses set.

@@ -4,12 +4,13 @@ use std::sync::atomic::Ordering;
 
 use crate::error::{Blame, ErrorKind};
 use crate::exec::changes::{Item, Pass};
+use crate::exec::layer::Layer;
 use crate::exec::request::ask::Failure;
-use crate::exec::request::checkpoint::may_be_sent_again;
+use crate::exec::request::checkpoint::{Exchange, may_be_sent_again};
 use crate::exec::request::render::render;
 use crate::exec::request::split::Asking;
 use crate::exec::run::InDoubt;
-use crate::exec::scope::Layer;
+use crate::http::may_have_done;
 use crate::state::Rejection;
 
 /// Decides about an item of an earlier attempt that has no outcome: whether it is asked for. It is sent again, as it was, where it
@@ -59,9 +60,14 @@ pub async fn may_be_sent(asking: &Asking, item: &Item) -> bool {
 /// Tells whether nobody knows of some rejection whether the API did what was asked for.
 pub fn is_unclear(rejections: &[Rejection]) -> bool {
     rejections.iter().any(|rejection| match rejection.status {
-        Some(status) => status >= 500 && status != 501,
+        Some(status) => may_have_done(status),
         None => rejection.attempts > 0,
     })
+}
+
+/// Tells whether the API may have done what an exchange asked for, whatever it answered last.
+pub fn may_be_done(exchange: &Exchange) -> bool {
+    exchange.was_unclear.load(Ordering::Relaxed)
 }
 
 /// Warns that what an earlier attempt was answered is not taken: the request is another one by now.
@@ -80,7 +86,7 @@ impl Failure {
     pub fn was_not_carried_out(&self) -> bool {
         match self.status {
             // What a server that failed has done is not known.
-            Some(status) => status < 500 || status == 501,
+            Some(status) => !may_have_done(status),
             // It was never sent.
             None => self.attempts == 0 || self.error.kind() == ErrorKind::Connect,
         }

@@ -12,15 +12,16 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::changes::Item;
+use crate::exec::layer::Layer;
 use crate::exec::request::checkpoint::Exchange;
 use crate::exec::request::context::RequestContext;
 use crate::exec::request::conversation::converse;
-use crate::exec::request::earlier::{is_unclear, may_be_sent, over, replayed, warn_of_answers};
+use crate::exec::request::earlier::{is_unclear, may_be_done, may_be_sent, over, replayed, warn_of_answers};
 use crate::exec::request::items::items;
 use crate::exec::request::rejects::Rejects;
 use crate::exec::request::row_order::AHEAD;
 use crate::exec::request::split::Asking;
-use crate::exec::scope::{Layer, Scope};
+use crate::exec::scope::Scope;
 use crate::state::{Outcome, Rejection};
 use crate::value::Value;
 
@@ -316,8 +317,14 @@ async fn one(asking: Asking, item: Item) -> Result<Set> {
                 .map(|()| set(&asking.layer))
                 .map_err(|failure| failure.error);
         }
-        // Of a batch in parts some may have been carried out.
-        Err(failure) if failure.was_not_carried_out() && !exchange.is_in_parts() => Outcome::Failed,
+        // Of a batch in parts some may have been carried out; of what was tried before, all: the next run sends it again first.
+        Err(failure)
+            if failure.was_not_carried_out()
+                && !exchange.is_in_parts()
+                && (replays.is_some() || context.pass.is_none() || !may_be_done(exchange)) =>
+        {
+            Outcome::Failed
+        }
         // Nobody knows: without an outcome it is in doubt.
         Err(_) => {
             return asked
@@ -328,7 +335,7 @@ async fn one(asking: Asking, item: Item) -> Result<Set> {
     if let (Some(pass), Some(rejections)) = (&context.pass, &sent_but)
         && !pass.replays
         && !exchange.is_in_parts()
-        && is_unclear(rejections)
+        && (is_unclear(rejections) || (!rejections.is_empty() && may_be_done(exchange)))
         && may_be_sent(&asking, &item).await
     {
         // It may have been done: without an outcome the next run first sends it as it was, by the same key.
@@ -344,13 +351,25 @@ async fn one(asking: Asking, item: Item) -> Result<Set> {
                 pass.in_doubt(&item, &rejections);
                 sent(&rejections);
             }
+            Some(pass) if replays.is_some() && exchange.is_in_doubt() && !rejections.is_empty() => {
+                let why = rejections
+                    .first()
+                    .map_or("", |rejection| rejection.error.as_str());
+                pass.refused(&item, &rejections, why);
+                sent(&rejections);
+            }
             _ => sent(&rejections),
         }
     }
     match asked {
         Ok(()) => enough(context).map(|()| set(&asking.layer)),
-        // It was not done: the comparison says what becomes of the row.
-        Err(failure) if replays.is_some() && failure.judges() => Ok(set(&asking.layer)),
+        // It was not done now, and may have been before: the comparison says what becomes of the row.
+        Err(failure) if failure.judges() && replays.is_some() => {
+            if let Some(pass) = replays.filter(|_| exchange.is_in_doubt()) {
+                pass.refused(&item, &[], failure.error.whole_message());
+            }
+            Ok(set(&asking.layer))
+        }
         Err(failure) => Err(failure.error),
     }
 }

@@ -8,7 +8,8 @@ use sequor_planner::ops::Mock;
 use super::context::RequestContext;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::{Request, Response};
-use crate::exec::scope::{Layer, Scope};
+use crate::exec::layer::Layer;
+use crate::exec::scope::Scope;
 use crate::value::Value;
 
 /// Returns the answer that a step or a test says. In it, `request` is what is answered.

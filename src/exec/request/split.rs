@@ -6,11 +6,12 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use sequor_planner::ops::OnError;
 
+use crate::exec::layer::Layer;
 use crate::exec::request::ask::Failure;
 use crate::exec::request::checkpoint::Exchange;
 use crate::exec::request::context::RequestContext;
 use crate::exec::request::conversation::converse;
-use crate::exec::scope::{Layer, Scope};
+use crate::exec::scope::Scope;
 use crate::value::Value;
 
 /// What is asked for, and where.

@@ -86,6 +86,7 @@ fn sent(status: Option<u16>, result: Result<(Arc<Response>, Verdict)>) -> Sent {
         requests: 1,
         waited: Duration::ZERO,
         blame: None,
+        was_unclear: false,
     }
 }
 

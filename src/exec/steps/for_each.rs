@@ -9,10 +9,10 @@ use sequor_planner::plan::Region;
 
 use crate::error::Result;
 use crate::exec::context::StepContext;
+use crate::exec::layer::Layer;
 use crate::exec::load::frozen::{self, Given};
 use crate::exec::load::rows::{self, Found};
 use crate::exec::scheduler::Prepared;
-use crate::exec::scope::Layer;
 use crate::exec::steps::rounds::Rounds;
 use crate::sources::buffered::buffered;
 use crate::value::{Row, Value};

@@ -18,6 +18,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::EventKind;
 use crate::exec::context::StepContext;
 use crate::exec::incremental::Sync;
+use crate::exec::layer::Layer;
 use crate::exec::request::ask::{Part, ask};
 use crate::exec::request::checkpoint::Exchange;
 use crate::exec::request::items;
@@ -25,7 +26,7 @@ use crate::exec::request::render::render;
 use crate::exec::request::response;
 use crate::exec::request::shown::{pretty, trace};
 use crate::exec::run::Operations;
-use crate::exec::scope::{Layer, Scope};
+use crate::exec::scope::Scope;
 use crate::http::Verdict;
 use crate::value::{Row, Value};
 

@@ -51,7 +51,7 @@ impl<'c> Rounds<'c> {
         let mut notes = self.run.journal.notes();
         notes.note(&self.key, Entry::Branch, &self.over.to_string());
         self.run.journal.add(notes);
-        scope.inside(&self.part())
+        scope.round(&self.part())
     }
 
     /// Ends the round.

@@ -9,10 +9,10 @@ use super::local;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::context::StepContext;
 use crate::exec::incremental::start;
+use crate::exec::layer::Layer;
 use crate::exec::load::appends::{self, Appended};
 use crate::exec::load::table::table_name;
 use crate::exec::load::write_mode;
-use crate::exec::scope::Layer;
 use crate::sources::database::{Database, TableName};
 use crate::sources::sql::without_end;
 

@@ -4,7 +4,7 @@ use sequor_planner::plan::Region;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::context::StepContext;
-use crate::exec::scope::Layer;
+use crate::exec::layer::Layer;
 use crate::state::Entry;
 use crate::value::Value;
 

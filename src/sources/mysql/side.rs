@@ -196,9 +196,7 @@ impl SideTable for MySqlSide<'_> {
         let from = skip.from.as_ref().map_or_else(String::new, |from| {
             format!(" WHERE t.{} >= {}", quote(&skip.column), literal(from))
         });
-        let alike = self
-            .names
-            .alike(&skip.column, ("t", "s"), |a, b| format!("{a} <=> {b}"));
+        let alike = self.names.alike(skip, ("t", "s"), |a, b| format!("{a} <=> {b}"));
         let drop = format!("DELETE s FROM {target} t JOIN {side} s ON {alike}{from}");
         self.run(&drop).await?;
         self.insert().await

@@ -178,7 +178,7 @@ impl SideTable for PgSide<'_> {
         };
         let column = format!("t.{}", sql::quote(&skip.column));
         let from = skip.from.as_ref().map(|from| self.compared(&column, ">=", from));
-        let insert = self.names.insert_unlike(&skip.column, from.as_deref(), equal);
+        let insert = self.names.insert_unlike(skip, from.as_deref(), equal);
         self.run(&insert).await.map(|_| ())
     }
 

@@ -216,7 +216,7 @@ impl SideTable for SqliteSide<'_> {
             let column = format!("t.{}", quote(&skip.column));
             format!(" WHERE {}", self.compared(&column, ">=", from))
         });
-        let alike = self.names.alike(&skip.column, ("t", "s"), |a, b| {
+        let alike = self.names.alike(skip, ("t", "s"), |a, b| {
             // `NOCASE` takes two texts for one.
             format!("{a} IS {b} COLLATE BINARY")
         });

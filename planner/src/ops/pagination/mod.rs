@@ -67,6 +67,26 @@ impl Pagination {
             _ => false,
         }
     }
+
+    /// Returns the names of the parameters that it sets.
+    pub fn parameters(&self) -> Vec<&str> {
+        match &self.kind {
+            PageKind::PageNumber {
+                param, size_param, ..
+            } => [Some(param), size_param.as_ref()]
+                .into_iter()
+                .flatten()
+                .map(String::as_str)
+                .collect(),
+            PageKind::Offset {
+                param, size_param, ..
+            } => vec![param, size_param],
+            PageKind::Cursor { param, .. } => vec![param],
+            PageKind::JsonLink { .. } | PageKind::HeaderLink | PageKind::SinglePage | PageKind::Auto => {
+                Vec::new()
+            }
+        }
+    }
 }
 
 /// What tells the next page.

@@ -9,11 +9,19 @@ use crate::error::Result;
 use crate::exec::boxed::boxed;
 use crate::exec::changes::{Changed, Pass};
 use crate::exec::context::StepContext;
+use crate::exec::request::checkpoint::Checkpoint;
 
 /// Notes what an earlier attempt has sent, and sends what has changed.
 pub async fn run(changed: &Changed<'_>, step: &StepContext, http: &HttpStep) -> Result<()> {
     step.scope.wait_for_turn().await?;
-    let unfinished = changed.unfinished().await?;
+    let mut unfinished = changed.unfinished().await?;
+    if let Some(pass) = &unfinished
+        && is_fresh(http, pass).await?
+    {
+        // None of its rows was sent, and nobody need read them.
+        changed.drop(pass).await?;
+        unfinished = None;
+    }
     let is_behind = unfinished.is_some();
     if let Some(pass) = unfinished {
         changed.check_keys().await?;
@@ -36,6 +44,12 @@ pub async fn run(changed: &Changed<'_>, step: &StepContext, http: &HttpStep) -> 
     changed.none_in_doubt(doubts + pass.doubts()).await
 }
 
+/// Tells whether an earlier attempt has sent nothing.
+async fn is_fresh(http: &HttpStep, pass: &Pass) -> Result<bool> {
+    let kept = Checkpoint::of_sending(http, pass.files.as_ref()).await?;
+    Ok(kept.is_none_or(|kept| kept.ledger.is_fresh()))
+}
+
 /// Sends rows, and notes which were whatever happens to the others.
 async fn send(step: &StepContext, http: &HttpStep, pass: Pass) -> Result<Arc<Pass>> {
     let pass = Arc::new(pass);
@@ -43,6 +57,9 @@ async fn send(step: &StepContext, http: &HttpStep, pass: Pass) -> Result<Arc<Pas
     let noted = pass.flush().await;
     sent?;
     noted?;
+    if let Some(warning) = pass.refusals(step.id()) {
+        step.warn(warning).await;
+    }
     // What a dry run makes up answers nothing.
     if let Some(warning) = pass.warning(step.id()).filter(|_| step.run.dry.is_none()) {
         step.warn(warning).await;

@@ -16,10 +16,11 @@ use crate::exec::boxed::boxed;
 use crate::exec::changes::{Changed, Pass};
 use crate::exec::context::StepContext;
 use crate::exec::incremental::{Keeps, Sync};
+use crate::exec::layer::Layer;
 use crate::exec::request::context::RequestContext;
 use crate::exec::request::fan_out;
 use crate::exec::request::rejects::Rejects;
-use crate::exec::scope::{Layer, Scope};
+use crate::exec::scope::Scope;
 use crate::exec::turn::Variable;
 use crate::value::{Row, Value};
 

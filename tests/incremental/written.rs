@@ -1,0 +1,44 @@
+//! How ranges are written, and columns that are others each time that a row comes.
+
+use super::api::Api;
+use super::{SQLITE, START, project, totals};
+use crate::support::databases;
+
+#[test]
+fn rows_are_the_same_whenever_they_were_loaded() {
+    for (name, source) in databases::all() {
+        let api = Api::start();
+        (1..=3).for_each(|id| api.put(id, &format!("2024-01-0{id}T00:00:00Z"), 1));
+        let project = project(&api, &source, START);
+        project.replace("flows/main.yaml", "upsert, primary_key: [id]", "append");
+        project.replace(
+            "flows/main.yaml",
+            "columns: {",
+            "columns: {loaded: {type: timestamptz, value_expression: now()}, since: {type: text, value: \"{{ var('window')['start'] }}\"}, ",
+        );
+        for _ in 0..3 {
+            let ran = project.run("main");
+            assert_eq!(ran.code, 0, "{name}: {}", ran.all());
+        }
+        assert_eq!(totals(&project), ["1|1", "2|1", "3|1"], "{name}");
+        api.put(4, "2024-01-04T00:00:00Z", 1);
+        assert_eq!(project.run("main").code, 0, "{name}");
+        assert_eq!(totals(&project).len(), 4, "{name}");
+    }
+}
+
+#[test]
+fn offsets_and_digits_are_written_as_python_writes_them() {
+    let api = Api::start();
+    api.put(1, "2024-01-03T00:00:00Z", 1);
+    let incremental = "start_param: since, format: \"%Y-%m-%dT%H:%M:%S.%f%z\"";
+    let project = project(&api, SQLITE, incremental);
+    for asked in [
+        "2024-01-01T00:00:00.000000+0000..",
+        "2024-01-03T00:00:00.000000+0000..",
+    ] {
+        let ran = project.run("main");
+        assert_eq!(ran.code, 0, "{}", ran.all());
+        assert_eq!(api.asked(), [asked]);
+    }
+}
