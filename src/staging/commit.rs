@@ -16,6 +16,7 @@ use super::tables::{Tables, WriteLock};
 use super::writer::Written;
 use super::{cleanup, error};
 use crate::error::{Error, ErrorKind, Result};
+use crate::sources::overlap::changed_error;
 
 /// How often a commit is tried again when another process was faster.
 const ATTEMPTS: usize = 50;
@@ -131,6 +132,28 @@ pub async fn commit_bound(
     }
     let message = format!("table `{id}` is changed by others all the time");
     Err(Error::new(ErrorKind::Sql, message))
+}
+
+/// Sees to it that no other commit has let rows in other tables count up to a generation that is new here, too.
+///
+/// # Errors
+/// One has; as reading the log.
+pub async fn check_bound(tables: &Tables, id: &TableId, wanted: &[Bound]) -> Result<()> {
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let Some(table) = tables.open(id).await? else {
+        return Ok(());
+    };
+    for (scope, generation) in wanted {
+        if bound(&table, scope)
+            .await?
+            .is_some_and(|there| there >= *generation)
+        {
+            return Err(changed_error());
+        }
+    }
+    Ok(())
 }
 
 /// Returns the generation up to which rows in other tables count; none where no commit says it.

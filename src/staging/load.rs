@@ -4,7 +4,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 
-use super::commit::{Bound, Change, commit_bound, current_schema};
+use super::commit::{Bound, Change, check_bound, commit_bound, current_schema};
 use super::convert::Mapping;
 use super::database::Staging;
 use super::names::TableId;
@@ -150,6 +150,14 @@ impl LoadTransaction for StagingLoads {
                 Err(error) => failed = Some(error),
             }
         }
+        for (at, ready) in ready.iter().enumerate().filter(|_| failed.is_none()) {
+            if let Some(id) = ready.id()
+                && let Err(error) = check_bound(&db.tables, id, &bound_of(at)).await
+            {
+                failed = Some(error);
+                break;
+            }
+        }
         let mut rows = vec![0; ready.len()];
         // Those whose rows are still to be merged come first: a commit of files that are written hardly fails.
         let (merged, written): (Vec<_>, Vec<_>) = ready
@@ -204,6 +212,14 @@ impl Loading {
 }
 
 impl Ready {
+    fn id(&self) -> Option<&TableId> {
+        match self {
+            Ready::Skipped => None,
+            Ready::Rows(id, ..) => Some(id),
+            Ready::Upsert(upsert) => Some(upsert.id()),
+        }
+    }
+
     async fn discard(self, db: &Staging) {
         match self {
             Ready::Skipped => {}

@@ -76,6 +76,36 @@ fn a_query_and_a_snapshot_in_another_database() {
 }
 
 #[test]
+fn numbers_of_any_precision_are_kept_elsewhere_as_they_are() {
+    let api = Api::start();
+    let source = databases::all().into_iter().find(|(name, _)| *name == "postgres");
+    let step = each(", snapshot: {source: stage}, rows: [added, changed]");
+    let project = project(&api, &source.unwrap().1, &step).file("sources/stage.yaml", "type: staging\n");
+    let filled = |name: &str| {
+        project.write(
+            "flows/fill.yaml",
+            &format!("- {{op: transform, source: wh, target_table: customers, query: \"select 1 as id, cast({name} as numeric) as name union all select 2, 0.00 union all select 3, -12.50\"}}\n"),
+        );
+        assert_eq!(project.run("fill").code, 0);
+    };
+    filled("1.10");
+    let ran = project.run("main");
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    api.asked();
+    filled("1.1000");
+    assert_eq!(project.run("main").code, 0);
+    assert_eq!(api.asked().len(), 0);
+    filled("1.2");
+    assert_eq!(project.run("main").code, 0);
+    assert_eq!(api.asked().len(), 1);
+    // More digits than there is room for.
+    filled("0.12345678901");
+    project
+        .sequor(&["run", "main"])
+        .fails(1, &["would be another value there"]);
+}
+
+#[test]
 fn a_dry_run_and_a_plan_say_what_the_run_does() {
     for (name, source) in databases::all() {
         println!("{name}");

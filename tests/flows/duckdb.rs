@@ -330,3 +330,38 @@ fn an_expression_opens_a_database_whose_address_holds_variables() {
         );
     assert_eq!(project.run("main").stdout, "1\n2\n");
 }
+
+#[test]
+fn a_number_with_a_fraction_is_no_whole_one() {
+    for value in ["5.5", "\"5.5\"", "-0.5", "1e-1"] {
+        let rows = format!("[{{\"i\": 7.0, \"s\": \"1e3\"}}, {{\"i\": {value}, \"s\": 1}}]");
+        let server = Server::start(move |_: &Asked| json(rows.clone()));
+        let project = project(&server, &load("columns: {i: bigint, s: integer}, "));
+        project
+            .sequor(&["run", "main"])
+            .fails(1, &["column `i`, row 2", "does not fit `bigint`"]);
+    }
+    let server = Server::start(|_: &Asked| json(r#"[{"i": 7.0, "s": "1e3"}]"#));
+    let project = project(&server, &load("columns: {i: bigint, s: integer}, "));
+    assert_eq!(project.run("main").code, 0);
+    assert_eq!(project.rows("duck", "select i, s from t"), ["7|1000"]);
+}
+
+#[test]
+fn a_number_without_a_precision_keeps_its_digits() {
+    for kind in ["numeric", "decimal", "number"] {
+        let server = Server::start(|_: &Asked| json(r#"[{"v": 1.23456789}, {"v": 12345678901234567.5}]"#));
+        let project = project(
+            &server,
+            &load(&format!("write_mode: append, columns: {{v: {kind}}}, ")),
+        );
+        for _ in 0..2 {
+            let ran = project.run("main");
+            assert_eq!(ran.code, 0, "{}", ran.all());
+        }
+        assert_eq!(
+            project.rows("duck", "select distinct v from t order by v"),
+            ["1.2345678900", "12345678901234567.5000000000"]
+        );
+    }
+}

@@ -197,6 +197,11 @@ fn mistakes_are_told_before_anything_is_asked() {
             "start_param: \"\"",
             "`start_param` is empty",
         ),
+        (
+            "updated_at: timestamptz",
+            "updated_at: {type: timestamptz, value_expression: now()}",
+            "is the time of the load",
+        ),
     ] {
         project.write(
             "flows/main.yaml",
@@ -222,6 +227,12 @@ fn mistakes_are_told_before_anything_is_asked() {
             false => assert_eq!(found.code, 0, "{}", found.all()),
         }
     }
+    let twice = flow(START, "");
+    let other = twice.replace("table: orders", "table: others");
+    project.write("flows/main.yaml", &format!("{twice}{other}"));
+    project
+        .sequor(&["validate"])
+        .fails(2, &["another step is called `orders`"]);
     let ranges = flow(START, "").replace("upsert, primary_key: [id]", "replace_range");
     let other = ranges.replace("id: orders", "id: others");
     project.write("flows/main.yaml", &format!("{ranges}{other}"));

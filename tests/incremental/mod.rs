@@ -4,6 +4,7 @@ mod api;
 mod commands;
 mod covered;
 mod exact;
+mod meanwhile;
 mod order;
 mod partitions;
 mod planned;

@@ -156,7 +156,7 @@ pub(super) static INCREMENTAL: Shape = Shape {
         Key::new(
             "window",
             Form::Duration,
-            "How much is asked for at a time, each of it committed with its state: a time, or a number where the cursor is one.",
+            "How much is asked for at a time, each of it committed with its state. The cursor is a time then.",
         )
         .default("all at once"),
         Key::new(

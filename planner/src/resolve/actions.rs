@@ -139,6 +139,14 @@ impl Resolver<'_> {
         if let Some(table) = request.for_each.as_ref().and_then(RowsOf::table) {
             self.check_columns(table, planned.row_columns.as_ref());
         }
+        let keeps_state = planned.asks.is_some() || planned.synced.is_some();
+        if keeps_state && step.id.is_some() && id.rsplit('/').next() != Some(name) {
+            let message =
+                format!("its state is kept under its `id`, and another step is called `{name}`, too");
+            self.d
+                .error(Code::DuplicateId, step.place.clone(), message)
+                .help("give one of them another `id`");
+        }
         self.check_incremental(step, &planned, frame);
         self.check_url(request, source.map(|s| s.base_url.is_some()));
         let asked = http_effects::request_uses(request, source);

@@ -5,7 +5,7 @@ use super::steps::Resolver;
 use crate::codes::Code;
 use crate::ops::{
     ColumnValue, Columns, FlowStep, Incremental, Order, ParameterPlace, Precision, ResponseTable, WriteMode,
-    check_cursor, counts_numbers,
+    check_cursor, counts_numbers, lead,
 };
 use crate::plan::HttpStep;
 use crate::span::Place;
@@ -35,6 +35,7 @@ impl Resolver<'_> {
                 .help("use the `for_each` of the http_request: each of its rows has its own state");
         }
         self.check_window_parameters(http, incremental);
+        self.check_clock(http, incremental);
         self.check_format(http, incremental);
         if asks.start && incremental.start_param.is_none() && incremental.initial.is_none() {
             let message = "the request uses `var('window')['start']`, which is null in the first run";
@@ -102,6 +103,31 @@ impl Resolver<'_> {
                     )
                     .help("name the parameter that the API takes it by");
             }
+        }
+    }
+
+    /// Reports a cursor that says when a row was loaded, and not how new it is.
+    fn check_clock(&mut self, http: &HttpStep, incremental: &Incremental) {
+        let Some((at, column)) = lead(&http.request.response, incremental) else {
+            return;
+        };
+        let Columns::Declared(columns) = &http.request.response.tables[at].columns else {
+            return;
+        };
+        let is_clock = |value: &Option<ColumnValue>| match value {
+            Some(ColumnValue::Given(given)) => given.uses().clock,
+            _ => false,
+        };
+        if columns
+            .iter()
+            .any(|known| known.name == column && is_clock(&known.value))
+        {
+            let message = format!(
+                "the cursor `{column}` is the time of the load: what is older than the first run would never be asked for again"
+            );
+            self.d
+                .error(Code::BadValue, incremental.place.clone(), message)
+                .help("name a column that the API gives, like `updated_at`");
         }
     }
 

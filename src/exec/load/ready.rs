@@ -1,6 +1,6 @@
 //! Rows that are Arrow batches already, of a query or of another program, on their way into a table.
 
-use arrow::array::{ArrayRef, RecordBatch};
+use arrow::array::{ArrayRef, AsArray, RecordBatch};
 use arrow::compute::kernels::cmp::not_distinct;
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -71,7 +71,8 @@ fn exactly(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
         .zip(batch.schema().fields())
         .zip(schema.fields())
     {
-        let cast = exact(column, to.data_type()).map_err(|why| {
+        let is_number = Logical::of(from) == Logical::Numeric;
+        let cast = exact((column, is_number), to.data_type()).map_err(|why| {
             let message = format!("column `{}`: {why}", to.name());
             Error::new(ErrorKind::Value, message).help(format!(
                 "the table has {} there, and the rows {}: cast them before",
@@ -84,7 +85,22 @@ fn exactly(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     Ok(RecordBatch::try_new(schema.clone(), columns)?)
 }
 
-fn exact(column: &ArrayRef, to: &DataType) -> Result<ArrayRef, String> {
+/// A number without zeros that say nothing: `1.10` and `1.1000` are one.
+fn plain_number(text: &str) -> String {
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(digits) => ("-", digits),
+        None => ("", text),
+    };
+    let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
+    let (whole, part) = (whole.trim_start_matches('0'), part.trim_end_matches('0'));
+    match (whole, part) {
+        ("", "") => "0".to_string(),
+        _ => format!("{sign}{whole}.{part}"),
+    }
+}
+
+/// The values in another type. `is_number`: whether they are numbers that are written as texts.
+fn exact((column, is_number): (&ArrayRef, bool), to: &DataType) -> Result<ArrayRef, String> {
     let from = column.data_type();
     if from == to {
         return Ok(column.clone());
@@ -106,7 +122,18 @@ fn exact(column: &ArrayRef, to: &DataType) -> Result<ArrayRef, String> {
     }
     let back = cast(&made, from)?;
     let same = not_distinct(column, &back).map_err(|e| e.to_string())?;
-    match (0..same.len()).find(|row| !same.value(*row)) {
+    let is_same = |row: usize| {
+        same.value(row)
+            || match (
+                is_number,
+                column.as_string_opt::<i32>(),
+                back.as_string_opt::<i32>(),
+            ) {
+                (true, Some(was), Some(is)) => plain_number(was.value(row)) == plain_number(is.value(row)),
+                _ => false,
+            }
+    };
+    match (0..same.len()).find(|row| !is_same(*row)) {
         None => Ok(made),
         Some(row) => {
             let value = array_value_to_string(column, row).unwrap_or_default();

@@ -323,6 +323,10 @@ impl Database for DuckDb {
             (DataType::Timestamp(_, Some(_)), _) => {
                 format!("CAST({cast} AT TIME ZONE 'UTC' AS VARCHAR) || '+00:00'")
             }
+            // DuckDB rounds what it casts.
+            (DataType::Int16 | DataType::Int32 | DataType::Int64, _) => format!(
+                "CASE WHEN TRY_CAST(x AS DOUBLE) % 1 <> 0 THEN error('it is no whole number') ELSE CAST({cast} AS VARCHAR) END"
+            ),
             _ => format!("CAST({cast} AS VARCHAR)"),
         };
         let rows = self

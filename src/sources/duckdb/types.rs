@@ -32,11 +32,16 @@ pub fn of(sql: &str) -> Result<ColumnType> {
         "timestamptz" | "timestamp_tz" | "timestamp_ltz" => Some("TIMESTAMP WITH TIME ZONE"),
         "timestamp_ntz" => Some("TIMESTAMP"),
         "double precision" => Some("DOUBLE"),
-        "number" => Some("DECIMAL(38,10)"),
         _ => None,
     };
     if let Some(own) = own {
         found.sql = own.to_string();
+    }
+    // Alone, they have three digits behind the point.
+    if matches!(lower.as_str(), "numeric" | "decimal" | "dec" | "number") {
+        found.sql = "DECIMAL(38,10)".to_string();
+        found.arrow = DataType::Decimal128(38, 10);
+        found.logical = Logical::Plain;
     }
     // DuckDB's own names: what is not known here is text that it reads.
     if found.logical == Logical::Other {
