@@ -15,9 +15,12 @@ use crate::http::{Live, NoTokens, Recorder, Recordings, Replay, Settings, TlsFil
 use crate::secret::Redactor;
 use crate::world::World;
 
+/// The file beside a step's recordings that has the state which it began with.
+const STATE: &str = "state.json";
+
 /// How requests reach APIs: live, from recordings, or live and recorded.
 pub struct Transports {
-    replay: Option<Arc<dyn Transport>>,
+    replay: Option<(PathBuf, Arc<dyn Transport>)>,
     record: Option<(PathBuf, Recordings)>,
     redactor: Redactor,
     tokens: Arc<dyn TokenStore>,
@@ -34,8 +37,8 @@ impl Transports {
         redactor: &Redactor,
         tokens: Arc<dyn TokenStore>,
     ) -> Result<Transports> {
-        let replay: Option<Arc<dyn Transport>> = match replay {
-            Some(folder) => Some(Arc::new(Replay::read(folder, redactor)?)),
+        let replay: Option<(PathBuf, Arc<dyn Transport>)> = match replay {
+            Some(folder) => Some((folder.to_path_buf(), Arc::new(Replay::read(folder, redactor)?))),
             None => None,
         };
         if let Some(folder) = record {
@@ -62,7 +65,7 @@ impl Transports {
 
     fn with(&self, settings: Settings) -> Result<Arc<dyn Transport>> {
         let inner = match &self.replay {
-            Some(replay) => replay.clone(),
+            Some((_, replay)) => replay.clone(),
             None => Arc::new(Live::new(settings)?),
         };
         Ok(match &self.record {
@@ -102,6 +105,18 @@ impl Apis {
     /// Tells whether recordings answer requests.
     pub fn replays(&self) -> bool {
         self.transports.replay.is_some()
+    }
+
+    /// Returns where the state is that a step began with when what answers was recorded; none where nothing does.
+    pub fn replayed_state(&self, step: &str) -> Option<PathBuf> {
+        let (folder, _) = self.transports.replay.as_ref()?;
+        Some(folder.join(step).join(STATE))
+    }
+
+    /// Returns where the state is kept that a step begins with; none where nothing is recorded.
+    pub fn recorded_state(&self, step: &str) -> Option<PathBuf> {
+        let (folder, _) = self.transports.record.as_ref()?;
+        Some(folder.join(step).join(STATE))
     }
 
     /// Tells whether a source is an API.

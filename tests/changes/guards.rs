@@ -202,6 +202,9 @@ fn mistakes_are_told_before_a_run() {
         "",
         &["reads `kept_response`, and nothing is kept"],
     );
+    validate("key: [id]", "key: [\"\"]", &["a column that has no name"]);
+    validate("key: [id]", "key: [id, ID]", &["names `ID` twice"]);
+    validate("key: [id]", "key: [\"{{ var('k') }}\"]", &["is a template"]);
     validate("on_error: reject", "checkpoint: false", &["`checkpoint: false`"]);
     validate("  id: push\n", "", &["has no `id`"]);
     validate(

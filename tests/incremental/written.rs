@@ -42,3 +42,43 @@ fn offsets_and_digits_are_written_as_python_writes_them() {
         assert_eq!(api.asked(), [asked]);
     }
 }
+
+#[test]
+fn a_recording_has_the_state_that_it_began_with() {
+    let ranges = "start_param: since, end_param: until";
+    for incremental in [
+        START,
+        ranges,
+        &format!("{ranges}, window: 400d"),
+        "start_param: since, order: ascending",
+    ] {
+        let api = Api::start();
+        api.put(1, "2024-01-03T00:00:00Z", 1);
+        let project = project(&api, SQLITE, incremental);
+        let first = ["run", "main", "--until", "2024-01-04"];
+        let ends = incremental.contains("end_param");
+        let first = project.sequor(if ends { &first[..] } else { &first[..2] });
+        assert_eq!(first.code, 0, "{}", first.all());
+        api.put(2, "2024-01-05T00:00:00Z", 2);
+        assert_eq!(project.sequor(&["run", "main", "--record", "rec"]).code, 0);
+        assert_eq!(project.run("main").code, 0);
+        api.asked();
+        // Whatever has been loaded since.
+        for options in [&["--dry-run"][..], &[]] {
+            let command = [&["run", "main", "--replay", "rec"][..], options].concat();
+            let ran = project.sequor(&command);
+            assert_eq!(ran.code, 0, "{incremental}: {}", ran.all());
+        }
+        assert_eq!(totals(&project), ["1|1", "2|2"], "{incremental}");
+        // Elsewhere, where nothing is known.
+        let other = super::project(&api, SQLITE, incremental);
+        let rec = project.path().join("rec");
+        let ran = other.sequor(&["run", "main", "--replay", rec.to_str().unwrap()]);
+        assert_eq!(ran.code, 0, "{incremental}: {}", ran.all());
+        assert!(api.asked().is_empty());
+        // What it has is what came: what was before it is still asked for.
+        assert!(totals(&other).contains(&"2|2".to_string()), "{incremental}");
+        assert_eq!(other.run("main").code, 0);
+        assert_eq!(totals(&other), ["1|1", "2|2"], "{incremental}");
+    }
+}

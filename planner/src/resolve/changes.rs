@@ -37,6 +37,20 @@ impl Resolver<'_> {
                 .error(Code::BadValue, changes.place.clone(), message)
                 .help("call the row by another name, like `as: row`");
         }
+        for (at, name) in changes.key.iter().enumerate() {
+            let same = |other: &String| other.eq_ignore_ascii_case(name);
+            let what = match name.as_str() {
+                "" => "`key` names a column that has no name".to_string(),
+                name if name.contains("{{") => {
+                    format!("`key` names columns as they are, and `{name}` is a template")
+                }
+                name if changes.key[..at].iter().any(same) => format!("`key` names `{name}` twice"),
+                _ => continue,
+            };
+            self.d
+                .error(Code::BadValue, changes.place.clone(), what)
+                .help("name the columns that tell a row from the others: `key: [id]`");
+        }
         let snapshot = http.synced.as_ref().map(|synced| synced.snapshot.in_short());
         let written = http
             .rejects

@@ -41,7 +41,11 @@ pub fn parents_of_all(states: &[TableState]) -> Parents {
 
 /// Returns what the positions of the first state that has some are.
 pub fn kind_of_states(states: &[TableState]) -> Option<Kind> {
-    let mut all = states.iter().flat_map(|state| state.known.values());
-    let (_, to) = all.find_map(|ranges: &Ranges| ranges.iter().next())?;
+    states.iter().find_map(|state| kind_of(&state.known))
+}
+
+/// Returns what the positions of what is covered are.
+pub fn kind_of(known: &Known) -> Option<Kind> {
+    let (_, to) = known.values().find_map(|ranges: &Ranges| ranges.iter().next())?;
     Some(Kind::like(&to.to_string()))
 }

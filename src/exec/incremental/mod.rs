@@ -4,6 +4,7 @@ mod common;
 mod definition;
 mod digest;
 mod noted;
+mod recorded;
 mod settings;
 mod since;
 mod state;

@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use sequor_planner::ops::{lead, passing_columns};
 use sequor_planner::plan::HttpStep;
 
-use super::common::{kind_of_states, known_by_all, parents_of_all};
+use super::common::{kind_of, kind_of_states, known_by_all, parents_of_all};
 use super::definition::{Definition, definition};
 use super::noted::request_mark;
+use super::recorded::Recorded;
 use super::settings::{Evaluated, column_kind, initial};
 use super::state::{Owner, TableState};
 use crate::batch::column::Column;
@@ -28,6 +29,8 @@ pub struct Sync {
     states: Mutex<Vec<TableState>>,
     /// What was covered by all of them when the step began, or was renewed.
     known: Mutex<Arc<Known>>,
+    /// What a recorded run began with, and what was committed since: where recordings answer, in place of what the tables have.
+    replayed: Mutex<Option<Known>>,
     /// The cursors that rows had themselves then.
     parents: Arc<Parents>,
     /// Whether what the tables have is still to go.
@@ -60,6 +63,15 @@ impl Sync {
         let Some((at, column)) = lead(response, given) else {
             return Err(Error::new(ErrorKind::Internal, "no table has the cursor"));
         };
+        let apis = &step.run.apis;
+        let replayed = match apis.replayed_state(step.id()) {
+            Some(file) => Recorded::read(&file).await?.map(|recorded| (file, recorded)),
+            None => None,
+        };
+        let now = match &replayed {
+            Some((file, recorded)) => recorded.now(file)?,
+            None => step.scope.now(),
+        };
         let table = &response.tables[at];
         let database = step.database(&table.target.source).await?;
         let name = table_name(step, &table.target).await?;
@@ -72,7 +84,7 @@ impl Sync {
             between: step.run.range.as_ref(),
             column: column_kind(&*database, &name, (table, column), given).await?,
             refresh: step.run.refreshes,
-            now: step.scope.now(),
+            now,
         };
         let (settings, kind) = evaluated.settings()?;
         let definition = definition(http);
@@ -116,11 +128,20 @@ impl Sync {
         }
         // Without a kind nothing is known yet, not even a state.
         let kind = kind.or_else(|| kind_of_states(&states));
+        let (known, parents) = match &replayed {
+            Some((file, recorded)) => recorded.known(kind, file)?,
+            None => (known_by_all(&states), parents_of_all(&states)),
+        };
+        let kind = kind.or_else(|| kind_of(&known));
+        if let Some(file) = apis.recorded_state(step.id()).filter(|_| is_run) {
+            Recorded::of(now, &known, &parents).write(&file).await?;
+        }
         Ok(Some(Arc::new(Sync {
             settings,
             kind,
-            known: Mutex::new(Arc::new(known_by_all(&states))),
-            parents: Arc::new(parents_of_all(&states)),
+            replayed: Mutex::new(replayed.map(|_| known.clone())),
+            known: Mutex::new(Arc::new(known)),
+            parents: Arc::new(parents),
             anew: AtomicBool::new(step.run.refreshes),
             states: Mutex::new(states),
             lead: (at, column.to_string()),
@@ -133,6 +154,10 @@ impl Sync {
         self.states.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn replayed(&self) -> MutexGuard<'_, Option<Known>> {
+        self.replayed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Notes that its tables are filled by its request now.
     ///
     /// # Errors
@@ -143,7 +168,10 @@ impl Sync {
 
     /// Takes what was committed since for covered. Whether it is more than before.
     pub fn renew(&self) -> bool {
-        let known = known_by_all(self.states().iter());
+        let known = match &*self.replayed() {
+            Some(known) => known.clone(),
+            None => known_by_all(self.states().iter()),
+        };
         let mut before = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let is_more = **before != known;
         *before = Arc::new(known);
@@ -235,6 +263,10 @@ impl KeepsState for Keeps {
             state.committed(covered, parents);
         }
         self.sync.anew.store(false, Ordering::Relaxed);
+        if let Some(known) = &mut *self.sync.replayed() {
+            let covered = self.round.covered(known);
+            known.extend(covered);
+        }
     }
 }
 
