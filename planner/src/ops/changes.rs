@@ -19,6 +19,12 @@ pub const CHANGE: &str = "change";
 /// The variable that holds what was kept of the answer about a row.
 pub const KEPT_RESPONSE: &str = "kept_response";
 
+/// What is said of `changes` in a loop, and what to do instead.
+pub const CHANGES_IN_LOOP: (&str, &str) = (
+    "`changes` in a loop: each round would take the rows of the others for removed ones",
+    "use one http_request for all rows: its `for_each` takes a `query`",
+);
+
 /// Which rows of a `for_each` are sent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Changes {

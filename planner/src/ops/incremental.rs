@@ -16,6 +16,12 @@ use crate::syntax::{Form, Key, Keys, Node, Scalar, Shape, Value};
 /// The variable that holds the range that is asked for.
 pub const WINDOW: &str = "window";
 
+/// What is said of `incremental` in a loop, and what to do instead.
+pub const INCREMENTAL_IN_LOOP: (&str, &str) = (
+    "`incremental` in a loop: its rounds would share one state",
+    "use the `for_each` of the http_request: each of its rows has its own state",
+);
+
 /// How a request asks only for what is new.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Incremental {

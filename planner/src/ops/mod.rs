@@ -41,7 +41,7 @@ use crate::syntax::{Keys, Node, Shape, Value, tagged};
 
 pub use crate::syntax::DataPath;
 pub use body::BodyFormat;
-pub use changes::{CHANGE, Change, Changes, KEPT_RESPONSE};
+pub use changes::{CHANGE, CHANGES_IN_LOOP, Change, Changes, KEPT_RESPONSE};
 pub use column_value::{ColumnValue, TimeFormat};
 pub use columns::{COLUMN, COLUMN_OPTIONS, COLUMN_TYPE, ColumnSpec, Columns, is_column_type};
 pub use common::{COMMON, FlowAction, FlowStep, OnError, each_step};
@@ -51,7 +51,9 @@ pub use deferred::{Deferred, DeferredKey};
 pub use execute::Execute;
 pub use http_request::{HttpRequest, RequestSpec};
 pub use http_response::{ResponseSpec, ResponseTable, RowFormat, SchemaPolicy};
-pub use incremental::{Incremental, OnMissing, Order, WINDOW, cursor_column, lead, passing_columns};
+pub use incremental::{
+    INCREMENTAL_IN_LOOP, Incremental, OnMissing, Order, WINDOW, cursor_column, lead, passing_columns,
+};
 pub use migrate_schema::MigrateSchema;
 pub use mock::{MOCK, Mock};
 pub use pagination::{Mark, PageKind, Pagination, ParameterPlace};

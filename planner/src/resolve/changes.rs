@@ -4,7 +4,7 @@ use super::frame::Frame;
 use super::steps::Resolver;
 use crate::codes::Code;
 use crate::expr::Uses;
-use crate::ops::{CHANGE, Change, FlowStep, KEPT_RESPONSE, OPERATIONS};
+use crate::ops::{CHANGE, CHANGES_IN_LOOP, Change, FlowStep, KEPT_RESPONSE, OPERATIONS};
 use crate::plan::HttpStep;
 use crate::span::Place;
 
@@ -85,11 +85,10 @@ impl Resolver<'_> {
                 .help("say what is kept: `keep_response: id`");
         }
         if frame.rounds > 0 {
-            let message =
-                "`changes` in a loop: each round would take the rows of the others for removed ones";
+            let (message, help) = CHANGES_IN_LOOP;
             self.d
                 .error(Code::BadValue, changes.place.clone(), message)
-                .help("use one http_request for all rows: its `for_each` takes a `query`");
+                .help(help);
         }
     }
 

@@ -4,8 +4,8 @@ use super::frame::Frame;
 use super::steps::Resolver;
 use crate::codes::Code;
 use crate::ops::{
-    ColumnValue, Columns, FlowStep, Incremental, Order, ParameterPlace, Precision, ResponseTable, WriteMode,
-    check_cursor, counts_numbers, lead,
+    ColumnValue, Columns, FlowStep, INCREMENTAL_IN_LOOP, Incremental, Order, ParameterPlace, Precision,
+    ResponseTable, WriteMode, check_cursor, counts_numbers, lead,
 };
 use crate::plan::HttpStep;
 use crate::span::Place;
@@ -29,10 +29,10 @@ impl Resolver<'_> {
         check_cursor(&http.request.response, incremental, self.d);
         self.check_names_around(frame, &incremental.place);
         if frame.rounds > 0 {
-            let message = "`incremental` in a loop: its rounds would share one state";
+            let (message, help) = INCREMENTAL_IN_LOOP;
             self.d
                 .error(Code::BadValue, incremental.place.clone(), message)
-                .help("use the `for_each` of the http_request: each of its rows has its own state");
+                .help(help);
         }
         self.check_window_parameters(http, incremental);
         self.check_clock(http, incremental);

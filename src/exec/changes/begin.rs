@@ -3,7 +3,7 @@
 
 use chrono::{SecondsFormat, Utc};
 use sequor_planner::expr::Prop;
-use sequor_planner::ops::{Changes, RowSource, RowsOf, WriteMode};
+use sequor_planner::ops::{CHANGES_IN_LOOP, Changes, RowSource, RowsOf, WriteMode};
 use sequor_planner::plan::{HttpStep, Synced};
 use serde_json::json;
 use uuid::Uuid;
@@ -106,10 +106,9 @@ impl<'s> Changed<'s> {
         };
         if step.scope.is_in_round() {
             // The flow was not known before it was called.
-            let message =
-                "`changes` in a loop: each round would take the rows of the others for removed ones";
+            let (message, help) = CHANGES_IN_LOOP;
             return Err(Error::new(ErrorKind::Project, message)
-                .help("use one http_request for all rows: its `for_each` takes a `query`")
+                .help(help)
                 .at(&given.place));
         }
         if step.run.apis.replays() && step.run.dry.is_none() {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use sequor_planner::ops::{lead, passing_columns};
+use sequor_planner::ops::{INCREMENTAL_IN_LOOP, lead, passing_columns};
 use sequor_planner::plan::HttpStep;
 
 use super::common::{kind_of, kind_of_states, known_by_all, parents_of_all};
@@ -54,9 +54,9 @@ impl Sync {
         };
         if step.scope.is_in_round() {
             // The flow was not known before it was called.
-            let message = "`incremental` in a loop: its rounds would share one state";
+            let (message, help) = INCREMENTAL_IN_LOOP;
             return Err(Error::new(ErrorKind::Project, message)
-                .help("use the `for_each` of the http_request: each of its rows has its own state")
+                .help(help)
                 .at(&given.place));
         }
         let response = &http.request.response;
