@@ -156,7 +156,7 @@ impl Comparison {
         let values = self.columns.iter().map(|column| {
             let name = self.names.quote(&column.name);
             match wider.contains(&column.name) {
-                true => format!("COALESCE(s.{name}, t.{name}) AS {name}"),
+                true => format!("COALESCE(s.{name}, {}) AS {name}", self.as_sent(column)),
                 false => format!("s.{name}"),
             }
         });
@@ -220,6 +220,22 @@ impl Comparison {
             "SELECT {}, {meta} FROM ({}) d",
             self.list("d."),
             self.changes(sending)
+        )
+    }
+
+    /// Returns the query of the numbers of rows that are being sent, and count as sent already.
+    pub fn ended_already(&self) -> String {
+        let names = &self.names;
+        let same: Vec<String> = self.keys().map(|key| format!("p.{key} = t.{key}")).collect();
+        format!(
+            "SELECT p.{n} AS n FROM {} p JOIN {} t ON {} AND p.{at} = t.{at} WHERE t.{} = '{}' ORDER BY p.{n}",
+            names.pending,
+            names.snapshot,
+            same.join(" AND "),
+            names.meta("scope"),
+            self.scope,
+            n = names.meta("n"),
+            at = names.meta("at"),
         )
     }
 

@@ -184,7 +184,10 @@ impl Comparison {
             let name = names.quote(&column.name);
             match column.is_lacking {
                 true => format!("s.{name}"),
-                false => format!("CASE WHEN {here} IS NULL THEN t.{name} ELSE s.{name} END AS {name}"),
+                false => {
+                    let was = self.as_sent(column);
+                    format!("CASE WHEN {here} IS NULL THEN {was} ELSE s.{name} END AS {name}")
+                }
             }
         });
         let values = values.collect::<Vec<_>>().join(", ");
@@ -199,6 +202,18 @@ impl Comparison {
         let change = each(&|change| format!("'{}'", change.name()));
         let order = each(&|change| self.place(sending, change));
         format!("SELECT {values}, {}", self.meta(&change, &order))
+    }
+
+    /// A value that was sent, beside one of the rows.
+    pub(super) fn as_sent(&self, column: &Compared) -> String {
+        let value = format!("t.{}", self.names.quote(&column.name));
+        match self.dialect() {
+            // Texts of two collations have none together: that of `json`, in MariaDB, is another one than that of a text.
+            Dialect::MySql if column.is_text && !column.is_key => {
+                format!("CONVERT({value} USING utf8mb4) COLLATE utf8mb4_bin")
+            }
+            _ => value,
+        }
     }
 
     /// Which rows of what was sent the API has, as far as they are looked at.

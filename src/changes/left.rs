@@ -1,12 +1,17 @@
 //! What an earlier attempt was sending when it ended.
 
+use std::sync::Arc;
+
+use futures::StreamExt;
 use uuid::Uuid;
 
 use super::columns::Compared;
+use super::ended::Numbers;
 use super::names::is_own;
 use super::numbers::number;
 use super::snapshot::Snapshot;
 use crate::error::Result;
+use crate::value::Row;
 
 /// What an earlier attempt was sending.
 pub struct Left {
@@ -41,23 +46,9 @@ impl Snapshot {
         ]
         .map(|name| names.folded(name))
         .to_vec();
-        let id = format!(
-            "SELECT {} AS a, {} AS b FROM {} LIMIT 1",
-            names.meta("sync"),
-            names.meta("batch"),
-            names.pending
-        );
-        let Some(row) = self.rows(&id).await?.into_iter().next() else {
+        let Some((id, batch)) = self.pending_of().await? else {
             return Ok(None);
         };
-        let texts: Vec<String> = row.iter().map(|(_, value)| value.to_text()).collect();
-        let [id, batch] = texts.as_slice() else {
-            return Ok(None);
-        };
-        let Ok(id) = id.parse::<Uuid>() else {
-            return Ok(None);
-        };
-        let batch = Some(number(batch)).filter(|size| *size > 0);
         let keys: Vec<&String> = self
             .comparison
             .columns
@@ -88,5 +79,73 @@ impl Snapshot {
             id,
             batch,
         }))
+    }
+
+    /// Returns whose rows are being sent, and how many rows their requests have; none where there are no rows.
+    async fn pending_of(&self) -> Result<Option<(Uuid, Option<u64>)>> {
+        let names = &self.comparison.names;
+        let id = format!(
+            "SELECT {} AS a, {} AS b FROM {} LIMIT 1",
+            names.meta("sync"),
+            names.meta("batch"),
+            names.pending
+        );
+        let Some(row) = self.rows(&id).await?.into_iter().next() else {
+            return Ok(None);
+        };
+        let texts: Vec<String> = row.iter().map(|(_, value)| value.to_text()).collect();
+        let [id, batch] = texts.as_slice() else {
+            return Ok(None);
+        };
+        let size = Some(number(batch)).filter(|size| *size > 0);
+        Ok(id.parse::<Uuid>().ok().map(|id| (id, size)))
+    }
+
+    /// Tells whether what is being sent is that of a sending, or nothing: another run may have begun meanwhile.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn is_pending_of(&self, id: Uuid) -> Result<bool> {
+        if self.database.columns(&self.pending_table()).await?.is_none() {
+            return Ok(true);
+        }
+        Ok(self.pending_of().await?.is_none_or(|(whose, _)| whose == id))
+    }
+
+    /// Returns the numbers of the rows that are being sent, and are known to have been.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn ended_already(&self) -> Result<Numbers> {
+        let mut batches = self
+            .database
+            .query(&self.comparison.ended_already())
+            .await?
+            .batches;
+        let mut numbers = Numbers::default();
+        while let Some(batch) = batches.next().await {
+            let batch = Arc::new(batch?);
+            for at in 0..batch.num_rows() {
+                let row = Row::new(batch.clone(), at);
+                if let Some((_, value)) = row.iter().next() {
+                    numbers.add(number(&value.to_text()));
+                }
+            }
+        }
+        Ok(numbers)
+    }
+
+    /// Forgets rows that were not sent of a sending: those from a number on.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn drop_pending_from(&self, number: u64) -> Result<()> {
+        let names = &self.comparison.names;
+        let delete = format!(
+            "DELETE FROM {} WHERE {} >= {number}",
+            names.pending,
+            names.meta("n")
+        );
+        self.database.execute(&delete).await.map(|_| ())
     }
 }

@@ -4,6 +4,9 @@ use std::num::NonZeroU64;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
+use datafusion::parquet::basic::Compression;
+use datafusion::parquet::file::properties::{EnabledStatistics, WriterProperties};
+use datafusion::parquet::schema::types::ColumnPath;
 use deltalake_core::datafile::writer::{DeltaWriter, WriterConfig};
 use deltalake_core::kernel::Add;
 use deltalake_core::logstore::object_store::path::Path;
@@ -18,6 +21,9 @@ const FILE_SIZE: Option<NonZeroU64> = NonZeroU64::new(64 * 1024 * 1024);
 
 /// Rows are handed to Parquet in slices of this many.
 const SLICE_ROWS: usize = 8192;
+
+/// What the names of columns begin with that are no user's.
+const OWN: &str = "_sequor_";
 
 /// How many columns statistics are kept for.
 const INDEXED_COLUMNS: &str = "32";
@@ -45,10 +51,11 @@ impl TableWriter {
         let store = store.object_store(None);
         let indexed = INDEXED_COLUMNS.try_into();
         let indexed = indexed.map_err(|e: _| internal(&e))?;
+        let properties = properties(&schema);
         let config = WriterConfig::new(
             schema,
             Vec::new(),
-            None,
+            Some(properties),
             FILE_SIZE,
             Some(SLICE_ROWS),
             indexed,
@@ -129,6 +136,20 @@ async fn delete(store: &ObjectStoreRef, files: &[Add]) {
             tracing::debug!(%error, file = file.path, "an unused file is left");
         }
     }
+}
+
+/// How the files are written: columns of our own, which say the same in row after row, are not looked for by their values.
+fn properties(schema: &SchemaRef) -> WriterProperties {
+    let own = schema
+        .fields()
+        .iter()
+        .filter(|field| field.name().starts_with(OWN));
+    let plain = WriterProperties::builder().set_compression(Compression::SNAPPY);
+    own.fold(plain, |properties, field| {
+        let column = ColumnPath::from(field.name().as_str());
+        properties.set_column_statistics_enabled(column, EnabledStatistics::None)
+    })
+    .build()
 }
 
 fn internal(error: &dyn std::fmt::Display) -> Error {

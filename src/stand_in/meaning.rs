@@ -19,6 +19,14 @@ pub fn same(expr: &mut Expr, dialect: Dialect) -> Result<(), String> {
         Expr::BinaryOp { .. } => operators::same(expr, dialect)?,
         Expr::Like { .. } | Expr::SimilarTo { .. } | Expr::RLike { .. } => operators::matches(expr, dialect)?,
         Expr::Cast { .. } | Expr::Convert { .. } => casts::same(expr, dialect),
+        Expr::Collate { expr: of, collation } => match is_by_letters(&collation.to_string()) {
+            true => *expr = Expr::Nested(Box::new(taken(of))),
+            false => {
+                return Err(format!(
+                    "`collate {collation}` can't be tried in a dry run: texts are compared letter by letter"
+                ));
+            }
+        },
         Expr::AtTimeZone { timestamp, time_zone } => {
             *expr = call(udf::AT_ZONE, [taken(timestamp), taken(time_zone)]);
         }
@@ -75,6 +83,12 @@ pub fn same(expr: &mut Expr, dialect: Dialect) -> Result<(), String> {
         unquoted(inner);
     }
     Ok(())
+}
+
+/// Tells whether a collation compares texts letter by letter, as is done here.
+fn is_by_letters(collation: &str) -> bool {
+    let name = collation.trim_matches(['"', '`']).to_ascii_lowercase();
+    matches!(name.as_str(), "binary" | "c" | "posix" | "ucs_basic") || name.ends_with("_bin")
 }
 
 /// A number that is written with an exponent, written without it: it is a decimal in PostgreSQL.

@@ -8,7 +8,7 @@ use super::{SQLITE, fill, project};
 use crate::support::program::Project;
 
 /// Makes a contact for each row: twice, where a row is sent twice.
-fn made(more: &str) -> String {
+pub fn made(more: &str) -> String {
     format!(
         "  for_each: {{source: wh, table: customers, as: customer, changes: {{key: [id], rows: [added]}}}}
   request:
@@ -22,12 +22,12 @@ fn made(more: &str) -> String {
     )
 }
 
-fn rows() -> Vec<(u32, &'static str)> {
+pub fn rows() -> Vec<(u32, &'static str)> {
     (1..=40).map(|id| (id, "a")).collect()
 }
 
 /// Runs until the API has made some contacts, and kills the run then.
-fn killed(project: &Project, api: &Api, after: usize) {
+pub fn killed(project: &Project, api: &Api, after: usize) {
     let mut command = project.command(&["run", "main"]);
     command.stdout(Stdio::null()).stderr(Stdio::null());
     let mut program = command.spawn().unwrap();

@@ -1,10 +1,12 @@
 //! `changes`: only rows that were added, changed or removed since they were sent are sent.
 
 mod api;
+mod batches;
 mod endings;
 mod estimates;
 mod guards;
 mod keys;
+mod lost;
 mod others;
 mod random;
 mod refused;

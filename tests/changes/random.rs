@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use super::api::Api;
+use super::lost::lose_state;
 use super::{SQLITE, fill, project};
 use crate::support::{databases, duckdb, mysql, postgres, snowflake};
 
@@ -18,8 +19,12 @@ enum Event {
     Remove(u32),
     /// The API refuses a row, from now on or no longer.
     Refuses(u32),
+    /// The API does what is asked of a row and fails then, from now on or no longer.
+    Breaks(u32),
     /// The program is killed when the API has answered so many requests more.
     Killed(usize),
+    /// What is known of earlier runs is thrown away.
+    Loses,
     Runs,
     Resends,
 }
@@ -29,8 +34,13 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
         8 => (0_u32..30, 0_u32..4).prop_map(|(id, name)| Event::Put(id, name)),
         4 => (0_u32..30).prop_map(Event::Remove),
         1 => (0_u32..30).prop_map(Event::Refuses),
+        2 => (0_u32..6).prop_map(Event::Refuses),
+        3 => (0_u32..6).prop_map(Event::Breaks),
+        2 => (0_u32..6).prop_map(Event::Remove),
+        2 => (0_u32..6, 0_u32..4).prop_map(|(id, name)| Event::Put(id, name)),
         3 => (0_usize..12).prop_map(Event::Killed),
-        2 => Just(Event::Runs),
+        1 => Just(Event::Loses),
+        4 => Just(Event::Runs),
         1 => Just(Event::Resends),
     ];
     proptest::collection::vec(event, 8..40)
@@ -109,6 +119,12 @@ fn history(source: &str, step: &str, events: &[Event]) -> Result<(), TestCaseErr
                     world.refuses.insert(key);
                 }
             }),
+            Event::Breaks(id) => api.change(|world| {
+                let key = id.to_string();
+                if !world.fails.remove(&key) {
+                    world.fails.insert(key);
+                }
+            }),
             Event::Killed(after) => {
                 write(&table);
                 api.server.forget();
@@ -121,6 +137,7 @@ fn history(source: &str, step: &str, events: &[Event]) -> Result<(), TestCaseErr
                 let _ = program.kill();
                 program.wait().unwrap();
             }
+            Event::Loses => lose_state(&project),
             Event::Runs => {
                 write(&table);
                 let ran = project.run("main");
@@ -133,7 +150,10 @@ fn history(source: &str, step: &str, events: &[Event]) -> Result<(), TestCaseErr
             }
         }
     }
-    api.change(|world| world.refuses.clear());
+    api.change(|world| {
+        world.refuses.clear();
+        world.fails.clear();
+    });
     write(&table);
     let says = |text: &str| {
         let line = text.lines().find(|line| line.contains("unchanged"));
@@ -145,10 +165,12 @@ fn history(source: &str, step: &str, events: &[Event]) -> Result<(), TestCaseErr
     };
     let planned = project.sequor(&["run", "main", "--dry-run"]).all();
     let estimated = project.sequor(&["plan", "main", "--estimate"]).stdout;
-    let left_behind = events.iter().any(|event| matches!(event, Event::Killed(_)));
+    let left_behind = events
+        .iter()
+        .any(|event| matches!(event, Event::Killed(_) | Event::Breaks(_)));
     let ran = project.run("main");
     prop_assert_eq!(ran.code, 0, "{}", ran.all());
-    // What a run that was killed has sent, only the next one notes.
+    // What a run that was killed has sent, and what was answered by a failure, only the next one notes.
     if !left_behind {
         prop_assert_eq!(says(&planned), says(&ran.all()), "{}", planned);
         let counts = says(&ran.all()).unwrap_or_default();

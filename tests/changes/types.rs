@@ -201,6 +201,37 @@ fn texts_of_another_character_set_do_not_change_by_themselves() {
 }
 
 #[test]
+fn texts_of_another_collation_are_compared() {
+    let source = crate::support::mysql::Database::new().source();
+    for kind in [
+        "json",
+        "varchar(40) collate utf8mb4_bin",
+        "text character set latin1",
+    ] {
+        let api = Api::start();
+        let project = project(&api, &source, &each(""));
+        project.write(
+            "flows/drop.yaml",
+            "- {op: execute, source: wh, statement: drop table if exists main__push_synced}\n",
+        );
+        assert_eq!(project.run("drop").code, 0);
+        let columns = format!("id integer, name {kind}");
+        make(&project, &columns, &["1, '1'", "2, '2'", "3, '3'"]);
+        let ran = project.run("main");
+        assert_eq!(ran.code, 0, "{kind}: {}", ran.all());
+        make(&project, &columns, &["1, '1'", "2, '22'", "4, '4'"]);
+        let ran = project.run("main");
+        assert_eq!(ran.code, 0, "{kind}: {}", ran.all());
+        assert!(
+            ran.all().contains("1 added, 1 changed, 1 removed, 1 unchanged"),
+            "{kind}: {}",
+            ran.all()
+        );
+        assert_eq!(api.contacts(), ["1|1", "2|22", "4|4"], "{kind}");
+    }
+}
+
+#[test]
 fn a_number_becomes_a_text() {
     for (name, source) in databases::all() {
         let api = Api::start();

@@ -9,6 +9,7 @@ use crate::codes::Code;
 use crate::diagnostic::Diagnostics;
 use crate::expr::{Prop, each_prop};
 use crate::name_limit::NameLimit;
+use crate::names::name_parts;
 use crate::span::Place;
 use crate::syntax::data_path::{self, DataPath};
 use crate::syntax::{Form, Key, Keys, MostRows, Node, Shape};
@@ -279,12 +280,32 @@ impl RowsOf {
             source: given.source.clone().unwrap_or_else(|| source.to_string()),
             database: or(&given.database, |table| &table.database),
             namespace: or(&given.namespace, |table| &table.namespace),
-            table: given
-                .table
-                .clone()
-                .unwrap_or_else(|| Prop::Literal(table_of(flow, step).into())),
+            table: given.table.clone().unwrap_or_else(|| {
+                let schema = beside.filter(|_| given.namespace.is_none() && given.database.is_none());
+                let schema = schema.and_then(|table| schema_in(table.table.as_text()?));
+                Prop::Literal(table_beside(schema, &table_of(flow, step)).into())
+            }),
             place: place.clone(),
         })
+    }
+}
+
+/// What stands before the table in a name like `crm.customers`.
+fn schema_in(name: &str) -> Option<&str> {
+    let table = name_parts(name).filter(|parts| parts.len() > 1)?.pop()?;
+    let length = match table.quoted {
+        true => table.text.replace('"', "\"\"").len() + 2,
+        false => table.text.len(),
+    };
+    let name = name.trim();
+    name.get(..name.len().checked_sub(length + 1)?)
+}
+
+/// The name of a table in that schema: itself to the letter, as where it stands alone.
+fn table_beside(schema: Option<&str>, table: &str) -> String {
+    match schema {
+        None => table.to_string(),
+        Some(schema) => format!("{schema}.\"{table}\""),
     }
 }
 
@@ -315,5 +336,20 @@ impl Changes {
             self.key.join(", "),
             snapshot.in_short()
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_is_in_the_schema_of_the_rows_table() {
+        let beside = |name: &str| table_beside(schema_in(name), "f__s_synced");
+        assert_eq!(beside("customers"), "f__s_synced");
+        assert_eq!(beside("crm.customers"), "crm.\"f__s_synced\"");
+        assert_eq!(beside(" db.crm.\"My \"\"Table\" "), "db.crm.\"f__s_synced\"");
+        assert_eq!(beside("\"My Schema\".t"), "\"My Schema\".\"f__s_synced\"");
+        assert_eq!(beside("report.2024"), "f__s_synced");
     }
 }

@@ -37,6 +37,9 @@ pub struct Changed<'s> {
     copy: Option<(String, TableName)>,
 }
 
+/// What the sending of a step's rows is called, where it is kept what becomes of them.
+pub const SENDING: &str = "sending";
+
 /// Returns what tells a step's rows in a snapshot from those of others.
 pub fn scope_of((project, environment): (&str, Option<&str>), flow: &str, step: &str) -> String {
     short(digest(&[project, environment.unwrap_or_default(), flow, step]))
@@ -230,6 +233,18 @@ impl<'s> Changed<'s> {
             at: &at,
             batch: self.batch,
         };
+        let files = run.files.as_ref().map(|files| files.of_sending(id));
+        if let Some(files) = &files {
+            // Before there is anything to be sent: where it is missing then, it was lost.
+            files.begin(SENDING).await?;
+        }
+        let left = Left {
+            snapshot: self.snapshot.clone(),
+            id,
+            batch: self.batch,
+        };
+        let what = (self.scope.clone(), self.given.keep_response.clone());
+        let pass = Pass::new(left, files, false, what);
         let counts = self.snapshot.compare(&comparing, (all, &sent)).await;
         let counts = counts.map_err(|e| e.at(place))?;
         let is_all = counts.removed > 0 && counts.removed >= sent.rows - sent.in_doubt.min(sent.rows);
@@ -239,7 +254,7 @@ impl<'s> Changed<'s> {
             false => all,
         };
         if let Err(error) = guard(self.given.max_removed, (all, &sent), &counts, &self.name) {
-            self.snapshot.drop_pending().await?;
+            self.drop(&pass).await?;
             return Err(error.at(place));
         }
         if sending.full || sending.resend {
@@ -269,15 +284,8 @@ impl<'s> Changed<'s> {
             );
             self.step.warn(text).await;
         }
-        let files = run.files.as_ref().map(|files| files.of_sending(id));
-        let what = (self.scope.clone(), self.given.keep_response.clone());
         let doubts = if sending.in_doubt { 0 } else { sent.in_doubt };
-        let left = Left {
-            snapshot: self.snapshot.clone(),
-            id,
-            batch: self.batch,
-        };
-        Ok((Pass::new(left, files, false, what), doubts))
+        Ok((pass, doubts))
     }
 
     /// Tells whether all rows count as sent, if the step has sent none: in its first run, whatever that found. `was_there`:
@@ -309,13 +317,7 @@ impl<'s> Changed<'s> {
         if !pass.has_unclear() {
             self.drop(pass).await?;
         }
-        if let Some((source, table)) = &self.copy {
-            let database = self.step.database(source).await?;
-            database
-                .execute(&format!("DROP TABLE {}", database.quoted(table)))
-                .await?;
-        }
-        Ok(())
+        self.drop_copy().await
     }
 
     /// Forgets what was being sent, and what became of it.
@@ -323,8 +325,37 @@ impl<'s> Changed<'s> {
     /// # Errors
     /// The database's; a state that can't be written.
     pub async fn drop(&self, pass: &Pass) -> Result<()> {
-        pass.forget().await?;
-        self.snapshot.drop_pending().await
+        if self.snapshot.is_pending_of(pass.id).await? {
+            // In this order: rows that are being sent without what became of them are taken for ones whose state was lost.
+            self.snapshot.drop_pending().await?;
+        }
+        pass.forget().await
+    }
+
+    /// Ends a sending that failed, when nothing of it is under way any more: the snapshot knows how each row ended, whatever becomes
+    /// of the state. `keeps`: whether answers are kept that are not in their tables yet.
+    ///
+    /// # Errors
+    /// The database's; a state that can't be written.
+    pub async fn give_up(&self, pass: &Pass, keeps: bool) -> Result<()> {
+        self.drop_copy().await?;
+        if !(pass.has_unclear() || keeps) {
+            return self.drop(pass).await;
+        }
+        // What was begun is taken up by the next run; the rest was not sent, and is compared anew.
+        match self.snapshot.is_pending_of(pass.id).await? {
+            true => self.snapshot.drop_pending_from(pass.begun()).await,
+            false => Ok(()),
+        }
+    }
+
+    async fn drop_copy(&self) -> Result<()> {
+        let Some((source, table)) = &self.copy else {
+            return Ok(());
+        };
+        let database = self.step.database(source).await?;
+        let drop = format!("DROP TABLE {}", database.quoted(table));
+        database.execute(&drop).await.map(|_| ())
     }
 
     /// # Errors

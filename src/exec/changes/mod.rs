@@ -4,6 +4,6 @@ mod begin;
 mod items;
 mod pass;
 
-pub use begin::{Changed, baseline_mark, request_digest, scope_of};
+pub use begin::{Changed, SENDING, baseline_mark, request_digest, scope_of};
 pub use items::Item;
 pub use pass::Pass;

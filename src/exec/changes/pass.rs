@@ -30,7 +30,7 @@ const MOST_KEPT: usize = 255;
 /// One sending.
 pub struct Pass {
     pub snapshot: Snapshot,
-    id: Uuid,
+    pub id: Uuid,
     /// How many rows its requests have; none: one row each, by itself.
     batch: Option<u64>,
     /// Where the ledger is; none where nothing is kept.
@@ -50,6 +50,8 @@ pub struct Pass {
     /// Rows that may have been sent and were refused when they were sent again, and why the first of them was.
     refused: AtomicU64,
     why_refused: OnceLock<String>,
+    /// Below which rows may have been sent.
+    begun: AtomicU64,
     /// Items of which nobody knows whether they were done, and that may be sent again.
     unclear: AtomicU64,
     /// The snapshot is written by one at a time.
@@ -98,6 +100,7 @@ impl Pass {
             doubts: AtomicU64::new(0),
             refused: AtomicU64::new(0),
             why_refused: OnceLock::new(),
+            begun: AtomicU64::new(0),
             unclear: AtomicU64::new(0),
             writing: tokio::sync::Mutex::new(()),
         }
@@ -134,6 +137,18 @@ impl Pass {
         Ok(Some(digest(&[&self.scope, &part.change, &part.sent_at, &row])))
     }
 
+    /// Notes that an item is about to be sent.
+    pub fn begins(&self, item: &Item) {
+        if let Some(part) = &item.part {
+            self.begun.fetch_max(part.first + part.rows, Ordering::Relaxed);
+        }
+    }
+
+    /// Returns the number below which rows may have been sent.
+    pub fn begun(&self) -> u64 {
+        self.begun.load(Ordering::Relaxed)
+    }
+
     /// Notes that the request of an item has succeeded, save for rows of it that were rejected.
     pub fn sent(&self, item: &Item, rejections: &[Rejection]) {
         let Some(part) = &item.part else { return };
@@ -152,20 +167,20 @@ impl Pass {
         self.noted().sent.extend(sent);
     }
 
-    /// Notes that nobody knows of an item whether it was sent, and that it must not be sent twice; save for rows of it that are
-    /// known to be sent.
+    /// Notes that nobody knows of rows of an item whether they were sent, and that they must not be sent twice: those of some
+    /// rejections; all, where there is none.
     pub fn in_doubt(&self, item: &Item, rejections: &[Rejection]) {
         let Some(part) = &item.part else { return };
-        let rows = not_sent(&item.value, part, rejections);
+        let rows = rows_of(&item.value, part, rejections);
         self.doubts.fetch_add(rows.len() as u64, Ordering::Relaxed);
         self.noted().in_doubt.extend(rows);
     }
 
-    /// Notes that an item, which may have been sent before, was refused when it was sent again: the API may have its rows, save
-    /// for those that are known to be sent. `why`: what it was answered.
+    /// Notes that rows of an item, which may have been sent before, were refused when they were sent again: the API may have them.
+    /// They are those of some rejections; all, where there is none. `why`: what was answered.
     pub fn refused(&self, item: &Item, rejections: &[Rejection], why: &str) {
         let Some(part) = &item.part else { return };
-        let rows = not_sent(&item.value, part, rejections);
+        let rows = rows_of(&item.value, part, rejections);
         self.refused.fetch_add(rows.len() as u64, Ordering::Relaxed);
         self.why_refused.get_or_init(|| why.to_string());
         self.noted().refused.extend(rows);
@@ -281,24 +296,22 @@ impl Pass {
     }
 }
 
-/// The numbers of an item's rows that were rejected; all, where nothing is known of single ones.
-fn not_sent(value: &Value, part: &Part, rejections: &[Rejection]) -> Vec<u64> {
-    let sent = match rejections.is_empty() {
-        true => Vec::new(),
-        false => sent_rows(value, part, rejections),
-    };
-    let all = part.first..part.first + part.rows;
-    all.filter(|row| !sent.contains(row)).collect()
-}
-
 /// The numbers of an item's rows that were not rejected.
 fn sent_rows(value: &Value, part: &Part, rejections: &[Rejection]) -> Vec<u64> {
     let all = part.first..part.first + part.rows;
     if rejections.is_empty() {
         return all.collect();
     }
+    let rejected = rows_of(value, part, rejections);
+    // In order.
+    all.filter(|row| rejected.binary_search(row).is_err()).collect()
+}
+
+/// The numbers of an item's rows that rejections are about; all, where there is none.
+fn rows_of(value: &Value, part: &Part, rejections: &[Rejection]) -> Vec<u64> {
+    let all = part.first..part.first + part.rows;
     let Value::List(rows) = value else {
-        return Vec::new();
+        return all.collect();
     };
     let text = |value: &Value| serde_json::to_string(value).unwrap_or_default();
     let mut rejected: Vec<&str> = rejections
@@ -306,17 +319,17 @@ fn sent_rows(value: &Value, part: &Part, rejections: &[Rejection]) -> Vec<u64> {
         .map(|rejection| rejection.data.as_str())
         .collect();
     // The whole batch was.
-    if rejected.contains(&text(value).as_str()) {
-        return Vec::new();
+    if rejected.is_empty() || rejected.contains(&text(value).as_str()) {
+        return all.collect();
     }
-    let is_sent = |row: &Value| {
+    let is_rejected = |row: &Value| {
         let text = text(row);
         let at = rejected.iter().position(|rejected| *rejected == text);
-        at.map(|at| rejected.swap_remove(at)).is_none()
+        at.map(|at| rejected.swap_remove(at)).is_some()
     };
-    let sent: Vec<bool> = rows.iter().map(is_sent).collect();
-    all.zip(sent)
-        .filter(|(_, sent)| *sent)
+    let found: Vec<bool> = rows.iter().map(is_rejected).collect();
+    all.zip(found)
+        .filter(|(_, found)| *found)
         .map(|(number, _)| number)
         .collect()
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use crate::error::{Blame, Error, ErrorKind};
 use crate::event::EventKind;
 use crate::exchange::Response;
-use crate::exec::request::checkpoint::{Exchange, may_be_sent_again};
+use crate::exec::request::checkpoint::{Exchange, may_be_parted, may_be_sent_again};
 use crate::exec::request::context::RequestContext;
 use crate::exec::request::rules::Rules;
 use crate::exec::request::unsent;
@@ -27,6 +27,8 @@ pub struct Failure {
     pub before_response: bool,
     /// Whether nothing is known of the response any more, though it was taken.
     pub is_gap: bool,
+    /// Whether what it was asked for may be asked for again in other requests, where nobody knows whether it was done.
+    pub may_be_parted: bool,
 }
 
 impl From<Error> for Failure {
@@ -38,6 +40,7 @@ impl From<Error> for Failure {
             blame: None,
             before_response: false,
             is_gap: false,
+            may_be_parted: false,
         }
     }
 }
@@ -152,6 +155,7 @@ pub async fn ask(
             blame: sent.blame,
             before_response: true,
             is_gap: false,
+            may_be_parted: may_be_parted(request, &context.http.request.request),
         }
     })
 }

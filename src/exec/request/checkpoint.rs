@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::exchange::Request;
+use crate::exec::changes::SENDING;
 use crate::exec::context::StepContext;
 use crate::exec::run::InDoubt;
 use crate::state::{Durability, Entry, Fate, Ledger, Noting, Rejection, RunFiles};
@@ -86,7 +87,7 @@ impl Checkpoint {
         let Some(files) = files else {
             return Ok(None);
         };
-        let key = "sending".to_string();
+        let key = SENDING.to_string();
         let ledger = Ledger::open(files, &key, noting(http), false).await?;
         Ok(Some(Checkpoint {
             ledger,
@@ -236,6 +237,15 @@ pub fn may_be_sent_again(request: &Request, given: &RequestSpec) -> bool {
     given
         .idempotent
         .unwrap_or_else(|| given.safe || request.method == Method::PATCH || request.is_idempotent())
+}
+
+/// The same of parts of a batch, each in a request of its own: a key would not tell the API that it knows them.
+pub fn may_be_parted(request: &Request, given: &RequestSpec) -> bool {
+    let by_method = || given.safe || request.method == Method::PATCH || request.method.is_idempotent();
+    match given.idempotency_key {
+        Some(_) => by_method(),
+        None => given.idempotent.unwrap_or_else(by_method),
+    }
 }
 
 /// What earlier attempts left of the exchange about a row.

@@ -3,10 +3,11 @@
 use std::sync::atomic::Ordering;
 
 use crate::error::{Blame, ErrorKind};
+use crate::exchange::Request;
 use crate::exec::changes::{Item, Pass};
 use crate::exec::layer::Layer;
 use crate::exec::request::ask::Failure;
-use crate::exec::request::checkpoint::{Exchange, may_be_sent_again};
+use crate::exec::request::checkpoint::{self, Exchange, may_be_sent_again};
 use crate::exec::request::render::render;
 use crate::exec::request::split::Asking;
 use crate::exec::run::InDoubt;
@@ -42,24 +43,40 @@ pub async fn over(asking: &Asking, item: &Item) {
     let Some(pass) = &asking.context.pass else { return };
     let before = asking.exchange.rejected_before();
     if is_unclear(before) && !may_be_sent(asking, item).await {
-        pass.in_doubt(item, before);
+        let unclear: Vec<Rejection> = unclear(before).cloned().collect();
+        pass.in_doubt(item, &unclear);
     }
     pass.sent(item, before);
 }
 
 /// Tells whether the request of an item may be sent again, where nobody knows whether it was sent.
 pub async fn may_be_sent(asking: &Asking, item: &Item) -> bool {
-    let context = &asking.context;
+    let request = request(asking, item).await;
+    request.is_some_and(|request| may_be_sent_again(&request, &asking.context.http.request.request))
+}
+
+/// Tells whether the rows of an item may be sent again in other requests, where nobody knows whether they were.
+pub async fn may_be_parted(asking: &Asking, item: &Item) -> bool {
+    let request = request(asking, item).await;
+    request.is_some_and(|request| checkpoint::may_be_parted(&request, &asking.context.http.request.request))
+}
+
+/// The request of an item; none where there is none any more.
+async fn request(asking: &Asking, item: &Item) -> Option<Request> {
     let scope = asking
         .scope
         .with(Layer::one(&asking.variable, item.value.clone()));
-    let request = render(context, &scope, &asking.exchange, "").await;
-    request.is_ok_and(|request| may_be_sent_again(&request, &context.http.request.request))
+    render(&asking.context, &scope, &asking.exchange, "").await.ok()
 }
 
 /// Tells whether nobody knows of some rejection whether the API did what was asked for.
 pub fn is_unclear(rejections: &[Rejection]) -> bool {
-    rejections.iter().any(|rejection| match rejection.status {
+    unclear(rejections).next().is_some()
+}
+
+/// The rejections of which nobody knows whether the API did what was asked for.
+pub fn unclear(rejections: &[Rejection]) -> impl Iterator<Item = &Rejection> {
+    rejections.iter().filter(|rejection| match rejection.status {
         Some(status) => may_have_done(status),
         None => rejection.attempts > 0,
     })

@@ -17,6 +17,7 @@ use crate::exec::request::checkpoint::Exchange;
 use crate::exec::request::context::RequestContext;
 use crate::exec::request::conversation::converse;
 use crate::exec::request::earlier::{is_unclear, may_be_done, may_be_sent, over, replayed, warn_of_answers};
+use crate::exec::request::endings::{note_rejected, unknown};
 use crate::exec::request::items::items;
 use crate::exec::request::rejects::Rejects;
 use crate::exec::request::row_order::AHEAD;
@@ -76,8 +77,11 @@ pub async fn run(
                 Ok(AbortOnDropHandle::new(tokio::spawn(one(asking, item))))
             });
             let table = table.to_string();
+            let pass = context.pass.clone();
+            let lost = move || pass.iter().for_each(|pass| pass.unclear());
             async move {
                 let joined = row?.await.map_err(|e| {
+                    lost();
                     let message = format!("the task of a request ended unexpectedly: {e}");
                     Error::new(ErrorKind::Internal, message)
                 })?;
@@ -214,7 +218,11 @@ async fn note_skipped(context: &RequestContext, exchange: &Exchange) -> Result<(
 
 /// Whether requests under way are waited for when no other is begun: those that change something outside.
 fn drains(context: &RequestContext) -> bool {
-    context.checkpoint.is_some() && !context.http.request.is_read()
+    let drains = context.checkpoint.is_some() && !context.http.request.is_read();
+    if let Some(pass) = context.pass.as_ref().filter(|_| !drains) {
+        pass.unclear();
+    }
+    drains
 }
 
 /// Asks for one row, and notes what became of it.
@@ -241,6 +249,9 @@ async fn one(asking: Asking, item: Item) -> Result<Set> {
     };
     let asking = Asking { scope, ..asking };
     let exchange = &asking.exchange;
+    if let Some(pass) = &context.pass {
+        pass.begins(&item);
+    }
     let before = exchange.rejected_before();
     if let Some(rejects) = &context.rejects {
         // What is sent anew is rejected anew.
@@ -295,7 +306,12 @@ async fn one(asking: Asking, item: Item) -> Result<Set> {
                 Ok(set(&asking.layer))
             }
             Ok(()) => enough(context).map(|()| set(&asking.layer)),
-            Err(failure) => Err(failure.error),
+            Err(failure) => {
+                if !exchange.is_over() && !failure.was_not_carried_out() {
+                    unknown(&asking, &item).await;
+                }
+                Err(failure.error)
+            }
         };
     };
     let rejections = exchange.rejections();
@@ -327,6 +343,7 @@ async fn one(asking: Asking, item: Item) -> Result<Set> {
         }
         // Nobody knows: without an outcome it is in doubt.
         Err(_) => {
+            unknown(&asking, &item).await;
             return asked
                 .map(|()| set(&asking.layer))
                 .map_err(|failure| failure.error);
@@ -343,23 +360,12 @@ async fn one(asking: Asking, item: Item) -> Result<Set> {
         sent(rejections);
         return enough(context).map(|()| set(&asking.layer));
     }
-    checkpoint.ledger.note(exchange.row, outcome).await?;
+    if let Err(error) = checkpoint.ledger.note(exchange.row, outcome).await {
+        unknown(&asking, &item).await;
+        return Err(error);
+    }
     if let Some(rejections) = sent_but {
-        match &context.pass {
-            // It is rejected, and may have been done: it must not be sent twice.
-            Some(pass) if is_unclear(&rejections) && !may_be_sent(&asking, &item).await => {
-                pass.in_doubt(&item, &rejections);
-                sent(&rejections);
-            }
-            Some(pass) if replays.is_some() && exchange.is_in_doubt() && !rejections.is_empty() => {
-                let why = rejections
-                    .first()
-                    .map_or("", |rejection| rejection.error.as_str());
-                pass.refused(&item, &rejections, why);
-                sent(&rejections);
-            }
-            _ => sent(&rejections),
-        }
+        note_rejected(&asking, &item, &rejections).await;
     }
     match asked {
         Ok(()) => enough(context).map(|()| set(&asking.layer)),

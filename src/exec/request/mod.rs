@@ -7,6 +7,7 @@ pub mod context;
 pub mod conversation;
 pub mod credentials;
 mod earlier;
+mod endings;
 pub mod fan_out;
 mod given;
 pub mod items;

@@ -44,6 +44,7 @@ pub async fn reject_rows(
         blame: Some(Blame::Row),
         before_response: true,
         is_gap: false,
+        may_be_parted: false,
     };
     for position in positions {
         let Some(row) = batch.get(*position) else {

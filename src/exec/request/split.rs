@@ -1,6 +1,7 @@
 //! One row, or one batch of rows, asked for: rejected where it fails for good, and halved where that finds the guilty.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -11,6 +12,7 @@ use crate::exec::request::ask::Failure;
 use crate::exec::request::checkpoint::Exchange;
 use crate::exec::request::context::RequestContext;
 use crate::exec::request::conversation::converse;
+use crate::exec::request::earlier::may_be_done;
 use crate::exec::scope::Scope;
 use crate::value::Value;
 
@@ -62,6 +64,9 @@ impl Asking {
                 return Ok(());
             };
             if let Some((first, second)) = self.halves(&value, &failure) {
+                if !failure.is_gap && !failure.was_not_carried_out() {
+                    self.exchange.was_unclear.store(true, Ordering::Relaxed);
+                }
                 let rows = |value: &Value| match value {
                     Value::List(rows) => rows.len(),
                     _ => 1,
@@ -76,13 +81,18 @@ impl Asking {
                 // It failed in an earlier attempt, and is kept as what it was then.
                 _ if failure.is_gap && !self.exchange.is_done() => Ok(()),
                 Some(rejects) if rejects.take(&failure) => {
-                    let row = match (&value, self.splits()) {
-                        // What is left of a batch is the row itself.
-                        (Value::List(rows), true) if rows.len() == 1 => &rows[0],
-                        (value, _) => value,
-                    };
                     let sink = &self.context.sink;
-                    Ok(rejects.keep(sink, &self.exchange, row, &failure).await?)
+                    let rejected = match (&value, self.splits()) {
+                        // What is left of a batch are the rows themselves.
+                        (Value::List(rows), true) if rows.len() == 1 || self.exchange.is_in_parts() => {
+                            rows.iter()
+                        }
+                        (value, _) => std::slice::from_ref(value).iter(),
+                    };
+                    for row in rejected {
+                        rejects.keep(sink, &self.exchange, row, &failure).await?;
+                    }
+                    Ok(())
                 }
                 _ => Err(failure),
             }
@@ -104,6 +114,11 @@ impl Asking {
         };
         // What was halved in an earlier attempt is halved again, to find what was taken of it.
         if rows.len() < 2 || !(too_large || failure.is_gap || guilty()) {
+            return None;
+        }
+        // The API may have done all of it.
+        let unclear = !failure.was_not_carried_out() || may_be_done(&self.exchange);
+        if unclear && !failure.is_gap && !failure.may_be_parted {
             return None;
         }
         let (first, second) = rows.split_at(rows.len() / 2);

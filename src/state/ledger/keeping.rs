@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::error::{Error, ErrorKind, Result};
 use crate::state::chunks::{Chunks, Mark};
 use crate::state::home::Durability;
+use crate::state::ledger::watermark::{WATERMARK, Watermark};
 
 /// How much a run may keep.
 pub struct Budget {
@@ -93,6 +94,17 @@ impl RunFiles {
             folder: RunFiles::folder(&id.to_string()).into(),
             ..self.clone()
         }
+    }
+
+    /// Notes that a step begins to be kept: where this is gone later, so is what was kept of it.
+    ///
+    /// # Errors
+    /// What can't be written.
+    pub async fn begin(&self, step: &str) -> Result<()> {
+        Watermark::open(self.chunks.clone(), self.name(step, WATERMARK))
+            .await?
+            .begin()
+            .await
     }
 
     /// Removes all that is kept there.

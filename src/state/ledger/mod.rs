@@ -23,7 +23,7 @@ use super::home::Durability;
 use crate::error::Result;
 use crate::exchange::Response;
 use groups::Groups;
-use watermark::Watermark;
+use watermark::{WATERMARK, Watermark};
 
 pub use keeping::{Budget, RunFiles};
 pub use outcome::{Outcome, Rejection};
@@ -108,7 +108,7 @@ impl Ledger {
         let answered = responses.keys().map(|(row, _)| *row).collect();
         // What a crash left half-written is written over.
         chunks.cut(&file, at).await?;
-        let mark = files.name(step, "watermark");
+        let mark = files.name(step, WATERMARK);
         for row in chunks.jotted(&mark)? {
             before.set_done(row);
         }

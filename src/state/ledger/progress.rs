@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::keeping::RunFiles;
 use super::outcome::Before;
 use super::rows::Frozen;
-use super::watermark::Watermark;
+use super::watermark::{WATERMARK, Watermark};
 use super::{Fate, groups, response};
 use crate::error::Result;
 
@@ -39,7 +39,7 @@ impl Progress {
             }
             at = next;
         }
-        let mark = files.name(step, "watermark");
+        let mark = files.name(step, WATERMARK);
         for row in chunks.jotted(&mark)? {
             before.set_done(row);
         }

@@ -13,6 +13,9 @@ use crate::state::owner::boot;
 /// How many rows the mark on the disk is ahead, so that the disk is waited for seldom.
 const LEASE: u64 = 4_096;
 
+/// What the file of a step's is called.
+pub const WATERMARK: &str = "watermark";
+
 /// A watermark that only rises.
 pub struct Watermark {
     chunks: Arc<dyn Chunks>,

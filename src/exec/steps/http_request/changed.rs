@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sequor_planner::plan::HttpStep;
 
-use super::once;
+use super::{lost, once};
 use crate::error::Result;
 use crate::exec::boxed::boxed;
 use crate::exec::changes::{Changed, Pass};
@@ -15,23 +15,32 @@ use crate::exec::request::checkpoint::Checkpoint;
 pub async fn run(changed: &Changed<'_>, step: &StepContext, http: &HttpStep) -> Result<()> {
     step.scope.wait_for_turn().await?;
     let mut unfinished = changed.unfinished().await?;
-    if let Some(pass) = &unfinished
-        && is_fresh(http, pass).await?
-    {
-        // None of its rows was sent, and nobody need read them.
-        changed.drop(pass).await?;
-        unfinished = None;
+    if let Some(pass) = &unfinished {
+        match kept(http, pass).await? {
+            Kept::Nothing => {
+                // None of its rows was sent, and nobody need read them.
+                changed.drop(pass).await?;
+                unfinished = None;
+            }
+            Kept::Lost => {
+                let begun = lost::take_for_begun(http, pass).await?;
+                step.warn(lost::warning(step.id(), begun)).await;
+            }
+            Kept::Begun => {}
+        }
     }
     let is_behind = unfinished.is_some();
     if let Some(pass) = unfinished {
         changed.check_keys().await?;
         // What it adds to tables is counted apart.
         let before = step.in_scope(step.scope.inside("before"));
-        let pass = send(&before, http, pass).await;
-        let pass = pass.map_err(|e| {
+        let pass = Arc::new(pass);
+        let (sent, noted) = send(&before, http, &pass).await;
+        sent.and(noted).map_err(|e| {
             e.context("what was under way when an earlier run ended is sent first (--in-doubt skip: it counts as sent)")
         })?;
-        pass.forget().await?;
+        tell(&before, &pass).await;
+        changed.drop(&pass).await?;
     }
     let compared = changed.compare().await;
     let (pass, doubts) = compared.map_err(|e| match is_behind {
@@ -39,24 +48,48 @@ pub async fn run(changed: &Changed<'_>, step: &StepContext, http: &HttpStep) -> 
         true => e.context("behind what an earlier run had under way"),
         false => e,
     })?;
-    let pass = send(step, http, pass).await?;
+    let pass = Arc::new(pass);
+    let (sent, noted) = send(step, http, &pass).await;
+    if sent.is_err() && noted.is_ok() {
+        let keeps = !http.request.response.tables.is_empty();
+        // What failed is said, and not what follows from it: what is kept is as it was then.
+        if let Err(error) = changed.give_up(&pass, keeps).await {
+            tracing::debug!(%error, "what was being sent is kept");
+        }
+    }
+    sent.and(noted)?;
+    tell(step, &pass).await;
     changed.end(&pass).await?;
     changed.none_in_doubt(doubts + pass.doubts()).await
 }
 
-/// Tells whether an earlier attempt has sent nothing.
-async fn is_fresh(http: &HttpStep, pass: &Pass) -> Result<bool> {
-    let kept = Checkpoint::of_sending(http, pass.files.as_ref()).await?;
-    Ok(kept.is_none_or(|kept| kept.ledger.is_fresh()))
+/// What is kept of an earlier attempt.
+enum Kept {
+    /// It has sent nothing.
+    Nothing,
+    Begun,
+    /// It was kept, and is gone.
+    Lost,
 }
 
-/// Sends rows, and notes which were whatever happens to the others.
-async fn send(step: &StepContext, http: &HttpStep, pass: Pass) -> Result<Arc<Pass>> {
-    let pass = Arc::new(pass);
+async fn kept(http: &HttpStep, pass: &Pass) -> Result<Kept> {
+    let Some(kept) = Checkpoint::of_sending(http, pass.files.as_ref()).await? else {
+        return Ok(Kept::Nothing);
+    };
+    Ok(match (kept.ledger.is_there().await?, kept.ledger.is_fresh()) {
+        (false, _) => Kept::Lost,
+        (true, true) => Kept::Nothing,
+        (true, false) => Kept::Begun,
+    })
+}
+
+/// Sends rows, and notes which were, whatever happens to the others. How either ended.
+async fn send(step: &StepContext, http: &HttpStep, pass: &Arc<Pass>) -> (Result<()>, Result<()>) {
     let sent = boxed(|| once(step, http, None, (None, Some(pass.clone())))).await;
-    let noted = pass.flush().await;
-    sent?;
-    noted?;
+    (sent, pass.flush().await)
+}
+
+async fn tell(step: &StepContext, pass: &Pass) {
     if let Some(warning) = pass.refusals(step.id()) {
         step.warn(warning).await;
     }
@@ -64,5 +97,4 @@ async fn send(step: &StepContext, http: &HttpStep, pass: Pass) -> Result<Arc<Pas
     if let Some(warning) = pass.warning(step.id()).filter(|_| step.run.dry.is_none()) {
         step.warn(warning).await;
     }
-    Ok(pass)
 }

@@ -2,6 +2,7 @@
 
 mod begin;
 mod changed;
+mod lost;
 
 use std::collections::HashMap;
 use std::sync::Arc;
