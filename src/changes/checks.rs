@@ -14,6 +14,8 @@ pub struct Sent {
     pub by_others: u64,
     /// Whether all that the table has was forgotten, and was kept by another key: it has no room for rows of this one.
     pub is_of_another_key: bool,
+    /// Whether the table has never had a row: by which key it was made is not known.
+    pub is_empty: bool,
 }
 
 impl Snapshot {
@@ -31,6 +33,7 @@ impl Snapshot {
             others_key,
             there,
             ever_by_others,
+            ever,
         ] = counts.as_slice()
         else {
             return Ok(Sent::default());
@@ -51,6 +54,7 @@ impl Snapshot {
             in_doubt: *in_doubt,
             by_others: *by_others,
             is_of_another_key: *there == 0 && *ever_by_others > 0,
+            is_empty: *ever == 0,
         })
     }
 

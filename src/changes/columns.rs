@@ -43,6 +43,16 @@ pub async fn columns_of(database: &dyn Database, rows: &str, wanted: &Wanted<'_>
         .query(&format!("SELECT * FROM {rows} WHERE 1 = 0"))
         .await?;
     let fields = found.schema.fields().clone();
+    let twice = fields.iter().enumerate().find(|(at, field)| {
+        let before = fields.iter().take(*at);
+        before.into_iter().any(|other| other.name() == field.name())
+    });
+    if let Some((_, field)) = twice {
+        let message = format!("two columns of the rows are called `{}`", field.name());
+        return Err(
+            Error::new(ErrorKind::Data, message).help("name one of them otherwise in the `query`, by `as`")
+        );
+    }
     let place = |name: &String| {
         let exact = fields.iter().position(|field| field.name() == name);
         let place = exact.or_else(|| {

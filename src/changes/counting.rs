@@ -58,7 +58,7 @@ impl Comparison {
 
     /// Returns the query of how many rows the API has, how many of them in doubt, how many another request has sent, and how
     /// many by another key; then of all steps of the table: how many rows of others are there by another key, how many rows are
-    /// there, and how many by another key, those that are gone among them.
+    /// there, and how many by another key and how many in all, those that are gone among them.
     pub fn counted_sent(&self) -> String {
         let names = &self.names;
         let (status, definition) = (names.meta("status"), names.meta("definition"));
@@ -88,6 +88,10 @@ impl Comparison {
                 conditions.join(" AND ")
             )
         });
-        format!("SELECT {} FROM {}", counted.join(", "), names.snapshot)
+        format!(
+            "SELECT {}, count(*) AS h FROM {}",
+            counted.join(", "),
+            names.snapshot
+        )
     }
 }

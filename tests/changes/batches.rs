@@ -163,3 +163,25 @@ fn rows_of_a_batch_that_was_done_and_refused_in_parts_are_removed() {
     removed.sort_unstable();
     assert_eq!(removed, [1, 2, 4]);
 }
+
+#[test]
+fn an_answer_that_a_rule_cannot_read_is_no_refusal() {
+    let (server, world) = api();
+    let unread =
+        "  response:\n    rules: [{when_expression: \"response.json()['failed']\", action: reject}]\n";
+    for (batch, on_error) in [("batch_size: 4", "split"), ("batch_size: 4", "reject")] {
+        *world.lock().unwrap() = World::default();
+        let project = project(&server, ", changes: {key: [id], rows: [added]}", POST);
+        let flow = std::fs::read_to_string(project.path().join("flows/main.yaml")).unwrap();
+        let flow = flow
+            .replace("on_error: split", &format!("on_error: {on_error}"))
+            .replace("batch_size: 4", batch);
+        project.write("flows/main.yaml", &format!("{flow}{unread}"));
+        for _ in 0..2 {
+            project
+                .sequor(&["run", "main"])
+                .fails(1, &["5 rows may have been sent"]);
+            assert_eq!(made(&world), ONCE, "{on_error}");
+        }
+    }
+}

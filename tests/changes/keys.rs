@@ -33,6 +33,45 @@ fn another_key_begins_anew_when_what_was_sent_is_forgotten() {
 }
 
 #[test]
+fn another_key_begins_anew_where_nothing_was_ever_sent() {
+    for (name, source) in databases::all() {
+        println!("{name}");
+        let api = Api::start();
+        let project = project(&api, &source, &each(""));
+        fill(&project, &[]);
+        let ran = project.run("main");
+        assert_eq!(ran.code, 0, "{name}: {}", ran.all());
+        project.replace("flows/main.yaml", "key: [id]", "key: [note, name]");
+        fill(&project, &[(1, "a"), (2, "b")]);
+        let ran = project.run("main");
+        assert_eq!(ran.code, 0, "{name}: {}", ran.all());
+        let ran = project.run("main");
+        assert!(ran.all().contains("2 unchanged"), "{name}: {}", ran.all());
+    }
+}
+
+#[test]
+fn two_columns_of_one_name_are_refused() {
+    let api = Api::start();
+    let source = crate::support::postgres::Database::new().source();
+    let project = project(&api, &source, &each(""));
+    fill(&project, &[(1, "a")]);
+    project.replace(
+        "flows/main.yaml",
+        "table: customers",
+        "query: \"select id, name, name from customers\"",
+    );
+    for command in [&["run", "main"][..], &["plan", "main", "--estimate"][..]] {
+        let ran = project.sequor(command);
+        assert!(
+            ran.all().contains("two columns of the rows are called `name`"),
+            "{}",
+            ran.all()
+        );
+    }
+}
+
+#[test]
 fn a_table_of_two_steps_has_one_key() {
     let api = Api::start();
     let sent = ", snapshot: {table: sent}";

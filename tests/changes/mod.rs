@@ -11,6 +11,7 @@ mod others;
 mod random;
 mod refused;
 mod types;
+mod unread;
 
 use indoc::formatdoc;
 

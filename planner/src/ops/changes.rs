@@ -171,6 +171,15 @@ pub(super) fn read(node: &Node, d: &mut Diagnostics) -> Option<Changes> {
         d.error(Code::BadValue, place, "`rows` names nothing that is sent")
             .help("name one or more of added, changed and removed, or leave `rows` out");
     }
+    if columns.is_empty() && keys.has("columns") {
+        let place = keys.place_of("columns").cloned();
+        d.error(
+            Code::BadValue,
+            place,
+            "`columns` names no column that is compared",
+        )
+        .help("name those whose changes are sent, or leave `columns` out: those that the request reads");
+    }
     let named = given.unwrap_or_default();
     let found = |word: &&str| Change::ALL.into_iter().find(|change| change.name() == *word);
     let mut rows: Vec<Change> = Vec::new();

@@ -1,17 +1,23 @@
 //! What the values of a cursor are, as far as the flow says it.
 
+use chrono::NaiveDate;
+use serde_json::Value as Json;
+
 use super::columns::Columns;
 use super::http_response::ResponseSpec;
 use super::incremental::{Incremental, lead};
 use super::{ColumnSpec, TimeFormat};
 use crate::codes::Code;
 use crate::diagnostic::Diagnostics;
+use crate::expr::Prop;
 
 /// What a declared column makes of a cursor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// A time, a date, or a number that counts seconds.
+    /// A time or a date.
     Moment,
+    /// A number that counts seconds since 1970.
+    Seconds,
     /// A number of which nobody knows where it ends.
     Number,
     /// Values that say nothing of how new a row is.
@@ -35,7 +41,23 @@ pub fn check(response: &ResponseSpec, incremental: &Incremental, d: &mut Diagnos
         d.error(Code::BadValue, incremental.place.clone(), message)
             .help(help);
     };
-    match kind(column, incremental) {
+    let initial = match &incremental.initial {
+        Some(Prop::Literal(Json::String(text))) => Some(text.trim().to_string()),
+        Some(Prop::Literal(Json::Number(number))) => Some(number.to_string()),
+        _ => None,
+    };
+    let initial = initial.filter(|text| !text.is_empty());
+    let kind = kind(column, incremental);
+    if let Some(text) = initial.filter(|text| !is_like(kind, text)) {
+        wrong(
+            format!(
+                "`initial` is `{text}`, and the cursor `{cursor}` is a {}",
+                column.sql_type
+            ),
+            "write it as the cursor has it, like `initial: 2024-01-01`",
+        );
+    }
+    match kind {
         Kind::NoCursor => wrong(
             format!("the cursor `{cursor}` is a {}", column.sql_type),
             "a cursor is a time, a date, a whole number, or a text that sorts: give its column such a type",
@@ -61,7 +83,23 @@ pub fn check(response: &ResponseSpec, incremental: &Incremental, d: &mut Diagnos
                 );
             }
         }
-        Kind::Moment | Kind::Unknown => {}
+        Kind::Moment | Kind::Seconds | Kind::Unknown => {}
+    }
+}
+
+/// Tells whether a text can be a value of the cursor, as far as that is known.
+fn is_like(kind: Kind, text: &str) -> bool {
+    let is_number = text.parse::<i128>().is_ok();
+    let is_time = || {
+        let (day, rest) = (text.get(..10).unwrap_or(text), text.get(10..).unwrap_or(""));
+        let is_day = NaiveDate::parse_from_str(day, "%Y-%m-%d").is_ok();
+        is_day && (rest.is_empty() || rest.starts_with(['T', 't', ' ']))
+    };
+    match kind {
+        Kind::Number => is_number,
+        Kind::Seconds => is_number || is_time(),
+        Kind::Moment => is_time(),
+        Kind::NoCursor | Kind::Unknown => true,
     }
 }
 
@@ -79,7 +117,7 @@ fn kind(column: &ColumnSpec, incremental: &Incremental) -> Kind {
     let end = sql.find(|c: char| c == '(' || c.is_whitespace());
     let (name, rest) = sql.split_at(end.unwrap_or(sql.len()));
     let counts = match incremental.format {
-        Some(TimeFormat::Unix | TimeFormat::UnixMs) => Kind::Moment,
+        Some(TimeFormat::Unix | TimeFormat::UnixMs) => Kind::Seconds,
         _ => Kind::Number,
     };
     match name {

@@ -2,7 +2,10 @@
 
 use super::frame::Frame;
 use super::steps::Resolver;
+use serde_json::Value as Json;
+
 use crate::codes::Code;
+use crate::expr::Prop;
 use crate::ops::{
     ColumnValue, Columns, FlowStep, INCREMENTAL_IN_LOOP, Incremental, Order, ParameterPlace, Precision,
     ResponseTable, WriteMode, check_cursor, counts_numbers, lead,
@@ -80,6 +83,11 @@ impl Resolver<'_> {
         let pages = http.request.request.pagination.as_ref();
         let pages = pages.filter(|pagination| pagination.place == ParameterPlace::Query);
         let pages = pages.map_or_else(Vec::new, |pagination| pagination.parameters());
+        let given = match &http.request.request.parameters {
+            Some(Prop::Map(entries)) => entries.iter().map(|(name, _)| name.as_str()).collect(),
+            Some(Prop::Literal(Json::Object(entries))) => entries.keys().map(String::as_str).collect(),
+            _ => Vec::new(),
+        };
         let params = [
             ("start_param", incremental.start_param.as_deref()),
             ("end_param", incremental.end_param.as_deref()),
@@ -89,6 +97,9 @@ impl Resolver<'_> {
             let other = match name {
                 "" => Some("is empty".to_string()),
                 name if pages.contains(&name) => Some(format!("is `{name}`, which `pagination` sets")),
+                name if given.contains(&name) => Some(format!(
+                    "is `{name}`, which `parameters` sets: one would take the place of the other"
+                )),
                 name if key == "end_param" && incremental.start_param.as_deref() == Some(name) => Some(
                     format!("is `{name}`, as `start_param`: one would take the place of the other"),
                 ),

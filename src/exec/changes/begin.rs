@@ -211,7 +211,7 @@ impl<'s> Changed<'s> {
             self.snapshot.doubts_are_sent().await?;
         }
         let mut sent = self.snapshot.sent().await.map_err(|e| e.at(place))?;
-        if sent.is_of_another_key {
+        if sent.is_of_another_key || (was_there && sent.is_empty) {
             self.snapshot.make_anew().await?;
         }
         self.snapshot.follow_keys().await?;

@@ -186,6 +186,13 @@ impl Pass {
         self.noted().refused.extend(rows);
     }
 
+    /// Notes that the API may have an item, and that it is to be sent again.
+    pub fn again(&self, item: &Item) {
+        if let Some(part) = &item.part {
+            self.noted().refused.extend(rows_of(&item.value, part, &[]));
+        }
+    }
+
     /// Notes that nobody knows of an item whether it was done, and that the next run sends it again as it was.
     pub fn unclear(&self) {
         self.unclear.fetch_add(1, Ordering::Relaxed);

@@ -68,7 +68,7 @@ async fn while_asked(
             }
             verdict => {
                 let taken = take(context, scope, own, exchange, &response, verdict).await;
-                let taken = taken.map_err(|e| of_response(e, &request, &response, None))?;
+                let taken = taken.map_err(|e| unread(e, (&request, &response), None))?;
                 conditional::note(context, mark, &response);
                 if !taken.again || context.ends(exchange.row) {
                     return Ok(());
@@ -213,7 +213,7 @@ async fn taken(
     pages: &mut Pages,
     request: &Request,
     (response, verdict): (Arc<Response>, Verdict),
-) -> Result<Option<Page>> {
+) -> Conversed<Option<Page>> {
     let made_up = response.made_up;
     let (taken, read) = match verdict {
         Verdict::PastTheEnd => return Ok(None),
@@ -241,7 +241,7 @@ async fn taken(
         }
         verdict => {
             let taken = take(context, scope, own, exchange, &response, verdict).await;
-            let taken = taken.map_err(|e| of_response(e, request, &response, Some(pages.number())))?;
+            let taken = taken.map_err(|e| unread(e, (request, &response), Some(pages.number())))?;
             (taken.rows, taken.read)
         }
     };
@@ -360,18 +360,26 @@ fn keep(context: &RequestContext) {
     context.stopped.store(true, Ordering::Relaxed);
 }
 
-/// The error of reading a response, with the request it answers: what is no data shows in the request that got it.
-fn of_response(error: Error, request: &Request, response: &Response, page: Option<u64>) -> Error {
-    if error.kind() != ErrorKind::Data {
-        return error;
+/// The failure of reading a response, with the request it answers: what is no data shows in the request that got it.
+fn unread(error: Error, (request, response): (&Request, &Response), page: Option<u64>) -> Failure {
+    let is_data = error.kind() == ErrorKind::Data;
+    let error = match is_data {
+        true => {
+            let page = page.map_or(String::new(), |number| format!(", page {number}"));
+            error.context(format!(
+                "{} {} answered {}{page}",
+                request.method,
+                crate::exchange::shown_url(&request.url),
+                response.status
+            ))
+        }
+        false => error,
+    };
+    Failure {
+        status: (!response.made_up).then_some(response.status),
+        attempts: 1,
+        ..error.into()
     }
-    let page = page.map_or(String::new(), |number| format!(", page {number}"));
-    error.context(format!(
-        "{} {} answered {}{page}",
-        request.method,
-        crate::exchange::shown_url(&request.url),
-        response.status
-    ))
 }
 
 /// The failure of a page behind the first, with what may be meant by it.

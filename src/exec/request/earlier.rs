@@ -87,14 +87,15 @@ pub fn may_be_done(exchange: &Exchange) -> bool {
     exchange.was_unclear.load(Ordering::Relaxed)
 }
 
-/// Warns that what an earlier attempt was answered is not taken: the request is another one by now.
-pub async fn warn_of_answers(asking: &Asking) {
+/// Why an answer is not taken: the request is another one by now. The rows count as sent.
+pub const ANOTHER_REQUEST: &str = "is not taken: the request is another one by now. The rows count as sent";
+
+/// Warns, once, of what becomes of what an earlier attempt was answered.
+pub async fn warn_of_answers(asking: &Asking, what: &str) {
     if !asking.context.outcome.unread.swap(true, Ordering::Relaxed) {
-        let text = format!(
-            "{}: what an earlier run was answered is not taken: the request is another one by now. The rows count as sent",
-            asking.context.step.id()
-        );
-        asking.context.step.warn(text).await;
+        let step = &asking.context.step;
+        let text = format!("{}: what an earlier run was answered {what}", step.id());
+        step.warn(text).await;
     }
 }
 
@@ -102,17 +103,35 @@ impl Failure {
     /// Tells whether it is known that the API did not do what was asked for: it may be asked again.
     pub fn was_not_carried_out(&self) -> bool {
         match self.status {
+            // It was carried out.
+            _ if self.is_unread() => false,
             // What a server that failed has done is not known.
             Some(status) => !may_have_done(status),
             // It was never sent.
             None => self.attempts == 0 || self.error.kind() == ErrorKind::Connect,
         }
     }
+
+    /// Tells whether the answer was good and can't be read: neither a rule nor `success_status` calls it a failure.
+    pub fn is_unread(&self) -> bool {
+        let said = matches!(
+            self.error.kind(),
+            ErrorKind::Refused | ErrorKind::Status(_) | ErrorKind::Unauthorized
+        );
+        self.blame.is_none() && !said && matches!(self.status, Some(200..400))
+    }
+
+    /// Tells whether that is the row's fault: others may be read.
+    pub fn is_unread_row(&self) -> bool {
+        self.is_unread() && self.error.kind().policy().blame == Blame::Row
+    }
+
     /// Tells whether the API has judged what was asked for, and not who asks, or when.
     pub fn judges(&self) -> bool {
         match (self.blame, self.status) {
             // A rule has read it.
             (Some(blame), _) => blame == Blame::Row,
+            _ if self.is_unread() => false,
             (None, Some(401 | 403 | 407 | 408 | 423 | 425 | 429)) => false,
             (None, Some(status)) => (200..500).contains(&status) || status == 501,
             (None, None) => false,

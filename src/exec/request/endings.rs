@@ -1,8 +1,12 @@
 //! What a step that sends only changes notes of an item that was not taken, or not all of it.
 
+use crate::error::Error;
 use crate::exec::changes::{Item, Pass};
-use crate::exec::request::earlier::{is_unclear, may_be_done, may_be_parted, may_be_sent, unclear};
+use crate::exec::request::earlier::{
+    is_unclear, may_be_done, may_be_parted, may_be_sent, unclear, warn_of_answers,
+};
 use crate::exec::request::split::Asking;
+use crate::exec::run::InDoubt;
 use crate::state::Rejection;
 
 /// Notes that nobody knows of an item whether it was done: the snapshot has those that must not be sent twice, whatever becomes of
@@ -48,6 +52,31 @@ async fn note_parts(asking: &Asking, (pass, item): (&Pass, &Item), rejections: &
         true => pass.refused(item, &unclear, why(&unclear)),
         false => pass.in_doubt(item, &unclear),
     }
+}
+
+/// Notes that an earlier attempt was answered about an item, and that the answer can't be read: the item is sent again, where it may
+/// be.
+pub async fn note_unread(asking: &Asking, (pass, item): (&Pass, &Item), error: &Error) {
+    let what = match asking.context.step.run.in_doubt {
+        InDoubt::Skip => {
+            pass.sent(item, &[]);
+            "The rows count as sent"
+        }
+        _ if may_be_sent(asking, item).await => {
+            pass.again(item);
+            "The rows are sent again"
+        }
+        _ => {
+            pass.in_doubt(item, &[]);
+            "The rows are in doubt"
+        }
+    };
+    let why = error.whole_message();
+    warn_of_answers(
+        asking,
+        &format!("can't be read, and is not taken. {what} ({why})"),
+    )
+    .await;
 }
 
 fn why(rejections: &[Rejection]) -> &str {

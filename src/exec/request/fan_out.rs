@@ -16,12 +16,15 @@ use crate::exec::layer::Layer;
 use crate::exec::request::checkpoint::Exchange;
 use crate::exec::request::context::RequestContext;
 use crate::exec::request::conversation::converse;
-use crate::exec::request::earlier::{is_unclear, may_be_done, may_be_sent, over, replayed, warn_of_answers};
-use crate::exec::request::endings::{note_rejected, unknown};
+use crate::exec::request::earlier::{
+    ANOTHER_REQUEST, is_unclear, may_be_done, may_be_sent, over, replayed, warn_of_answers,
+};
+use crate::exec::request::endings::{note_rejected, note_unread, unknown};
 use crate::exec::request::items::items;
 use crate::exec::request::rejects::Rejects;
 use crate::exec::request::row_order::AHEAD;
 use crate::exec::request::split::Asking;
+use crate::exec::run::InDoubt;
 use crate::exec::scope::Scope;
 use crate::state::{Outcome, Rejection};
 use crate::value::Value;
@@ -276,7 +279,7 @@ async fn one(asking: Asking, item: Item) -> Result<Set> {
         && !pass.is_like(context.batch_size())
     {
         over(&asking, &item).await;
-        warn_of_answers(&asking).await;
+        warn_of_answers(&asking, ANOTHER_REQUEST).await;
         return Ok(set(&asking.layer));
     }
     let again = exchange.rejected_rows(row);
@@ -302,7 +305,17 @@ async fn one(asking: Asking, item: Item) -> Result<Set> {
             Err(failure) if failure.is_gap && adds => Ok(set(&asking.layer)),
             // The request is another one by now, and can't be made of what was sent then.
             Err(failure) if failure.before_response && earlier.is_some() && exchange.is_over() => {
-                warn_of_answers(&asking).await;
+                warn_of_answers(&asking, ANOTHER_REQUEST).await;
+                Ok(set(&asking.layer))
+            }
+            Err(failure)
+                if failure.is_unread_row()
+                    && earlier.is_some()
+                    && context.step.run.in_doubt == InDoubt::Skip =>
+            {
+                let why = failure.error.whole_message();
+                let what = format!("can't be read, and is not taken. The rows count as sent ({why})");
+                warn_of_answers(&asking, &what).await;
                 Ok(set(&asking.layer))
             }
             Ok(()) => enough(context).map(|()| set(&asking.layer)),
@@ -325,6 +338,10 @@ async fn one(asking: Asking, item: Item) -> Result<Set> {
                 Some(_) => {}
                 None => checkpoint.doubt(exchange.row, row),
             }
+            return Ok(set(&asking.layer));
+        }
+        Err(failure) if let Some(pass) = replays.filter(|_| failure.is_unread_row()) => {
+            note_unread(&asking, (pass, &item), &failure.error).await;
             return Ok(set(&asking.layer));
         }
         // Of an earlier attempt nothing is known unless the API has judged the row itself.
