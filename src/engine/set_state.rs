@@ -10,6 +10,7 @@ use super::for_each_rows::first_of;
 use super::parts::Parts;
 use super::session::Session;
 use super::step_states::{found, is_partition, keeps_state, state};
+use super::turns::apart;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::{column_kind, definition};
 use crate::incremental::{Kind, Known, Partitioning, Ranges};
@@ -64,7 +65,7 @@ impl Session {
             );
         };
         let parts = self.look(compiled)?;
-        let set = set(&parts, compiled, &http, covered).await;
+        let set = apart(compiled, async || set(&parts, compiled, &http, covered).await).await;
         parts.close().await;
         set
     }
@@ -113,6 +114,13 @@ async fn set(parts: &Parts, compiled: &Compiled, http: &HttpStep, covered: Cover
             covered.until
         );
         return Err(Error::new(ErrorKind::Project, message));
+    }
+    if kind.at(Utc::now()).is_some_and(|now| until > now) {
+        let message = format!(
+            "--until {} lies in the future: what comes until then would never be asked for",
+            covered.until
+        );
+        return Err(Error::new(ErrorKind::Project, message).help("say until when the table has the rows"));
     }
     let mut ranges = Ranges::default();
     ranges.add((from, until));

@@ -11,6 +11,7 @@ use super::changed_requests::forget;
 use super::compile::Compiled;
 use super::parts::Parts;
 use super::session::Session;
+use super::turns::apart;
 use crate::changes::Kept;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::{Owner, TableState, named_table, scope_of};
@@ -80,7 +81,8 @@ impl Session {
         partition: Option<&str>,
     ) -> Result<u64> {
         let parts = self.look(compiled)?;
-        let forgotten = self.forget(&parts, compiled, (step, partition)).await;
+        let work = async || self.forget(&parts, compiled, (step, partition)).await;
+        let forgotten = apart(compiled, work).await;
         parts.close().await;
         if forgotten.is_ok() && partition.is_none() {
             forget(compiled, step).await?;

@@ -7,6 +7,8 @@ use sequor_planner::plan::Plan;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::changed_requests::with_state;
+use super::compile::Compiled;
 use crate::error::{Error, ErrorKind, Result};
 use crate::state::{Holder, Owner, Store};
 
@@ -74,6 +76,28 @@ pub async fn take(
             }
         }
     }
+}
+
+/// Does something that no run which writes the same tables may meet.
+///
+/// # Errors
+/// Such a run is under way; a state that can't be read or written.
+pub async fn apart<T>(compiled: &Compiled, work: impl AsyncFnOnce() -> Result<T>) -> Result<T> {
+    if !compiled.loaded.has_state() {
+        // Nothing has run.
+        return work().await;
+    }
+    with_state(&compiled.loaded, async |store| {
+        let (id, plan) = (Uuid::now_v7(), &compiled.plan);
+        let holder = store.lock(id, &plan.flow, &Owner::this(), &writes(plan)).await?;
+        if let Some(holder) = holder.filter(|holder| !holder.may_meet) {
+            return Err(Error::new(ErrorKind::Locked, shown(&holder)).help("wait until it has ended"));
+        }
+        let done = work().await;
+        store.unlock(id).await?;
+        done
+    })
+    .await
 }
 
 fn shown(holder: &Holder) -> String {

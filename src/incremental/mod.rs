@@ -1,6 +1,7 @@
 //! What is new: positions, the ranges that are covered, and the windows that are asked for. It knows of rows and tables, and of no step.
 
 mod asked_rows;
+mod ignored;
 mod keeps;
 mod overlap;
 mod pages;

@@ -302,6 +302,27 @@ impl<'a> Positions<'a> {
         }
     }
 
+    /// How many rows between two are below a position of the same kind.
+    pub fn below(&self, from: usize, to: usize, than: &Position) -> u64 {
+        let count = |is_below: &dyn Fn(usize) -> bool| (from..to).filter(|at| is_below(*at)).count() as u64;
+        match (self, than) {
+            (Positions::Times(a), Position::Time(than)) => count(&|i| a.is_valid(i) && a.value(i) < *than),
+            (Positions::Dates(a), Position::Time(than)) => {
+                count(&|i| a.is_valid(i) && i64::from(a.value(i)) * DAY < *than)
+            }
+            (Positions::Numbers(a), Position::Number(than)) => {
+                count(&|i| a.is_valid(i) && i128::from(a.value(i)) < *than)
+            }
+            (Positions::Decimals(a), Position::Number(than)) => {
+                count(&|i| a.is_valid(i) && a.value(i) < *than)
+            }
+            (Positions::Texts(a), Position::Text(than)) => {
+                count(&|i| a.is_valid(i) && a.value(i) < than.as_str())
+            }
+            _ => 0,
+        }
+    }
+
     /// Whether the row's position is in a range, ends included; none where it has none.
     pub fn within(&self, row: usize, from: Option<&Position>, to: Option<&Position>) -> Option<bool> {
         let (position, _) = self.largest(row, row + 1);

@@ -10,6 +10,7 @@ use indexmap::IndexMap;
 use sequor_planner::ops::{Order, WriteMode};
 
 use super::asked_rows::AskedRows;
+use super::ignored::Ignored;
 use super::position::{Kind, Position};
 use super::ranges::{Gap, Ranges};
 use super::settings::Settings;
@@ -44,6 +45,7 @@ pub struct Round {
     anew: bool,
     pub(super) begun: Instant,
     asked_rows: AskedRows,
+    pub(super) ignored: Ignored,
     asked: Mutex<HashMap<u64, Asked>>,
 }
 
@@ -108,6 +110,7 @@ impl Round {
             anew,
             begun: Instant::now(),
             asked_rows: AskedRows::default(),
+            ignored: Ignored::default(),
             asked: Mutex::default(),
         }
     }
@@ -239,6 +242,25 @@ impl Round {
         let from = window.asked_from.clone();
         let to = window.to.clone().filter(|_| exact);
         (from.filter(|_| exact || !self.settings.asks.start), to)
+    }
+
+    /// Returns from where a row was asked for; none where the request does not say it.
+    pub(super) fn asked_from(&self, of: u64) -> Option<Position> {
+        let asked = self.asked();
+        let asked = asked.get(&of).filter(|_| self.settings.asks.start)?;
+        asked.window.asked_from.clone()
+    }
+
+    /// Returns what is said of an API that gives what it was not asked for.
+    pub fn ignored(&self) -> Option<String> {
+        let (older, rows) = self.ignored.found()?;
+        let what = match &self.settings.given.start_param {
+            Some(param) => format!("`{param}`"),
+            None => "the start in the request".to_string(),
+        };
+        Some(format!(
+            "{older} of {rows} rows that came are older than what was asked for: does the API look at {what}?"
+        ))
     }
 
     /// Returns what was asked for, and whether all of it came: that of rows which share a state once.

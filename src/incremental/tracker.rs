@@ -170,6 +170,10 @@ impl Tracker {
                 self.check_whose(of, &batch, at)?;
             }
             let (from, until) = self.round.kept(of);
+            if let Some(asked) = self.round.asked_from(of) {
+                let kind = self.round.kind().unwrap_or(Kind::Text);
+                self.round.ignored.note(&positions, (at, to), (kind, &asked));
+            }
             let (mut most, missing) = positions.largest(at, to);
             let on_missing = self.round.settings.on_missing();
             if missing && on_missing == OnMissing::Fail {

@@ -68,6 +68,7 @@ fn what_is_covered_is_told() {
         assert_eq!(api.asked(), ["2024-01-03T00:00:00Z.."], "{name}");
         state(&["set", "main", "orders", "--until", "soon"])
             .fails(2, &["the cursor `updated_at` holds times"]);
+        state(&["set", "main", "orders", "--until", "2924-01-03"]).fails(2, &["lies in the future"]);
         state(&[
             "set",
             "main",
@@ -243,9 +244,11 @@ fn mistakes_are_told_before_anything_is_asked() {
         "flows/main.yaml",
         &flow("start_param: since", "").replace("initial: 2024-01-01", "initial: soon"),
     );
-    project.sequor(&["run", "main"]).fails(
-        1,
-        &["`initial` is `soon`, and the cursor `updated_at` holds times"],
-    );
+    for command in ["run", "validate"] {
+        project.sequor(&[command, "main"]).fails(
+            2,
+            &["`initial` is `soon`, and the cursor `updated_at` is a timestamptz"],
+        );
+    }
     assert!(api.asked().is_empty());
 }

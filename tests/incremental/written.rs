@@ -82,3 +82,24 @@ fn a_recording_has_the_state_that_it_began_with() {
         assert_eq!(totals(&other), ["1|1", "2|2"], "{incremental}");
     }
 }
+
+#[test]
+fn an_api_that_does_not_look_at_the_start_is_told() {
+    let api = Api::start();
+    (1..=6).for_each(|id| api.put(id, &format!("2024-01-0{id}T00:00:00Z"), 1));
+    let project = project(&api, SQLITE, "start_param: changed_since");
+    let ran = project.run("main");
+    assert!(!ran.all().contains("warning"), "{}", ran.all());
+    let ran = project.run("main");
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    assert!(
+        ran.all().contains(
+            "4 of 6 rows that came are older than what was asked for: does the API look at `changed_since`?"
+        ),
+        "{}",
+        ran.all()
+    );
+    project.replace("flows/main.yaml", "changed_since", "since");
+    let ran = project.sequor(&["run", "main", "--keep-state"]);
+    assert!(!ran.all().contains("older than"), "{}", ran.all());
+}

@@ -94,7 +94,11 @@ impl Evaluated<'_> {
         let initial = self.initial.filter(|text| !text.trim().is_empty());
         let like = initial.as_deref().map(Kind::like);
         let kind = Kind::of_cursor(column, like);
-        if let (Some(Kind::Text), Some(Kind::Number)) = (column, like) {
+        // Numbers with zeros before them sort as texts do.
+        let padded = |text: &str| text.trim().len() > 1 && text.trim().starts_with('0');
+        if let (Some(Kind::Text), Some(Kind::Number)) = (column, like)
+            && !initial.as_deref().is_some_and(padded)
+        {
             let message = format!(
                 "`initial` is a number, and the cursor `{}` holds texts, of which 10 sorts before 9",
                 given.cursor

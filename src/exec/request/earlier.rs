@@ -13,6 +13,7 @@ use crate::exec::request::split::Asking;
 use crate::exec::run::InDoubt;
 use crate::http::may_have_done;
 use crate::state::Rejection;
+use crate::value::Value;
 
 /// Decides about an item of an earlier attempt that has no outcome: whether it is asked for. It is sent again, as it was, where it
 /// was under way and may be; or its answers are kept.
@@ -32,10 +33,21 @@ pub async fn replayed(asking: &Asking, pass: &Pass, item: &Item) -> bool {
     }
     let again = same && may_be_sent(asking, item).await;
     exchange.sent_again.store(again, Ordering::Relaxed);
-    if !again {
-        pass.in_doubt(item, &[]);
+    match again {
+        true => {}
+        // With or without `batch_size`, it is not what it was: its rows are sent by other requests.
+        false if !same && may_be_parted(asking, &as_asked_now(item)).await => pass.again(item),
+        false => pass.in_doubt(item, &[]),
     }
     again
+}
+
+/// A batch as the row that a request has by now, or a row as the batch.
+fn as_asked_now(item: &Item) -> Item {
+    Item::from(match &item.value {
+        Value::List(rows) => rows.first().cloned().unwrap_or(Value::Null),
+        row => Value::list(vec![row.clone()]),
+    })
 }
 
 /// Notes what an earlier attempt has done of an item.

@@ -38,7 +38,7 @@ pub async fn run(step: &StepContext, http: &HttpStep, records: Option<Vec<Row>>)
         return boxed(|| once(step, http, records, (None, None))).await;
     };
     // Each window is a load of its own.
-    let mut number = 0;
+    let (mut number, mut told) = (0, false);
     loop {
         let keeps = Arc::new(sync.clone().round(number));
         boxed(|| once(step, http, records.clone(), (Some(keeps.clone()), None))).await?;
@@ -46,6 +46,10 @@ pub async fn run(step: &StepContext, http: &HttpStep, records: Option<Vec<Row>>)
             let why = "what is asked for would end before it starts";
             step.warn(format!("{}: nothing was asked for: {why}", step.id()))
                 .await;
+        }
+        if let Some(text) = keeps.round.ignored().filter(|_| !told) {
+            told = true;
+            step.warn(format!("{}: {text}", step.id())).await;
         }
         if number == 0 {
             sync.note_request(step).await?;
