@@ -15,11 +15,9 @@ impl Comparison {
     pub fn counted_rows(&self) -> String {
         let (n, rows) = (self.names.meta("n"), &self.names.rows);
         let keys = self.keys().collect::<Vec<_>>();
-        // PostgreSQL sorts numbers faster than it hashes them.
-        if let ([key], true) = (
-            keys.as_slice(),
-            self.dialect() == Dialect::Postgres && self.text_keys().is_empty(),
-        ) {
+        // PostgreSQL sorts numbers faster than it hashes them, and DataFusion has a set of its own for them.
+        let is_fast = matches!(self.dialect(), Dialect::Postgres | Dialect::Staging);
+        if let ([key], true) = (keys.as_slice(), is_fast && self.text_keys().is_empty()) {
             return format!(
                 "SELECT count(*) AS a, count(*) - count({key}) AS b, count({key}) - count(DISTINCT {key}) AS c FROM {rows}"
             );

@@ -18,6 +18,7 @@ pub mod naming;
 mod nodelay;
 pub mod overlap;
 pub mod postgres;
+pub mod precedence;
 mod reading;
 pub mod settings;
 pub mod snowflake;

@@ -24,8 +24,9 @@ use super::session::session;
 use super::statement::{self, parse, parse_query};
 use super::tables::Tables;
 use super::types::stored_schema;
-use super::writer::{TableWriter, Written};
-use super::{scan, upsert};
+use super::writer::Written;
+use super::writing::Target;
+use super::{scan, upsert, writing};
 use crate::batch::column::Column;
 use crate::batch::plain::plain;
 use crate::batch::types::{BareDecimal, ColumnType, Logical, column_type, sql_name};
@@ -136,12 +137,12 @@ impl Staging {
         schema: SchemaRef,
         mapping: Mapping,
     ) -> Result<Written> {
-        let mut writer = TableWriter::new(&self.tables.store(id)?, schema, mapping)?;
-        let mut batches = query.run()?;
-        while let Some(batch) = batches.next().await {
-            writer.write(&batch?).await?;
-        }
-        writer.finish().await
+        let target = Target {
+            store: self.tables.store(id)?,
+            schema,
+            mapping,
+        };
+        writing::write(query.parts()?, &target).await
     }
 
     /// Makes the rows of a query those of a table, or adds them to it.

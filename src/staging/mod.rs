@@ -35,6 +35,7 @@ mod tables;
 mod types;
 mod upsert;
 mod writer;
+mod writing;
 
 pub use database::Staging;
 pub use memory::Memory;

@@ -7,7 +7,7 @@ use arrow::datatypes::SchemaRef;
 use datafusion::catalog::CatalogProviderList;
 use datafusion::common::Result as PlanResult;
 use datafusion::execution::session_state::SessionState;
-use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use datafusion::physical_plan::{ExecutionPlan, execute_stream, execute_stream_partitioned};
 use datafusion::sql::parser::Statement as PlannerStatement;
 use futures::StreamExt;
 use futures::stream::BoxStream;
@@ -104,6 +104,21 @@ impl Query {
     ) -> Result<Self> {
         self.plan = change(self.plan).map_err(error::sql)?;
         Ok(self)
+    }
+
+    /// Runs it: what comes at the same time, each part by itself. All of them have to be read at once.
+    pub fn parts(self) -> Result<Vec<BoxStream<'static, Result<RecordBatch>>>> {
+        let parts = execute_stream_partitioned(self.plan, self.session.task_ctx()).map_err(error::sql)?;
+        let pins = Arc::new(self.pins);
+        let pinned = parts.into_iter().map(|part| {
+            let pins = pins.clone();
+            part.map(move |batch| {
+                let _pinned = &pins;
+                batch.map_err(error::sql)
+            })
+            .boxed()
+        });
+        Ok(pinned.collect())
     }
 
     /// Runs it: batches as DataFusion makes them.

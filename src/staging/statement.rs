@@ -8,6 +8,7 @@ use super::database::Staging;
 use super::names::TableId;
 use super::{alter, create, error, insert, modify};
 use crate::error::{Error, ErrorKind, Result};
+use crate::sources::precedence::regroup;
 
 const SUPPORTED: &str = "the staging database runs SELECT, CREATE TABLE [AS], DROP TABLE, ALTER TABLE, \
      INSERT, UPDATE, DELETE and TRUNCATE";
@@ -16,7 +17,10 @@ const SUPPORTED: &str = "the staging database runs SELECT, CREATE TABLE [AS], DR
 pub fn parse(sql: &str) -> Result<Statement> {
     let mut statements = Parser::parse_sql(&PostgreSqlDialect {}, sql).map_err(error::parse)?;
     match (statements.pop(), statements.len()) {
-        (Some(statement), 0) => Ok(statement),
+        (Some(mut statement), 0) => {
+            regroup(&mut statement);
+            Ok(statement)
+        }
         (None, _) => Err(Error::new(ErrorKind::Sql, "there is no statement")),
         (Some(_), more) => {
             let message = format!("{} statements where one was expected", more + 1);

@@ -123,6 +123,13 @@ async fn discard(writer: DeltaWriter, store: ObjectStoreRef) {
 }
 
 impl Written {
+    /// Returns these files and others of the same table.
+    pub fn and(mut self, others: Written) -> Written {
+        self.files.extend(others.files);
+        self.rows += others.rows;
+        self
+    }
+
     /// Removes the files.
     pub async fn discard(self) {
         delete(&self.store, &self.files).await;

@@ -17,6 +17,7 @@ use super::tree::number;
 use super::{columns, meaning, operators, spelling, truth};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::database::TableName;
+use crate::sources::precedence::regroup;
 
 /// A statement in the staging database's spelling.
 #[derive(Debug)]
@@ -63,6 +64,7 @@ pub fn translate(sql: &str, names: &Names) -> Result<Translated> {
             return Err(Error::new(ErrorKind::Sql, message));
         }
     };
+    regroup(&mut statement);
     let what = what(&statement, dialect)?;
     let mut changes = Changes {
         dialect,

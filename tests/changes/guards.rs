@@ -357,3 +357,20 @@ fn a_row_that_is_forgotten_and_sent_anew_has_another_key() {
     assert_eq!(project.run("main").code, 0);
     assert_eq!(api.contacts(), ["1|a"]);
 }
+
+#[test]
+fn a_snapshot_of_a_step_inside_of_another_is_known() {
+    let api = Api::start();
+    let project = project(&api, SQLITE, &each(""));
+    let step: String = each("").lines().map(|line| format!("      {line}\n")).collect();
+    project.write(
+        "flows/main.yaml",
+        &format!("- op: if\n  id: outer\n  conditions:\n    - condition: \"true\"\n      then:\n        - op: http_request\n          id: push\n{}", step.replace("      ", "        ")),
+    );
+    fill(&project, &[(1, "a")]);
+    let checked = project.sequor(&["validate", "main"]);
+    assert_eq!(checked.code, 0, "{}", checked.all());
+    assert!(!checked.all().contains("warning"), "{}", checked.all());
+    let ran = project.run("main");
+    assert_eq!(ran.code, 0, "{}", ran.all());
+}

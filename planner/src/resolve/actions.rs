@@ -132,6 +132,11 @@ impl Resolver<'_> {
             .and_then(|rows| rows.snapshot(&self.root, id));
         if let Some(table) = &snapshot {
             self.database(table);
+            if let Some(name) = table.table.as_text() {
+                // The step makes it, under a name that is known here alone.
+                self.told_tables
+                    .insert((table.source.clone(), name.to_lowercase()));
+            }
         }
         let frame_scope = scope(frame, self.names);
         let tables = (rejects, snapshot);

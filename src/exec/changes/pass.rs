@@ -280,6 +280,15 @@ impl Pass {
     pub async fn flush(&self) -> Result<()> {
         let _alone = self.writing.lock().await;
         let noted = std::mem::replace(&mut *self.noted(), Noted::new());
+        let written = self.write(noted).await;
+        if written.is_err() {
+            // The ledger has what the snapshot has not got.
+            self.unclear();
+        }
+        written
+    }
+
+    async fn write(&self, noted: Noted) -> Result<()> {
         self.snapshot
             .end(self.id, (Ended::Sent, noted.sent), noted.answers)
             .await?;
