@@ -82,7 +82,10 @@ impl Snapshot {
     }
 
     /// Returns whose rows are being sent, and how many rows their requests have; none where there are no rows.
-    async fn pending_of(&self) -> Result<Option<(Uuid, Option<u64>)>> {
+    pub(super) async fn pending_of(&self) -> Result<Option<(Uuid, Option<u64>)>> {
+        if self.database.columns(&self.pending_table()).await?.is_none() {
+            return Ok(None);
+        }
         let names = &self.comparison.names;
         let id = format!(
             "SELECT {} AS a, {} AS b FROM {} LIMIT 1",
@@ -106,9 +109,6 @@ impl Snapshot {
     /// # Errors
     /// The database's.
     pub async fn is_pending_of(&self, id: Uuid) -> Result<bool> {
-        if self.database.columns(&self.pending_table()).await?.is_none() {
-            return Ok(true);
-        }
         Ok(self.pending_of().await?.is_none_or(|(whose, _)| whose == id))
     }
 

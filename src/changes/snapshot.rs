@@ -242,26 +242,39 @@ impl Snapshot {
         }
         for some in ranges(numbers).chunks(MOST_RANGES) {
             let query = self.comparison.ended((&id.to_string(), ended), some, kept);
-            if let Some(respelled) = self.comparison.respelled(&id.to_string(), some) {
-                self.drop_old_spellings(&respelled).await?;
-            }
-            let noted = self
-                .database
-                .transform(&query, &self.table, self.upsert())
-                .await?;
             let wanted: u64 = some.iter().map(|(from, to)| to - from + 1).sum();
-            if noted < wanted {
-                let message = format!(
-                    "{} of {wanted} rows that were sent are not noted: another run of the step has begun meanwhile, and `{}` is its own",
-                    wanted - noted,
-                    self.pending_table()
-                );
-                return Err(Error::new(ErrorKind::Data, message).help(
-                    "let one run at a time send the rows of a step, where their states are not in one place (`state` in project.yaml)",
-                ));
+            let noted = async {
+                if let Some(respelled) = self.comparison.respelled(&id.to_string(), some) {
+                    self.drop_old_spellings(&respelled).await?;
+                }
+                self.database.transform(&query, &self.table, self.upsert()).await
+            };
+            match noted.await {
+                Ok(noted) if noted >= wanted => {}
+                Ok(noted) => return Err(self.taken_over(wanted - noted, wanted)),
+                // It is gone, or another run's.
+                Err(_)
+                    if self
+                        .pending_of()
+                        .await
+                        .is_ok_and(|found| found.is_none_or(|(whose, _)| whose != id)) =>
+                {
+                    return Err(self.taken_over(wanted, wanted));
+                }
+                Err(error) => return Err(error),
             }
         }
         Ok(())
+    }
+
+    fn taken_over(&self, missing: u64, of: u64) -> Error {
+        let message = format!(
+            "{missing} of {of} rows that were sent are not noted: another run of the step has begun meanwhile, and `{}` is its own",
+            self.pending_table()
+        );
+        Error::new(ErrorKind::Data, message).help(
+            "let one run at a time send the rows of a step, where their states are not in one place (`state` in project.yaml)",
+        )
     }
 
     /// A row whose key is spelled in another way by now takes the place of the one that was sent.

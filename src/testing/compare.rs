@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use sequor_planner::syntax::TYPED;
 use serde_json::Value as Json;
 
-use crate::value::Value;
+use crate::value::{Value, same_number};
 
 /// Tells whether a value is the one that is expected.
 pub fn same(expected: &Json, actual: &Value) -> bool {
@@ -102,34 +102,6 @@ fn digits(expected: &Json) -> Option<String> {
         Json::Number(number) => Some(number.to_string()),
         _ => text(expected),
     }
-}
-
-fn same_number(expected: &str, actual: &str) -> bool {
-    match (plain(expected), plain(actual)) {
-        (Some(expected), Some(actual)) => expected == actual,
-        // With an exponent, or not finite.
-        _ => match (expected.trim().parse::<f64>(), actual.parse::<f64>()) {
-            (Ok(expected), Ok(actual)) => expected == actual || (expected.is_nan() && actual.is_nan()),
-            _ => false,
-        },
-    }
-}
-
-/// A plain decimal without what does not count: sign of zero, zeros in front and behind.
-fn plain(text: &str) -> Option<(bool, String, String)> {
-    let text = text.trim();
-    let (negative, rest) = match text.strip_prefix('-') {
-        Some(rest) => (true, rest),
-        None => (false, text),
-    };
-    let (whole, part) = rest.split_once('.').unwrap_or((rest, ""));
-    let all_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if whole.is_empty() || !all_digits(whole) || !all_digits(part) {
-        return None;
-    }
-    let (whole, part) = (whole.trim_start_matches('0'), part.trim_end_matches('0'));
-    let is_zero = whole.is_empty() && part.is_empty();
-    Some((negative && !is_zero, whole.to_string(), part.to_string()))
 }
 
 /// Whether both are the same time: a date is its midnight, and what says no offset is UTC.

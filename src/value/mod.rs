@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 mod cell;
 mod column;
+mod decimal;
 pub mod in_path;
 pub mod json;
 pub mod kept;
@@ -23,6 +24,7 @@ mod row;
 pub mod span;
 
 pub use cell::cell;
+pub use decimal::same_number;
 pub use row::Row;
 
 /// A value. Cheap to clone.

@@ -1,6 +1,8 @@
 //! The state of the project is lost between two runs, as in CI jobs whose disk is thrown away: what was sent is known from the
 //! database, as far as the run before could say so.
 
+use std::process::{Command, Stdio};
+
 use super::api::Api;
 use super::endings::{killed, made, rows};
 use super::{SQLITE, each, fill, project};
@@ -115,4 +117,38 @@ fn what_was_sent_and_is_gone_is_removed_though_the_state_is_lost() {
     assert_eq!(ran.code, 0, "{}", ran.all());
     assert_eq!(api.contacts(), ["39|a", "40|b"]);
     assert_eq!(api.change(|world| world.strangers.clone()), Vec::<String>::new());
+}
+
+#[test]
+fn another_machine_sends_nothing_that_is_under_way() {
+    let api = Api::start();
+    let project = project(&api, SQLITE, &made("headers: {}"));
+    fill(&project, &rows());
+    api.change(|world| world.delay = std::time::Duration::from_millis(100));
+    let first = project
+        .command(&["run", "main"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    while api.change(|world| world.made) < 8 {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let second = Command::new(env!("CARGO_BIN_EXE_sequor"))
+        .current_dir(project.path())
+        .args(["--home-dir", "elsewhere", "run", "main"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&second.stderr).to_string() + &String::from_utf8_lossy(&second.stdout);
+    assert_eq!(second.status.code(), Some(1), "{said}");
+    assert!(said.contains("40 rows may have been sent"), "{said}");
+    let first = first.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&first.stderr).to_string() + &String::from_utf8_lossy(&first.stdout);
+    assert_eq!(first.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("another run of the step has begun meanwhile"),
+        "{said}"
+    );
+    let (made, there) = api.change(|world| (world.made, world.contacts.len()));
+    assert_eq!(made, there, "none was made twice");
 }

@@ -1,7 +1,7 @@
 //! One sending: its rows, and how each of them ended.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -54,6 +54,10 @@ pub struct Pass {
     begun: AtomicU64,
     /// Items of which nobody knows whether they were done, and that may be sent again.
     unclear: AtomicU64,
+    /// Items whose answers of an earlier attempt can't be read, by their first rows.
+    unread: Mutex<HashSet<u64>>,
+    /// Whether all of its items were gone through.
+    is_through: AtomicBool,
     /// The snapshot is written by one at a time.
     writing: tokio::sync::Mutex<()>,
 }
@@ -102,6 +106,8 @@ impl Pass {
             why_refused: OnceLock::new(),
             begun: AtomicU64::new(0),
             unclear: AtomicU64::new(0),
+            unread: Mutex::default(),
+            is_through: AtomicBool::new(false),
             writing: tokio::sync::Mutex::new(()),
         }
     }
@@ -191,6 +197,37 @@ impl Pass {
         if let Some(part) = &item.part {
             self.noted().refused.extend(rows_of(&item.value, part, &[]));
         }
+    }
+
+    /// Notes that what an earlier attempt was answered about an item can't be read. Whether that is new.
+    pub fn not_read(&self, item: &Item) -> bool {
+        let first = item.part.as_ref().map_or(0, |part| part.first);
+        self.unread().insert(first)
+    }
+
+    /// Tells whether that was noted.
+    pub fn is_unread(&self, item: &Item) -> bool {
+        let first = item.part.as_ref().map_or(0, |part| part.first);
+        self.unread().contains(&first)
+    }
+
+    /// Returns how many such items there are.
+    pub fn count_unread(&self) -> usize {
+        self.unread().len()
+    }
+
+    fn unread(&self) -> MutexGuard<'_, HashSet<u64>> {
+        self.unread.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that all of its items were gone through: of each it is known how it ended.
+    pub fn gone_through(&self) {
+        self.is_through.store(true, Ordering::Relaxed);
+    }
+
+    /// Tells whether they were.
+    pub fn is_through(&self) -> bool {
+        self.is_through.load(Ordering::Relaxed)
     }
 
     /// Notes that nobody knows of an item whether it was done, and that the next run sends it again as it was.

@@ -8,7 +8,9 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use super::state::TableState;
 use crate::error::{Error, ErrorKind, Result};
+use crate::exec::run::Between;
 use crate::incremental::{Kind, Known, Parents, Ranges};
 
 /// What a step began with.
@@ -17,6 +19,9 @@ use crate::incremental::{Kind, Known, Parents, Ranges};
 pub struct Recorded {
     /// When the step started: times end there.
     now: String,
+    /// The range that the run was told to ask for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    between: Option<Between>,
     /// What was covered, by whose it is.
     covered: BTreeMap<String, Json>,
     /// The cursors that rows of the for_each had themselves.
@@ -26,10 +31,15 @@ pub struct Recorded {
 
 impl Recorded {
     /// Returns what is kept of a step that begins.
-    pub fn of(now: DateTime<Utc>, known: &Known, parents: &Parents) -> Recorded {
+    pub fn of(
+        (now, between): (DateTime<Utc>, Option<&Between>),
+        known: &Known,
+        parents: &Parents,
+    ) -> Recorded {
         let json = |ranges: &Ranges| serde_json::from_str(&ranges.to_json()).unwrap_or_default();
         Recorded {
             now: now.to_rfc3339_opts(SecondsFormat::Micros, true),
+            between: between.cloned(),
             covered: known
                 .iter()
                 .map(|(part, ranges)| (part.clone(), json(ranges)))
@@ -69,6 +79,29 @@ impl Recorded {
         tokio::fs::write(file, text).await.map_err(|e| wrong(file, &e))
     }
 
+    /// Returns the range that the run was told to ask for.
+    pub fn between(&self) -> Option<&Between> {
+        self.between.as_ref()
+    }
+
+    /// Sees to it that nothing was loaded since by runs that began later: its rows would be set back, and never be asked for again.
+    ///
+    /// # Errors
+    /// Something was; no time.
+    pub fn check_is_latest(&self, state: &TableState, file: &Path) -> Result<()> {
+        let now = written_time(self.now(file)?);
+        let Some(latest) = state.latest.as_ref().filter(|latest| **latest > now) else {
+            return Ok(());
+        };
+        let message = format!(
+            "`{}` was loaded since by a run of {latest}, and the recording is of {now}: what came with that run would be set back, and not be asked for again",
+            state.target
+        );
+        Err(Error::new(ErrorKind::Replay, message).help(
+            "replay it where nothing was loaded since, as in another environment; look at it by --dry-run; or begin the table anew by --full-refresh",
+        ))
+    }
+
     /// Returns when the step started.
     ///
     /// # Errors
@@ -98,6 +131,11 @@ impl Recorded {
                 .collect(),
         ))
     }
+}
+
+/// A time as states have it.
+pub fn written_time(time: DateTime<Utc>) -> String {
+    time.format("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 fn wrong(file: &Path, why: &dyn std::fmt::Display) -> Error {

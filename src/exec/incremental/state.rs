@@ -10,7 +10,7 @@ use futures::StreamExt;
 use sequor_planner::ops::WriteMode;
 
 use super::digest::digest;
-use super::state_rows::{BEFORE, COVERED, PARENT};
+use super::state_rows::{BEFORE, COVERED, PARENT, UPDATED};
 use crate::batch::column::Column;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::load::columns::{ColumnSpec, typed};
@@ -57,6 +57,8 @@ pub struct TableState {
     pub(super) generation: i64,
     /// The definitions that rows of it were written by.
     pub definitions: Vec<String>,
+    /// When the run began that wrote the latest of it, in UTC.
+    pub latest: Option<String>,
     /// Whether it counts no more.
     stale: Stale,
     /// Whether some of it was written, and its rows were not committed.
@@ -86,6 +88,7 @@ impl TableState {
             is_older: false,
             generation: 0,
             definitions: Vec::new(),
+            latest: None,
             stale: Stale::No,
             is_ahead: false,
             is_bound: false,
@@ -115,7 +118,7 @@ impl TableState {
             true => format!("NULL AS {}", name(PARENT)),
             false => name(PARENT),
         };
-        let mut wanted = ["part", COVERED, BEFORE, "generation", "definition"]
+        let mut wanted = ["part", COVERED, BEFORE, "generation", "definition", UPDATED]
             .map(name)
             .to_vec();
         wanted.push(parent);
@@ -130,7 +133,7 @@ impl TableState {
             let batch = batch?;
             let text = |at: usize| -> Result<ArrayRef> { Ok(cast(batch.column(at), &DataType::Utf8)?) };
             let (parts, covered, before, definitions) = (text(0)?, text(1)?, text(2)?, text(4)?);
-            let parents = text(5)?;
+            let (updated, parents) = (text(5)?, text(6)?);
             let generations = cast(batch.column(3), &DataType::Int64)?;
             let generations = generations.as_primitive::<Int64Type>();
             for row in 0..batch.num_rows() {
@@ -156,6 +159,7 @@ impl TableState {
                     let list = serde_json::from_str(&value(&parents)).unwrap_or_default();
                     state.parents.insert(value(&parts), list);
                 }
+                state.latest = state.latest.take().max(Some(value(&updated)));
                 state.known.insert(value(&parts), ranges);
                 state.written.insert(value(&parts), text);
                 let definition = value(&definitions);
@@ -191,6 +195,7 @@ impl TableState {
         self.written.clear();
         self.parents.clear();
         self.definitions.clear();
+        self.latest = None;
     }
 
     /// Returns rows that take the place of all that are kept.

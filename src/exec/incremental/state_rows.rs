@@ -19,6 +19,9 @@ pub(super) const BEFORE: &str = "before";
 /// The column with the cursors that rows of the for_each had themselves, as a JSON list.
 pub(super) const PARENT: &str = "parent";
 
+/// The column with the time at which the run began that wrote it.
+pub(super) const UPDATED: &str = "updated_at";
+
 /// Its columns. `id` tells rows apart: a digest of all that follows up to `part`; `scope` is one without `part`.
 const COLUMNS: [(&str, &str); 13] = [
     ("id", "varchar(64)"),
@@ -32,7 +35,7 @@ const COLUMNS: [(&str, &str); 13] = [
     (BEFORE, "text"),
     ("generation", "bigint"),
     ("definition", "varchar(64)"),
-    ("updated_at", "text"),
+    (UPDATED, "text"),
     (PARENT, "text"),
 ];
 

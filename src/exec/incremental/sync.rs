@@ -10,7 +10,7 @@ use sequor_planner::plan::HttpStep;
 use super::common::{kind_of, kind_of_states, known_by_all, parents_of_all};
 use super::definition::{Definition, definition};
 use super::noted::request_mark;
-use super::recorded::Recorded;
+use super::recorded::{Recorded, written_time};
 use super::settings::{Evaluated, column_kind, initial};
 use super::state::{Owner, TableState};
 use crate::batch::column::Column;
@@ -72,6 +72,7 @@ impl Sync {
             Some((file, recorded)) => recorded.now(file)?,
             None => step.scope.now(),
         };
+        let recorded_range = || replayed.as_ref().and_then(|(_, recorded)| recorded.between());
         let table = &response.tables[at];
         let database = step.database(&table.target.source).await?;
         let name = table_name(step, &table.target).await?;
@@ -81,7 +82,7 @@ impl Sync {
             rows: http.request.for_each.as_ref(),
             mode: &table.write_mode,
             initial: initial(step, given).await?,
-            between: step.run.range.as_ref(),
+            between: step.run.range.as_ref().or_else(recorded_range),
             column: column_kind(&*database, &name, (table, column), given).await?,
             refresh: step.run.refreshes,
             now,
@@ -104,6 +105,11 @@ impl Sync {
             }
             if step.run.refreshes {
                 state.begin_anew();
+            }
+            if let Some((file, recorded)) = replayed.as_ref().filter(|_| is_run && step.run.dry.is_none()) {
+                recorded
+                    .check_is_latest(&state, file)
+                    .map_err(|e| e.at(&given.place))?;
             }
             if state.definitions.iter().any(|known| !definition.is(known)) {
                 if !step.run.keeps_state {
@@ -134,7 +140,8 @@ impl Sync {
         };
         let kind = kind.or_else(|| kind_of(&known));
         if let Some(file) = apis.recorded_state(step.id()).filter(|_| is_run) {
-            Recorded::of(now, &known, &parents).write(&file).await?;
+            let asked = (now, step.run.range.as_ref());
+            Recorded::of(asked, &known, &parents).write(&file).await?;
         }
         Ok(Some(Arc::new(Sync {
             settings,
@@ -248,7 +255,7 @@ impl KeepsState for Keeps {
         if covered.is_empty() && !anew {
             return Ok(None);
         }
-        let now = self.sync.settings.now.format("%Y-%m-%dT%H:%M:%SZ").to_string();
+        let now = written_time(self.sync.settings.now);
         let rows = state.rows((&covered, &parents), &self.sync.definition.text, &now)?;
         self.written().insert(table, (covered, parents));
         Ok(Some(match anew {

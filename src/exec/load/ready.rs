@@ -16,6 +16,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::sources::database::{Database, Rows, TableName};
 use crate::sources::key::upsert_key;
 use crate::sources::transaction::Load;
+use crate::value::same_number;
 
 /// Loads rows into a table, all of them or none. How many they are; of several with the same key the last counts.
 ///
@@ -85,20 +86,6 @@ fn exactly(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     Ok(RecordBatch::try_new(schema.clone(), columns)?)
 }
 
-/// A number without zeros that say nothing: `1.10` and `1.1000` are one.
-fn plain_number(text: &str) -> String {
-    let (sign, digits) = match text.strip_prefix('-') {
-        Some(digits) => ("-", digits),
-        None => ("", text),
-    };
-    let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
-    let (whole, part) = (whole.trim_start_matches('0'), part.trim_end_matches('0'));
-    match (whole, part) {
-        ("", "") => "0".to_string(),
-        _ => format!("{sign}{whole}.{part}"),
-    }
-}
-
 /// The values in another type. `is_number`: whether they are numbers that are written as texts.
 fn exact((column, is_number): (&ArrayRef, bool), to: &DataType) -> Result<ArrayRef, String> {
     let from = column.data_type();
@@ -129,7 +116,7 @@ fn exact((column, is_number): (&ArrayRef, bool), to: &DataType) -> Result<ArrayR
                 column.as_string_opt::<i32>(),
                 back.as_string_opt::<i32>(),
             ) {
-                (true, Some(was), Some(is)) => plain_number(was.value(row)) == plain_number(is.value(row)),
+                (true, Some(was), Some(is)) => same_number(was.value(row), is.value(row)),
                 _ => false,
             }
     };

@@ -20,6 +20,9 @@ use crate::value::Value;
 pub async fn replayed(asking: &Asking, pass: &Pass, item: &Item) -> bool {
     let (context, exchange) = (&asking.context, &asking.exchange);
     let same = pass.is_like(context.batch_size());
+    if pass.is_unread(item) {
+        return false;
+    }
     if context.has_answers(exchange.row) && same {
         return true;
     }

@@ -57,6 +57,7 @@ async fn note_parts(asking: &Asking, (pass, item): (&Pass, &Item), rejections: &
 /// Notes that an earlier attempt was answered about an item, and that the answer can't be read: the item is sent again, where it may
 /// be.
 pub async fn note_unread(asking: &Asking, (pass, item): (&Pass, &Item), error: &Error) {
+    pass.not_read(item);
     let what = match asking.context.step.run.in_doubt {
         InDoubt::Skip => {
             pass.sent(item, &[]);

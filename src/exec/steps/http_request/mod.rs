@@ -84,6 +84,7 @@ async fn once(
         own,
         init,
     } = boxed(|| begin(step, http, Destination::Tables, records, of)).await?;
+    let unread = context.pass.as_ref().map_or(0, |pass| pass.count_unread());
     let asked = match &http.fan_out {
         FanOut::Single => boxed(|| fan_out::single(&context, &scope, &own)).await,
         FanOut::Concurrent { .. } | FanOut::Sequential { .. } => {
@@ -93,6 +94,17 @@ async fn once(
     let asked = match asked {
         Ok(()) => not_in_doubt(step, &context).await,
         failed => failed,
+    };
+    let asked = match (asked, &context.pass) {
+        (Ok(()), Some(pass)) => {
+            pass.gone_through();
+            match pass.count_unread() > unread {
+                // Half of an answer may be among the rows.
+                true => Err(Error::new(ErrorKind::TakenBack, "what can't be read is left out")),
+                false => Ok(()),
+            }
+        }
+        (asked, _) => asked,
     };
     if let Err(error) = asked {
         boxed(|| keep_what_came(step, context, &error)).await?;
