@@ -185,3 +185,26 @@ fn an_answer_that_a_rule_cannot_read_is_no_refusal() {
         }
     }
 }
+
+#[test]
+fn rows_that_were_taken_of_a_batch_are_not_sent_again_where_its_answer_cannot_be_read() {
+    let (server, world) = api();
+    // It takes all of them, whatever it says.
+    world.lock().unwrap().next = vec![(true, 422), (true, 422)];
+    let project = project(&server, ", changes: {key: [id], rows: [added]}", POST);
+    let flow = std::fs::read_to_string(project.path().join("flows/main.yaml")).unwrap();
+    let response = "  response:
+    rules: [{status: 422, action: reject, rows_expression: \"[1, 1]\"}]
+    tables: [{source: wh, table: answers, data_path: ok, write_mode: append, columns: {id: bigint}}]
+";
+    project.write("flows/main.yaml", &format!("{flow}{response}"));
+    project.sequor(&["run", "main"]).fails(1, &["answered 422"]);
+    for _ in 0..2 {
+        assert_eq!(project.sequor(&["run", "main"]).code, 1);
+        assert!(
+            made(&world).iter().all(|(_, times)| *times == 1),
+            "{:?}",
+            made(&world)
+        );
+    }
+}

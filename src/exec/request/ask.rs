@@ -29,6 +29,8 @@ pub struct Failure {
     pub is_gap: bool,
     /// Whether what it was asked for may be asked for again in other requests, where nobody knows whether it was done.
     pub may_be_parted: bool,
+    /// Whether the response was good, and can't be read: what was asked for was done.
+    pub is_unread: bool,
 }
 
 impl From<Error> for Failure {
@@ -41,6 +43,7 @@ impl From<Error> for Failure {
             before_response: false,
             is_gap: false,
             may_be_parted: false,
+            is_unread: false,
         }
     }
 }
@@ -148,7 +151,13 @@ pub async fn ask(
             Some(place) if error.kind() == ErrorKind::Unauthorized => error.at(place),
             _ => at_url(context, error),
         };
+        // Neither a rule nor `success_status` calls it a failure.
+        let said = matches!(
+            error.kind(),
+            ErrorKind::Refused | ErrorKind::Status(_) | ErrorKind::Unauthorized
+        );
         Failure {
+            is_unread: !said && sent.blame.is_none() && matches!(sent.status, Some(200..400)),
             error,
             status: sent.status,
             attempts: sent.attempts,

@@ -378,6 +378,7 @@ fn unread(error: Error, (request, response): (&Request, &Response), page: Option
     Failure {
         status: (!response.made_up).then_some(response.status),
         attempts: 1,
+        is_unread: !response.made_up,
         ..error.into()
     }
 }

@@ -119,7 +119,7 @@ impl Failure {
     pub fn was_not_carried_out(&self) -> bool {
         match self.status {
             // It was carried out.
-            _ if self.is_unread() => false,
+            _ if self.is_unread => false,
             // What a server that failed has done is not known.
             Some(status) => !may_have_done(status),
             // It was never sent.
@@ -127,18 +127,9 @@ impl Failure {
         }
     }
 
-    /// Tells whether the answer was good and can't be read: neither a rule nor `success_status` calls it a failure.
-    pub fn is_unread(&self) -> bool {
-        let said = matches!(
-            self.error.kind(),
-            ErrorKind::Refused | ErrorKind::Status(_) | ErrorKind::Unauthorized
-        );
-        self.blame.is_none() && !said && matches!(self.status, Some(200..400))
-    }
-
-    /// Tells whether that is the row's fault: others may be read.
+    /// Tells whether that the answer can't be read is the row's fault: others may be read.
     pub fn is_unread_row(&self) -> bool {
-        self.is_unread() && self.error.kind().policy().blame == Blame::Row
+        self.is_unread && self.error.kind().policy().blame == Blame::Row
     }
 
     /// Tells whether the API has judged what was asked for, and not who asks, or when.
@@ -146,7 +137,7 @@ impl Failure {
         match (self.blame, self.status) {
             // A rule has read it.
             (Some(blame), _) => blame == Blame::Row,
-            _ if self.is_unread() => false,
+            _ if self.is_unread => false,
             (None, Some(401 | 403 | 407 | 408 | 423 | 425 | 429)) => false,
             (None, Some(status)) => (200..500).contains(&status) || status == 501,
             (None, None) => false,

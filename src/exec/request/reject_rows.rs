@@ -1,5 +1,6 @@
 //! Rows of a batch that an answer refuses, while the others are done.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::error::{Blame, Error, ErrorKind, Result};
@@ -45,8 +46,10 @@ pub async fn reject_rows(
         before_response: true,
         is_gap: false,
         may_be_parted: false,
+        is_unread: false,
     };
-    for position in positions {
+    let mut seen = HashSet::new();
+    for position in positions.iter().filter(|position| seen.insert(**position)) {
         let Some(row) = batch.get(*position) else {
             let message = format!(
                 "`rows_expression` names the position {position}, and the batch has {} rows",

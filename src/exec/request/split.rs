@@ -81,7 +81,7 @@ impl Asking {
                 // It failed in an earlier attempt, and is kept as what it was then.
                 _ if failure.is_gap && !self.exchange.is_done() => Ok(()),
                 Some(rejects) if rejects.take(&failure) => {
-                    if failure.status.is_some_and(|status| status < 400) && !failure.was_not_carried_out() {
+                    if failure.is_unread {
                         // The status of a rejection does not tell.
                         self.exchange.was_unclear.store(true, Ordering::Relaxed);
                     }
