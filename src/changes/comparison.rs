@@ -352,13 +352,17 @@ impl Comparison {
         )
     }
 
-    /// Returns the statement after which rows in doubt count as sent.
-    pub fn doubts_are_sent(&self) -> String {
+    /// Returns the statement after which rows in doubt count as sent, or, where they are `sent_again`, as rows that the API may have.
+    pub fn settle_doubts(&self, sent_again: bool) -> String {
         let names = &self.names;
+        let change = names.meta("change");
+        let settled = match sent_again {
+            true => format!("CASE WHEN {change} = 'changed' THEN '{AGAIN}' ELSE '{MAYBE}' END"),
+            false => format!("CASE WHEN {change} = 'removed' THEN '{REMOVED}' ELSE 'sent' END"),
+        };
         format!(
-            "UPDATE {} SET {status} = CASE WHEN {} = 'removed' THEN '{REMOVED}' ELSE 'sent' END WHERE {} = '{}' AND {status} = '{IN_DOUBT}'",
+            "UPDATE {} SET {status} = {settled} WHERE {} = '{}' AND {status} = '{IN_DOUBT}'",
             names.snapshot,
-            names.meta("change"),
             names.meta("scope"),
             self.scope,
             status = names.meta("status"),

@@ -294,6 +294,11 @@ impl Comparison {
             (Dialect::Sqlite, true) => {
                 format!("{} IS DISTINCT FROM {}", self.letters(&a), self.letters(&b))
             }
+            // A column may have a collation that takes letters for the same.
+            (Dialect::DuckDb, true) => {
+                let letters = |text: &str| format!("CAST({text} AS VARCHAR) COLLATE posix");
+                format!("{} IS DISTINCT FROM {}", letters(&a), letters(&b))
+            }
             // `json` and others have no equality.
             (Dialect::Postgres, true) => format!("CAST({a} AS text) IS DISTINCT FROM CAST({b} AS text)"),
             (Dialect::Generic, _) => {

@@ -339,13 +339,14 @@ impl Snapshot {
         Ok(rows.iter().map(text).collect())
     }
 
-    /// Takes rows in doubt for sent ones.
+    /// Takes rows in doubt for sent ones, or, where they are `sent_again`, for rows that the API may have: they differ until they are
+    /// sent, and are removed where they are gone.
     ///
     /// # Errors
     /// The database's.
-    pub async fn doubts_are_sent(&self) -> Result<()> {
+    pub async fn settle_doubts(&self, sent_again: bool) -> Result<()> {
         self.database
-            .execute(&self.comparison.doubts_are_sent())
+            .execute(&self.comparison.settle_doubts(sent_again))
             .await
             .map(|_| ())
     }

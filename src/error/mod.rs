@@ -226,7 +226,12 @@ impl std::error::Error for Error {}
 
 impl From<arrow::error::ArrowError> for Error {
     fn from(error: arrow::error::ArrowError) -> Self {
-        Error::new(ErrorKind::Internal, error.to_string())
+        let kind = match error {
+            // What a database gave has no room in the types that all have.
+            arrow::error::ArrowError::CastError(_) => ErrorKind::Value,
+            _ => ErrorKind::Internal,
+        };
+        Error::new(kind, error.to_string())
     }
 }
 

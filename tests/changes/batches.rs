@@ -208,3 +208,24 @@ fn rows_that_were_taken_of_a_batch_are_not_sent_again_where_its_answer_cannot_be
         );
     }
 }
+
+#[test]
+fn what_fails_again_is_sent_by_the_same_key_until_it_is_known() {
+    let (server, world) = api();
+    // Batches of four and of one.
+    world.lock().unwrap().next = vec![(true, 500), (true, 200), (true, 500)];
+    let keyed = format!("{POST}\n    idempotency_key: true");
+    let project = project(&server, ", changes: {key: [id], rows: [added, changed]}", &keyed);
+    assert_eq!(project.run("main").code, 0);
+    fill(&project, &[(1, "edited"), (2, "b"), (3, "c"), (4, "d"), (5, "e")]);
+    project
+        .sequor(&["run", "main"])
+        .fails(1, &["the server failed again", "--in-doubt skip"]);
+    assert_eq!(made(&world), ONCE);
+    let ran = project.run("main");
+    assert_eq!(ran.code, 0, "{}", ran.all());
+    assert_eq!(made(&world)[1..], ONCE[1..]);
+    assert_eq!(made(&world)[0], (1, 2), "what was edited, and then sent");
+    let ran = project.run("main");
+    assert!(ran.all().contains("5 unchanged"), "{}", ran.all());
+}

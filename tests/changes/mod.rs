@@ -11,6 +11,7 @@ mod others;
 mod random;
 mod refused;
 mod types;
+mod under_way;
 mod unread;
 
 use indoc::formatdoc;

@@ -232,6 +232,21 @@ fn texts_of_another_collation_are_compared() {
 }
 
 #[test]
+fn letters_count_whatever_a_column_takes_for_the_same() {
+    let api = Api::start();
+    let project = project(&api, &crate::support::duckdb::source(), &each(""));
+    // And integers that are larger than those of other databases.
+    let columns = "id ubigint, name varchar collate nocase";
+    make(&project, columns, &["18446744073709551615, 'a'", "2, 'b'"]);
+    assert_eq!(project.run("main").code, 0);
+    assert_eq!(api.contacts(), ["18446744073709551615|a", "2|b"]);
+    make(&project, columns, &["18446744073709551615, 'A'", "2, 'b'"]);
+    let ran = project.run("main");
+    assert!(ran.all().contains("1 changed"), "{}", ran.all());
+    assert_eq!(api.contacts(), ["18446744073709551615|A", "2|b"]);
+}
+
+#[test]
 fn a_number_becomes_a_text() {
     for (name, source) in databases::all() {
         let api = Api::start();

@@ -348,6 +348,42 @@ fn a_number_with_a_fraction_is_no_whole_one() {
 }
 
 #[test]
+fn integers_of_its_own_are_whole_and_have_their_bounds() {
+    let load_of = |kind: &str, value: &str| {
+        let rows = format!("[{{\"i\": 7.0}}, {{\"i\": {value}}}]");
+        let server = Server::start(move |_: &Asked| json(rows.clone()));
+        let project = project(&server, &load(&format!("columns: {{i: {kind}}}, ")));
+        (project.sequor(&["run", "main"]), project, server)
+    };
+    for (kind, most, outside) in [
+        ("utinyint", "255", "256"),
+        ("usmallint", "65535", "-1"),
+        ("uinteger", "4294967295", "4294967296"),
+        ("ubigint", "18446744073709551615", "-1"),
+        ("hugeint", "-99999999999999999999999999999999999999", "\"x\""),
+        ("uhugeint", "99999999999999999999999999999999999999", "-1"),
+    ] {
+        let (ran, project, _server) = load_of(kind, most);
+        assert_eq!(ran.code, 0, "{kind}: {}", ran.all());
+        assert_eq!(
+            project.rows("duck", "select i::text from t where i <> 7"),
+            [most],
+            "{kind}"
+        );
+        // The larger ones are decimals without a part, which round.
+        let parts = if most.len() > 12 {
+            &[][..]
+        } else {
+            &["5.5", "\"5.5\""]
+        };
+        for value in parts.iter().chain([&outside]) {
+            let (ran, ..) = load_of(kind, value);
+            ran.fails(1, &["does not fit", kind]);
+        }
+    }
+}
+
+#[test]
 fn a_number_without_a_precision_keeps_its_digits() {
     for kind in ["numeric", "decimal", "number"] {
         let server = Server::start(|_: &Asked| json(r#"[{"v": 1.23456789}, {"v": 12345678901234567.5}]"#));

@@ -208,7 +208,7 @@ impl<'s> Changed<'s> {
         self.snapshot.make().await?;
         let run = &self.step.run;
         if run.in_doubt == InDoubt::Skip {
-            self.snapshot.doubts_are_sent().await?;
+            self.snapshot.settle_doubts(false).await?;
         }
         let mut sent = self.snapshot.sent().await.map_err(|e| e.at(place))?;
         if sent.is_of_another_key || (was_there && sent.is_empty) {
@@ -256,6 +256,10 @@ impl<'s> Changed<'s> {
         if let Err(error) = guard(self.given.max_removed, (all, &sent), &counts, &self.name) {
             self.drop(&pass).await?;
             return Err(error.at(place));
+        }
+        if sending.in_doubt && sent.in_doubt > 0 {
+            // One that is refused now is no longer in doubt.
+            self.snapshot.settle_doubts(true).await?;
         }
         if sending.full || sending.resend {
             // A row that is not sent now comes with the next run.

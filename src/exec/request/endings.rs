@@ -1,6 +1,6 @@
 //! What a step that sends only changes notes of an item that was not taken, or not all of it.
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind, Result};
 use crate::exec::changes::{Item, Pass};
 use crate::exec::request::earlier::{
     is_unclear, may_be_done, may_be_parted, may_be_sent, unclear, warn_of_answers,
@@ -19,6 +19,31 @@ pub async fn unknown(asking: &Asking, item: &Item) {
         true => pass.unclear(),
         false => pass.in_doubt(item, &[]),
     }
+}
+
+/// Sees to it that what was sent again is known by now, where it must not be sent as another request.
+///
+/// # Errors
+/// The server has failed again.
+pub async fn not_known_again(asking: &Asking, item: &Item, rejections: &[Rejection]) -> Result<()> {
+    let exchange = &asking.exchange;
+    let replays = asking.context.pass.as_ref().is_some_and(|pass| pass.replays);
+    let Some(unclear) = unclear(rejections)
+        .next()
+        .filter(|_| replays && exchange.is_in_doubt())
+    else {
+        return Ok(());
+    };
+    if exchange.is_in_parts() || !may_be_sent(asking, item).await || may_be_parted(asking, item).await {
+        return Ok(());
+    }
+    let message = format!(
+        "it may have been done, and the server failed again: {}",
+        unclear.error
+    );
+    let kind = unclear.status.map_or(ErrorKind::Timeout, ErrorKind::Status);
+    Err(Error::new(kind, message)
+        .help("run it again when the API is well: it is sent by the same key, so that it is done once"))
 }
 
 /// Notes which rows of an item were taken, and what is known of those that were rejected.

@@ -19,7 +19,7 @@ use crate::exec::request::conversation::converse;
 use crate::exec::request::earlier::{
     ANOTHER_REQUEST, is_unclear, may_be_done, may_be_sent, over, replayed, warn_of_answers,
 };
-use crate::exec::request::endings::{note_rejected, note_unread, unknown};
+use crate::exec::request::endings::{not_known_again, note_rejected, note_unread, unknown};
 use crate::exec::request::items::items;
 use crate::exec::request::rejects::Rejects;
 use crate::exec::request::row_order::AHEAD;
@@ -376,6 +376,10 @@ async fn one(asking: Asking, item: Item) -> Result<Set> {
         pass.unclear();
         sent(rejections);
         return enough(context).map(|()| set(&asking.layer));
+    }
+    if let Some(rejections) = &sent_but {
+        // Without an outcome it is sent again by the next run, too: by its key alone the API knows it.
+        not_known_again(&asking, &item, rejections).await?;
     }
     if let Err(error) = checkpoint.ledger.note(exchange.row, outcome).await {
         unknown(&asking, &item).await;

@@ -79,7 +79,11 @@ impl DuckDb {
 
 const WAYS: Ways = Ways {
     explain,
-    field: |_, plain| plain,
+    field: |own, plain| match own.data_type() {
+        // `ubigint`, whose higher half is no bigint.
+        DataType::UInt64 => plain.with_data_type(DataType::Decimal128(20, 0)),
+        _ => plain,
+    },
 };
 
 /// How long to wait for a file that another process has open.
@@ -94,6 +98,11 @@ fn explain(message: &str) -> Error {
         .collect();
     let plain = lines.join("\n");
     let plain = plain.as_str();
+    if let Some(kind) = too_narrow(plain) {
+        let message = format!("a value does not fit `{}`", kind.to_ascii_lowercase());
+        return Error::new(ErrorKind::Value, message)
+            .help("give the column a wider type, like bigint or hugeint");
+    }
     let kind = match plain {
         m if m.contains("Catalog Error: Table with name") && m.contains("does not exist") => {
             ErrorKind::NoTable
@@ -109,6 +118,12 @@ fn explain(message: &str) -> Error {
         ),
         false => error,
     }
+}
+
+/// The type of a column that has no room for a value, where that is what DuckDB says of a batch.
+fn too_narrow(message: &str) -> Option<&str> {
+    let (_, rest) = message.split_once("type mismatch in AppendDataChunk, expected ")?;
+    rest.split_once(',').map(|(kind, _)| kind)
 }
 
 /// Returns a message with the name of the target where a side table's stands.

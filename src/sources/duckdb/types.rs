@@ -5,26 +5,28 @@ use arrow::datatypes::DataType;
 use crate::batch::types::{BareDecimal, ColumnType, Logical, column_type};
 use crate::error::Result;
 
-const OWN_INTEGERS: [&str; 6] = [
-    "hugeint",
-    "uhugeint",
-    "utinyint",
-    "usmallint",
-    "uinteger",
-    "ubigint",
+/// Integers that only DuckDB has, each in a type that has room for it.
+const OWN_INTEGERS: [(&str, DataType); 6] = [
+    ("hugeint", DataType::Decimal128(38, 0)),
+    ("uhugeint", DataType::Decimal128(38, 0)),
+    ("utinyint", DataType::Int16),
+    ("usmallint", DataType::Int32),
+    ("uinteger", DataType::Int64),
+    ("ubigint", DataType::Decimal128(20, 0)),
 ];
 
 /// Returns a type as DuckDB writes it, and as Arrow holds it.
 pub fn of(sql: &str) -> Result<ColumnType> {
-    let mut found = match column_type(sql, BareDecimal::Exact) {
-        // Integers that only DuckDB has: it reads their text.
-        Err(_) if OWN_INTEGERS.contains(&sql.trim().to_ascii_lowercase().as_str()) => ColumnType {
+    let name = sql.trim().to_ascii_lowercase();
+    let own = OWN_INTEGERS.iter().find(|(own, _)| *own == name);
+    let mut found = match own {
+        Some((_, arrow)) => ColumnType {
             declared: None,
             sql: sql.trim().to_string(),
-            arrow: DataType::Utf8,
-            logical: Logical::Numeric,
+            arrow: arrow.clone(),
+            logical: Logical::Plain,
         },
-        read => read?,
+        None => column_type(sql, BareDecimal::Exact)?,
     };
     let lower = found.sql.to_ascii_lowercase();
     let own = match lower.as_str() {
