@@ -27,6 +27,9 @@ use super::types::plain_schema;
 use crate::error::Result;
 use crate::sources::database::Rows;
 
+/// The batches of a query, or of a part of it.
+pub type Batches = BoxStream<'static, Result<RecordBatch>>;
+
 /// A query that is planned: its tables are looked up and stay as they are.
 pub struct Query {
     plan: Arc<dyn ExecutionPlan>,
@@ -107,7 +110,7 @@ impl Query {
     }
 
     /// Runs it: what comes at the same time, each part by itself. All of them have to be read at once.
-    pub fn parts(self) -> Result<Vec<BoxStream<'static, Result<RecordBatch>>>> {
+    pub fn parts(self) -> Result<Vec<Batches>> {
         let parts = execute_stream_partitioned(self.plan, self.session.task_ctx()).map_err(error::sql)?;
         let pins = Arc::new(self.pins);
         let pinned = parts.into_iter().map(|part| {
@@ -122,7 +125,7 @@ impl Query {
     }
 
     /// Runs it: batches as DataFusion makes them.
-    pub fn run(self) -> Result<BoxStream<'static, Result<RecordBatch>>> {
+    pub fn run(self) -> Result<Batches> {
         let stream = execute_stream(self.plan, self.session.task_ctx()).map_err(error::sql)?;
         let pins = self.pins;
         let batches = stream.map(move |batch| {

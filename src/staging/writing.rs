@@ -3,21 +3,18 @@
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use deltalake_core::logstore::LogStoreRef;
-use futures::StreamExt;
 use futures::future::join_all;
-use futures::stream::BoxStream;
+use futures::stream::{self, StreamExt};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::convert::Mapping;
+use super::query::Batches;
 use super::writer::{TableWriter, Written};
 use crate::error::{Error, ErrorKind, Result};
 
 /// A part of fewer rows, and of fewer bytes, gets no file of its own.
 const FEWEST_ROWS: usize = 65_536;
 const FEWEST_BYTES: usize = 16 * 1024 * 1024;
-
-/// The batches of a part.
-pub type Batches = BoxStream<'static, Result<RecordBatch>>;
 
 /// Where rows are written, and as what.
 #[derive(Clone)]
@@ -34,25 +31,15 @@ enum Part {
     Rows(Vec<RecordBatch>),
 }
 
-impl Target {
-    fn writer(&self) -> Result<TableWriter> {
-        TableWriter::new(&self.store, self.schema.clone(), self.mapping.clone())
-    }
-}
-
 /// Writes the parts of a query. In which order their rows are in the files is not said.
 ///
 /// # Errors
 /// What the query, or writing, fails with: then the files are removed.
 pub async fn write(mut parts: Vec<Batches>, target: &Target) -> Result<Written> {
     if parts.len() == 1
-        && let Some(mut part) = parts.pop()
+        && let Some(part) = parts.pop()
     {
-        let mut writer = target.writer()?;
-        while let Some(batch) = part.next().await {
-            writer.write(&batch?).await?;
-        }
-        return writer.finish().await;
+        return fill(part, target).await;
     }
     // Tasks of their own, so that parts use all cores; dropped, they stop.
     let tasks = parts
@@ -71,7 +58,7 @@ pub async fn write(mut parts: Vec<Batches>, target: &Target) -> Result<Written> 
         }
     }
     if failed.is_none() && (files.is_empty() || !few.is_empty()) {
-        match write_rest(&few, target).await {
+        match fill(stream::iter(few).map(Ok).boxed(), target).await {
             Ok(written) => files.push(written),
             Err(error) => failed = Some(error),
         }
@@ -98,20 +85,14 @@ async fn write_part(mut part: Batches, target: Target) -> Result<Part> {
         bytes += batch.get_array_memory_size();
         few.push(batch);
     }
-    let mut writer = target.writer()?;
-    for batch in few {
-        writer.write(&batch).await?;
-    }
-    while let Some(batch) = part.next().await {
-        writer.write(&batch?).await?;
-    }
-    writer.finish().await.map(Part::Written)
+    let first = stream::iter(few).map(Ok);
+    fill(first.chain(part).boxed(), &target).await.map(Part::Written)
 }
 
-async fn write_rest(batches: &[RecordBatch], target: &Target) -> Result<Written> {
-    let mut writer = target.writer()?;
-    for batch in batches {
-        writer.write(batch).await?;
+async fn fill(mut batches: Batches, target: &Target) -> Result<Written> {
+    let mut writer = TableWriter::new(&target.store, target.schema.clone(), target.mapping.clone())?;
+    while let Some(batch) = batches.next().await {
+        writer.write(&batch?).await?;
     }
     writer.finish().await
 }

@@ -1,11 +1,11 @@
 //! Decimals as texts.
 
 /// A decimal without what does not count: the sign of zero, zeros in front and behind.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct PlainDecimal {
+#[derive(PartialEq)]
+struct PlainDecimal<'t> {
     negative: bool,
-    whole: String,
-    part: String,
+    whole: &'t str,
+    part: &'t str,
 }
 
 /// Tells whether two numbers that are written as texts are one.
@@ -20,9 +20,9 @@ pub fn same_number(a: &str, b: &str) -> bool {
     }
 }
 
-impl PlainDecimal {
+impl<'t> PlainDecimal<'t> {
     /// Reads digits with or without a point; none where a text is something else, like a number with an exponent.
-    fn read(text: &str) -> Option<PlainDecimal> {
+    fn read(text: &'t str) -> Option<PlainDecimal<'t>> {
         let text = text.trim();
         let (negative, rest) = match text.strip_prefix('-') {
             Some(rest) => (true, rest),
@@ -36,8 +36,8 @@ impl PlainDecimal {
         let (whole, part) = (whole.trim_start_matches('0'), part.trim_end_matches('0'));
         Some(PlainDecimal {
             negative: negative && !(whole.is_empty() && part.is_empty()),
-            whole: whole.to_string(),
-            part: part.to_string(),
+            whole,
+            part,
         })
     }
 }

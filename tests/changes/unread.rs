@@ -132,3 +132,16 @@ fn answers_that_the_table_refuses_are_given_up_when_their_rows_count_as_sent() {
     let ran = project.run("main");
     assert!(ran.all().contains("4 unchanged"), "{}", ran.all());
 }
+
+#[test]
+fn an_edited_row_goes_under_no_other_key() {
+    let (server, html) = api(HTML);
+    let project = project(&server, "POST\n    idempotency_key: true");
+    project.sequor(&["run", "main"]).fails(1, &["answered 200"]);
+    html.store(false, Ordering::Relaxed);
+    fill(&project, &[(1, "a"), (2, "edited"), (3, "c"), (4, "d")]);
+    project
+        .sequor(&["run", "main"])
+        .fails(1, &["1 row may have been sent", "(id: 2)"]);
+    assert_eq!(asked(&server, 2), 1);
+}

@@ -1,9 +1,9 @@
 //! What is wrong with an incremental request where it stands.
 
-use super::frame::Frame;
-use super::steps::Resolver;
 use serde_json::Value as Json;
 
+use super::frame::Frame;
+use super::steps::Resolver;
 use crate::codes::Code;
 use crate::expr::Prop;
 use crate::ops::{

@@ -80,7 +80,7 @@ async fn note_parts(asking: &Asking, (pass, item): (&Pass, &Item), rejections: &
 }
 
 /// Notes that an earlier attempt was answered about an item, and that the answer can't be read: the item is sent again, where it may
-/// be.
+/// be by another request; behind an edit a key would be another one.
 pub async fn note_unread(asking: &Asking, (pass, item): (&Pass, &Item), error: &Error) {
     pass.not_read(item);
     let what = match asking.context.step.run.in_doubt {
@@ -88,7 +88,7 @@ pub async fn note_unread(asking: &Asking, (pass, item): (&Pass, &Item), error: &
             pass.sent(item, &[]);
             "The rows count as sent"
         }
-        _ if may_be_sent(asking, item).await => {
+        _ if may_be_parted(asking, item).await => {
             pass.again(item);
             "The rows are sent again"
         }

@@ -219,7 +219,8 @@ async fn note_skipped(context: &RequestContext, exchange: &Exchange) -> Result<(
     checkpoint.ledger.note(exchange.row, Outcome::Skipped).await
 }
 
-/// Whether requests under way are waited for when no other is begun: those that change something outside.
+/// Whether requests under way are waited for when no other is begun: those that change something outside. Of others a sending does
+/// not know how they end, which is noted.
 fn drains(context: &RequestContext) -> bool {
     let drains = context.checkpoint.is_some() && !context.http.request.is_read();
     if let Some(pass) = context.pass.as_ref().filter(|_| !drains) {
